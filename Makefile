@@ -1,0 +1,70 @@
+# `make book` and `make test` do everything; each sets up .venv from requirements.lock first, once.
+
+PYTHON ?= python3
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+BIN := .venv/bin
+
+NOTEBOOKS := $(patsubst notebooks/%.ipynb,%,$(wildcard notebooks/*.ipynb))
+EXECUTED := $(NOTEBOOKS:%=build/notebooks/%.ipynb)
+SOURCES := $(shell find eie data -type f ! -path '*/__pycache__/*')
+PROSE := $(shell find book -type f)
+
+.PHONY: book test lint bench clean lock
+.DELETE_ON_ERROR:
+
+# Notebooks side by side; each draws with one thread of the numerical libraries.
+book: .venv/ready
+	@OMP_NUM_THREADS=1 $(MAKE) --no-print-directory --jobs=$(JOBS) build/html/index.html
+	@echo "The book is at build/html/index.html"
+
+test: .venv/ready
+	$(BIN)/python -m pytest
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python tools/notebooks.py check
+
+# Speed, memory, and how cost grows with size; the plot goes to build/bench/.
+bench: .venv/ready
+	@mkdir -p build/bench
+	$(BIN)/python -m pytest tests/bench --benchmark-enable --benchmark-only --benchmark-json=build/bench/results.json
+	$(BIN)/python tools/plot_scaling.py build/bench/results.json build/bench/scaling.svg
+
+clean:
+	rm -rf .venv build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# After pyproject.toml names other packages: install them anew and write down what was taken.
+lock:
+	$(PYTHON) tools/lock.py
+
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c "import sys; sys.version_info >= (3, 11) or sys.exit('Python 3.11 or newer is needed, this is ' + sys.version)"
+	@$(PYTHON) -c "import venv, ensurepip" || { echo "Python's venv is missing; on Debian: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+build/html/index.html: $(EXECUTED) $(PROSE) tools/build_book.py tools/check_book.py pyproject.toml
+	$(BIN)/python tools/build_book.py --notebooks build/notebooks --out build/html --work build/book-source
+	$(BIN)/python tools/check_book.py build/html
+
+build/notebooks/%.ipynb: notebooks/%.ipynb $(SOURCES) build/eie_data | build/compiled
+	@mkdir -p $(@D)
+	$(BIN)/eie rerun $* -o $@
+
+# Compile the numba kernels once, before notebooks that run side by side each do it.
+build/compiled: $(SOURCES)
+	@mkdir -p $(@D)
+	$(BIN)/eie table 4 -p draws 1 > $@
+
+# Where data are looked for: pages that use them are run again when that changes.
+build/eie_data: FORCE
+	@mkdir -p $(@D)
+	@echo '$(EIE_DATA)' | cmp -s - $@ || echo '$(EIE_DATA)' > $@
+
+.PHONY: FORCE
+FORCE:

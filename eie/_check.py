@@ -1,0 +1,75 @@
+"""Checks of arguments: one place that says what was wrong, with the value and the range allowed."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def integer(name: str, value: Any, low: int, high: int) -> int:
+    """Return `value` as an int of `low`..`high`, or raise a `ValueError` that names all four."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise ValueError(f"{name} must be an integer of {low}..{high}, got {value!r}") from None
+    if isinstance(value, (bool, np.bool_)) or not low <= number <= high:
+        raise ValueError(f"{name} must be an integer of {low}..{high}, got {value!r}")
+    return number
+
+
+def integers(name: str, values: Any, low: int, high: int) -> list[int]:
+    """Return a list of different integers of `low`..`high`, rising, or raise a `ValueError`."""
+    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+        raise ValueError(f"{name} must be a list of integers of {low}..{high}, got {values!r}")
+    numbers = sorted({integer(f"each of {name}", value, low, high) for value in values})
+    if not numbers:
+        raise ValueError(f"{name} must have at least one integer of {low}..{high}, got none")
+    return numbers
+
+
+def positive(name: str, value: Any, high: float = np.inf) -> float:
+    """Return `value` as a float above 0 and at most `high`, or raise a `ValueError`."""
+    number = real(name, value)
+    if not 0 < number <= high or number == np.inf:
+        raise ValueError(f"{name} must be above 0 and at most {high:g}, got {value!r}")
+    return number
+
+
+def fraction(name: str, value: Any) -> float:
+    """Return `value` as a float of 0..1, or raise a `ValueError`."""
+    number = real(name, value)
+    if not 0 <= number <= 1:
+        raise ValueError(f"{name} must be a fraction of 0..1, got {value!r}")
+    return number
+
+
+def real(name: str, value: Any) -> float:
+    """Return `value` as a float, or raise a `ValueError` when it is no number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a number, got {value!r}") from None
+
+
+def whole_numbers(name: str, values: Any, high: int) -> NDArray[np.uint8]:
+    """Return an array of integers 0..`high` (at most 255) as `uint8`, or raise a `ValueError`."""
+    array = np.asarray(values)
+    if array.size == 0:
+        return array.astype(np.uint8)
+    if not np.issubdtype(array.dtype, np.integer):
+        raise ValueError(f"{name} must be integers of 0..{high}, got dtype {array.dtype}")
+    low_seen, high_seen = int(array.min()), int(array.max())
+    if low_seen < 0 or high_seen > high:
+        worst = low_seen if low_seen < 0 else high_seen
+        raise ValueError(f"{name} must be integers of 0..{high}, got {worst}")
+    return array.astype(np.uint8, copy=False)
+
+
+def frozen(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """Return a contiguous, read-only view of `array` (copied only if its type or layout must change)."""
+    view = np.ascontiguousarray(array, dtype=dtype).view()
+    view.flags.writeable = False
+    return view

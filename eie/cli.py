@@ -1,0 +1,129 @@
+"""The `eie` command."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+import eie
+from eie import pages
+from eie._files import written_aside
+
+EXIT_CODES = "exit status: 0 done, 1 failed, 2 the command line or a value on it is wrong"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except (ValueError, OSError) as error:
+        print(f"eie: {error}", file=sys.stderr)
+        return 2 if isinstance(error, ValueError) else 1
+    except KeyboardInterrupt:
+        print("eie: stopped; nothing was written", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="eie", description=eie.__doc__, epilog=EXIT_CODES)
+    parser.add_argument("--version", action="version", version=f"eie {eie.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    table = _command(
+        commands, "table", _table, "print a table of the paper as computed here", "eie table 4 -p n_pe 128"
+    )
+    table.add_argument("number", type=int, help="number of the table")
+
+    figure = _command(
+        commands, "figure", _figure, "draw a figure of the paper as computed here", "eie figure 8 -o fig8.svg"
+    )
+    figure.add_argument("number", type=int, help="number of the figure")
+    figure.add_argument("-o", "--output", metavar="FILE", help="picture: .svg, .png or .pdf (default: figureN.svg)")
+
+    rerun = _command(
+        commands,
+        "rerun",
+        _rerun,
+        "run a page of the book again",
+        'eie rerun fig08 -p fifo_depths "[2, 8, 32]" -o out.ipynb',
+    )
+    rerun.add_argument("page", help="name of the page, or how it begins; any other word lists all pages")
+    rerun.add_argument("-o", "--output", metavar="FILE", required=True, help="executed notebook to write")
+    return parser
+
+
+def _command(commands: Any, name: str, run: Callable[..., None], text: str, example: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=f"example: {example}"
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "-p",
+        dest="changes",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="change a parameter; may be given again; a wrong name lists the right ones",
+    )
+    return parser
+
+
+def _table(arguments: argparse.Namespace) -> None:
+    tables = import_module("eie.exhibits").TABLES
+    exhibit = _exhibit(tables, "table", arguments)
+    print(exhibit.table().to_string(float_format=lambda value: f"{value:.2f}", na_rep="-"))
+    print("\n" + exhibit.words().replace("**", ""))
+
+
+def _figure(arguments: argparse.Namespace) -> None:
+    output = arguments.output or f"figure{arguments.number}.svg"
+    if not output.endswith((".svg", ".png", ".pdf")):
+        raise ValueError(f"the picture must be a .svg, .png or .pdf file, got {output!r}")
+    import_module("matplotlib").use("Agg")
+    figures = import_module("eie.exhibits").FIGURES
+    exhibit = _exhibit(figures, "figure", arguments)
+    with written_aside(output) as aside:
+        exhibit.plot().savefig(aside)
+    print(f"{exhibit.words()}\nwritten to {output}".replace("**", ""))
+
+
+def _rerun(arguments: argparse.Namespace) -> None:
+    pages.rerun(arguments.page, _changes(arguments), arguments.output, progress=sys.stderr.isatty())
+    print(f"written to {arguments.output}")
+
+
+def _exhibit(exhibits: dict[int, Callable[..., Any]], kind: str, arguments: argparse.Namespace) -> Any:
+    if arguments.number not in exhibits:
+        listed = ", ".join(map(str, sorted(exhibits)))
+        raise ValueError(f"there is no {kind} {arguments.number} here; there are {listed}")
+    make, changes = exhibits[arguments.number], _changes(arguments)
+    known = inspect.signature(make).parameters
+    for name in changes:
+        if name not in known:
+            listed = ", ".join(f"{key} = {value.default!r}" for key, value in known.items())
+            raise ValueError(f"there is no parameter {name!r}; this {kind} has {listed}")
+    return make(**changes)
+
+
+def _changes(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {name: _value(text) for name, text in arguments.changes}
+
+
+def _value(text: str) -> Any:
+    """A Python literal, or the text itself where it is none. Nothing is executed."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

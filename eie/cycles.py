@@ -1,0 +1,240 @@
+"""The exact timing of one layer on an array of PEs, as (max, +) arithmetic over broadcasts.
+
+With b[k] the cycle of broadcast k, r[p, k] the cycle in which PE p takes it from its queue, and n[p, k] the entries
+that PE p holds for it,
+
+    b[k]    = max(scan_ready[k], max over p of r[p, k - (D - 1)] + 1)
+    r[p, k] = max(b[k] + 1, r[p, k - 1] + max(n[p, k - 1], 1))
+    cycles  = max over p of (r[p, K - 1] + max(n[p, K - 1], 1)) + PIPELINE_CYCLES
+
+`eie.stepped` is the same machine stepped cycle by cycle; the two agree in every counter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.interleaved import InterleavedCSC, encode
+from eie.layer import CompressedLayer
+from eie.machine import EIE_45NM, Machine
+
+PIPELINE_CYCLES = 7
+"""Cycles from an entry's turn to its result in the register: Spmat address, row, entry, then the four stages of the
+arithmetic unit (ISCA 2016, section IV); measured on the authors' simulator."""
+
+
+@dataclass(frozen=True, slots=True)
+class CycleReport:
+    """What running one layer once took.
+
+    Attributes
+    ----------
+    cycles : int
+        Clock cycles from the first look at the activations to the last result.
+    broadcasts : int
+        Non-zero activations sent to the PEs, the bias's 1.0 among them.
+    macs : int
+        Entries processed that are no padding: multiply-accumulates.
+    padding : int
+        Padding zeros processed.
+    ptr_reads : int
+        Reads of a pointer pair, over all PEs.
+    spmat_reads : int
+        Reads of a row of the sparse-matrix SRAM, over all PEs.
+    n_pe : int
+        Processing elements.
+    clock_hz : float
+        Cycles per second.
+    """
+
+    cycles: int
+    broadcasts: int
+    macs: int
+    padding: int
+    ptr_reads: int
+    spmat_reads: int
+    n_pe: int
+    clock_hz: float
+
+    @property
+    def entries(self) -> int:
+        """Entries processed, padding zeros among them: the work of the PEs in cycles."""
+        return self.macs + self.padding
+
+    @property
+    def theoretical_cycles(self) -> float:
+        """Cycles if the entries were spread evenly and nobody ever waited (Table IV, "theoretical time")."""
+        return self.entries / self.n_pe
+
+    @property
+    def load_balance(self) -> float:
+        """Fraction of the PEs' cycles spent on entries, 0..1; padding counts as work, as in Figures 8 and 13."""
+        return self.theoretical_cycles / self.cycles
+
+    @property
+    def real_work(self) -> float:
+        """Fraction of the entries that are no padding, 0..1 (Figure 12); 1 when there are none."""
+        return self.macs / self.entries if self.entries else 1.0
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time in seconds."""
+        return self.cycles / self.clock_hz
+
+    @property
+    def theoretical_seconds(self) -> float:
+        """`theoretical_cycles` in seconds."""
+        return self.theoretical_cycles / self.clock_hz
+
+
+def simulate(
+    mem: InterleavedCSC | CompressedLayer, activations: Any, machine: Machine = EIE_45NM, *, signed: bool = False
+) -> CycleReport:
+    """Time one layer on one vector of activations, exactly.
+
+    Parameters
+    ----------
+    mem : InterleavedCSC or CompressedLayer
+        The layer; if not yet encoded, it is encoded for `machine`.
+    activations : array of shape `(n_in,)`
+        Inputs. The machine's inputs have been through a ReLU, so a negative value is an error unless `signed`.
+    machine : Machine
+        The chip. Its PEs, code and index bits must be those that `mem` was encoded for.
+    signed : bool
+        Take any value that is not 0 as one to broadcast. For inputs that no ReLU precedes, such as the word and image
+        embeddings of NeuralTalk (Table III: 100 % non-zero).
+
+    Returns
+    -------
+    CycleReport
+
+    Raises
+    ------
+    ValueError
+        When the activations are of the wrong length, NaN, infinite or negative, or `mem` is for another machine.
+    """
+    mem = encoded_for(mem, machine)
+    active, idle = scan(checked_activations(activations, mem.n_in, signed), mem.n_pe, mem.has_bias)
+    cycles, entries, spmat_reads = _run(mem.pointers, active, idle, machine.fifo_depth, machine.entries_per_row)
+    if not len(active):  # every address was looked at, and nothing found to send
+        cycles = -(-mem.n_in // mem.n_pe)
+    macs = int(mem.column_macs[active].sum())
+    return CycleReport(
+        cycles=int(cycles),
+        broadcasts=len(active),
+        macs=macs,
+        padding=int(entries) - macs,
+        ptr_reads=len(active) * mem.n_pe,
+        spmat_reads=int(spmat_reads),
+        n_pe=mem.n_pe,
+        clock_hz=machine.clock_hz,
+    )
+
+
+def encoded_for(mem: InterleavedCSC | CompressedLayer, machine: Machine) -> InterleavedCSC:
+    """`mem` encoded for `machine`, or a `ValueError` when it was encoded for another."""
+    if isinstance(mem, CompressedLayer):
+        return encode(mem, machine)
+    for name in ("n_pe", "weight_bits", "index_bits"):
+        if getattr(mem, name) != getattr(machine, name):
+            raise ValueError(
+                f"the layer was encoded for {name}={getattr(mem, name)}, the machine has {getattr(machine, name)}"
+            )
+    return mem
+
+
+def checked_activations(activations: Any, n_in: int, signed: bool) -> NDArray[Any]:
+    """The activations as an array of shape `(n_in,)`, or a `ValueError` naming the first that cannot be an input."""
+    values = np.asarray(activations)
+    if values.shape != (n_in,):
+        raise ValueError(f"activations must have shape ({n_in},), one an input, got {values.shape}")
+    if not np.issubdtype(values.dtype, np.number) or np.iscomplexobj(values):
+        raise ValueError(f"activations must be real numbers, got dtype {values.dtype}")
+    low, high = values.min(), values.max()
+    if not (np.isfinite(low) and np.isfinite(high)):
+        j = int(np.argmin(np.isfinite(values)))
+        raise ValueError(f"activations must be finite, got {values[j]} at input {j}")
+    if low < 0 and not signed:
+        j = int(np.argmax(values < 0))
+        raise ValueError(
+            f"activations must be 0 or more, as after a ReLU, got {values[j]} at input {j}; "
+            "for inputs that no ReLU precedes pass signed=True"
+        )
+    return values
+
+
+def scan(activations: NDArray[Any], n_pe: int, has_bias: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """What the leading non-zero detection finds, and what the search costs.
+
+    Activation j sits in bank `j % n_pe` at address `j // n_pe`; the bias's 1.0 comes after the last address. One
+    address is looked at a time. Moving on to the next costs an idle cycle unless the last broadcast was from the last
+    bank, and an address without a non-zero costs a cycle.
+
+    Returns
+    -------
+    active : int64 array of shape `(broadcasts,)`
+        Columns in the order of their broadcasts.
+    idle : int64 array of shape `(broadcasts,)`
+        Cycles that the scan wastes before each broadcast.
+    """
+    (active,) = np.nonzero(activations)
+    n_addresses = -(-len(activations) // n_pe)
+    place = active
+    if has_bias:
+        active = np.append(active, len(activations))
+        place = np.append(place, n_addresses * n_pe)
+    address = place // n_pe
+    idle = np.diff(address, prepend=0)
+    moved_free = (idle[1:] > 0) & (place[:-1] % n_pe == n_pe - 1)
+    idle[1:] -= moved_free
+    return active, idle
+
+
+@nb.njit(cache=True, nogil=True)
+def _run(pointers, active, idle, fifo_depth, entries_per_row):  # type: ignore[no-untyped-def]
+    """Cycles; entries and reads of Spmat rows over all PEs."""
+    n_pe = pointers.shape[1]
+    holds = fifo_depth - 1
+    taken = np.full(holds, -1, np.int64)  # the cycle in which the last PE took each of the latest broadcasts
+    free = np.zeros(n_pe, np.int64)  # the cycle from which each PE can take its next activation
+    row = np.full(n_pe, -1, np.int64)  # the Spmat row that each PE read last
+    entries = np.zeros(n_pe, np.int64)
+    reads = np.zeros(n_pe, np.int64)
+    broadcast = -1
+    for k in range(len(active)):
+        start, end = pointers[active[k]], pointers[active[k] + 1]
+        broadcast = max(broadcast + 1 + idle[k], taken[k % holds] + 1)
+        taken[k % holds] = _take(start, end, broadcast, free)
+        _read(start, end, entries_per_row, row, entries, reads)
+    return free.max() + PIPELINE_CYCLES, entries.sum(), reads.sum()
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _take(start, end, broadcast, free):  # type: ignore[no-untyped-def]
+    """Every PE takes the broadcast when it is free; the cycle in which the last one does."""
+    latest = 0
+    for p in range(len(free)):
+        cycle = max(broadcast + 1, free[p])
+        free[p] = cycle + max(end[p] - start[p], 1)
+        latest = max(latest, cycle)
+    return latest
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _read(start, end, entries_per_row, row, entries, reads):  # type: ignore[no-untyped-def]
+    """Every PE reads the Spmat rows of its column that it does not hold already."""
+    # Half an entry keeps the product clear of whole numbers, so that rounding cannot change the row: exact division by
+    # multiplication, which the compiler can do for many PEs at once (a whole-number division it cannot).
+    rows_per_entry = 1.0 / entries_per_row
+    for p in range(len(row)):
+        first = np.int64((start[p] + 0.5) * rows_per_entry)
+        last = np.int64((end[p] - 0.5) * rows_per_entry)
+        some = end[p] > start[p]
+        entries[p] += end[p] - start[p]
+        reads[p] += (last - first + (first != row[p])) * some
+        row[p] = last if some else row[p]

@@ -1,0 +1,44 @@
+"""The paper's tables and figures as this project computes them: numbers, a plot, and the difference in words.
+
+An exhibit is a function from parameters to an object with `table()`, `plot()` and `words()`. Notebooks and the command
+line show the same ones. Drawing is imported when something is drawn, so that printing a table starts sooner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from eie.exhibits.display import show
+from eie.exhibits.fig08 import blocks, figure8
+from eie.exhibits.format_example import figures2_3
+from eie.exhibits.pe_counts import figure11, figure12, figure13
+from eie.exhibits.table3 import table_iii
+from eie.exhibits.table4 import table_iv
+
+TABLES: dict[int, Callable[..., Any]] = {3: table_iii, 4: table_iv}
+"""Tables by number."""
+
+FIGURES: dict[int, Callable[..., Any]] = {
+    2: figures2_3,
+    3: figures2_3,
+    8: figure8,
+    11: figure11,
+    12: figure12,
+    13: figure13,
+}
+"""Figures by number."""
+
+__all__ = [
+    "FIGURES",
+    "TABLES",
+    "blocks",
+    "figure8",
+    "figure11",
+    "figure12",
+    "figure13",
+    "figures2_3",
+    "show",
+    "table_iii",
+    "table_iv",
+]

@@ -1,0 +1,148 @@
+"""Figure 8: load balance against the depth of the activation queues."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from eie import _check
+from eie.benchmarks import columns_together, select
+from eie.evaluation import sweep
+from eie.exhibits.series import Series, series
+from eie.machine import MAX_FIFO_DEPTH, Machine
+from eie.synthetic import measured_spread
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DEPTHS = (2, 4, 8, 16, 32, 64, 128, 256)
+"""Depths of the paper's figure that this machine can have."""
+
+
+class Figure8(Series):
+    """Load balance against queue depth, and what explains the layers that stay away."""
+
+    def words(self) -> str:
+        """How far computed and published are apart, and what each doubling of the depth is worth."""
+        mean = self.both.groupby("fifo_depth")[["computed", "published"]].mean()
+        gains = [
+            f"from {a} to {b} {mean['computed'][b] - mean['computed'][a]:+.1f} "
+            f"(published {mean['published'][b] - mean['published'][a]:+.1f})"
+            for a, b in zip(mean.index[:-1], mean.index[1:], strict=True)
+        ]
+        gained = f" Points of load balance gained on average by going {', '.join(gains)}." if gains else ""
+        return super().words() + gained
+
+
+def figure8(
+    layers: Sequence[str] | None = None,
+    fifo_depths: Sequence[int] = DEPTHS,
+    n_pe: int = 64,
+    seed: int = 0,
+    draws: int = 5,
+    sizes: Mapping[str, Sequence[float]] | None = None,
+) -> Figure8:
+    """Compute Figure 8.
+
+    Parameters
+    ----------
+    layers : sequence of str, optional
+        Names from Table III; all nine if left out.
+    fifo_depths : sequence of int
+        Queue depths, each 2..1048576. A queue of depth D holds D - 1 activations, so depth 1 does not exist.
+    n_pe : int
+        Processing elements, 1..65536.
+    seed : int
+        Names the random numbers.
+    draws : int
+        Draws of each layer to average over, 1..1000.
+    sizes : mapping of str to [n_in, n_out, weight_density, act_density], optional
+        Layers of one's own.
+    """
+    depths = _check.integers("fifo_depths", fifo_depths, 2, MAX_FIFO_DEPTH)
+    machine = Machine(n_pe=n_pe)
+    runs = sweep(select(layers, sizes), [replace(machine, fifo_depth=d) for d in depths], seed=seed, draws=draws)
+    points = series("fig08", runs, "load_balance", 100, "fifo_depth")
+    return Figure8(
+        "Figure 8", "load balance", "fifo_depth", "depth of the activation queues", "load balance, %", "points", points
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """Figure 8 again for the layers whose columns belong together, with block rates of growing spread.
+
+    Attributes
+    ----------
+    runs : DataFrame
+        Columns `layer`, `fifo_depth`, `block_cv`, `load_balance` (percent) and `difference` (points).
+    published : DataFrame
+        Columns `layer`, `fifo_depth`, `load_balance`.
+    """
+
+    runs: pd.DataFrame
+    published: pd.DataFrame
+
+    def table(self) -> pd.DataFrame:
+        """Mean absolute difference to the figure in points, a row a layer, a column a spread of the block rates."""
+        sizes = self.runs.assign(difference=self.runs["difference"].abs())
+        return sizes.pivot_table(index="layer", columns="block_cv", values="difference", sort=False)
+
+    def plot(self) -> Figure:
+        """A plot a layer, a line a spread."""
+        from eie import plots
+
+        return plots.lines(
+            self.runs,
+            "fifo_depth",
+            "load_balance",
+            "block_cv",
+            "depth of the activation queues",
+            "load balance, %",
+            self.published,
+            "paper",
+        )
+
+    def words(self) -> str:
+        """What block rates do to the differences."""
+        table = self.table()
+        found = [
+            f"{layer} from {row.iloc[0]:.1f} to {row.min():.1f} points (at {row.idxmin():g})"
+            for layer, row in table.iterrows()
+        ]
+        return f"Block rates bring the mean difference to the figure down: {'; '.join(found)}."
+
+
+def blocks(
+    block_cvs: Sequence[float] = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0),
+    fifo_depths: Sequence[int] = DEPTHS,
+    n_pe: int = 64,
+    seed: int = 0,
+) -> Blocks:
+    """Give each row of `data/blocks.toml`'s layers a rate for each block of columns, and see what Figure 8 becomes.
+
+    Parameters
+    ----------
+    block_cvs : sequence of float
+        Coefficients of variation of the block rates, each 0..10; 0 is the layer of the main figure.
+    fifo_depths, n_pe, seed
+        As for `figure8`.
+    """
+    depths = _check.integers("fifo_depths", fifo_depths, 2, MAX_FIFO_DEPTH)
+    machines = [Machine(n_pe=n_pe, fifo_depth=d) for d in depths]
+    runs = [
+        sweep(
+            select([name]), machines, seed=seed, spread=replace(measured_spread(), block_columns=columns, block_cv=cv)
+        ).assign(block_cv=cv)
+        for name, columns in columns_together().items()
+        for cv in block_cvs
+    ]
+    frames = [
+        series("fig08", run, "load_balance", 100, "fifo_depth").assign(block_cv=run["block_cv"][0]) for run in runs
+    ]
+    points = pd.concat(frames).rename(columns={"computed": "load_balance"})
+    reference = points.drop_duplicates(["layer", "fifo_depth"])[["layer", "fifo_depth", "published"]]
+    return Blocks(points.dropna(subset=["load_balance"]), reference.rename(columns={"published": "load_balance"}))

@@ -1,0 +1,239 @@
+"""Table IV: the wall-clock time of each layer. EIE's two rows, computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from eie import published
+from eie._data import read_toml
+from eie.benchmarks import Benchmark, select, table3
+from eie.cycles import simulate
+from eie.evaluation import geomean, sweep
+from eie.formats import authors
+from eie.interleaved import encode
+from eie.machine import Machine
+from eie.synthetic import draw_activations
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CLOSE = 0.10
+"""A layer's time is called close when it is within this fraction of the printed one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table4:
+    """EIE's rows of Table IV.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        A row a layer. Times in microseconds: `published theoretical`, `theoretical`, `published actual`, `actual`,
+        and `sd` of the actual time over draws; `ratio`, computed / published actual time; `load balance %`; `cycles`.
+    """
+
+    rows: pd.DataFrame
+
+    @property
+    def known(self) -> pd.DataFrame:
+        """The layers that the paper has too."""
+        return self.rows.dropna(subset=["published actual"])
+
+    @property
+    def geomean_ratio(self) -> float:
+        """Geometric mean over the paper's layers of computed / published actual time."""
+        return geomean(self.known["ratio"])
+
+    @property
+    def close(self) -> list[str]:
+        """Layers whose actual time is within `CLOSE` of the printed one."""
+        return list(self.known.loc[(self.known["ratio"] - 1).abs() <= CLOSE, "layer"])
+
+    @property
+    def far(self) -> list[str]:
+        """The others of the paper's layers."""
+        return [name for name in self.known["layer"] if name not in self.close]
+
+    def table(self) -> pd.DataFrame:
+        """A row a layer."""
+        return self.rows.set_index("layer")
+
+    def plot(self) -> Figure:
+        """Published and computed times side by side."""
+        from eie import plots
+
+        return plots.bars(
+            self.rows,
+            {
+                "published theoretical": "paper, theoretical",
+                "theoretical": "computed, theoretical",
+                "published actual": "paper, actual",
+                "actual": "computed, actual",
+            },
+            "wall-clock time, us",
+            errors={"actual": "sd"},
+        )
+
+    def words(self) -> str:
+        """How far computed and published are apart."""
+        if self.known.empty:
+            return "The paper has none of these layers, so there is nothing to compare."
+        slower = (self.known["actual"] / self.known["theoretical"]).pipe(geomean) - 1
+        theirs = (self.known["published actual"] / self.known["published theoretical"]).pipe(geomean) - 1
+        far = f"; further away: {', '.join(self.far)}" if self.far else ""
+        return (
+            f"**{len(self.close)} of {len(self.known)}** layers come within {100 * CLOSE:.0f} % of the printed actual "
+            f"time{far}. The geometric mean of computed over printed time is **{self.geomean_ratio:.3f}**. Waiting "
+            f"makes the machine {100 * slower:.1f} % slower than its theoretical time here, and {100 * theirs:.1f} % in "
+            "the paper's own rows."
+        )
+
+
+def table_iv(
+    layers: Sequence[str] | None = None,
+    n_pe: int = 64,
+    fifo_depth: int = 8,
+    clock_mhz: float = 800.0,
+    seed: int = 0,
+    draws: int = 5,
+    sizes: Mapping[str, Sequence[float]] | None = None,
+) -> Table4:
+    """Compute EIE's rows of Table IV.
+
+    Parameters
+    ----------
+    layers : sequence of str, optional
+        Names from Table III; all nine if left out.
+    n_pe : int
+        Processing elements, 1..65536.
+    fifo_depth : int
+        Queue depth, 2..1048576.
+    clock_mhz : float
+        Clock in MHz.
+    seed : int
+        Names the random numbers.
+    draws : int
+        Draws of each layer to average over, 1..1000.
+    sizes : mapping of str to [n_in, n_out, weight_density, act_density], optional
+        Layers of one's own.
+    """
+    machine = Machine(n_pe=n_pe, fifo_depth=fifo_depth, clock_hz=clock_mhz * 1e6)
+    return Table4(_with_published(sweep(select(layers, sizes), [machine], seed=seed, draws=draws)))
+
+
+def authors_run(machine: Machine | None = None) -> Table4:
+    """Run the authors' own layer on its own input.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the layer is not at hand; the message says how to get it.
+    """
+    dump = authors.read()
+    report = simulate(dump.mem, dump.activations, machine or dump.machine)
+    row = {
+        "layer": read_toml("authors_layer.toml")["layer"]["benchmark"],
+        "theoretical_seconds": report.theoretical_seconds,
+        "seconds": report.seconds,
+        "load_balance": report.load_balance,
+        "cycles": report.cycles,
+        "theoretical_cycles": report.theoretical_cycles,
+    }
+    return Table4(_with_published(pd.DataFrame([row])))
+
+
+def measured_densities() -> tuple[float, float]:
+    """Fractions of the authors' weights and inputs that are not 0, 0..1 (`data/authors_layer.toml`)."""
+    facts = read_toml("authors_layer.toml")
+    n_out, n_in = facts["layer"]["n_out"], facts["layer"]["n_in"]
+    return facts["layer"]["nonzero"] / (n_out * n_in), facts["input"]["nonzero"] / n_in
+
+
+def at_measured_densities(machine: Machine | None = None, seed: int = 0, draws: int = 5) -> pd.DataFrame:
+    """The authors' layer's benchmark, drawn at the densities that the authors' own layer and input have.
+
+    Returns
+    -------
+    DataFrame
+        Rows `printed densities`, `measured input density` and `both measured`; columns `inputs %`, `weights %`,
+        `published actual`, `actual` (microseconds) and `ratio`.
+    """
+    (printed,) = select([read_toml("authors_layer.toml")["layer"]["benchmark"]])
+    weights, inputs = measured_densities()
+    cases = {
+        "printed densities": printed,
+        "measured input density": replace(printed, act_density=inputs),
+        "both measured": replace(printed, act_density=inputs, weight_density=weights),
+    }
+    return pd.DataFrame({name: _case(case, machine or Machine(), seed, draws) for name, case in cases.items()}).T
+
+
+def _case(benchmark: Benchmark, machine: Machine, seed: int, draws: int) -> pd.Series:
+    densities = pd.Series({"inputs %": 100 * benchmark.act_density, "weights %": 100 * benchmark.weight_density})
+    row = _with_published(sweep([benchmark], [machine], seed=seed, draws=draws)).iloc[0]
+    return pd.concat([densities, row[["published actual", "actual", "ratio"]]])
+
+
+def needs(names: Sequence[str], machine: Machine | None = None, seed: int = 0) -> pd.DataFrame:
+    """The input density at which each layer would take the printed times.
+
+    Returns
+    -------
+    DataFrame
+        A row a layer, percentages: `printed`, `for the theoretical time`, `for the actual time`.
+    """
+    known = {benchmark.name: benchmark for benchmark in table3()}
+    times = _eie_times()
+    rows = [_need(known[name], times.loc[name], machine or Machine(), seed) for name in names]
+    return pd.DataFrame(
+        rows, columns=["layer", "printed", "for the theoretical time", "for the actual time"]
+    ).set_index("layer")
+
+
+def _need(benchmark: Benchmark, printed: pd.Series, machine: Machine, seed: int) -> dict[str, object]:
+    layer, _ = benchmark.draw(seed)
+    mem = encode(layer, machine)
+
+    def density_for(microseconds: float, quantity: str) -> float:
+        low, high = 0.0, 1.0
+        while high - low > 1e-4:  # inputs of the same seed hold those of lower density, so time rises with density
+            middle = (low + high) / 2
+            report = simulate(mem, draw_activations(benchmark.n_in, middle, seed), machine)
+            low, high = (low, middle) if 1e6 * getattr(report, quantity) > microseconds else (middle, high)
+        return 100 * high if high < 1 else np.nan
+
+    return {
+        "layer": benchmark.name,
+        "printed": 100 * benchmark.act_density,
+        "for the theoretical time": density_for(printed["theoretical"], "theoretical_seconds"),
+        "for the actual time": density_for(printed["actual"], "seconds"),
+    }
+
+
+def _eie_times() -> pd.DataFrame:
+    """Printed times in microseconds, a row a layer, columns `theoretical` and `actual`."""
+    table = published.load("table4")
+    return table[table["platform"] == "EIE"].pivot(index="layer", columns="variant", values="time")
+
+
+def _with_published(runs: pd.DataFrame) -> pd.DataFrame:
+    per_layer = runs.groupby("layer", sort=False)
+    mean, times = per_layer.mean(numeric_only=True), _eie_times().reindex(per_layer.size().index)
+    rows = pd.DataFrame(
+        {
+            "published theoretical": times["theoretical"],
+            "theoretical": 1e6 * mean["theoretical_seconds"],
+            "published actual": times["actual"],
+            "actual": 1e6 * mean["seconds"],
+            "sd": 1e6 * per_layer["seconds"].std(ddof=0),
+            "ratio": 1e6 * mean["seconds"] / times["actual"],
+            "load balance %": 100 * mean["theoretical_cycles"] / mean["cycles"],
+            "cycles": mean["cycles"],
+        }
+    )
+    return rows.reset_index(names="layer")

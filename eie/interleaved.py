@@ -1,0 +1,334 @@
+"""A layer as the memories of N PEs hold it: interleaved CSC with relative row indices (ISCA 2016, section III-B)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from eie import _check
+from eie.layer import CompressedLayer, checked_codebook
+from eie.machine import Machine
+
+MAX_ENTRIES = 2**31 - 1
+"""Entries over all PEs: pointers have 32 bits here (the chip's have 16)."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class InterleavedCSC:
+    """What the sparse-matrix and pointer memories of all PEs hold. Made by `encode`; read back by `decode`.
+
+    Row i lives on PE `i % n_pe` as local row `i // n_pe`. An entry is a code and the number of zeros since the entry
+    before it in that column on that PE. A gap too wide for one relative index is bridged by padding zeros: entries
+    of code 0 and the largest skip. The bias, where there is one, is the last column.
+
+    Attributes
+    ----------
+    n_out, n_in, n_pe : int
+        Outputs, inputs and processing elements.
+    weight_bits, index_bits : int
+        Bits of a code and of a relative index.
+    codebook : float32 array of shape `(2**weight_bits,)`
+        The shared weights; entry 0 is 0.0.
+    has_bias : bool
+        Whether the last column is the bias.
+    codes, skips : uint8 arrays of shape `(n_entries,)`
+        The entries of PE 0, then those of PE 1, and so on.
+    pe_start : int64 array of shape `(n_pe + 1,)`
+        PE p's entries are `pe_start[p]` to `pe_start[p + 1]`.
+    pointers : int32 array of shape `(n_columns + 1, n_pe)`
+        Column j's entries on PE p are `pointers[j, p]` to `pointers[j + 1, p]`, counted from that PE's first.
+    column_macs : int64 array of shape `(n_columns,)`
+        Entries of each column over all PEs that are no padding.
+    """
+
+    n_out: int
+    n_in: int
+    n_pe: int
+    weight_bits: int
+    index_bits: int
+    codebook: NDArray[np.float32]
+    has_bias: bool
+    codes: NDArray[np.uint8]
+    skips: NDArray[np.uint8]
+    pe_start: NDArray[np.int64]
+    pointers: NDArray[np.int32]
+    column_macs: NDArray[np.int64]
+
+    @property
+    def n_columns(self) -> int:
+        """Columns, the bias among them."""
+        return len(self.column_macs)
+
+    @property
+    def n_entries(self) -> int:
+        """Entries over all PEs, padding zeros among them."""
+        return len(self.codes)
+
+    @property
+    def n_padding(self) -> int:
+        """Padding zeros over all PEs."""
+        return self.n_entries - int(self.column_macs.sum())
+
+    @property
+    def spmat_bits(self) -> int:
+        """Bits that the entries take, over all PEs."""
+        return self.n_entries * (self.weight_bits + self.index_bits)
+
+    def pointer_bits(self, bits_each: int = 16) -> int:
+        """Bits that the column pointers take over all PEs, at `bits_each` a pointer (paper: 16)."""
+        return self.pointers.size * bits_each
+
+    def pe(self, p: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int32]]:
+        """The memories of PE `p`: codes, relative row indices (skips), and column pointers."""
+        p = _check.integer("p", p, 0, self.n_pe - 1)
+        own = slice(self.pe_start[p], self.pe_start[p + 1])
+        return self.codes[own], self.skips[own], self.pointers[:, p]
+
+    def rows_on(self, p: int) -> int:
+        """Rows that live on PE `p`; may be 0."""
+        return max(0, -(-(self.n_out - p) // self.n_pe))
+
+    def __repr__(self) -> str:
+        return (
+            f"InterleavedCSC({self.n_out} x {self.n_in}{' + bias' if self.has_bias else ''}, {self.n_pe} PEs, "
+            f"{self.n_entries} entries, {self.n_padding} padding zeros)"
+        )
+
+    @classmethod
+    def from_memories(
+        cls,
+        n_out: int,
+        n_in: int,
+        machine: Machine,
+        codebook: Any,
+        memories: list[tuple[Any, Any, Any]],
+        has_bias: bool,
+    ) -> InterleavedCSC:
+        """Put together the memories of single PEs, checking that they describe a matrix.
+
+        Parameters
+        ----------
+        n_out, n_in : int
+            Outputs and inputs.
+        machine : Machine
+            Gives the number of PEs and the bits of codes and relative indices.
+        codebook : array of shape `(2**weight_bits,)`
+            The shared weights.
+        memories : list of (codes, skips, pointers), one a PE
+            Integer arrays of shapes `(n,)`, `(n,)` and `(n_columns + 1,)`.
+        has_bias : bool
+            Whether the last column is the bias.
+
+        Raises
+        ------
+        ValueError
+            When a code, skip or pointer is out of range, pointers run backwards, or an entry lies below the last row.
+        """
+        n_columns = n_in + bool(has_bias)
+        if len(memories) != machine.n_pe:
+            raise ValueError(f"memories must be one a PE, {machine.n_pe}, got {len(memories)}")
+        parts = [_checked_memory(p, *memory, machine, n_columns) for p, memory in enumerate(memories)]
+        codes = np.concatenate([part[0] for part in parts])
+        pe_start = np.concatenate([[0], np.cumsum([len(part[0]) for part in parts])])
+        pointers = np.stack([part[2] for part in parts], axis=1)
+        mem = cls(
+            n_out,
+            n_in,
+            machine.n_pe,
+            machine.weight_bits,
+            machine.index_bits,
+            checked_codebook(codebook),
+            bool(has_bias),
+            _check.frozen(codes, np.uint8),
+            _check.frozen(np.concatenate([part[1] for part in parts]), np.uint8),
+            _check.frozen(pe_start, np.int64),
+            _check.frozen(pointers, np.int32),
+            _check.frozen(_count_macs(codes, pe_start, pointers), np.int64),
+        )
+        if len(mem.codebook) != machine.codebook_size:
+            raise ValueError(f"codebook must have {machine.codebook_size} values, got {len(mem.codebook)}")
+        _check_rows(mem)
+        return mem
+
+
+def encode(layer: CompressedLayer, machine: Machine) -> InterleavedCSC:
+    """Distribute a layer over the PEs of a machine (ISCA 2016, section III-B and Figure 3).
+
+    Parameters
+    ----------
+    layer : CompressedLayer
+        Its codebook must have `2**machine.weight_bits` values.
+    machine : Machine
+        Gives the number of PEs and the bits of codes and relative indices.
+
+    Returns
+    -------
+    InterleavedCSC
+
+    Raises
+    ------
+    ValueError
+        When the codebook's size is not the machine's.
+    """
+    if len(layer.codebook) != machine.codebook_size:
+        raise ValueError(
+            f"codebook must have {machine.codebook_size} values for {machine.weight_bits}-bit codes, "
+            f"got {len(layer.codebook)}"
+        )
+    indptr, rows, codes = _with_bias_column(layer)
+    pe_of, local_of = (part.astype(np.int32) for part in _place(np.arange(layer.n_out), machine.n_pe))
+    pointers = _count_entries(indptr, rows, pe_of, local_of, machine.n_pe, machine.index_bits)
+    _accumulate(pointers)
+    pe_start = np.concatenate([[0], np.cumsum(pointers[-1], dtype=np.int64)])
+    if pe_start[-1] > MAX_ENTRIES:
+        raise ValueError(f"the encoded layer must have at most {MAX_ENTRIES} entries, got {pe_start[-1]}")
+    out_codes, out_skips = _fill(indptr, rows, codes, pe_of, local_of, pointers, pe_start, machine.index_bits)
+    return InterleavedCSC(
+        layer.n_out,
+        layer.n_in,
+        machine.n_pe,
+        machine.weight_bits,
+        machine.index_bits,
+        layer.codebook,
+        layer.bias_codes is not None,
+        _check.frozen(out_codes, np.uint8),
+        _check.frozen(out_skips, np.uint8),
+        _check.frozen(pe_start, np.int64),
+        _check.frozen(pointers, np.int32),
+        _check.frozen(np.diff(indptr), np.int64),
+    )
+
+
+def decode(mem: InterleavedCSC) -> CompressedLayer:
+    """Read a layer back from the memories of the PEs; `decode(encode(layer, machine)) == layer`."""
+    columns, rows = _coordinates(mem.codes, mem.skips, mem.pe_start, mem.pointers)
+    kept = mem.codes != 0
+    order = np.argsort(columns[kept] * np.int64(mem.n_out) + rows[kept])
+    columns, rows, codes = columns[kept][order], rows[kept][order], mem.codes[kept][order]
+    indptr = np.searchsorted(columns, np.arange(mem.n_columns + 1))
+    end = indptr[mem.n_in]
+    bias = None
+    if mem.has_bias:
+        bias = np.zeros(mem.n_out, np.uint8)
+        bias[rows[end:]] = codes[end:]
+    return CompressedLayer(mem.n_out, mem.n_in, indptr[: mem.n_in + 1], rows[:end], codes[:end], mem.codebook, bias)
+
+
+def _place(rows: NDArray[Any], n_pe: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """PE and local row of each row."""
+    return rows % n_pe, rows // n_pe
+
+
+def _with_bias_column(layer: CompressedLayer) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint8]]:
+    if layer.bias_codes is None:
+        return layer.indptr, layer.rows, layer.codes
+    (bias_rows,) = np.nonzero(layer.bias_codes)
+    return (
+        _check.frozen(np.append(layer.indptr, layer.nnz + len(bias_rows)), np.int64),
+        _check.frozen(np.concatenate([layer.rows, bias_rows]), np.int32),
+        _check.frozen(np.concatenate([layer.codes, layer.bias_codes[bias_rows]]), np.uint8),
+    )
+
+
+def _checked_memory(
+    p: int, codes: Any, skips: Any, pointers: Any, machine: Machine, n_columns: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]:
+    codes = _check.whole_numbers(f"codes of PE {p}", codes, machine.codebook_size - 1)
+    skips = _check.whole_numbers(f"relative indices of PE {p}", skips, machine.max_skip)
+    pointers = np.asarray(pointers).astype(np.int64)
+    if codes.shape != skips.shape or codes.ndim != 1:
+        raise ValueError(
+            f"PE {p} must have one relative index a code, got {codes.shape} codes and {skips.shape} indices"
+        )
+    if pointers.shape != (n_columns + 1,):
+        raise ValueError(f"PE {p} must have {n_columns + 1} pointers, one a column and an end, got {pointers.shape}")
+    if pointers[0] != 0 or pointers[-1] != len(codes):
+        raise ValueError(f"pointers of PE {p} must run from 0 to {len(codes)}, got {pointers[0]}..{pointers[-1]}")
+    steps = np.diff(pointers)
+    if steps.min() < 0:
+        j = int(np.argmax(steps < 0))
+        raise ValueError(f"pointers of PE {p} run backwards at column {j}: {pointers[j]} then {pointers[j + 1]}")
+    return codes, skips, pointers
+
+
+def _check_rows(mem: InterleavedCSC) -> None:
+    columns, rows = _coordinates(mem.codes, mem.skips, mem.pe_start, mem.pointers)
+    if mem.n_entries and rows.max() >= mem.n_out:
+        entry = int(np.argmax(rows >= mem.n_out))
+        pe = int(rows[entry]) % mem.n_pe
+        raise ValueError(
+            f"rows must be of 0..{mem.n_out - 1}, but the relative indices of column {columns[entry]} on PE {pe} "
+            f"reach row {rows[entry]}"
+        )
+
+
+def _count_macs(
+    codes: NDArray[np.uint8], pe_start: NDArray[np.int64], pointers: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Entries of each column that are no padding, over all PEs."""
+    macs_before = np.concatenate([[0], np.cumsum(codes != 0)])
+    return np.diff(macs_before[pe_start[:-1] + pointers].sum(axis=1))
+
+
+@nb.njit(cache=True, nogil=True)
+def _count_entries(indptr, rows, pe_of, local_of, n_pe, index_bits):  # type: ignore[no-untyped-def]
+    """Entries of column j on PE p, padding counted, at `[j + 1, p]`: the pointers before they are summed."""
+    counts = np.zeros((len(indptr), n_pe), np.int32)
+    last = np.empty(n_pe, np.int32)
+    for j in range(len(indptr) - 1):
+        last[:] = -1
+        for e in range(indptr[j], indptr[j + 1]):
+            p, local = pe_of[rows[e]], local_of[rows[e]]
+            counts[j + 1, p] += 1 + ((local - last[p] - 1) >> index_bits)
+            last[p] = local
+    return counts
+
+
+@nb.njit(cache=True, nogil=True)
+def _accumulate(pointers):  # type: ignore[no-untyped-def]
+    """Sum the counts down the columns, in place (NumPy's cumsum along this axis is several times slower)."""
+    for j in range(1, pointers.shape[0]):
+        for p in range(pointers.shape[1]):
+            pointers[j, p] += pointers[j - 1, p]
+
+
+@nb.njit(cache=True, nogil=True)
+def _fill(indptr, rows, codes, pe_of, local_of, pointers, pe_start, index_bits):  # type: ignore[no-untyped-def]
+    """Codes and relative row indices of all PEs, one PE after the other."""
+    n_pe = len(pe_start) - 1
+    max_skip = (1 << index_bits) - 1
+    out_codes = np.zeros(pe_start[-1], np.uint8)
+    out_skips = np.full(pe_start[-1], max_skip, np.uint8)
+    last = np.empty(n_pe, np.int32)
+    place = pe_start[:-1].copy()
+    for j in range(len(indptr) - 1):
+        last[:] = -1
+        for e in range(indptr[j], indptr[j + 1]):
+            p, local = pe_of[rows[e]], local_of[rows[e]]
+            gap = local - last[p] - 1
+            at = place[p] + (gap >> index_bits)  # the padding zeros before it are there already
+            out_codes[at] = codes[e]
+            out_skips[at] = gap & max_skip
+            place[p] = at + 1
+            last[p] = local
+    return out_codes, out_skips
+
+
+@nb.njit(cache=True, nogil=True)
+def _coordinates(codes, skips, pe_start, pointers):  # type: ignore[no-untyped-def]
+    """Column and row of every entry, padding zeros among them."""
+    n_pe = len(pe_start) - 1
+    columns = np.empty(len(codes), np.int64)
+    rows = np.empty(len(codes), np.int64)
+    for p in range(n_pe):
+        for j in range(pointers.shape[0] - 1):
+            local = -1
+            for e in range(pe_start[p] + pointers[j, p], pe_start[p] + pointers[j + 1, p]):
+                local += skips[e] + 1
+                columns[e] = j
+                rows[e] = local * n_pe + p
+    return columns, rows

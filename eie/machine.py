@@ -1,0 +1,87 @@
+"""The parameters of one EIE chip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eie import _check
+
+MAX_PE = 65_536
+MAX_FIFO_DEPTH = 1_048_576
+MAX_SPMAT_WIDTH_BITS = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One EIE chip: an array of processing elements (PEs) and what each of them holds.
+
+    The defaults are the chip of the paper: 64 PEs in 45 nm at 800 MHz (ISCA 2016, section VI and Table II).
+
+    Attributes
+    ----------
+    n_pe : int
+        Processing elements. 1..65536. Paper: 64 (section VI-A).
+    fifo_depth : int
+        Slots of the ring buffer in front of each PE, 2..1048576. It is full one short of its depth, so a queue
+        "of depth 8" holds 7 activations, and depth 1 could never hold any. Paper: 8 (Figure 8).
+    spmat_width_bits : int
+        Bits that one read of the sparse-matrix SRAM brings; a multiple of `entry_bits`. Paper: 64 (Figure 9).
+    clock_hz : float
+        Cycles per second. Paper: 800 MHz (section VI).
+    weight_bits : int
+        Bits of a code into the codebook, 1..8. Paper: 4, 16 shared weights (section III-B).
+    index_bits : int
+        Bits of a relative row index, 1..8. Paper: 4, jumps over at most 15 zeros (section III-B).
+
+    Raises
+    ------
+    ValueError
+        When a parameter is out of its range; the message names the parameter, the value and the range.
+    """
+
+    n_pe: int = 64
+    fifo_depth: int = 8
+    spmat_width_bits: int = 64
+    clock_hz: float = 800e6
+    weight_bits: int = 4
+    index_bits: int = 4
+
+    def __post_init__(self) -> None:
+        _check.integer("n_pe", self.n_pe, 1, MAX_PE)
+        _check.integer("fifo_depth", self.fifo_depth, 2, MAX_FIFO_DEPTH)
+        _check.integer("weight_bits", self.weight_bits, 1, 8)
+        _check.integer("index_bits", self.index_bits, 1, 8)
+        _check.positive("clock_hz", self.clock_hz)
+        width = _check.integer("spmat_width_bits", self.spmat_width_bits, self.entry_bits, MAX_SPMAT_WIDTH_BITS)
+        if width % self.entry_bits:
+            raise ValueError(
+                f"spmat_width_bits must be a multiple of one entry, {self.entry_bits} bits, "
+                f"of {self.entry_bits}..{MAX_SPMAT_WIDTH_BITS}, got {width}"
+            )
+
+    @property
+    def entry_bits(self) -> int:
+        """Bits of one (code, relative index) entry."""
+        return self.weight_bits + self.index_bits
+
+    @property
+    def entries_per_row(self) -> int:
+        """Entries that one read of the sparse-matrix SRAM brings."""
+        return self.spmat_width_bits // self.entry_bits
+
+    @property
+    def codebook_size(self) -> int:
+        """Shared weights that a code can name, the padding zero among them."""
+        return 1 << self.weight_bits
+
+    @property
+    def max_skip(self) -> int:
+        """The most zeros that one relative index can jump over."""
+        return (1 << self.index_bits) - 1
+
+
+EIE_45NM = Machine()
+"""The 64-PE chip in 45 nm (ISCA 2016, Table V, column "EIE (ours, 64PE)")."""
+
+EIE_28NM = Machine(n_pe=256, clock_hz=1200e6)
+"""The projected 256-PE chip in 28 nm (ISCA 2016, Table V, column "EIE (28nm, 256PE)")."""

@@ -1,0 +1,93 @@
+"""The book's pages: notebooks that can be run again with other parameters."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from eie._data import resource
+from eie._files import written_aside
+
+
+class PageError(ValueError):
+    """A page cannot be run as asked; the message says why and what would do."""
+
+
+def names() -> list[str]:
+    """Names of all pages, such as `"fig08_fifo_depth"`."""
+    return sorted(path.stem for path in resource("notebooks").glob("*.ipynb"))
+
+
+def find(name: str) -> Path:
+    """The notebook of a page, by its name or the beginning of it, such as `"fig08"`.
+
+    Raises
+    ------
+    PageError
+        When no page, or more than one, begins like that; the message lists all pages.
+    """
+    matches = [page for page in names() if page.startswith(name)] if name else []
+    if name in matches:
+        matches = [name]
+    if len(matches) != 1:
+        what = "no page is" if not matches else f"{len(matches)} pages are"
+        raise PageError(f"{what} named {name!r}; pages are {', '.join(names())}")
+    return resource("notebooks") / f"{matches[0]}.ipynb"
+
+
+def parameters(name: str) -> dict[str, Any]:
+    """Parameters of a page and their defaults."""
+    import papermill
+
+    inferred = papermill.inspect_notebook(str(find(name)))
+    return {key: ast.literal_eval(entry["default"]) for key, entry in inferred.items()}
+
+
+def rerun(name: str, changes: Mapping[str, Any], output: str | Path, *, progress: bool = True) -> None:
+    """Run a page with some parameters changed, and write the executed notebook.
+
+    Parameters
+    ----------
+    name : str
+        The page, or the beginning of its name.
+    changes : mapping of str to value
+        New values of parameters.
+    output : path
+        Where the executed notebook goes; written only when every cell ran.
+    progress : bool
+        Show a progress bar.
+
+    Raises
+    ------
+    PageError
+        When there is no such page or parameter, a value is of the wrong kind, or a cell fails.
+    """
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    page, defaults = find(name), parameters(name)
+    for key, value in changes.items():
+        _check_change(key, value, defaults)
+    with written_aside(output) as aside:
+        try:
+            papermill.execute_notebook(
+                str(page), str(aside), parameters=dict(changes), progress_bar=progress, kernel_name="python3"
+            )
+        except PapermillExecutionError as error:
+            raise PageError(f"{page.stem}: {error.ename}: {error.evalue}") from error
+
+
+def _check_change(key: str, value: Any, defaults: Mapping[str, Any]) -> None:
+    listed = ", ".join(f"{name} = {default!r}" for name, default in defaults.items())
+    if key not in defaults:
+        raise PageError(f"there is no parameter {key!r}; this page has {listed}")
+    default = defaults[key]
+    if default is not None and not isinstance(value, _kinds(default)):
+        raise PageError(f"{key} must be of the kind of {default!r}, got {value!r}; this page has {listed}")
+
+
+def _kinds(default: Any) -> tuple[type, ...]:
+    """What may stand for a default: a whole number may stand for a real one, a tuple for a list."""
+    return {float: (float, int), list: (list, tuple)}.get(type(default), (type(default),))

@@ -1,0 +1,187 @@
+"""Build the book from its prose and from notebooks that papermill has already run.
+
+The executed notebooks are not in git while Sphinx wants one source folder, so one is assembled under --work. Nothing
+in it is executed: a notebook is read as JSON, and its outputs are printed as they are. Every build is a clean one: it
+takes a few seconds, and Sphinx forgets the warnings of a page that it does not read again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import re
+import shutil
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from jupyter_book.config import get_final_config
+from sphinx.application import Sphinx
+from sphinx.errors import SphinxError
+from sphinx.util.console import nocolor
+from sphinx.util.docutils import docutils_namespace, patch_docutils
+from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = "notebooks/"
+RUN_METADATA = ("papermill", "execution")
+INJECTED = "injected-parameters"  # papermill's tag for the cell it adds, with a random id
+ADDRESS = re.compile(r"(<[\w.]+[^<>\n]*) at 0x[0-9a-f]+>")  # as in "<Styler at 0x7fbb883fc8d0>"
+MATHJAX_FONTS = "output/chtml/fonts/woff-v2"
+
+
+class BookError(Exception):
+    """What stops a build, in one line for each fault."""
+
+
+def repository_url(pyproject: Path) -> str:
+    """Return the repository's URL from the one place that states it."""
+    try:
+        project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
+        return str(project["urls"]["Repository"]).rstrip("/").removesuffix(".git")
+    except (OSError, KeyError, tomllib.TOMLDecodeError) as error:
+        raise BookError(f"{pyproject}: no [project.urls] Repository to link to ({error!r})") from error
+
+
+def toc_notebooks(toc: Path) -> list[str]:
+    """Return the file names of the notebooks that the table of contents lists."""
+    try:
+        pages = parse_toc_yaml(toc)
+    except (OSError, MalformedError) as error:
+        raise BookError(f"{toc}: {error}") from error
+    return [Path(page).stem + ".ipynb" for page in pages if page.startswith(NOTEBOOKS)]
+
+
+def faults(notebook: dict[str, Any]) -> Iterator[str]:
+    """Yield what no reader should meet: cells that were not run, errors, and anything written to stderr."""
+    for number, cell in enumerate(notebook["cells"], start=1):
+        if cell["cell_type"] != "code":
+            continue
+        name = cell.get("id", number)
+        if "".join(cell["source"]).strip() and cell["execution_count"] is None:
+            yield f"cell {name} was not executed"
+        for output in cell["outputs"]:
+            if output["output_type"] == "error":
+                yield f"cell {name} raised {output['ename']}: {output['evalue']}"
+            if output.get("name") == "stderr":
+                yield f"cell {name} wrote to stderr: {''.join(output['text'])}"
+
+
+def normalised(notebook: dict[str, Any]) -> str:
+    """Return the notebook as JSON without what differs from run to run: times, paths, a random id, and addresses."""
+    notebook["metadata"].pop("papermill", None)
+    for cell in notebook["cells"]:
+        if INJECTED in cell["metadata"].get("tags", []):
+            cell["id"] = INJECTED
+        for key in RUN_METADATA:
+            cell["metadata"].pop(key, None)
+    text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True)
+    return ADDRESS.sub(r"\1>", text) + "\n"
+
+
+def read_notebook(path: Path) -> str:
+    """Return the text of one executed notebook that is fit to print."""
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        nbformat.validate(notebook)
+    except (OSError, ValueError, nbformat.ValidationError) as error:
+        raise BookError(f"{path}: no executed notebook: {str(error).splitlines()[0]}") from error
+    found = [f"{path}: {' '.join(fault.split())[:200]}" for fault in faults(notebook)]
+    if found:
+        raise BookError("\n".join(found))
+    return normalised(notebook)
+
+
+def assemble(book: Path, executed: Path, source: Path) -> None:
+    """Copy the prose and, beside it, the executed notebooks into the folder that Sphinx reads."""
+    shutil.copytree(book, source)
+    folder = source / NOTEBOOKS
+    folder.mkdir()
+    for name in toc_notebooks(book / "_toc.yml"):
+        (folder / name).write_text(read_notebook(executed / name), encoding="utf-8")
+
+
+def copy_mathjax(static: Path) -> None:
+    """Copy MathJax and its fonts from the package that carries them: no reader's browser then asks another host."""
+    package = importlib.metadata.distribution("sphinx-mathjax-offline")
+    mathjax = Path(str(package.locate_file("sphinx-mathjax-offline/static/mathjax")))
+    shutil.copytree(mathjax / MATHJAX_FONTS, static / "mathjax" / MATHJAX_FONTS)
+    shutil.copyfile(mathjax / "tex-chtml.js", static / "mathjax" / "tex-chtml.js")
+
+
+def sphinx_config(source: Path, url: str, static: Path) -> dict[str, Any]:
+    """Return the Sphinx configuration: what jupyter-book makes of the YAML file, and what that file cannot know."""
+    config, _ = get_final_config(
+        user_yaml=source / "_config.yml", sourcedir=source, cli_config={"latex_individualpages": False}
+    )
+    config.pop("comments_config")  # of an extension that the book leaves out
+    config["html_theme_options"] |= {"repository_url": url, "repository_branch": "main"}
+    config["html_static_path"].append(str(static))  # a script in book/_static would be put on every page
+    return dict(config)
+
+
+def point_at_source(_app: Sphinx, page: str, _template: str, context: dict[str, Any], _doctree: object) -> None:
+    """Let the source and edit buttons of prose point into book/; a notebook's page has the path of its file."""
+    context["doc_path"] = "" if page.startswith(NOTEBOOKS) else "book"
+
+
+def run_sphinx(work: Path, url: str) -> None:
+    """Turn work/source into work/html; a warning fails the build once all of them are printed."""
+    source, html = work / "source", work / "html"
+    config = sphinx_config(source, url, work / "static")
+    if not sys.stderr.isatty():
+        nocolor()
+    with patch_docutils(str(source)), docutils_namespace():
+        app = Sphinx(
+            source, None, html, work / "doctrees", "html", config, status=None, warningiserror=True, keep_going=True
+        )
+        app.connect("html-page-context", point_at_source, priority=400)  # before the theme makes its buttons
+        app.build()
+    if app.statuscode:
+        raise BookError("the book has warnings (above), and they are errors")
+
+
+def publish(html: Path, out: Path) -> None:
+    """Put a finished build in place by renaming, so that a reader never meets half of one."""
+    new, old = out.with_name(f"{out.name}.new"), out.with_name(f"{out.name}.old")
+    for leftover in (new, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    shutil.copytree(html, new, ignore=shutil.ignore_patterns(".buildinfo*", "*.map"))
+    if out.exists():
+        out.rename(old)
+    new.rename(out)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def build(executed: Path, out: Path, work: Path, root: Path = ROOT) -> None:
+    """Assemble the sources, build them aside and publish the result."""
+    url = repository_url(root / "pyproject.toml")
+    for folder in ("source", "static", "doctrees", "html", "jupyter_execute"):
+        shutil.rmtree(work / folder, ignore_errors=True)
+    assemble(root / "book", executed, work / "source")
+    copy_mathjax(work / "static")
+    run_sphinx(work, url)
+    publish(work / "html", out)
+
+
+def main() -> int:
+    """Read the command line; say in a line what is wrong."""
+    parser = argparse.ArgumentParser(description="Build the book from its prose and from executed notebooks.")
+    parser.add_argument("--notebooks", type=Path, required=True, help="folder of the executed notebooks")
+    parser.add_argument("--out", type=Path, required=True, help="folder that the HTML replaces")
+    parser.add_argument("--work", type=Path, default=Path("build/book-src"), help="folder for what is made on the way")
+    arguments = parser.parse_args()
+    try:
+        build(arguments.notebooks, arguments.out.absolute(), arguments.work.absolute())
+    except (BookError, SphinxError) as error:
+        print(f"book: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -29,7 +29,8 @@ lint: .venv/ready
 # Speed, memory, and how cost grows with size; the plot goes to build/bench/.
 bench: .venv/ready
 	@mkdir -p build/bench
-	$(BIN)/python -m pytest tests/bench --benchmark-enable --benchmark-only --benchmark-json=build/bench/results.json
+	$(BIN)/python -m pytest tests/bench/bench_speed.py --benchmark-enable --benchmark-columns=min,median,max,rounds \
+		--benchmark-json=build/bench/results.json
 	$(BIN)/python tools/plot_scaling.py build/bench/results.json build/bench/scaling.svg
 
 clean:

@@ -61,8 +61,8 @@ def how_to_get(name: str, *, anywhere: bool = False) -> str:
     entry = _entry(name)
     target = ("$EIE_DATA" if anywhere else str(root())) + f"/{entry['folder']}"
     return (
-        f"{entry['title']} is not in {target}. To get it: git clone {entry['url']} {target} && "
-        f"git -C {target} checkout {entry['commit']} (licence: {entry['licence']})."
+        f"{entry['title']} is not in `{target}`. To get it (licence: {entry['licence']}): "
+        f"`git clone {entry['url']} {target} && git -C {target} checkout {entry['commit']}`"
     )
 
 

@@ -117,7 +117,7 @@ def draw_layer(
     spread = spread or measured_spread()
     rng = np.random.default_rng(seed)
     row_rate, column_rate = _fitting(_rates(rng, n_out, spread.row_cv), _rates(rng, n_in, spread.column_cv), density)
-    row_rates, columns_each = _by_block(rng, row_rate, n_in, spread, density)
+    row_rates, columns_each = _by_block(rng, row_rate, column_rate, spread, density)
     column_rate *= density
     room = _room_for(column_rate, row_rates, columns_each)
     indptr, rows, codes = _draw(rng, column_rate, row_rates, columns_each, top, room)
@@ -145,8 +145,9 @@ def draw_activations(n_in: int, density: float, seed: int | np.random.SeedSequen
     n_in = _check.integer("n_in", n_in, 1, MAX_SIZE)
     n_active = round(_check.fraction("density", density) * n_in)
     rng = np.random.default_rng(seed)
+    active = rng.permutation(n_in)[:n_active]  # drawn first: less dense inputs of a seed lie within denser ones
     activations = np.zeros(n_in, np.float32)
-    activations[rng.permutation(n_in)[:n_active]] = np.abs(rng.standard_normal(n_active)) + 2.0**-6
+    activations[active] = np.abs(rng.standard_normal(n_active)) + 2.0**-6
     return activations
 
 
@@ -169,19 +170,31 @@ def _fitting(
 
 
 def _by_block(
-    rng: np.random.Generator, row_rate: NDArray[np.float64], n_in: int, spread: Spread, density: float
+    rng: np.random.Generator,
+    row_rate: NDArray[np.float64],
+    column_rate: NDArray[np.float64],
+    spread: Spread,
+    density: float,
 ) -> tuple[NDArray[np.float64], int]:
     """Row rates of each block of columns, shape `(blocks, n_out)`, and the columns in a block.
 
     Block rates are gamma distributed: unlike normal ones they can leave most of a block empty and fill a few rows.
     """
-    if not spread.block_cv:
-        return row_rate[np.newaxis], n_in
-    shape = (-(-n_in // spread.block_columns), len(row_rate))
+    if not spread.block_cv or not density:
+        return row_rate[np.newaxis], len(column_rate)
+    shape = (-(-len(column_rate) // spread.block_columns), len(row_rate))
     rates = row_rate * rng.gamma(spread.block_cv**-2, spread.block_cv**2, shape)
-    for _ in range(8):  # cells that would be kept with more than certainty give their surplus to the others
-        rates *= density / np.minimum(density * rates, 1.0).mean(axis=1, keepdims=True)
-    return np.minimum(rates, 1 / density), spread.block_columns
+    return _capped(rates, 1 / (density * column_rate.max())), spread.block_columns
+
+
+def _capped(rates: NDArray[np.float64], cap: float) -> NDArray[np.float64]:
+    """Rates scaled and cut at `cap`, so that no cell's probability passes 1 and the mean of each block is 1."""
+    low, high = np.full((len(rates), 1), 2.0**-40), np.full((len(rates), 1), 2.0**40)
+    for _ in range(40):
+        scale = np.sqrt(low * high)
+        short = np.minimum(rates * scale, cap).mean(axis=1, keepdims=True) < 1
+        low, high = np.where(short, scale, low), np.where(short, high, scale)
+    return np.minimum(rates * high, cap)
 
 
 def _room_for(column_rate: NDArray[np.float64], row_rates: NDArray[np.float64], columns_each: int) -> int:

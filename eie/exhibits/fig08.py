@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 DEPTHS = (2, 4, 8, 16, 32, 64, 128, 256)
 """Depths of the paper's figure that this machine can have."""
 
+WORTH_TELLING = 0.5
+"""Gains in points, below which the words do not list a step."""
+
 
 class Figure8(Series):
     """Load balance against queue depth, and what explains the layers that stay away."""
@@ -28,13 +31,13 @@ class Figure8(Series):
     def words(self) -> str:
         """How far computed and published are apart, and what each doubling of the depth is worth."""
         mean = self.both.groupby("fifo_depth")[["computed", "published"]].mean()
-        gains = [
-            f"from {a} to {b} {mean['computed'][b] - mean['computed'][a]:+.1f} "
-            f"(published {mean['published'][b] - mean['published'][a]:+.1f})"
-            for a, b in zip(mean.index[:-1], mean.index[1:], strict=True)
+        gains = mean.diff().iloc[1:]
+        steps = [
+            f"{step.computed:+.1f} points from {before} to {depth} (published {step.published:+.1f})"
+            for before, (depth, step) in zip(mean.index, gains.iterrows(), strict=False)
+            if step.max() >= WORTH_TELLING
         ]
-        gained = f" Points of load balance gained on average by going {', '.join(gains)}." if gains else ""
-        return super().words() + gained
+        return super().words() + (f" Deeper queues gain {', '.join(steps)} on average." if steps else "")
 
 
 def figure8(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,6 +69,10 @@ class FormatExample:
     def report(self) -> CycleReport:
         """What running the example takes."""
         return simulate(self.mem, self.activations, self.machine)
+
+    def counts(self) -> pd.DataFrame:
+        """The counters of `report`, in one row."""
+        return pd.DataFrame([asdict(self.report())], index=["count"]).drop(columns=["n_pe", "clock_hz"])
 
     def words(self) -> str:
         """Whether PE0's memory is what Figure 3 prints."""

@@ -38,6 +38,8 @@ class Figure11(Series):
         Only points below the top of the figure's axis count, where the curves can be told apart.
         """
         both = self.both[self.both["published"] < self.points["published"].max()]
+        if both.empty:
+            return pd.DataFrame(columns=["as labelled", "swapped"])
         other = {"Alex": "VGG", "VGG": "Alex"}
         pairs = both.assign(partner=[_partner(name, other) for name in both["layer"]])
         theirs = both[["layer", "n_pe", "published"]].rename(columns={"layer": "partner", "published": "of_partner"})

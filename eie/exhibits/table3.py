@@ -44,8 +44,8 @@ class Table3:
             {
                 "layer": self.rows["layer"],
                 "dense": self.rows["inputs"] * self.rows["outputs"] / 1e6,
-                "kept": self.rows["entries"] / 1e6,
-                "left": self.rows["multiplications"] / 1e6,
+                "kept": self.rows["weights kept, millions"],
+                "left": self.rows["multiplications left, millions"],
             }
         )
         names = {"dense": "weights of the dense layer", "kept": "weights kept", "left": "multiplications left"}
@@ -61,10 +61,11 @@ class Table3:
             if len(odd)
             else ("the multiplications left round to the printed whole percent everywhere")
         )
-        dense = (self.rows["inputs"] * self.rows["outputs"]).sum()
+        dense = (self.rows["inputs"] * self.rows["outputs"]).sum() / 1e6
+        kept = self.rows["weights kept, millions"].sum()
         return (
-            f"The drawn layers keep {self.rows['entries'].sum() / 1e6:.1f} of {dense / 1e6:.1f} million weights. Their "
-            f"densities are within {off:.2f} points of the printed ones; {said}."
+            f"The drawn layers keep {kept:.1f} of {dense:.1f} million weights. Their densities are within {off:.2f} "
+            f"points of the printed ones; {said}."
         )
 
 
@@ -123,8 +124,8 @@ def _measured(layer: CompressedLayer, activations: np.ndarray) -> dict[str, floa
         "weights %": 100 * layer.density,
         "inputs %": 100 * float(np.mean(activations != 0)),
         "FLOP %": 100 * macs / (layer.n_in * layer.n_out),
-        "entries": layer.nnz,
-        "multiplications": macs,
+        "weights kept, millions": layer.nnz / 1e6,
+        "multiplications left, millions": macs / 1e6,
         "spread of rows %": 100 * spread.row_cv,
         "spread of columns %": 100 * spread.column_cv,
         "biases %": 100 * spread.bias_density,

@@ -89,7 +89,7 @@ class Table4:
         return (
             f"**{len(self.close)} of {len(self.known)}** layers come within {100 * CLOSE:.0f} % of the printed actual "
             f"time{far}. The geometric mean of computed over printed time is **{self.geomean_ratio:.3f}**. Waiting "
-            f"makes the machine {100 * slower:.1f} % slower than its theoretical time here, and {100 * theirs:.1f} % in "
+            f"makes the machine {100 * slower:.1f} % slower than its theoretical time, {100 * theirs:.1f} % in "
             "the paper's own rows."
         )
 

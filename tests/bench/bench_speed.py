@@ -1,0 +1,129 @@
+"""How long things take, each held to a limit. Run by `make bench`; times are medians of warm runs."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import eie
+from eie import datasets, evaluation, exhibits
+from eie.benchmarks import select
+from eie.formats import authors
+
+(VGG6,) = select(["VGG-6"])
+(ALEX8,) = select(["Alex-8"])
+
+
+@pytest.fixture(scope="module")
+def vgg6():
+    return VGG6.draw()
+
+
+@pytest.fixture(scope="module")
+def authors_layer():
+    """The authors' layer; where it is not at hand, one drawn like it."""
+    if datasets.find("authors-layer"):
+        dump = authors.read()
+        return dump.mem, dump.activations
+    layer, _ = ALEX8.draw()
+    return eie.encode(layer, eie.Machine()), eie.draw_activations(4096, 0.4294, 0)
+
+
+def hold(benchmark, seconds):
+    """Fail when the median is over the limit."""
+    benchmark.extra_info["limit_s"] = seconds
+    assert benchmark.stats.stats.median < seconds
+
+
+def test_simulate_authors_layer(benchmark, authors_layer):
+    mem, activations = authors_layer
+    benchmark.pedantic(eie.simulate, (mem, activations, eie.Machine()), rounds=200, warmup_rounds=20)
+    hold(benchmark, 0.3e-3)
+
+
+def test_encode_vgg6(benchmark, vgg6):
+    benchmark.pedantic(eie.encode, (vgg6[0], eie.Machine()), rounds=20, warmup_rounds=2)
+    hold(benchmark, 0.150)
+
+
+def test_draw_vgg6(benchmark):
+    benchmark.pedantic(eie.draw_layer, (4096, 25088, 0.04, 0), rounds=10, warmup_rounds=1)
+    hold(benchmark, 0.400)
+
+
+def test_infer_vgg6(benchmark, vgg6):
+    mem = eie.encode(vgg6[0], eie.Machine())
+    activations = eie.draw_activations(mem.n_in, 1.0, 0)
+    formats = eie.calibrate(mem, activations)
+    benchmark.pedantic(eie.infer, (mem, activations), {"formats": formats}, rounds=10, warmup_rounds=1)
+    hold(benchmark, mem.n_entries / 100e6)
+
+
+def all_points():
+    """Every point of Figures 8, 11, 12 and 13 and of Table IV, drawn and simulated anew."""
+    evaluation._reports.clear()
+    for make in (exhibits.figure8, exhibits.figure11, exhibits.figure12, exhibits.figure13, exhibits.table_iv):
+        make()
+
+
+def test_all_points_of_the_pages(benchmark):
+    benchmark.pedantic(all_points, rounds=5, warmup_rounds=1)
+    hold(benchmark, 3.0)
+
+
+def table4(cache):
+    """`eie table 4` as a whole process, its compiled kernels in `cache`."""
+    command = [sys.executable, "-m", "eie.cli", "table", "4"]
+    subprocess.run(command, check=True, capture_output=True, env=os.environ | {"NUMBA_CACHE_DIR": str(cache)})
+
+
+def test_table_4_process_first_time_ever(benchmark, tmp_path):
+    benchmark.pedantic(table4, (tmp_path,), rounds=1)
+    hold(benchmark, 20.0)
+
+
+def test_table_4_process_warm(benchmark, tmp_path):
+    benchmark.pedantic(table4, (tmp_path,), rounds=5, warmup_rounds=1)
+    hold(benchmark, 3.0)
+
+
+def test_drawing_vgg6_takes_little_memory(benchmark):
+    script = (
+        "import resource, eie; eie.draw_layer(4096, 25088, 0.04, 0);"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+
+    def peak_kilobytes():
+        return int(subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout)
+
+    peak = benchmark.pedantic(peak_kilobytes, rounds=1)
+    benchmark.extra_info["peak_MB"] = peak / 1000
+    assert peak < 600_000
+
+
+STEPS = {
+    "draw": lambda layer, mem, activations: eie.draw_layer(layer.n_out, layer.n_in, 0.1, 0),
+    "encode": lambda layer, mem, activations: eie.encode(layer, eie.Machine()),
+    "simulate": lambda layer, mem, activations: eie.simulate(mem, activations),
+    "infer": lambda layer, mem, activations: eie.infer(mem, activations, formats=FORMATS),
+}
+FORMATS = eie.LayerFormats(eie.FixedPoint(16, 15), eie.FixedPoint(16, 12), eie.FixedPoint(16, 10))
+
+
+@pytest.mark.parametrize("columns", [500, 1000, 2000, 4000, 8000, 16000, 32000])
+@pytest.mark.parametrize("step", STEPS)
+def test_cost_grows_with_entries(benchmark, step, columns):
+    layer = eie.draw_layer(1024, columns, 0.1, 0)
+    mem, activations = eie.encode(layer, eie.Machine()), eie.draw_activations(columns, 0.4, 0)
+    benchmark.pedantic(STEPS[step], (layer, mem, activations), rounds=7, warmup_rounds=2)
+    benchmark.extra_info |= {"step": step, "entries": layer.nnz}
+    per_entry = benchmark.stats.stats.median / layer.nnz
+    cost = COST_PER_ENTRY.setdefault(step, [])
+    cost.append(per_entry)
+    # Linear: from one size to the next the cost of an entry never more than doubles.
+    assert np.all(np.array(cost[1:]) < 2.5 * np.array(cost[:-1]))
+
+
+COST_PER_ENTRY: dict = {}

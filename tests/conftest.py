@@ -1,0 +1,29 @@
+import os
+import sys
+from functools import cache
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+TOOLS = Path(__file__).resolve().parent.parent / "tools"
+
+# A gate must not depend on luck: it tries the same examples each time. Elsewhere new ones are tried.
+hypothesis.settings.register_profile("gate", derandomize=True)
+hypothesis.settings.load_profile("gate" if os.environ.get("CI") else "default")
+
+
+@pytest.fixture(scope="session")
+def tool():
+    """A function that loads a module of tools/, which is no package."""
+
+    @cache
+    def load(name):
+        spec = spec_from_file_location(f"tools_{name}", TOOLS / f"{name}.py")
+        module = module_from_spec(spec)
+        sys.modules[spec.name] = module  # dataclasses look themselves up there
+        spec.loader.exec_module(module)
+        return module
+
+    return load

@@ -1,0 +1,109 @@
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from eie._files import written_aside
+
+KILLED = """
+import sys, time
+from eie._files import written_aside
+with written_aside(sys.argv[1]) as aside:
+    aside.write_text("half of the n")
+    print("in the middle", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def umask():
+    """Set the umask for one test."""
+    before = os.umask(0o022)
+    yield os.umask
+    os.umask(before)
+
+
+def write(path, text):
+    with written_aside(path) as aside:
+        aside.write_text(text)
+
+
+def write_half(path, error):
+    with written_aside(path) as aside:
+        aside.write_text("half of the n")
+        raise error("stopped")
+
+
+@pytest.mark.parametrize("as_type", [str, lambda path: path])
+def test_new_file(tmp_path, as_type):
+    write(as_type(tmp_path / "new.txt"), "new")
+    assert (tmp_path / "new.txt").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["new.txt"]
+
+
+def test_old_file_is_replaced(tmp_path):
+    (tmp_path / "file.txt").write_text("old and longer")
+    write(tmp_path / "file.txt", "new")
+    assert (tmp_path / "file.txt").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_old_file_stays_until_the_end(tmp_path):
+    target = tmp_path / "file.txt"
+    target.write_text("old")
+    with written_aside(target) as aside:
+        aside.write_text("new")
+        assert target.read_text() == "old"
+        assert (aside.parent, aside.suffix) == (tmp_path, ".txt")
+    assert target.read_text() == "new"
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt, SystemExit])
+def test_failure_leaves_the_old_file_and_nothing_else(tmp_path, error):
+    target = tmp_path / "file.txt"
+    target.write_text("old")
+    with pytest.raises(error):
+        write_half(target, error)
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_failure_leaves_no_file_where_there_was_none(tmp_path):
+    with pytest.raises(TypeError):
+        write(tmp_path / "file.txt", 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_folder(tmp_path):
+    target = tmp_path / "nowhere" / "file.txt"
+    with pytest.raises(FileNotFoundError) as caught:
+        write(target, "new")
+    assert str(target) in str(caught.value)
+    assert "there is no folder" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+@pytest.mark.parametrize("is_new", [True, False])
+def test_permissions_follow_the_umask(tmp_path, umask, mask, mode, is_new):
+    target = tmp_path / "file.txt"
+    if not is_new:
+        target.touch(0o400)
+    umask(mask)
+    write(target, "new")
+    assert target.stat().st_mode & 0o777 == mode
+    assert umask(mask) == mask
+
+
+def test_killed_in_the_middle_leaves_the_old_file(tmp_path):
+    target = tmp_path / "file.txt"
+    target.write_text("old")
+    with subprocess.Popen([sys.executable, "-c", KILLED, target], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "in the middle\n"
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    assert target.read_text() == "old"
+    write(target, "new")
+    assert target.read_text() == "new"

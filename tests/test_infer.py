@@ -1,0 +1,78 @@
+import naive
+import numpy as np
+import pytest
+from cases import CODEBOOK, runs
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import eie
+from eie.fixedpoint import FixedPoint, LayerFormats
+
+
+@settings(max_examples=300, deadline=None)
+@given(runs(), st.integers(2, 12), st.integers(2, 12), st.integers(2, 12), st.integers(4, 16))
+def test_bit_exact(run, weight_frac, act_frac, out_frac, bits):
+    machine, codes, bias, activations, codebook = run
+    formats = LayerFormats(FixedPoint(16, weight_frac), FixedPoint(16, act_frac), FixedPoint(bits, out_frac))
+    weights, _ = formats.weight.quantize(np.float32(codebook))
+    raw, clipped = formats.activation.quantize(np.append(activations, 1.0) if bias is not None else activations)
+    sums, saturations = naive.infer(codes, bias, weights, raw, formats.places, formats.output.low, formats.output.high)
+    layer = eie.CompressedLayer.from_codes(codes, codebook, bias)
+    inferred = eie.infer(layer, activations, machine, formats=formats, relu=False)
+    assert inferred.raw.tolist() == sums
+    assert (inferred.saturations, inferred.input_saturations) == (saturations, clipped)
+    rectified = eie.infer(layer, activations, machine, formats=formats)
+    assert rectified.raw.tolist() == [max(total, 0) for total in sums]
+
+
+@settings(max_examples=100, deadline=None)
+@given(runs(), st.sampled_from([8, 16, 32]))
+def test_calibrated_formats_saturate_nowhere_and_are_accurate(run, bits):
+    machine, codes, bias, activations, codebook = run
+    layer = eie.CompressedLayer.from_codes(codes, codebook, bias)
+    formats = eie.calibrate(layer, activations, machine, bits=bits)
+    inferred = eie.infer(layer, activations, machine, formats=formats, relu=False)
+    assert (inferred.saturations, inferred.input_saturations) == (0, 0)
+    weights = np.where(codes > 0, np.float32(codebook)[codes].astype(float), 0.0)
+    exact = weights @ activations + (0 if bias is None else np.where(bias > 0, np.float32(codebook)[bias], 0.0))
+    # Half a step for each rounded factor, and half a step for each rounded product.
+    step = {name: 2.0 ** -getattr(formats, name).frac for name in ("weight", "activation", "output")}
+    of_factors = step["weight"] * (activations.sum() + 1) + step["activation"] * np.abs(weights).sum(axis=1).max()
+    products = codes.shape[1] + 1
+    assert np.abs(inferred.values - exact).max() <= 0.5 * (of_factors + products * step["output"]) * 1.01 + 1e-9
+
+
+def test_by_hand():
+    # 0.5 x 3 + 0.25 x 1 (bias) = 1.75; -0.5 x 3 = -1.5, which ReLU makes 0.
+    codebook = np.array([0.0, 0.5, -0.5, 0.25])
+    layer = eie.CompressedLayer.from_codes([[1], [2]], codebook, [3, 0])
+    machine = eie.Machine(n_pe=2, weight_bits=2, spmat_width_bits=6)
+    formats = LayerFormats(FixedPoint(16, 8), FixedPoint(16, 8), FixedPoint(16, 8))
+    inferred = eie.infer(layer, [3.0], machine, formats=formats)
+    assert inferred.raw.tolist() == [448, 0]
+    assert np.asarray(inferred).tolist() == [1.75, 0.0]
+    assert (inferred[0], len(inferred)) == (1.75, 2)
+    assert eie.infer(layer, [3.0], machine, formats=formats, relu=False)[1] == -1.5
+
+
+def test_saturation_stays_at_the_end_of_the_range():
+    layer = eie.CompressedLayer.from_codes(np.full((1, 8), 15, np.uint8), CODEBOOK)
+    formats = LayerFormats(FixedPoint(16, 8), FixedPoint(16, 8), FixedPoint(8, 4))
+    inferred = eie.infer(layer, np.full(8, 4.0), eie.Machine(n_pe=1), formats=formats)
+    assert (inferred.raw.tolist(), inferred.saturations) == ([127], 7)
+
+
+def test_number_of_pes_does_not_change_values():
+    layer, activations = eie.draw_layer(200, 90, 0.2, 0), eie.draw_activations(90, 0.5, 1)
+    raw = [eie.infer(layer, activations, eie.Machine(n_pe=n)).raw for n in (1, 7, 64, 256)]
+    for other in raw[1:]:
+        np.testing.assert_array_equal(other, raw[0])
+
+
+def test_bias_must_fit_the_activation_format():
+    layer = eie.CompressedLayer.from_codes([[1]], CODEBOOK, [1])
+    formats = LayerFormats(FixedPoint(16, 8), FixedPoint(16, 15), FixedPoint(16, 8))
+    with pytest.raises(
+        ValueError, match=r"activation format must hold the bias's 1.0, got FixedPoint\(bits=16, frac=15\)"
+    ):
+        eie.infer(layer, [0.5], formats=formats)

@@ -1,0 +1,33 @@
+import pytest
+
+import eie
+
+
+def test_the_papers_machine():
+    machine = eie.Machine()
+    assert machine == eie.EIE_45NM
+    assert (machine.entry_bits, machine.entries_per_row, machine.codebook_size, machine.max_skip) == (8, 8, 16, 15)
+    assert (eie.EIE_28NM.n_pe, eie.EIE_28NM.clock_hz) == (256, 1.2e9)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"n_pe": 0}, r"n_pe must be an integer of 1..65536, got 0"),
+        ({"n_pe": 2.0}, r"n_pe must be an integer of 1..65536, got 2.0"),
+        ({"n_pe": True}, r"n_pe must be an integer of 1..65536, got True"),
+        ({"fifo_depth": 1}, r"fifo_depth must be an integer of 2..1048576, got 1"),
+        ({"weight_bits": 9}, r"weight_bits must be an integer of 1..8, got 9"),
+        ({"index_bits": 0}, r"index_bits must be an integer of 1..8, got 0"),
+        ({"spmat_width_bits": 63}, r"spmat_width_bits must be a multiple of one entry, 8 bits, .* got 63"),
+        ({"spmat_width_bits": 4}, r"spmat_width_bits must be an integer of 8..65536, got 4"),
+        ({"index_bits": 5}, r"a multiple of one entry, 9 bits, .* got 64"),
+        ({"clock_hz": 0}, r"clock_hz must be above 0"),
+        ({"clock_hz": float("inf")}, r"clock_hz must be above 0"),
+        ({"clock_hz": float("nan")}, r"clock_hz must be above 0"),
+        ({"clock_hz": "fast"}, r"clock_hz must be a number, got 'fast'"),
+    ],
+)
+def test_bad_parameters(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        eie.Machine(**wrong)

@@ -1,0 +1,176 @@
+import ast
+import json
+import re
+import subprocess
+import tomllib
+from graphlib import TopologicalSorter
+from importlib import metadata
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+import eie
+
+ROOT = Path(__file__).resolve().parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+CITATION = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PUBLISHED = sorted((ROOT / "data" / "published").glob("*.csv"))
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted((ROOT / "eie").rglob("*.py"))
+}
+
+CONDA_NAMES = {"pytorch": "torch"}
+MACHINE = ["machine", "layer", "interleaved", "cycles", "fixedpoint", "infer", "stepped"]
+AROUND_IT = ["benchmarks", "evaluation", "exhibits", "plots", "pages", "cli", "published"]
+FOLDER_OF_A_MACHINE = re.compile(r"/(home|root|work|tmp)/")
+
+
+def required():
+    extras = PYPROJECT["optional-dependencies"].values()
+    texts = [*PYPROJECT["dependencies"], *(text for extra in extras for text in extra)]
+    return {canonicalize_name(Requirement(text).name): Requirement(text) for text in texts}
+
+
+def locked():
+    pins = [line.split("==") for line in LOCK if not line.startswith("#")]
+    return {canonicalize_name(name): version for name, version in pins}
+
+
+def conda_requirements():
+    conda = [Requirement(text) for text in ENVIRONMENT if isinstance(text, str)]
+    from_pip = next(entry["pip"] for entry in ENVIRONMENT if isinstance(entry, dict))
+    conda += [Requirement(text) for text in from_pip if text != "--editable ."]
+    return {CONDA_NAMES.get(requirement.name, requirement.name): requirement for requirement in conda}
+
+
+def test_conda_environment_names_the_packages_of_pyproject():
+    conda = conda_requirements()
+    assert str(conda.pop("python").specifier) == PYPROJECT["requires-python"]
+    conda.pop("pip")
+    assert {name: found.specifier for name, found in conda.items()} == {
+        name: wanted.specifier for name, wanted in required().items()
+    }
+
+
+def test_conda_environment_has_from_pip_what_conda_has_not():
+    assert [entry["pip"] for entry in ENVIRONMENT if isinstance(entry, dict)] == [
+        ["sphinx-mathjax-offline", "--editable ."]
+    ]
+
+
+def test_lock_holds_only_pins():
+    pins = [line for line in LOCK if not line.startswith("#")]
+    assert [pin for pin in pins if not re.fullmatch(r"[\w.-]+==[\w.!]+", pin)] == []
+    assert len(locked()) == len(pins)
+
+
+def test_torch_is_pinned_to_the_version_that_has_a_cpu_build():
+    assert "torch==2.13.0" in LOCK
+
+
+@pytest.mark.parametrize("name", sorted(required()))
+def test_package_is_locked_and_installed_as_locked(name):
+    version = locked()[name]
+    assert version in required()[name].specifier
+    assert Version(metadata.version(name)).public == version
+
+
+def test_one_repository_url():
+    url = PYPROJECT["urls"]["Repository"]
+    assert CITATION["repository-code"] == url
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_installs_from_the_repository(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    source = "\n".join("".join(cell["source"]) for cell in cells)
+    assert re.findall(r"git\+([^\s\"']+)", source) == [PYPROJECT["urls"]["Repository"]]
+
+
+def test_one_version():
+    assert CITATION["version"] == eie.__version__ == metadata.version("eie")
+
+
+def runs_on_import(node):
+    """A syntax tree without the bodies of functions and of `if TYPE_CHECKING`."""
+    yield node
+    guarded = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    if not guarded and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        for child in ast.iter_child_nodes(node):
+            yield from runs_on_import(child)
+
+
+def imports(nodes):
+    """Modules of eie that import statements name."""
+    found = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"relative import in line {node.lineno}"
+            inside = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else node.module for name in inside}
+    return found & MODULES.keys()
+
+
+def tree_of(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_imports_are_found_where_they_stand():
+    tree = ast.parse("from eie import pages\nif TYPE_CHECKING:\n  import eie.plots\ndef f():\n  import eie.infer")
+    assert imports(runs_on_import(tree)) == {"eie.pages"}
+    assert imports(ast.walk(tree)) == {"eie.pages", "eie.plots", "eie.infer"}
+
+
+def test_imports_point_one_way():
+    graph = {name: imports(runs_on_import(tree_of(path))) for name, path in MODULES.items()}
+    order = list(TopologicalSorter(graph).static_order())  # CycleError names a cycle
+    assert order.index("eie.machine") < order.index("eie.cycles") < order.index("eie.cli")
+
+
+@pytest.mark.parametrize("name", MACHINE)
+def test_machine_knows_nothing_of_what_is_around_it(name):
+    seen, todo = set(), {f"eie.{name}"}
+    while todo:
+        module = todo.pop()
+        seen.add(module)
+        todo |= imports(ast.walk(tree_of(MODULES[module]))) - seen
+    assert {module.split(".")[1] for module in seen} & set(AROUND_IT) == set()
+
+
+def test_modules_of_these_rules_exist():
+    assert {f"eie.{name}" for name in MACHINE + AROUND_IT} <= MODULES.keys()
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
+def test_published_numbers_have_unit_error_and_place(path):
+    table = pd.read_csv(path, comment="#")
+    assert len(table) > 0
+    assert table[["unit", "reading_error", "place"]].notna().all(axis=None)
+    assert (table["reading_error"] >= 0).all()
+
+
+def tracked():
+    listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip(f"this folder is no git checkout: {listed.stderr.strip()}")
+    return [ROOT / name for name in listed.stdout.split("\0") if name and not name.startswith("tests/")]
+
+
+def test_no_tracked_file_names_a_folder_of_somebodys_machine():
+    found = []
+    for path in filter(Path.is_file, tracked()):
+        lines = path.read_bytes().decode("utf-8", errors="ignore").splitlines()
+        where = path.relative_to(ROOT)
+        found += [f"{where}:{n}: {line}" for n, line in enumerate(lines, 1) if FOLDER_OF_A_MACHINE.search(line)]
+    assert found == []

@@ -30,11 +30,11 @@ def integers(name: str, values: Any, low: int, high: int) -> list[int]:
     return numbers
 
 
-def positive(name: str, value: Any, high: float = np.inf) -> float:
-    """Return `value` as a float above 0 and at most `high`, or raise a `ValueError`."""
+def positive(name: str, value: Any) -> float:
+    """Return `value` as a finite float above 0, or raise a `ValueError`."""
     number = real(name, value)
-    if not 0 < number <= high or number == np.inf:
-        raise ValueError(f"{name} must be above 0 and at most {high:g}, got {value!r}")
+    if not 0 < number < np.inf:
+        raise ValueError(f"{name} must be finite and above 0, got {value!r}")
     return number
 
 
@@ -48,6 +48,8 @@ def fraction(name: str, value: Any) -> float:
 
 def real(name: str, value: Any) -> float:
     """Return `value` as a float, or raise a `ValueError` when it is no number."""
+    if isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} must be a number, got {value!r}")
     try:
         return float(value)
     except (TypeError, ValueError):

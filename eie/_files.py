@@ -19,10 +19,14 @@ def written_aside(path: str | Path) -> Iterator[Path]:
     ------
     FileNotFoundError
         When the folder of `path` does not exist.
+    ValueError
+        When `path` is there and is no ordinary file: moving would put a file in place of a folder or a device.
     """
-    target = Path(path)
+    target = Path(path).resolve()  # a link stays, and what it leads to is replaced
     if not target.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {target}: there is no folder {target.parent}")
+        raise FileNotFoundError(f"cannot write {path}: there is no folder {target.parent}")
+    if target.exists() and not target.is_file():
+        raise ValueError(f"cannot write {path}: it is no ordinary file")
     handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
     os.close(handle)
     aside = Path(name)

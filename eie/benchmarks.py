@@ -102,13 +102,11 @@ def select(names: Sequence[str] | None = None, sizes: Mapping[str, Sequence[floa
         given twice.
     """
     known = {benchmark.name: benchmark for benchmark in table3()}
-    if isinstance(names, str):
-        raise ValueError(f"layers must be a list of names, got the text {names!r}")
-    chosen = list(known) if names is None else list(names)
+    chosen = list(known) if names is None else _listed(names)
     for name in chosen:
         if name not in known:
             raise ValueError(f"unknown layer {name!r}; Table III has {', '.join(known)}")
-    own = [_own(name, size) for name, size in (sizes or {}).items()]
+    own = [_own(name, size) for name, size in _mapped(sizes).items()]
     everything = [known[name] for name in chosen] + own
     if not everything:
         raise ValueError("layers must name at least one layer, got none")
@@ -122,8 +120,21 @@ def columns_together() -> dict[str, int]:
     return {name: block["columns"] for name, block in read_toml("blocks.toml").items()}
 
 
+def _listed(names: Any) -> list[str]:
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"layers must be a list of names, got {names!r}")
+    return list(names)
+
+
+def _mapped(sizes: Any) -> Mapping[str, Any]:
+    sizes = {} if sizes is None else sizes
+    if not isinstance(sizes, Mapping) or not all(isinstance(name, str) for name in sizes):
+        raise ValueError(f"sizes must be a mapping from names to sizes, got {sizes!r}")
+    return sizes
+
+
 def _own(name: str, size: Any) -> Benchmark:
-    if isinstance(size, str) or len(size) != 4:
+    if not isinstance(size, (list, tuple)) or len(size) != 4:
         raise ValueError(
             f"a layer of one's own is [n_in, n_out, weight_density, act_density], got {size!r} for {name!r}"
         )

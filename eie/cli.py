@@ -8,6 +8,7 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import eie
@@ -85,12 +86,12 @@ def _table(arguments: argparse.Namespace) -> None:
 
 def _figure(arguments: argparse.Namespace) -> None:
     output = arguments.output or f"figure{arguments.number}.svg"
-    if not output.endswith((".svg", ".png", ".pdf")):
+    if Path(output).suffix not in (".svg", ".png", ".pdf"):
         raise ValueError(f"the picture must be a .svg, .png or .pdf file, got {output!r}")
     import_module("matplotlib").use("Agg")
     figures = import_module("eie.exhibits").FIGURES
-    exhibit = _exhibit(figures, "figure", arguments)
     with written_aside(output) as aside:
+        exhibit = _exhibit(figures, "figure", arguments)
         exhibit.plot().savefig(aside)
     print(f"{exhibit.words()}\nwritten to {output}".replace("**", ""))
 
@@ -121,7 +122,7 @@ def _value(text: str) -> Any:
     """A Python literal, or the text itself where it is none. Nothing is executed."""
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return text
 
 

@@ -46,6 +46,8 @@ class CycleReport:
         Reads of a pointer pair, over all PEs.
     spmat_reads : int
         Reads of a row of the sparse-matrix SRAM, over all PEs.
+    n_in, n_out : int
+        Inputs and outputs of the layer.
     n_pe : int
         Processing elements.
     clock_hz : float
@@ -58,8 +60,15 @@ class CycleReport:
     padding: int
     ptr_reads: int
     spmat_reads: int
+    n_in: int
+    n_out: int
     n_pe: int
     clock_hz: float
+
+    @property
+    def queue_writes(self) -> int:
+        """Activations written into queues, over all PEs; as many are read."""
+        return self.broadcasts * self.n_pe
 
     @property
     def entries(self) -> int:
@@ -131,6 +140,8 @@ def simulate(
         padding=int(entries) - macs,
         ptr_reads=len(active) * mem.n_pe,
         spmat_reads=int(spmat_reads),
+        n_in=mem.n_in,
+        n_out=mem.n_out,
         n_pe=mem.n_pe,
         clock_hz=machine.clock_hz,
     )

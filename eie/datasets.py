@@ -7,6 +7,7 @@ lists what the project can use.
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def how_to_get(name: str, *, anywhere: bool = False) -> str:
     With `anywhere`, the folder is named as `$EIE_DATA`, for text that others will read on their own machines.
     """
     entry = _entry(name)
-    target = ("$EIE_DATA" if anywhere else str(root())) + f"/{entry['folder']}"
+    target = f"$EIE_DATA/{entry['folder']}" if anywhere else shlex.quote(str(root() / entry["folder"]))
     return (
         f"{entry['title']} is not in `{target}`. To get it (licence: {entry['licence']}): "
         f"`git clone {entry['url']} {target} && git -C {target} checkout {entry['commit']}`"

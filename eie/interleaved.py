@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check
-from eie.layer import CompressedLayer, checked_codebook
+from eie.layer import MAX_SIZE, CompressedLayer, checked_codebook
 from eie.machine import Machine
 
 MAX_ENTRIES = 2**31 - 1
@@ -128,6 +128,7 @@ class InterleavedCSC:
         ValueError
             When a code, skip or pointer is out of range, pointers run backwards, or an entry lies below the last row.
         """
+        n_out, n_in = _check.integer("n_out", n_out, 1, MAX_SIZE), _check.integer("n_in", n_in, 1, MAX_SIZE)
         n_columns = n_in + bool(has_bias)
         if len(memories) != machine.n_pe:
             raise ValueError(f"memories must be one a PE, {machine.n_pe}, got {len(memories)}")

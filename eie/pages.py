@@ -67,13 +67,15 @@ def rerun(name: str, changes: Mapping[str, Any], output: str | Path, *, progress
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
+    if Path(output).suffix != ".ipynb":
+        raise PageError(f"the executed page must be a .ipynb file, got {str(output)!r}")
     page, defaults = find(name), parameters(name)
     for key, value in changes.items():
         _check_change(key, value, defaults)
     with written_aside(output) as aside:
         try:
             papermill.execute_notebook(
-                str(page), str(aside), parameters=dict(changes), progress_bar=progress, kernel_name="python3"
+                str(page), str(aside), parameters=_plain(dict(changes)), progress_bar=progress, kernel_name="python3"
             )
         except PapermillExecutionError as error:
             raise PageError(f"{page.stem}: {error.ename}: {error.evalue}") from error
@@ -86,6 +88,13 @@ def _check_change(key: str, value: Any, defaults: Mapping[str, Any]) -> None:
     default = defaults[key]
     if default is not None and not isinstance(value, _kinds(default)):
         raise PageError(f"{key} must be of the kind of {default!r}, got {value!r}; this page has {listed}")
+
+
+def _plain(value: Any) -> Any:
+    """Lists for tuples: papermill would write a tuple into the notebook as text."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 def _kinds(default: Any) -> tuple[type, ...]:

@@ -382,7 +382,7 @@ def step(
     values = checked_activations(activations, mem.n_in, signed)
     cycles, control, pes = _run(mem, values, machine, formats)
     return SteppedRun(
-        _report(cycles, control, pes, machine), _gather(mem, pes), sum(pe.arithmetic.saturations for pe in pes)
+        _report(cycles, control, pes, mem, machine), _gather(mem, pes), sum(pe.arithmetic.saturations for pe in pes)
     )
 
 
@@ -413,7 +413,9 @@ def busy(pes: list[ProcessingElement]) -> bool:
     return not all(pe.idle for pe in pes)
 
 
-def _report(cycles: int, control: CentralControl, pes: list[ProcessingElement], machine: Machine) -> CycleReport:
+def _report(
+    cycles: int, control: CentralControl, pes: list[ProcessingElement], mem: InterleavedCSC, machine: Machine
+) -> CycleReport:
     return CycleReport(
         cycles=cycles,
         broadcasts=control.n_sent,
@@ -421,6 +423,8 @@ def _report(cycles: int, control: CentralControl, pes: list[ProcessingElement], 
         padding=sum(pe.arithmetic.padding for pe in pes),
         ptr_reads=sum(pe.pointer_read.reads for pe in pes),
         spmat_reads=sum(pe.spmat_read.reads for pe in pes),
+        n_in=mem.n_in,
+        n_out=mem.n_out,
         n_pe=machine.n_pe,
         clock_hz=machine.clock_hz,
     )

@@ -168,7 +168,7 @@ def test_unknown_parameter_lists_the_right_ones(capsys, here, kind, number, make
         ("draws", "0", "draws must be an integer of 1..1000, got 0"),
         ("seed", "-1", "seed must be an integer of 0..9223372036854775807, got -1"),
         ("layers", "['NT-We', 'NT']", "unknown layer 'NT'; Table III has Alex-6,"),
-        ("layers", "NT-We", "layers must be a list of names, got the text 'NT-We'"),
+        ("layers", "NT-We", "layers must be a list of names, got 'NT-We'"),
         ("layers", "[]", "layers must name at least one layer"),
         ("sizes", "{'mine': [64, 64, 0.1]}", "[n_in, n_out, weight_density, act_density], got [64, 64, 0.1]"),
         ("sizes", "{'mine': [64, 64, 1.1, 0.5]}", "weight density of mine must be a fraction of 0..1, got 1.1"),
@@ -210,7 +210,9 @@ def test_rerun_with_wrong_parameters(capsys, here, changes, message):
 
 
 def test_rerun_into_a_missing_folder(capsys, here):
-    assert "there is no folder nowhere" in refused(capsys, "rerun", "fig02", "-o", "nowhere/out.ipynb", status=1)
+    assert "cannot write nowhere/out.ipynb: there is no folder" in refused(
+        capsys, "rerun", "fig02", "-o", "nowhere/out.ipynb", status=1
+    )
     assert list(here.iterdir()) == []
 
 
@@ -220,3 +222,27 @@ def test_rerun_hands_on_page_parameters_and_output(capsys, monkeypatch):
     status, out, _ = run(capsys, "rerun", "fig08", "-p", "fifo_depths", "[2, 8]", "-p", "x", "y z", "-o", "out.ipynb")
     assert (status, out) == (0, "written to out.ipynb\n")
     assert asked == [("fig08", {"fifo_depths": [2, 8], "x": "y z"}, "out.ipynb")]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("clock_mhz", "abc", "clock_mhz must be a number, got 'abc'"),
+        ("clock_mhz", "-1", "clock_mhz must be finite and above 0, got -1"),
+        ("layers", "5", "layers must be a list of names, got 5"),
+        ("sizes", "5", "sizes must be a mapping from names to sizes, got 5"),
+        ("sizes", "{[1]: 2}", "sizes must be a mapping from names to sizes, got '{[1]: 2}'"),
+        ("sizes", "{'a': None}", "got None for 'a'"),
+    ],
+)
+def test_values_of_the_wrong_kind(capsys, name, value, message):
+    assert main(["table", "4", "-p", name, value]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("output", [".svg", "x.txt"])
+def test_figure_needs_a_name_with_an_ending(capsys, tmp_path, monkeypatch, output):
+    monkeypatch.chdir(tmp_path)
+    assert main(["figure", "2", "-o", output]) == 2
+    assert "must be a .svg, .png or .pdf file" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

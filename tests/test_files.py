@@ -70,6 +70,19 @@ def test_failure_leaves_the_old_file_and_nothing_else(tmp_path, error):
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_failing_move_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError("no space left")
+
+    target = tmp_path / "file.txt"
+    target.write_text("old")
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="no space left"):
+        write(target, "new")
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
 def test_failure_leaves_no_file_where_there_was_none(tmp_path):
     with pytest.raises(TypeError):
         write(tmp_path / "file.txt", 1)
@@ -107,3 +120,19 @@ def test_killed_in_the_middle_leaves_the_old_file(tmp_path):
     assert target.read_text() == "old"
     write(target, "new")
     assert target.read_text() == "new"
+
+
+def test_only_ordinary_files_are_replaced(tmp_path):
+    with pytest.raises(ValueError, match="it is no ordinary file"), written_aside(tmp_path):
+        pass
+    with pytest.raises(ValueError, match="it is no ordinary file"), written_aside("/dev/null"):
+        pass
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "real.txt").write_text("old")
+    (tmp_path / "link.txt").symlink_to("real.txt")
+    with written_aside(tmp_path / "link.txt") as aside:
+        aside.write_text("new")
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "real.txt").read_text() == "new"

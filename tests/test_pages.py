@@ -124,3 +124,12 @@ def test_error_in_a_notebook_comes_out_with_its_message_and_leaves_no_file(tmp_p
         pages.rerun("fig02", {"index_bits": 99}, tmp_path / "out.ipynb", progress=False)
     assert str(caught.value) == ("fig02_fig03_format: ValueError: index_bits must be an integer of 1..8, got 99")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_tuples_are_lists_in_the_notebook():
+    assert pages._plain({"a": (1, (2, 3)), "b": {"c": (4,)}}) == {"a": [1, [2, 3]], "b": {"c": [4]}}
+
+
+def test_an_executed_page_is_a_notebook(tmp_path):
+    with pytest.raises(pages.PageError, match=r"must be a \.ipynb file, got"):
+        pages.rerun("fig02", {}, tmp_path / "out.txt")

@@ -88,7 +88,7 @@ def read_notebook(path: Path) -> str:
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))
         nbformat.validate(notebook)
-    except (OSError, ValueError, nbformat.ValidationError) as error:
+    except (OSError, ValueError, AttributeError, nbformat.ValidationError) as error:
         raise BookError(f"{path}: no executed notebook: {str(error).splitlines()[0]}") from error
     found = [f"{path}: {' '.join(fault.split())[:200]}" for fault in faults(notebook)]
     if found:

@@ -40,8 +40,14 @@ class Page(HTMLParser):
         if tag == "img" and not alt_text(values):
             self.mute.append(values.get("src", ""))
         if "href" in values:
-            is_fetched = tag != "a" and (tag != "link" or FETCHED_RELS & set(values.get("rel", "").split()))
+            is_fetched = tag not in ("a", "area") and (
+                tag != "link" or FETCHED_RELS & set(values.get("rel", "").split())
+            )
             (self.fetched if is_fetched else self.links).append(values["href"])
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave a style element."""
+        self.in_style &= tag != "style"
 
     def handle_data(self, data: str) -> None:
         """Look for addresses in a style element."""
@@ -93,7 +99,9 @@ def read_page(path: Path) -> Page:
 
 def book_faults(root: Path) -> Iterator[str]:
     """Yield every fault of a built book, each with the file it is in."""
-    pages = {path: read_page(path) for path in sorted(root.rglob("*.html")) if "_static" not in path.parts}
+    pages = {
+        path: read_page(path) for path in sorted(root.rglob("*.html")) if "_static" not in path.relative_to(root).parts
+    }
     for source, page in pages.items():
         yield from (f"{source.relative_to(root)}: {fault}" for fault in sorted(set(page_faults(source, page, pages))))
     for sheet in sorted(root.rglob("*.css")):

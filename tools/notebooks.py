@@ -53,13 +53,17 @@ def faults(path: Path) -> list[str]:
     found += [f"cell id {i!r} stands twice" for i in sorted({i for i in ids if ids.count(i) > 1})]
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     found += [
-        f"cell {cell['id']!r} has {len(cell['source'])} lines, at most {LONGEST_CODE_CELL} belong in a notebook"
+        f"cell {cell.get('id')!r} has {_lines(cell)} lines, at most {LONGEST_CODE_CELL} belong in a notebook"
         for cell in code
-        if len(cell["source"]) > LONGEST_CODE_CELL
+        if _lines(cell) > LONGEST_CODE_CELL
     ]
     if sum("parameters" in cell["metadata"].get("tags", []) for cell in code) != 1:
         found.append("must have exactly one cell tagged 'parameters'")
     return found
+
+
+def _lines(cell: dict[str, Any]) -> int:
+    return len("".join(cell["source"]).splitlines())
 
 
 def main(arguments: list[str]) -> int:

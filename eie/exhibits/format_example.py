@@ -72,7 +72,9 @@ class FormatExample:
 
     def counts(self) -> pd.DataFrame:
         """The counters of `report`, in one row."""
-        return pd.DataFrame([asdict(self.report())], index=["count"]).drop(columns=["n_pe", "clock_hz"])
+        return pd.DataFrame([asdict(self.report())], index=["count"]).drop(
+            columns=["n_in", "n_out", "n_pe", "clock_hz"]
+        )
 
     def words(self) -> str:
         """Whether PE0's memory is what Figure 3 prints."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from eie import published
+from eie import _check, published
 from eie._data import read_toml
 from eie.benchmarks import Benchmark, select, table3
 from eie.cycles import simulate
@@ -122,7 +122,7 @@ def table_iv(
     sizes : mapping of str to [n_in, n_out, weight_density, act_density], optional
         Layers of one's own.
     """
-    machine = Machine(n_pe=n_pe, fifo_depth=fifo_depth, clock_hz=clock_mhz * 1e6)
+    machine = Machine(n_pe=n_pe, fifo_depth=fifo_depth, clock_hz=1e6 * _check.positive("clock_mhz", clock_mhz))
     return Table4(_with_published(sweep(select(layers, sizes), [machine], seed=seed, draws=draws)))
 
 

@@ -68,6 +68,7 @@ def read(folder: str | Path | None = None, n_out: int | None = None) -> AuthorsD
     machine = replace(EIE_45NM, n_pe=n_pe)
     activations = _read(folder / "act.dat", "<f4")
     codebook = _read(folder / "arithm.dat", "<f4", machine.codebook_size)
+    _check_finite(folder / "arithm.dat", codebook)
     memories = [_read_memory(folder, p, len(activations) + 2) for p in range(n_pe)]
     _check_finite(folder / "act.dat", activations)
     try:
@@ -78,9 +79,8 @@ def read(folder: str | Path | None = None, n_out: int | None = None) -> AuthorsD
 
 
 def _count_pes(folder: Path) -> int:
-    n_pe = 0
-    while n_pe <= MAX_PE and (folder / "ptr" / f"ptr{n_pe}.dat").is_file():
-        n_pe += 1
+    # The larger of the two counts, so that a file missing from one folder is named when it is read.
+    n_pe = max(len(list((folder / kind).glob(f"{kind}*.dat"))) for kind in ("ptr", "spm"))
     if not 1 <= n_pe <= MAX_PE:
         raise FormatError(f"{folder}: must have 1..{MAX_PE} pointer files ptr/ptr0.dat, ptr1.dat .., found {n_pe}")
     return n_pe

@@ -97,7 +97,10 @@ def test_without_a_folder_or_data_the_message_says_how_to_get_them(tmp_path, mon
         authors.read()
 
 
-@pytest.mark.parametrize("name", ["act.dat", "arithm.dat", "spm/spm0.dat", f"spm/spm{N_PE - 1}.dat"])
+@pytest.mark.parametrize(
+    "name",
+    ["act.dat", "arithm.dat", "spm/spm0.dat", f"spm/spm{N_PE - 1}.dat", "ptr/ptr1.dat", f"ptr/ptr{N_PE - 1}.dat"],
+)
 def test_missing_file(dump, name):
     (dump / name).unlink()
     assert_refused(dump, str(dump / name), "no such file")
@@ -106,16 +109,16 @@ def test_missing_file(dump, name):
 def test_no_pointer_files(dump):
     for path in (dump / "ptr").iterdir():
         path.unlink()
-    assert_refused(dump, str(dump), "ptr0.dat", "1..65536", "found 0")
+    assert_refused(dump, str(dump / "ptr" / "ptr0.dat"), "no such file")
 
 
 def test_first_pointer_file_missing(dump):
     (dump / "ptr" / "ptr0.dat").unlink()
-    assert_refused(dump, "ptr0.dat", "found 0")
+    assert_refused(dump, str(dump / "ptr" / "ptr0.dat"), "no such file")
 
 
 def test_no_folder(tmp_path):
-    assert_refused(tmp_path / "nowhere", str(tmp_path / "nowhere"))
+    assert_refused(tmp_path / "nowhere", str(tmp_path / "nowhere"), "1..65536 pointer files", "found 0")
 
 
 @pytest.mark.parametrize("name", ["arithm.dat", PTR, SPM])
@@ -192,7 +195,7 @@ def test_input_is_no_finite_number(dump, value):
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_shared_weight_is_no_finite_number(dump, value):
     change(dump / "arithm.dat", "<f4", 5, value)
-    assert_refused(dump, str(dump), "codebook", f"got {value}")
+    assert_refused(dump, str(dump / "arithm.dat"), f"has {value} at byte 20")
 
 
 def mutate(rng, content):

@@ -1,0 +1,125 @@
+"""Energy of one run, in joules: from what was counted, and from time and power.
+
+Two independent ways. Bottom-up: every counter of a `CycleReport` times the energy of one such event, memories from the
+SRAM sweep, arithmetic from the ALU table, and registers and clock from Table II. The paper's way: time x power.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from eie import chip
+from eie.cycles import CycleReport
+from eie.machine import Machine
+from eie.technology import chip_facts, memories, operation_pj, reference_clock_hz, table2, text_value
+
+PICO, MILLI = 1e-12, 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyReport:
+    """Energy of one run, bottom-up.
+
+    Attributes
+    ----------
+    components : dict of str to float
+        Joules: `spmat read`, `pointer read`, `activation SRAM`, `leakage`, `multiply and add`, `codebook`,
+        `accumulators`, `queues`, `control`, `clock`.
+    seconds : float
+        Time of the run.
+    time_times_power : float
+        Joules the paper's way: time times the power of the whole chip.
+    """
+
+    components: dict[str, float]
+    seconds: float
+    time_times_power: float
+
+    @property
+    def total(self) -> float:
+        """Joules, all components."""
+        return sum(self.components.values())
+
+    @property
+    def watts(self) -> float:
+        """Mean power of the whole chip, bottom-up."""
+        return self.total / self.seconds
+
+
+def energy(report: CycleReport, machine: Machine, setting: str | None = None) -> EnergyReport:
+    """Energy of one run.
+
+    Parameters
+    ----------
+    report : CycleReport
+        What was counted.
+    machine : Machine
+        The chip that ran it.
+    setting : str, optional
+        Setting of the SRAM sweep; that of `data/chip.toml` if left out.
+
+    Returns
+    -------
+    EnergyReport
+
+    Raises
+    ------
+    ValueError
+        When the sweep has no memory of the machine's width, or no such setting; the message lists what it has.
+    """
+    setting = setting or chip_facts()["sram"]["setting"]
+    components = _memories(report, machine, setting) | _logic(report)
+    return EnergyReport(components, report.seconds, report.seconds * chip.power(machine) * MILLI)
+
+
+def _memories(report: CycleReport, machine: Machine, setting: str) -> dict[str, float]:
+    """Reads, writes and leakage of the SRAMs, joules."""
+    parts = memories(machine, setting)
+    facts = chip_facts()
+    a_row = facts["sram"]["activation_width_bits"] // facts["arithmetic"]["bits"]
+    activation = parts["activation"][0]
+    leakage_mw = sum(memory.leakage_mw * count for memory, count in parts.values())
+    return {
+        "spmat read": PICO * parts["spmat"][0].read_pj * report.spmat_reads,
+        "pointer read": PICO * parts["pointer"][0].read_pj * parts["pointer"][1] * report.ptr_reads,
+        "activation SRAM": PICO * (activation.read_pj * report.n_in + activation.write_pj * report.n_out) / a_row,
+        "leakage": MILLI * leakage_mw * report.n_pe * report.seconds,
+    }
+
+
+def _logic(report: CycleReport) -> dict[str, float]:
+    """Arithmetic by its table; registers by the bits that events move; control and clock by the cycle. Joules."""
+    facts = chip_facts()
+    bits = facts["registers"]
+    a_bit = register_bit_pj()
+    power = table2("power", "component")
+    per_cycle_pj = 1e9 / reference_clock_hz()  # of a milliwatt, by one PE
+    control_pj = power["combinational"] * per_cycle_pj - mac_pj()
+    pe_cycles = report.cycles * report.n_pe
+    return {
+        "multiply and add": PICO * mac_pj() * report.macs,
+        "codebook": PICO * a_bit * bits["codebook_bits"] * report.entries,
+        "accumulators": PICO * a_bit * 2 * bits["accumulator_bits"] * report.macs,
+        "queues": PICO * a_bit * 2 * bits["queue_bits"] * report.queue_writes,
+        "control": PICO * control_pj * pe_cycles,
+        "clock": PICO * power["clock network"] * per_cycle_pj * pe_cycles,
+    }
+
+
+def mac_pj() -> float:
+    """Energy of one multiply-accumulate of the arithmetic unit's width, pJ."""
+    bits = chip_facts()["arithmetic"]["bits"]
+    return operation_pj("multiply", "int", bits) + operation_pj("add", "int", bits)
+
+
+@cache
+def register_bit_pj() -> float:
+    """Energy of moving one bit through a register, pJ: Table II's register power over the bits that a busy PE moves.
+
+    A busy PE processes one entry a cycle, and takes an activation from its queue once for each column's entries.
+    """
+    bits = chip_facts()["registers"]
+    a_column = text_value("entries-per-column")
+    moved = bits["codebook_bits"] + 2 * bits["accumulator_bits"] + 2 * bits["queue_bits"] / a_column
+    return table2("power", "component")["register"] * 1e9 / reference_clock_hz() / moved

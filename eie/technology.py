@@ -1,0 +1,120 @@
+"""The 45 nm technology: energy of arithmetic and of SRAM, Table II's PE, and what the chip's memories are.
+
+Every number comes from a file of `data/` with its source and unit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pandas as pd
+
+from eie import published
+from eie._data import data_path, read_toml
+from eie.machine import Machine
+
+
+@cache
+def chip_facts() -> dict[str, Any]:
+    """What `data/chip.toml` says of the chip."""
+    return read_toml("chip.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Sram:
+    """One memory as the SRAM sweep has it (`data/sram45nm.csv`).
+
+    Attributes
+    ----------
+    read_pj, write_pj : float
+        Energy of an access, pJ.
+    leakage_mw : float
+        Leakage power, sub-threshold and gate, mW.
+    area_mm2 : float
+        Area, mm2.
+    """
+
+    read_pj: float
+    write_pj: float
+    leakage_mw: float
+    area_mm2: float
+
+
+def sram(size: int, width: int, setting: str) -> Sram:
+    """One memory of the sweep.
+
+    Raises
+    ------
+    ValueError
+        When the sweep has no such memory; the message lists its settings, sizes or widths.
+    """
+    table = sram_table()
+    for column, value in (("setting", setting), ("size", size), ("width", width)):
+        known = table[column].unique().tolist()
+        if value not in known:
+            raise ValueError(f"the SRAM sweep has {column} {', '.join(map(str, sorted(known)))}, not {value!r}")
+        table = table[table[column] == value]
+    if table.empty:
+        raise ValueError(f"the SRAM sweep has no memory of {size} bytes, {width} bits, setting {setting!r}")
+    row = table.iloc[0]
+    leakage = float(row["leakage_mW"] + row["gate_leakage_mW"])
+    return Sram(float(row["read_pJ"]), float(row["write_pJ"]), leakage, float(row["area_mm2"]))
+
+
+@cache
+def sram_table() -> pd.DataFrame:
+    """The SRAM sweep, a memory a row."""
+    return pd.read_csv(data_path("sram45nm.csv"), comment="#")
+
+
+@cache
+def alu_table() -> pd.DataFrame:
+    """Energy of arithmetic operations, an operation a row."""
+    return pd.read_csv(data_path("alu45nm.csv"), comment="#")
+
+
+def operation_pj(operation: str, kind: str, bits: int) -> float:
+    """Energy of one operation, pJ.
+
+    Raises
+    ------
+    ValueError
+        When the table has no such operation.
+    """
+    table = alu_table()
+    found = table[(table["operation"] == operation) & (table["kind"] == kind) & (table["bits"] == bits)]
+    if found.empty:
+        raise ValueError(f"the ALU table has no {bits}-bit {kind} {operation}")
+    return float(found["pJ"].iloc[0])
+
+
+def table2(quantity: str, group: str) -> dict[str, float]:
+    """Table II's column `"power"` (mW) or `"area"` (um2) of one PE, by `"component"` or `"module"`."""
+    table = published.load("table2")
+    rows = table[(table["quantity"] == quantity) & (table["group"] == group)]
+    return dict(zip(rows["part"], rows["value"], strict=True))
+
+
+def memories(machine: Machine, setting: str) -> dict[str, tuple[Sram, int]]:
+    """The memories of one PE and how many of each it has: `spmat`, `pointer`, `activation`."""
+    sizes = chip_facts()["sram"]
+    return {
+        "spmat": (sram(sizes["spmat_bytes"], machine.spmat_width_bits, setting), 1),
+        "pointer": (sram(sizes["pointer_bytes"], sizes["pointer_width_bits"], setting), sizes["pointer_banks"]),
+        "activation": (sram(sizes["activation_bytes"], sizes["activation_width_bits"], setting), 1),
+    }
+
+
+def reference_clock_hz() -> float:
+    """The clock at which Table II's power was found, Hz."""
+    return text_value("clock") * 1e6
+
+
+@cache
+def text_value(name: str) -> float:
+    """A number of the paper's running text, by its id in `data/published/text.csv`."""
+    table = published.load("text").set_index("id")
+    value: Any = table.loc[name, "value"]
+    return float(value)

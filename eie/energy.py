@@ -12,9 +12,9 @@ from functools import cache
 from eie import chip
 from eie.cycles import CycleReport
 from eie.machine import Machine
-from eie.technology import chip_facts, memories, operation_pj, reference_clock_hz, table2, text_value
+from eie.technology import PICO, chip_facts, memories, operation_pj, reference_clock_hz, table2, text_value
 
-PICO, MILLI = 1e-12, 1e-3
+MILLI = 1e-3
 
 
 @dataclass(frozen=True, slots=True)

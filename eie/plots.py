@@ -19,6 +19,9 @@ PUBLISHED = "#555555"
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Colours that colour-blind readers tell apart (Okabe and Ito, 2008)."""
 
+PLATFORM_COLOURS = {"CPU": "#56B4E9", "GPU": "#009E73", "mGPU": "#E69F00", "EIE": "#D55E00"}
+"""The colour of a platform, the same in every plot."""
+
 _GROUPS = {"Alex": 0, "VGG": 1, "NT": 2}
 
 STYLE: Any = {
@@ -29,6 +32,7 @@ STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
+    "axes.axisbelow": True,
     "grid.color": "#e5e5e5",
     "legend.frameon": False,
     "lines.linewidth": 1.4,
@@ -50,6 +54,12 @@ def use_house_style() -> None:
 def layer_colour(name: str) -> str:
     """The colour of a layer: that of its network, the same in every plot."""
     return PALETTE[_GROUPS.get(name.split("-")[0], 3)]
+
+
+def paler(colour: str) -> str:
+    """A lighter shade of a colour, for the lesser of two bars of the same platform."""
+    red, green, blue = (0.5 + 0.5 * part for part in mpl.colors.to_rgb(colour))
+    return mpl.colors.to_hex((red, green, blue))
 
 
 def panels(
@@ -185,6 +195,8 @@ def bars(
     *,
     errors: dict[str, str] | None = None,
     log_y: bool = False,
+    colours: dict[str, str] | None = None,
+    legend_columns: int | None = None,
 ) -> Figure:
     """Bars side by side, a group a layer.
 
@@ -200,12 +212,16 @@ def bars(
         The column with the standard deviation of a series.
     log_y : bool
         Make the vertical axis logarithmic.
+    colours : mapping of column to colour, optional
+        Colours of single series.
+    legend_columns : int, optional
+        Columns of the legend; as many as there are series if left out.
     """
     width = 0.8 / len(series)
     places = np.arange(len(frame))
     with mpl.rc_context(STYLE):
         fig, ax = plt.subplots(figsize=(8.2, 3.6))
-        colours = iter(PALETTE)
+        own, others = colours or {}, iter(PALETTE)
         for i, (column, label) in enumerate(series.items()):
             published = column.startswith("published")
             ax.bar(
@@ -213,7 +229,7 @@ def bars(
                 frame[column],
                 width,
                 yerr=frame[errors[column]] if errors and column in errors else None,
-                color="white" if published else next(colours),
+                color="white" if published else own.get(column) or next(others),
                 edgecolor=PUBLISHED if published else "none",
                 hatch="////" if published and "theoretical" in column else None,
                 label=label,
@@ -221,11 +237,12 @@ def bars(
         if log_y:
             ax.set_yscale("log")
             ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        ax.set_xticks(places, frame["layer"])
+        ax.set_xticks(places, [name.replace(" ", "\n") for name in frame["layer"]])
         ax.grid(visible=False, axis="x")
         ax.set_ylabel(y_label)
-        fig.legend(*ax.get_legend_handles_labels(), loc="upper center", ncols=len(series))
-        fig.tight_layout(rect=(0, 0, 1, 0.92))
+        fig.legend(*ax.get_legend_handles_labels(), loc="upper center", ncols=legend_columns or len(series))
+        lines = -(-len(series) // (legend_columns or len(series)))
+        fig.tight_layout(rect=(0, 0, 1, 1 - 0.07 * lines))
     return fig
 
 
@@ -272,3 +289,276 @@ def _cells(ax: Axes, values: np.ndarray) -> None:
     ax.set(xlim=(-0.6, values.shape[1] - 0.4), ylim=(values.shape[0] - 0.4, -0.6), aspect="equal")
     for spine in ax.spines.values():
         spine.set_visible(False)
+
+
+def scatter(frame: pd.DataFrame, x: str, y: str, x_label: str, y_label: str, highlight: Sequence[str] = ()) -> Figure:
+    """Named points, both axes logarithmic; those to highlight in colour, the others as the paper's."""
+    points = frame[[x, y]].astype(float).dropna()
+    with mpl.rc_context(STYLE):
+        fig, ax = plt.subplots(figsize=(8.2, 4.2))
+        for name, point in points.iterrows():
+            mine = name in highlight
+            colour = PALETTE[1] if mine else PUBLISHED
+            ax.plot(point[x], point[y], "o" if mine else "s", color=colour, fillstyle="full" if mine else "none")
+            place: dict[str, Any] = {"xytext": (6, -14), "ha": "left"} if mine else {"xytext": (-6, 5), "ha": "right"}
+            ax.annotate(str(name), (point[x], point[y]), textcoords="offset points", fontsize=9, color=colour, **place)
+        ax.set(xscale="log", yscale="log", xlabel=x_label, ylabel=y_label)
+        ax.margins(x=0.3, y=0.1)
+        fig.tight_layout()
+    return fig
+
+
+def steps(frame: pd.DataFrame, x_label: str) -> Figure:
+    """A small plot a row of the frame: its columns as horizontal bars from top to bottom, logarithmic."""
+    n_columns = min(3, len(frame))
+    n_rows = -(-len(frame) // n_columns)
+    with mpl.rc_context(STYLE):
+        fig, axes = plt.subplots(
+            n_rows,
+            n_columns,
+            figsize=(2.3 * n_columns + 1.6, 1.9 * n_rows + 0.5),
+            sharex=True,
+            sharey=True,
+            squeeze=False,
+        )
+        for ax in axes.flat[len(frame) :]:
+            ax.set_visible(False)
+        for ax, (name, values) in zip(axes.flat, frame.iterrows(), strict=False):
+            ax.barh(range(len(values)), values, color=layer_colour(str(name)), height=0.7)
+            ax.set_title(str(name))
+            ax.grid(visible=False, axis="y")
+        axes.flat[0].set(xscale="log", yticks=range(len(frame.columns)), yticklabels=list(frame.columns))
+        axes.flat[0].invert_yaxis()
+        fig.supxlabel(x_label, fontsize=10)
+        fig.tight_layout()
+    return fig
+
+
+def log_bars(names: Sequence[str], values: Sequence[float], x_label: str) -> Figure:
+    """Bars from left to right on a logarithmic axis, each with its value, first at the top."""
+    with mpl.rc_context(STYLE):
+        fig, ax = plt.subplots(figsize=(7.2, 0.36 * len(names) + 0.9))
+        ax.barh(range(len(names)), values, color=PALETTE[0], height=0.65)
+        for i, value in enumerate(values):
+            ax.annotate(f"{value:g}", (value, i), (4, 0), textcoords="offset points", va="center")
+        ax.set(xscale="log", xlabel=x_label, xlim=(min(values) / 2, max(values) * 2.5))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.set_yticks(range(len(names)), names)
+        ax.invert_yaxis()
+        ax.minorticks_off()
+        ax.grid(visible=False, axis="y")
+        fig.tight_layout()
+    return fig
+
+
+def stacked(parts: pd.DataFrame, beside: pd.Series, x_label: str, beside_label: str, *, longest: float = 3.5) -> Figure:
+    """Stacked bars, one a row, and a plain bar beside each.
+
+    Parameters
+    ----------
+    parts : DataFrame
+        A row a bar, the reference first; a column a part.
+    beside : Series
+        The value of the plain bar, by row.
+    x_label, beside_label : str
+        Labels of the axes.
+    longest : float
+        Where stacked bars are cut off, in lengths of the reference.
+    """
+    rows, end = np.arange(len(parts)), longest * parts.iloc[0].sum()
+    with mpl.rc_context(STYLE):
+        fig, (ax, right) = plt.subplots(
+            1, 2, figsize=(8.2, 0.42 * len(parts) + 1.7), sharey=True, width_ratios=[2.4, 1]
+        )
+        start = np.zeros(len(parts))
+        for (name, values), colour in zip(parts.items(), ("#bbbbbb", *PALETTE), strict=False):
+            ax.barh(rows, values, left=start, height=0.65, color=colour, label=name)
+            start += values.to_numpy()
+        for row, total in zip(rows, start, strict=True):
+            cut = total > 0.95 * end
+            ax.annotate(
+                f"{total:.1f}" + (" \N{RIGHTWARDS ARROW}" if cut else ""),
+                (0.98 * end if cut else total, row),
+                (0 if cut else 4, 0),
+                textcoords="offset points",
+                ha="right" if cut else "left",
+                va="center",
+                color="white" if cut else "black",
+                fontweight="bold" if cut else "normal",
+            )
+        ax.set(xlim=(0, end), xlabel=x_label)
+        ax.axvline(parts.iloc[0].sum(), color=PUBLISHED, linestyle=":")
+        _plain_bars(right, beside.loc[parts.index], beside_label)
+        ax.set_yticks(rows, parts.index)
+        ax.invert_yaxis()
+        ax.grid(visible=False, axis="y")
+        fig.legend(*ax.get_legend_handles_labels(), loc="upper center", ncols=3, handlelength=1.2)
+        fig.tight_layout(rect=(0, 0, 1, 1 - 0.55 / fig.get_size_inches()[1]))
+    return fig
+
+
+def _plain_bars(ax: Axes, values: pd.Series, label: str) -> None:
+    """Bars whose first is the paper's."""
+    colours = ["white"] + [PALETTE[0]] * (len(values) - 1)
+    ax.barh(
+        range(len(values)), values, height=0.65, color=colours, edgecolor=[PUBLISHED] + ["none"] * (len(values) - 1)
+    )
+    ax.axvline(values.iloc[0], color=PUBLISHED, linestyle=":")
+    for i, value in enumerate(values):
+        ax.annotate(f"{value:.2f}", (value, i), (4, 0), textcoords="offset points", va="center")
+    ax.set(xlim=(0, 1.25 * values.max()), xlabel=label)
+    ax.grid(visible=False, axis="y")
+
+
+def floorplan(blocks: pd.DataFrame, side: float) -> Figure:
+    """Rectangles of a square chip, to scale, coloured by module; small ones are named beside it.
+
+    Parameters
+    ----------
+    blocks : DataFrame
+        Columns `block`, `module`, `area, mm2`, `x`, `y`, `width`, `height` (mm).
+    side : float
+        Side of the square, mm.
+    """
+    modules = [module for module in dict.fromkeys(blocks["module"]) if module != "filler cell"]
+    colours = dict(zip(modules, PALETTE, strict=False)) | {"filler cell": "white"}
+    with mpl.rc_context(STYLE | {"axes.grid": False}):
+        fig, ax = plt.subplots(figsize=(7.2, 5.4))
+        outside = []
+        for block in blocks.to_dict("records"):
+            corner, filler = (block["x"], block["y"]), block["module"] == "filler cell"
+            ax.add_patch(
+                mpl.patches.Rectangle(
+                    corner,
+                    block["width"],
+                    block["height"],
+                    facecolor=colours[block["module"]],
+                    edgecolor=PUBLISHED if filler else "white",
+                    hatch="////" if filler else None,
+                )
+            )
+            if block["width"] > 0.2 * side and block["height"] > 0.1 * side and not filler:
+                centre = (block["x"] + block["width"] / 2, block["y"] + block["height"] / 2)
+                text = f"{block['block']}\n{block['area, mm2']:.3f} mm$^2$"
+                ax.text(*centre, text, color="white", ha="center", va="center", fontweight="bold")
+            else:
+                outside.append(block)
+        _named_beside(ax, sorted(outside, key=lambda block: block["y"] + block["height"] / 2), side)
+        ax.add_patch(mpl.patches.Rectangle((0, 0), side, side, fill=False, edgecolor="black", linewidth=1.6))
+        ax.set(xlim=(-0.01 * side, 1.42 * side), ylim=(-0.02 * side, 1.02 * side), aspect="equal")
+        ax.set(xlabel="mm", ylabel="mm", xticks=np.arange(0, side, 0.2), yticks=np.arange(0, side, 0.2))
+        ax.spines[["left", "bottom"]].set_bounds(0, side)
+        ax.xaxis.set_label_coords(0.5 / 1.43, -0.07)
+        fig.tight_layout()
+    return fig
+
+
+def _named_beside(ax: Axes, blocks: Sequence[dict[str, Any]], side: float) -> None:
+    """Names at even distances to the right of the square, each with a line to its block."""
+    centres = [block["y"] + block["height"] / 2 for block in blocks]
+    step = 0.065 * side
+    lowest = float(np.mean(centres)) - step * (len(blocks) - 1) / 2 if blocks else 0.0
+    for i, (block, y) in enumerate(zip(blocks, centres, strict=True)):
+        text = f"{block['block']}, {block['area, mm2']:.4f} mm$^2$"
+        ax.annotate(
+            text,
+            (block["x"] + block["width"] / 2, y),
+            (1.05 * side, lowest + i * step),
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": "black", "linewidth": 0.7, "shrinkA": 2, "shrinkB": 0},
+        )
+
+
+def reads_and_energy(left: pd.DataFrame, name: str, sweep_label: str, points: pd.DataFrame) -> Figure:
+    """Reads and energy of a read beside the energy of all reads, against the width of a read.
+
+    Parameters
+    ----------
+    left : DataFrame
+        Index: widths. Columns `reads` and `published reads` (thousands), `published bars`, `implied` and `sweep` (pJ).
+    name : str
+        The layer of `reads`.
+    sweep_label : str
+        What `sweep` is.
+    points : DataFrame
+        Columns `layer`, `width_bits`, `computed` and `published`, nJ.
+    """
+    with mpl.rc_context(STYLE):
+        fig, (ax, right) = plt.subplots(1, 2, figsize=(9.2, 4.4))
+        _left_of_figure_9(ax, left, name, sweep_label)
+        shapes = dict(zip(dict.fromkeys(points["layer"]), "osD^vPosD", strict=False))
+        for layer, line in points.groupby("layer", sort=False):
+            colour, shape = layer_colour(str(layer)), shapes.get(layer, "o")
+            right.plot(line["width_bits"], line["computed"], color=colour, marker=shape, label=layer)
+            right.plot(
+                line["width_bits"],
+                line["published"],
+                color=colour,
+                linestyle=":",
+                marker=shape,
+                markerfacecolor="white",
+            )
+        _powers_of_two(right, points["width_bits"])
+        right.set(yscale="log", xlabel="width of a read, bits", ylabel="energy of all reads, nJ")
+        right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        right.legend(
+            loc="upper center", bbox_to_anchor=(0.5, 1.26), ncols=3, title="computed; dotted and hollow: paper"
+        )
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.26), ncols=2)
+        fig.tight_layout()
+    return fig
+
+
+def _left_of_figure_9(ax: Axes, left: pd.DataFrame, name: str, sweep_label: str) -> None:
+    places = np.arange(len(left))
+    bars = ax.twinx()
+    bars.bar(places, left["published bars"], 0.6, color="#e2e2e2", edgecolor="#bbbbbb")
+    bars.plot(places, left["implied"], color=PALETTE[2], marker="^")
+    bars.plot(places, left["sweep"], color=PALETTE[1], marker="v")
+    bars.set_ylabel("energy of one read, pJ (bars, triangles)")
+    bars.spines["right"].set_visible(True)
+    bars.grid(visible=False)
+    ax.set_zorder(bars.get_zorder() + 1)
+    ax.patch.set_visible(False)
+    ax.plot(places, left["published reads"], color=PUBLISHED, marker="s", markerfacecolor="white", label="reads, paper")
+    ax.plot(places, left["reads"], color=layer_colour(name), marker="o", label=f"reads, {name}")
+    ax.bar(0, 0, color="#e2e2e2", edgecolor="#bbbbbb", label="energy, paper's bars")
+    ax.plot([], [], color=PALETTE[2], marker="^", label="energy, right/left")
+    ax.plot([], [], color=PALETTE[1], marker="v", label=f"energy, {sweep_label.removeprefix('SRAM sweep, ')}")
+    ax.set_xticks(places, [f"{width:g}" for width in left.index])
+    ax.set(xlabel="width of a read, bits", ylabel="reads, thousands", ylim=(0, None))
+    ax.grid(visible=False)
+
+
+def precision(rows: pd.DataFrame) -> Figure:
+    """Energy of a multiplication and published accuracy, by precision.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Columns `precision`, `published energy`, `energy` (pJ) and `published accuracy` (percent).
+    """
+    places = np.arange(len(rows))
+    with mpl.rc_context(STYLE):
+        fig, (ax, right) = plt.subplots(1, 2, figsize=(8.2, 3.4), width_ratios=[1.5, 1])
+        for column, shift, label in (("published energy", -0.2, "paper's figure"), ("energy", 0.2, "energy model")):
+            published = column.startswith("published")
+            bars = ax.bar(
+                places + shift,
+                rows[column],
+                0.38,
+                color="white" if published else PALETTE[0],
+                edgecolor=PUBLISHED if published else "none",
+                label=label,
+            )
+            ax.bar_label(bars, fmt="%.2f", padding=2, fontsize=9)
+        ax.set(ylabel="energy of a multiplication, pJ", ylim=(0, 1.15 * rows["published energy"].max()))
+        ax.legend()
+        bars = right.bar(places, rows["published accuracy"], 0.6, color="white", edgecolor=PUBLISHED)
+        right.bar_label(bars, fmt="%.1f", padding=2, fontsize=9)
+        right.set(ylabel="accuracy, % (paper's, not measured here)", ylim=(0, 100))
+        for axes in (ax, right):
+            axes.set_xticks(places, rows["precision"])
+            axes.grid(visible=False, axis="x")
+        fig.tight_layout()
+    return fig

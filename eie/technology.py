@@ -15,6 +15,8 @@ from eie import published
 from eie._data import data_path, read_toml
 from eie.machine import Machine
 
+PICO = 1e-12
+
 
 @cache
 def chip_facts() -> dict[str, Any]:

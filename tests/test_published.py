@@ -15,6 +15,10 @@ LAYERS = [*CNN, "NT-We", "NT-Wd", "NT-LSTM"]
 EIE_LABELS_OF_OTHER_TIMES = {"NT-We": 75.6, "NT-LSTM": 62.7}  # layer: what Table IV gives for Figure 6
 FIG7_EIE_WATTS = 0.600  # the text and Table V say 0.59
 MAY_BE_EMPTY = {"fig02": ["row", "column"]}  # an input has no row, an output no column
+LAYER_MEANS_THAT_MISS_THE_TOTAL = {  # table of Deep Compression; the totals printed are 2.55, and 3.2 and 2.05
+    3: {("P+Q+H", "size"): 2.73},
+    5: {("P+Q", "size"): 2.85, ("P+Q+H", "size"): 1.82},
+}
 BARS = {  # platform of Figures 6 and 7: platform and variant of Table IV
     "CPU Dense": ("CPU", "dense"),
     "CPU Compressed": ("CPU", "sparse"),
@@ -271,6 +275,14 @@ def test_geometric_means_of_times():
     assert round(189.2 / means["mGPU Dense"]) == text("speedup-mgpu")
 
 
+@pytest.mark.parametrize("bar", BARS)
+def test_figure_7_means_of_labels(bar):
+    labels = values("fig07", "layer", column="energy_efficiency", platform=bar)
+    means = [geometric_mean([labels[layer] + half for layer in LAYERS]) for half in (-0.5, 0.5)]
+    assert means[0] - 0.5 <= labels["Geo Mean"] <= means[1] + 0.5
+    assert geometric_mean(list(labels[LAYERS])) == pytest.approx(labels["Geo Mean"], rel=0.05)
+
+
 def test_figure_7_means_over_gpus():
     mean = values("fig07", "platform", column="energy_efficiency", layer="Geo Mean")
     for bar, claim in [("GPU Dense", "energy-gpu"), ("mGPU Dense", "energy-mgpu")]:
@@ -281,6 +293,7 @@ def test_figure_9_panels_differ():
     left = values("fig09_reads", "quantity", "width_bits")
     product = left["energy_per_read"] * left["reads"] / 1e3  # nJ
     right = values("fig09_total", "layer", "width_bits", column="energy")
+    assert list(product.round()) == [3952, 3622, 4332, 5822, 9996]
     assert product.idxmin() == text("best-width")
     assert list(right.groupby(level="width_bits").sum()) == [24608, 20358, 19596, 21122, 25751]
     assert [layer for layer in LAYERS if right[layer].idxmin() == 64] == ["Alex-7", "VGG-6", "VGG-7"]
@@ -354,17 +367,16 @@ def test_deep_compression_table_1_agrees_with_tables_2_to_5():
 
 @pytest.mark.parametrize("number", [2, 3, 4, 5])
 def test_deep_compression_totals(number):
-    table = load("deep_compression").query("table == @number and layer != 'total'")
-    network = table["network"].iloc[0]
-    layers = table.set_index(["variant", "quantity", "layer"])["value"].sort_index()
-    total = deep_compression(number)[network, "total"]
+    cells = deep_compression(number).droplevel("network").unstack(["variant", "quantity"])
+    total, layers = cells.loc["total"], cells.drop("total")
     weights = layers["original", "weights"]
     assert weights.sum() == pytest.approx(total["original", "weights"], rel=0.01)
-    left = (weights * layers["P", "weights_left"]).sum() / weights.sum()
-    assert left == pytest.approx(total["P", "weights_left"], rel=0.08)
-    for variant in ["P+Q", "P+Q+H"]:
-        size = (weights * layers[variant, "size"]).sum() / weights.sum()
-        assert size == pytest.approx(total[variant, "size"], rel=0.05)
+    means = layers.mul(weights, axis=0).sum() / weights.sum()
+    off = {}
+    for column in [("P", "weights_left"), ("P+Q", "size"), ("P+Q+H", "size")]:
+        if abs(means[column] / total[column] - 1) > 0.07:
+            off[column] = round(means[column], 2)
+    assert off == LAYER_MEANS_THAT_MISS_THE_TOTAL.get(number, {})
 
 
 @pytest.mark.parametrize("number", [2, 3, 4, 5])

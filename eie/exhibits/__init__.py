@@ -12,16 +12,22 @@ from typing import Any
 from eie.exhibits.display import show
 from eie.exhibits.fig08 import blocks, figure8
 from eie.exhibits.format_example import figures2_3
+from eie.exhibits.ladder import ladder
+from eie.exhibits.partitioning import partitioning
 from eie.exhibits.pe_counts import figure11, figure12, figure13
 from eie.exhibits.table3 import table_iii
 from eie.exhibits.table4 import table_iv
+from eie.exhibits.table5 import table_v
+from eie.exhibits.versus_platforms import figure6, figure7
 
-TABLES: dict[int, Callable[..., Any]] = {3: table_iii, 4: table_iv}
+TABLES: dict[int, Callable[..., Any]] = {3: table_iii, 4: table_iv, 5: table_v}
 """Tables by number."""
 
 FIGURES: dict[int, Callable[..., Any]] = {
     2: figures2_3,
     3: figures2_3,
+    6: figure6,
+    7: figure7,
     8: figure8,
     11: figure11,
     12: figure12,
@@ -33,12 +39,17 @@ __all__ = [
     "FIGURES",
     "TABLES",
     "blocks",
+    "figure6",
+    "figure7",
     "figure8",
     "figure11",
     "figure12",
     "figure13",
     "figures2_3",
+    "ladder",
+    "partitioning",
     "show",
     "table_iii",
     "table_iv",
+    "table_v",
 ]

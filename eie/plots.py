@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 PUBLISHED = "#555555"
 """The paper's numbers, in every plot."""
@@ -346,6 +346,7 @@ def log_bars(names: Sequence[str], values: Sequence[float], x_label: str) -> Fig
         ax.set_yticks(range(len(names)), names)
         ax.invert_yaxis()
         ax.minorticks_off()
+        ax.set_axisbelow(True)
         ax.grid(visible=False, axis="y")
         fig.tight_layout()
     return fig
@@ -391,6 +392,7 @@ def stacked(parts: pd.DataFrame, beside: pd.Series, x_label: str, beside_label: 
         _plain_bars(right, beside.loc[parts.index], beside_label)
         ax.set_yticks(rows, parts.index)
         ax.invert_yaxis()
+        ax.set_axisbelow(True)
         ax.grid(visible=False, axis="y")
         fig.legend(*ax.get_legend_handles_labels(), loc="upper center", ncols=3, handlelength=1.2)
         fig.tight_layout(rect=(0, 0, 1, 1 - 0.55 / fig.get_size_inches()[1]))
@@ -405,8 +407,10 @@ def _plain_bars(ax: Axes, values: pd.Series, label: str) -> None:
     )
     ax.axvline(values.iloc[0], color=PUBLISHED, linestyle=":")
     for i, value in enumerate(values):
-        ax.annotate(f"{value:.2f}", (value, i), (4, 0), textcoords="offset points", va="center")
-    ax.set(xlim=(0, 1.25 * values.max()), xlabel=label)
+        colour = "white" if i else "black"
+        ax.annotate(f"{value:.2f}", (0, i), (4, 0), textcoords="offset points", va="center", color=colour)
+    ax.set(xlim=(0, 1.05 * values.max()), xlabel=label)
+    ax.set_axisbelow(True)
     ax.grid(visible=False, axis="y")
 
 
@@ -437,13 +441,15 @@ def floorplan(blocks: pd.DataFrame, side: float) -> Figure:
                     hatch="////" if filler else None,
                 )
             )
-            if block["width"] > 0.2 * side and block["height"] > 0.1 * side and not filler:
+            if block["width"] > 0.2 * side and block["height"] > 0.1 * side:
                 centre = (block["x"] + block["width"] / 2, block["y"] + block["height"] / 2)
                 text = f"{block['block']}\n{block['area, mm2']:.3f} mm$^2$"
-                ax.text(*centre, text, color="white", ha="center", va="center", fontweight="bold")
+                paper = {"facecolor": "white", "edgecolor": "none", "pad": 1.5} if filler else None
+                ink = "black" if filler else "white"
+                ax.text(*centre, text, color=ink, ha="center", va="center", fontweight="bold", bbox=paper)
             else:
                 outside.append(block)
-        _named_beside(ax, sorted(outside, key=lambda block: block["y"] + block["height"] / 2), side)
+        _named_beside(ax, sorted(outside, key=lambda block: (block["y"] + block["height"] / 2, -block["x"])), side)
         ax.add_patch(mpl.patches.Rectangle((0, 0), side, side, fill=False, edgecolor="black", linewidth=1.6))
         ax.set(xlim=(-0.01 * side, 1.42 * side), ylim=(-0.02 * side, 1.02 * side), aspect="equal")
         ax.set(xlabel="mm", ylabel="mm", xticks=np.arange(0, side, 0.2), yticks=np.arange(0, side, 0.2))
@@ -457,7 +463,7 @@ def _named_beside(ax: Axes, blocks: Sequence[dict[str, Any]], side: float) -> No
     """Names at even distances to the right of the square, each with a line to its block."""
     centres = [block["y"] + block["height"] / 2 for block in blocks]
     step = 0.065 * side
-    lowest = float(np.mean(centres)) - step * (len(blocks) - 1) / 2 if blocks else 0.0
+    lowest = 0.98 * side - step * (len(blocks) - 1)
     for i, (block, y) in enumerate(zip(blocks, centres, strict=True)):
         text = f"{block['block']}, {block['area, mm2']:.4f} mm$^2$"
         ax.annotate(
@@ -465,8 +471,9 @@ def _named_beside(ax: Axes, blocks: Sequence[dict[str, Any]], side: float) -> No
             (block["x"] + block["width"] / 2, y),
             (1.05 * side, lowest + i * step),
             va="center",
-            arrowprops={"arrowstyle": "-", "color": "black", "linewidth": 0.7, "shrinkA": 2, "shrinkB": 0},
+            arrowprops={"arrowstyle": "-", "linewidth": 0.7, "shrinkA": 2, "shrinkB": 0, "relpos": (0, 0.5)},
         )
+        ax.plot(block["x"] + block["width"] / 2, y, "o", color="black", markersize=2.5)
 
 
 def reads_and_energy(left: pd.DataFrame, name: str, sweep_label: str, points: pd.DataFrame) -> Figure:
@@ -484,7 +491,7 @@ def reads_and_energy(left: pd.DataFrame, name: str, sweep_label: str, points: pd
         Columns `layer`, `width_bits`, `computed` and `published`, nJ.
     """
     with mpl.rc_context(STYLE):
-        fig, (ax, right) = plt.subplots(1, 2, figsize=(9.2, 4.4))
+        fig, (ax, right) = plt.subplots(1, 2, figsize=(8.6, 4.6))
         _left_of_figure_9(ax, left, name, sweep_label)
         shapes = dict(zip(dict.fromkeys(points["layer"]), "osD^vPosD", strict=False))
         for layer, line in points.groupby("layer", sort=False):
@@ -500,11 +507,18 @@ def reads_and_energy(left: pd.DataFrame, name: str, sweep_label: str, points: pd
             )
         _powers_of_two(right, points["width_bits"])
         right.set(yscale="log", xlabel="width of a read, bits", ylabel="energy of all reads, nJ")
+        right.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        right.minorticks_off()
         right.legend(
-            loc="upper center", bbox_to_anchor=(0.5, 1.26), ncols=3, title="computed; dotted and hollow: paper"
+            loc="lower center",
+            bbox_to_anchor=(0.5, 1),
+            ncols=3,
+            title="computed; dotted and hollow: paper",
+            columnspacing=1,
+            handlelength=1.5,
         )
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.26), ncols=2)
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, columnspacing=1, handlelength=1.5)
         fig.tight_layout()
     return fig
 
@@ -556,9 +570,10 @@ def precision(rows: pd.DataFrame) -> Figure:
         ax.legend()
         bars = right.bar(places, rows["published accuracy"], 0.6, color="white", edgecolor=PUBLISHED)
         right.bar_label(bars, fmt="%.1f", padding=2, fontsize=9)
-        right.set(ylabel="accuracy, % (paper's, not measured here)", ylim=(0, 100))
+        right.set(ylabel="accuracy, % (the paper's)", ylim=(0, 100))
         for axes in (ax, right):
             axes.set_xticks(places, rows["precision"])
+            axes.set_axisbelow(True)
             axes.grid(visible=False, axis="x")
         fig.tight_layout()
     return fig

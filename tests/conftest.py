@@ -14,6 +14,14 @@ hypothesis.settings.register_profile("gate", derandomize=True)
 hypothesis.settings.load_profile("gate" if os.environ.get("CI") else "default")
 
 
+@pytest.fixture(autouse=True)
+def _no_open_plots():
+    """Close what a test has drawn; matplotlib warns of too many."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
 @pytest.fixture(scope="session")
 def tool():
     """A function that loads a module of tools/, which is no package."""

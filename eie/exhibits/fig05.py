@@ -31,7 +31,7 @@ BLOCKS: dict[str, str] = {
 
 PLAN: Any = (
     ("SpMat_0", "SpMat_1"),
-    (("Ptr_Even", "Ptr_Odd"), ("filler cell", ("Act_0", "Act_1"), ("Arithm", "Act_queue"))),
+    ("Ptr_Even", "Ptr_Odd", "filler cell", ("Act_0", "Act_1"), ("Arithm", "Act_queue")),
 )
 """What lies beside what: split in turn from left to right and from bottom to top."""
 
@@ -78,9 +78,10 @@ class Figure5:
         beside = f"the text prints {paper:g}" if same else f"the paper's has {paper:g}"
         return (
             f"The PE takes **{self.area_mm2:.3f} mm2** ({beside}). Matrix and pointer memories with their logic are "
-            f"{100 * memory:.1f} % of it, the arithmetic unit is {100 * arithmetic:.1f} %: a PE is a memory with a small "
-            f"calculator, {1 / arithmetic:.0f} times the size of the latter. Areas are to scale; places, shapes and the "
-            f"square outline are ours, as is the halving of Table II's modules into two blocks. {self._macros()}"
+            f"{100 * memory:.1f} % of it, the arithmetic unit is {100 * arithmetic:.1f} %: a PE is a memory with "
+            f"a small calculator, {1 / arithmetic:.0f} times the size of the latter. Areas are to scale; places, "
+            f"shapes and the square outline are ours, as is the halving of Table II's modules into two blocks. "
+            f"{self._macros()}"
         )
 
     def _macros(self) -> str:

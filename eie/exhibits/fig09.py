@@ -27,6 +27,8 @@ WIDTHS = (32, 64, 128, 256, 512)
 
 BARS, BY_MARKERS, BY_READS = "bars of the left panel", "right panel / left markers", "right panel / computed reads"
 
+PRINTED = "right panel as printed"
+
 MARKERS_LAYER = "Alex-6"
 """The layer whose reads the left panel's markers are (found by comparing; see `markers`)."""
 
@@ -74,7 +76,8 @@ class Figure9:
         rows = {name: _with_sum(self.table(name)).idxmin(axis=1).astype(str) for name in self.energies.index}
         panel = self.panel()
         if len(panel) == len(self.layers):
-            rows["right panel as printed"] = _with_sum(panel).apply(_least_as_read, axis=1)
+            rows[PRINTED] = panel.apply(_least_as_read, axis=1)
+            rows[PRINTED][ALL] = _least_as_read(panel.sum(), len(panel))
         return pd.DataFrame(rows).T[[*self.layers, ALL]]
 
     def markers(self) -> pd.DataFrame:
@@ -139,8 +142,8 @@ class Figure9:
         first = off.index[0]
         second = f"; next is {off.index[1]} ({off['mean size'].iloc[1]:.0f} %)" if len(off) > 1 else ""
         return (
-            f"The figure's left panel says only that it is benchmarked on AlexNet. Its markers are nearest to the computed "
-            f"reads of **{first}** alone, which differ by {off['mean size'].iloc[0]:.0f} % on average "
+            f"The figure's left panel says only that it is benchmarked on AlexNet. Its markers are nearest to the "
+            f"computed reads of **{first}** alone, which differ by {off['mean size'].iloc[0]:.0f} % on average "
             f"({off.drop(columns='mean size').iloc[0].mean():+.0f} % as a whole){second}."
         )
 
@@ -149,19 +152,31 @@ class Figure9:
         bars, implied = self.energies.loc[BARS], self.energies.loc[BY_MARKERS]
         return (
             f"The two panels do not fit together: the right one, divided by the left one's reads, needs "
-            f"{_numbers(implied)} pJ a read at {_numbers(pd.Series(implied.index))} bits, where the left one's bars show "
-            f"{_numbers(bars)} pJ. So energies of layers cannot be checked without choosing a table. Computed reads "
-            f"times energy differ from the right panel, on average over its points, by {'; '.join(said)}. (The third "
-            f"table is the median over layers of what it is then compared with, so only the pattern over layers is a test.)"
+            f"{_numbers(implied)} pJ a read at {_numbers(pd.Series(implied.index))} bits, where the left one's bars "
+            f"show {_numbers(bars)} pJ. So energies of layers cannot be checked without choosing a table. Computed "
+            f"reads times energy differ from the right panel, on average over its points, by {'; '.join(said)}. "
+            f"(The table of {BY_READS} is the median over layers of what it is then compared with, so with it only the "
+            f"pattern over layers is a test.)"
         )
 
     def _of_best(self) -> str:
         least, best = self.least(), f"{text_value('best-width'):.0f}"
         layers = least.drop(columns=ALL)
-        wins = [f"{(row == best).sum()} of {len(row)} layers with {name}" for name, row in layers.iterrows()]
+        wins = [f"{(row == best).sum()} with {name}" for name, row in layers.iterrows()]
         return (
-            f"**Is {best} bits best?** The text says so. By energy it has the least in {'; '.join(wins)}. "
-            f"{self._of_left()} {self._of_sum()}"
+            f"**Is {best} bits best?** The text says that it takes the least energy. Of {len(layers.columns)} layers "
+            f"that is so for {', '.join(wins)}. {self._of_left()} {self._of_sum()} {self._of_sweep()}"
+        )
+
+    def _of_sweep(self) -> str:
+        default = chip_facts()["sram"]["setting"]
+        reads, first, last = self.reads().sum(), self.energies.columns[0], self.energies.columns[-1]
+        dearer = self.energies[last] / self.energies[first]
+        return (
+            f"By the SRAM sweep ({default}) a read of {last} bits takes {dearer[default]:.1f} times the energy of one "
+            f"of {first}, by the right panel {dearer[BY_MARKERS]:.1f} times, by the bars {dearer[BARS]:.1f} times; all "
+            f"layers together need {reads[first] / reads[last]:.1f} times fewer. Which width is best hangs on the "
+            f"memory compiler as much as on the layers."
         )
 
     def _of_left(self) -> str:
@@ -170,8 +185,8 @@ class Figure9:
 
     def _of_sum(self) -> str:
         sums = self.least()[ALL]
-        said = [f"{', '.join(names)}: {width} bits" for width, names in sums.groupby(sums, sort=False).groups.items()]
-        return f"For all layers together the least energy is at other widths by other tables ({'; '.join(said)})."
+        said = [f"{width} bits with {', '.join(sums.index[sums == width])}" for width in dict.fromkeys(sums)]
+        return f"For all layers together the least energy is at {'; at '.join(said)}."
 
 
 def figure9(
@@ -244,9 +259,9 @@ def _with_sum(energies: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([energies, energies.sum().to_frame(ALL).T])
 
 
-def _least_as_read(energies: pd.Series) -> str:
-    """All widths that may have the least energy, given how exactly the figure can be read."""
-    error = float(published.load("fig09_total")["reading_error"].max())
+def _least_as_read(energies: pd.Series, added: int = 1) -> str:
+    """All widths that may have the least energy, given how exactly each of the numbers added can be read."""
+    error = added * float(published.load("fig09_total")["reading_error"].max())
     return ", ".join(str(width) for width in energies.index[energies <= energies.min() + 2 * error])
 
 
@@ -272,15 +287,16 @@ class Runs:
     def table(self) -> pd.DataFrame:
         """Differences to the markers in percent, a row a mean length, a column a width, and the mean of their sizes."""
         wide = self.rows.pivot(index="run", columns="width_bits", values="difference")
+        wide.index = pd.Index([f"{run:.2f}" for run in wide.index], name="run")
         return wide.assign(**{"mean size": wide.abs().mean(axis=1)})
 
     def words(self) -> str:
         """Which length of runs fits."""
         sizes = self.table()["mean size"]
         return (
-            f"With runs of {sizes.idxmin():g} inputs on average, the reads of {self.layer} are within {sizes.min():.1f} % "
-            f"of the markers on average over the widths; with inputs independent of each other (runs of "
-            f"{sizes.index[0]:.2f}) they are {sizes.iloc[0]:.1f} % away."
+            f"With runs of {sizes.idxmin()} inputs on average, the reads of {self.layer} are {sizes.min():.1f} % "
+            f"away from the markers, on average over the widths; with inputs independent of each other (runs of "
+            f"{sizes.index[0]}) they are {sizes.iloc[0]:.1f} % away."
         )
 
 

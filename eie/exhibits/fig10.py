@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from eie import _check, published
-from eie.technology import operation_pj, table2, text_value
+from eie.technology import chip_facts, operation_pj, table2, text_value
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,17 +51,17 @@ class Figure10:
         return self.rows[self.rows["kind"] == "int"].set_index("bits")["energy"].sort_index()
 
     def ratios(self) -> pd.DataFrame:
-        """How much more 32-bit multiplications take than 16-bit ones: by the text, the figure, and the table."""
-        rows = self.rows.set_index(["kind", "bits"])
-        wide, narrow = rows.loc[[("int", 32), ("float", 32)]], rows.loc[("int", 16)]
+        """How much more 32-bit multiplications take than those of EIE's width: text, figure and table."""
+        rows, bits = self.rows.set_index(["kind", "bits"]), _eie_bits()
+        wide, narrow = rows.loc[[("int", 32), ("float", 32)]], rows.loc[("int", bits)]
         return pd.DataFrame(
             {
                 "text": [text_value("precision-int32"), text_value("precision-float32")],
                 "figure": (wide["published energy"] / narrow["published energy"]).to_numpy(),
                 "computed": (wide["energy"] / narrow["energy"]).to_numpy(),
-                "by the power law": (wide["energy"] / self.expected_pj(16)).to_numpy(),
+                "by the power law": (wide["energy"] / self.expected_pj(bits)).to_numpy(),
             },
-            index=["32-bit fixed point over 16-bit", "32-bit floating point over 16-bit fixed point"],
+            index=[f"32-bit {kind} point over {bits}-bit fixed point" for kind in ("fixed", "floating")],
         )
 
     def plot(self) -> Figure:
@@ -74,20 +74,21 @@ class Figure10:
         """The ratios, where their numbers come from, and what is not measured here."""
         fixed, floating = self.ratios().to_dict("records")
         accuracy = self.rows.set_index("precision")["published accuracy"]
-        expected, used = self.expected_pj(16), float(self._ints()[16])
+        bits = _eie_bits()
+        expected, used = self.expected_pj(bits), float(self._ints()[bits])
         share = self.rows.set_index(["kind", "bits"])["share of a PE, %"]
         return (
-            f"A 32-bit fixed-point multiplication takes **{fixed['computed']:.2f} times** the energy of a 16-bit one "
-            f"(the text says {fixed['text']:g}), a floating-point one **{floating['computed']:.2f} times** (the text "
-            f"says {floating['text']:g}). The 32-bit energies are also Table I's; those of 16 and 8 bits are read off "
-            f"this figure, so only the ratio is checked, not the energy. Through the narrowest and the widest integer "
-            f"the energy grows with the width to the power {self.exponent:.2f}, as an array multiplier's should; on that "
-            f"curve 16 bits would take {expected:.2f} pJ, and the figure has {abs(used / expected - 1) * 100:.0f} % "
-            f"{'less' if used < expected else 'more'}. One multiply-and-add a cycle at {self.clock_mhz:g} MHz is worth "
-            f"{share['int', 16]:.0f} % of the power of Table II's PE with 16-bit integers, {share['int', 32]:.0f} % with "
-            f"32-bit ones and {share['float', 32]:.0f} % in floating point: the rest of a PE moves data. "
-            f"**Accuracy is the paper's**, from {accuracy.max():.1f} % down to {accuracy.min():.1f} %: measuring it needs "
-            f"trained networks and images, which is a page to come."
+            f"A 32-bit fixed-point multiplication takes **{fixed['computed']:.2f} times** the energy of a {bits}-bit "
+            f"one (the text says {fixed['text']:g}), a floating-point one **{floating['computed']:.2f} times** (the "
+            f"text says {floating['text']:g}). The 32-bit energies are also Table I's; those of fewer bits are read "
+            f"off this figure, so only the ratio is checked, not the energy. Through the narrowest and the widest "
+            f"integer the energy grows with the width to the power {self.exponent:.2f}; on that curve {bits} bits "
+            f"would take {expected:.2f} pJ, and the figure has {abs(used / expected - 1) * 100:.0f} % "
+            f"{'less' if used < expected else 'more'}. One multiply-and-add a cycle at {self.clock_mhz:g} MHz draws "
+            f"{share['int', bits]:.0f} % of the power of Table II's PE with {bits}-bit integers, and would draw "
+            f"{share['int', 32]:.0f} % of it with 32-bit ones and {share['float', 32]:.0f} % in floating point.\n\n"
+            f"**Accuracy is the paper's**, from {accuracy.max():.1f} % down to {accuracy.min():.1f} %. Measuring it "
+            f"needs trained networks and images: a page to come."
         )
 
 
@@ -116,6 +117,11 @@ def figure10(clock_mhz: float | None = None) -> Figure10:
     rows["power, mW"] = rows["multiply and add"] * clock_mhz * 1e-3
     rows["share of a PE, %"] = 100 * rows["power, mW"] / sum(table2("power", "component").values())
     return Figure10(rows.sort_values(["bits", "kind"], ascending=[False, True], ignore_index=True), clock_mhz)
+
+
+def _eie_bits() -> int:
+    """Width of EIE's arithmetic."""
+    return int(chip_facts()["arithmetic"]["bits"])
 
 
 def _energies(rows: pd.DataFrame, operation: str) -> list[float]:

@@ -106,7 +106,7 @@ class Table1:
             else ""
         )
         return (
-            f"A network of {self.connections:.3g} connections at {self.rate_hz:g} inferences a second draws "
+            f"A network of {self.connections:,.0f} connections at {self.rate_hz:g} inferences a second draws "
             f"**{self.dram_watts:.3g} W** for reading its weights from DRAM alone{printed}, "
             f"{self.sram_watts:.3g} W from SRAM."
         )
@@ -114,8 +114,8 @@ class Table1:
     def _widths(self) -> str:
         narrow, wide = (operation_pj("multiply", "int", bits) for bits in (16, 32))
         return (
-            f"Narrow arithmetic is cheap: a multiplication of 16-bit integers takes {narrow:.2f} pJ where one of 32 bits "
-            f"takes {wide:.2f}."
+            f"Narrow arithmetic is cheap: a multiplication of 16-bit integers takes {narrow:.2f} pJ where one of 32 "
+            f"bits takes {wide:.2f}."
         )
 
 

@@ -9,7 +9,7 @@ EXECUTED := $(NOTEBOOKS:%=build/notebooks/%.ipynb)
 SOURCES := $(shell find eie data -type f ! -path '*/__pycache__/*')
 PROSE := $(shell find book -type f)
 
-.PHONY: book test lint bench clean lock
+.PHONY: book test lint format bench clean lock
 .DELETE_ON_ERROR:
 
 # Notebooks side by side; each draws with one thread of the numerical libraries.
@@ -26,15 +26,21 @@ lint: .venv/ready
 	$(BIN)/mypy
 	$(BIN)/python tools/notebooks.py check
 
+# Bring code and notebooks into the form that lint asks for.
+format: .venv/ready
+	$(BIN)/ruff check --fix --exit-zero .
+	$(BIN)/ruff format .
+	$(BIN)/python tools/notebooks.py write
+
 # Speed, memory, and how cost grows with size; the plot goes to build/bench/.
 bench: .venv/ready
 	@mkdir -p build/bench
-	$(BIN)/python -m pytest tests/bench/bench_speed.py --benchmark-enable --benchmark-columns=min,median,max,rounds \
-		--benchmark-json=build/bench/results.json
-	$(BIN)/python tools/plot_scaling.py build/bench/results.json build/bench/scaling.svg
+	@$(BIN)/python -m pytest tests/bench/bench_speed.py --benchmark-enable --benchmark-columns=min,median,max,rounds \
+		--benchmark-json=build/bench/results.json; status=$$?; \
+		$(BIN)/python tools/plot_scaling.py build/bench/results.json build/bench/scaling.svg && exit $$status
 
 clean:
-	rm -rf .venv build
+	rm -rf .venv build .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # After pyproject.toml names other packages: install them anew and write down what was taken.
@@ -44,9 +50,10 @@ lock:
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c "import sys; sys.version_info >= (3, 11) or sys.exit('Python 3.11 or newer is needed, this is ' + sys.version)"
 	@$(PYTHON) -c "import venv, ensurepip" || { echo "Python's venv is missing; on Debian: apt install python3-venv"; exit 1; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "Setting up .venv: about 2 GB, a minute or more the first time"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 build/html/index.html: $(EXECUTED) $(PROSE) tools/build_book.py tools/check_book.py pyproject.toml

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import operator
 from typing import Any
 
@@ -20,8 +21,19 @@ def integer(name: str, value: Any, low: int, high: int) -> int:
     return number
 
 
+def literal(value: Any) -> Any:
+    """A list or mapping for the text of one: papermill hands over `-p fifo_depths "[2, 8]"` as text."""
+    if not isinstance(value, str) or value[:1] not in ("[", "(", "{"):
+        return value
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return value
+
+
 def integers(name: str, values: Any, low: int, high: int) -> list[int]:
     """Return a list of different integers of `low`..`high`, rising, or raise a `ValueError`."""
+    values = literal(values)
     if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
         raise ValueError(f"{name} must be a list of integers of {low}..{high}, got {values!r}")
     numbers = sorted({integer(f"each of {name}", value, low, high) for value in values})

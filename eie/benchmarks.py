@@ -121,13 +121,14 @@ def columns_together() -> dict[str, int]:
 
 
 def _listed(names: Any) -> list[str]:
+    names = _check.literal(names)
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
         raise ValueError(f"layers must be a list of names, got {names!r}")
     return list(names)
 
 
 def _mapped(sizes: Any) -> Mapping[str, Any]:
-    sizes = {} if sizes is None else sizes
+    sizes = {} if sizes is None else _check.literal(sizes)
     if not isinstance(sizes, Mapping) or not all(isinstance(name, str) for name in sizes):
         raise ValueError(f"sizes must be a mapping from names to sizes, got {sizes!r}")
     return sizes

@@ -151,6 +151,8 @@ def encoded_for(mem: InterleavedCSC | CompressedLayer, machine: Machine) -> Inte
     """`mem` encoded for `machine`, or a `ValueError` when it was encoded for another."""
     if isinstance(mem, CompressedLayer):
         return encode(mem, machine)
+    if not isinstance(mem, InterleavedCSC):
+        raise ValueError(f"mem must be an encoded layer or a CompressedLayer, got {type(mem).__name__}")
     for name in ("n_pe", "weight_bits", "index_bits"):
         if getattr(mem, name) != getattr(machine, name):
             raise ValueError(

@@ -36,7 +36,8 @@ def find(name: str) -> Path | None:
         When there is no data set of that name; the message lists them.
     """
     entry = _entry(name)
-    places = [root() / entry["folder"], root() / entry["folder"] / entry["inside"]]
+    folders = [root() / entry["folder"], root()]  # EIE_DATA may name the data set's own folder, too
+    places = [place for folder in folders for place in (folder, folder / entry["inside"])]
     return next((place for place in places if (place / entry["has"]).is_file()), None)
 
 
@@ -57,14 +58,17 @@ def require(name: str) -> Path:
 def how_to_get(name: str, *, anywhere: bool = False) -> str:
     """A sentence on what is missing, and the commands that fetch it.
 
-    With `anywhere`, the folder is named as `$EIE_DATA`, for text that others will read on their own machines.
+    With `anywhere`, no folder of this machine is named, for text that others will read on theirs.
     """
     entry = _entry(name)
-    target = f"$EIE_DATA/{entry['folder']}" if anywhere else shlex.quote(str(root() / entry["folder"]))
-    return (
-        f"{entry['title']} is not in `{target}`. To get it (licence: {entry['licence']}): "
-        f"`git clone {entry['url']} {target} && git -C {target} checkout {entry['commit']}`"
-    )
+    target = entry["folder"] if anywhere else shlex.quote(str(root() / entry["folder"]))
+    fetch = f"git clone {entry['url']} {target} && git -C {target} checkout {entry['commit']}"
+    if anywhere:
+        return (
+            f"{entry['title']} was not at hand when this page was made. To get it (licence: {entry['licence']}): "
+            f"`{fetch}`, then set `EIE_DATA` to that folder (`export EIE_DATA=$PWD/{target}`) and run the page again."
+        )
+    return f"{entry['title']} is not in `{target}`. To get it (licence: {entry['licence']}): `{fetch}`"
 
 
 def _entry(name: str) -> dict[str, Any]:

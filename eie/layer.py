@@ -89,8 +89,8 @@ class CompressedLayer:
         ValueError
             When a code is over `len(codebook) - 1`, or the matrix is damaged.
         """
-        n_out, n_in, indptr, rows, data = _columns_of(codes)
         top = len(checked_codebook(codebook)) - 1
+        n_out, n_in, indptr, rows, data = _columns_of(codes, top)
         data = _check.whole_numbers("codes", data, top)
         if not data.all():  # zeros that a sparse matrix stores explicitly are pruned weights all the same
             _checked_indptr(indptr, n_in, len(data))
@@ -137,13 +137,13 @@ def _same(a: NDArray[Any] | None, b: NDArray[Any] | None) -> bool:
     return a is b or (a is not None and b is not None and np.array_equal(a, b))
 
 
-def _columns_of(codes: Any) -> tuple[int, int, Any, Any, Any]:
+def _columns_of(codes: Any, top: int) -> tuple[int, int, Any, Any, Any]:
     """Shape, column pointers, rows and values of a dense or sparse matrix."""
     if not sp.issparse(codes):
         codes = np.asarray(codes)
         if codes.ndim != 2 or 0 in codes.shape:
             raise ValueError(f"codes must be a matrix of shape (n_out, n_in), both 1 or more, got shape {codes.shape}")
-        _check.whole_numbers("codes", codes, 255)
+        _check.whole_numbers("codes", codes, top)
         columns, rows = np.nonzero(codes.T)
         indptr = np.searchsorted(columns, np.arange(codes.shape[1] + 1))
         return *codes.shape, indptr, rows, codes.T[columns, rows]

@@ -32,8 +32,8 @@ def find(name: str) -> Path:
     if name in matches:
         matches = [name]
     if len(matches) != 1:
-        what = "no page is" if not matches else f"{len(matches)} pages are"
-        raise PageError(f"{what} named {name!r}; pages are {', '.join(names())}")
+        what = "no page begins" if not matches else f"{len(matches)} pages begin"
+        raise PageError(f"{what} with {name!r}; pages are {', '.join(names())}")
     return resource("notebooks") / f"{matches[0]}.ipynb"
 
 

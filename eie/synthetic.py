@@ -20,6 +20,9 @@ from eie import _check
 from eie._data import read_toml
 from eie.layer import MAX_SIZE, CompressedLayer
 
+MAX_DRAWN = 2**28
+"""Rows, columns, and entries of a drawn layer: it and what is needed to draw it stay below 4 GB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:
@@ -110,9 +113,11 @@ def draw_layer(
     ValueError
         When a size, the density or the spread is out of range.
     """
-    n_out = _check.integer("n_out", n_out, 1, MAX_SIZE)
-    n_in = _check.integer("n_in", n_in, 1, MAX_SIZE)
+    n_out = _check.integer("n_out", n_out, 1, MAX_DRAWN)
+    n_in = _check.integer("n_in", n_in, 1, MAX_DRAWN)
     density = _check.fraction("density", density)
+    if density * n_out * n_in > MAX_DRAWN:
+        raise ValueError(f"a drawn layer must have at most {MAX_DRAWN} entries, got {density * n_out * n_in:.3g}")
     top = (1 << _check.integer("weight_bits", weight_bits, 1, 8)) - 1
     spread = spread or measured_spread()
     rng = np.random.default_rng(seed)
@@ -189,8 +194,8 @@ def _by_block(
 
 def _capped(rates: NDArray[np.float64], cap: float) -> NDArray[np.float64]:
     """Rates scaled and cut at `cap`, so that no cell's probability passes 1 and the mean of each block is 1."""
-    low, high = np.full((len(rates), 1), 2.0**-40), np.full((len(rates), 1), 2.0**40)
-    for _ in range(40):
+    low, high = np.full((len(rates), 1), 2.0**-10), np.full((len(rates), 1), 2.0**10)
+    for _ in range(20):
         scale = np.sqrt(low * high)
         short = np.minimum(rates * scale, cap).mean(axis=1, keepdims=True) < 1
         low, high = np.where(short, scale, low), np.where(short, high, scale)

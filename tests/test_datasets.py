@@ -66,7 +66,7 @@ def test_how_to_get_names_folder_commands_and_commit(data):
 def test_how_to_get_for_others_names_no_folder_of_this_machine(data):
     text = datasets.how_to_get(NAME, anywhere=True)
     assert str(data) not in text
-    assert f"$EIE_DATA/{FOLDER}" in text
+    assert f"`EIE_DATA` to that folder (`export EIE_DATA=$PWD/{FOLDER}`)" in text
     assert read_toml("datasets.toml")[NAME]["commit"] in text
 
 

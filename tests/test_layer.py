@@ -53,9 +53,9 @@ def test_repr():
     ("codes", "message"),
     [
         (np.full((2, 2), 16), r"codes must be integers of 0..15, got 16"),
-        (np.full((2, 2), 300), r"codes must be integers of 0..255, got 300"),
-        (np.full((2, 2), -1), r"codes must be integers of 0..255, got -1"),
-        (np.ones((2, 2)), r"codes must be integers of 0..255, got dtype float64"),
+        (np.full((2, 2), 300), r"codes must be integers of 0..15, got 300"),
+        (np.full((2, 2), -1), r"codes must be integers of 0..15, got -1"),
+        (np.ones((2, 2)), r"codes must be integers of 0..15, got dtype float64"),
         (np.ones(4, np.uint8), r"codes must be a matrix of shape \(n_out, n_in\), .* got shape \(4,\)"),
         (np.ones((0, 4), np.uint8), r"both 1 or more, got shape \(0, 4\)"),
         (sp.csc_array(np.full((2, 2), 16)), r"codes must be integers of 0..15, got 16"),

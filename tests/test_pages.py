@@ -43,14 +43,14 @@ def test_whole_name_wins_over_a_longer_one(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["fig", "fig1", "table"])
 def test_ambiguous_name_lists_all_pages(name):
-    with pytest.raises(PageError, match=rf"[2-9] pages are named '{name}'") as caught:
+    with pytest.raises(PageError, match=rf"\d+ pages begin with '{name}'") as caught:
         pages.find(name)
     assert_lists_all_pages(caught.value)
 
 
-@pytest.mark.parametrize("name", ["", "fig09", "FIG08", "fifo", "fig08_fifo_depth.ipynb", "../notebooks/fig08", "*"])
+@pytest.mark.parametrize("name", ["", "fig99", "FIG08", "fifo", "fig08_fifo_depth.ipynb", "../notebooks/fig08", "*"])
 def test_unknown_name_lists_all_pages(name):
-    with pytest.raises(PageError, match="no page is named") as caught:
+    with pytest.raises(PageError, match="no page begins") as caught:
         pages.find(name)
     assert repr(name) in str(caught.value)
     assert_lists_all_pages(caught.value)

@@ -88,10 +88,11 @@ def test_memory_goes_with_the_entries():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n_out": 0}, r"n_out must be an integer of 1..2147483647, got 0"),
-        ({"n_in": 1.5}, r"n_in must be an integer of 1..2147483647, got 1.5"),
+        ({"n_out": 0}, r"n_out must be an integer of 1..268435456, got 0"),
+        ({"n_in": 1.5}, r"n_in must be an integer of 1..268435456, got 1.5"),
         ({"density": 1.01}, r"density must be a fraction of 0..1, got 1.01"),
         ({"density": float("nan")}, r"density must be a fraction of 0..1, got nan"),
+        ({"n_out": 10**6, "n_in": 10**6}, r"a drawn layer must have at most 268435456 entries, got 5e\+11"),
         ({"weight_bits": 0}, r"weight_bits must be an integer of 1..8, got 0"),
     ],
 )

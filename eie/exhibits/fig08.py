@@ -13,7 +13,7 @@ from eie.benchmarks import columns_together, select
 from eie.evaluation import sweep
 from eie.exhibits.series import Series, series
 from eie.machine import MAX_FIFO_DEPTH, Machine
-from eie.synthetic import measured_spread
+from eie.synthetic import Spread, measured_spread
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,9 +69,9 @@ def figure8(
     machine = Machine(n_pe=n_pe)
     runs = sweep(select(layers, sizes), [replace(machine, fifo_depth=d) for d in depths], seed=seed, draws=draws)
     points = series("fig08", runs, "load_balance", 100, "fifo_depth")
-    return Figure8(
-        "Figure 8", "load balance", "fifo_depth", "depth of the activation queues", "load balance, %", "points", points
-    )
+    other = "" if n_pe == Machine().n_pe else f"it has {Machine().n_pe} PEs"
+    labels = ("fifo_depth", "depth of the activation queues", "load balance, %")
+    return Figure8("Figure 8", "load balance", *labels, "points", points, False, other)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ class Blocks:
         return sizes.pivot_table(index="layer", columns="block_cv", values="difference", sort=False)
 
     def plot(self) -> Figure:
-        """A plot a layer, a line a spread."""
+        """A plot a layer, a line a spread; empty when no layer has blocks."""
         from eie import plots
 
         return plots.lines(
@@ -112,40 +112,63 @@ class Blocks:
     def words(self) -> str:
         """What block rates do to the differences."""
         table = self.table()
-        found = [
-            f"{layer} from {row.iloc[0]:.1f} to {row.min():.1f} points (at {row.idxmin():g})"
-            for layer, row in table.iterrows()
-        ]
-        return f"Block rates bring the mean difference to the figure down: {'; '.join(found)}."
+        if table.empty:
+            return "None of these layers has columns that belong together."
+        found = [_found(layer, row) for layer, row in table.iterrows()]
+        return f"Block rates change the mean absolute difference to the figure: {'; '.join(found)}."
+
+
+def _found(layer: object, row: pd.Series) -> str:
+    best = row.idxmin()
+    largest = ", the largest tried" if best == row.index[-1] else ""
+    return f"{layer} from {row.iloc[0]:.1f} to {row[best]:.1f} points (at a spread of {best:g}{largest})"
 
 
 def blocks(
-    block_cvs: Sequence[float] = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0),
+    layers: Sequence[str] | None = None,
+    block_cvs: Sequence[float] = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0),
     fifo_depths: Sequence[int] = DEPTHS,
     n_pe: int = 64,
     seed: int = 0,
+    draws: int = 5,
 ) -> Blocks:
     """Give each row of `data/blocks.toml`'s layers a rate for each block of columns, and see what Figure 8 becomes.
 
     Parameters
     ----------
+    layers : sequence of str, optional
+        Names from Table III; those without blocks are left out.
     block_cvs : sequence of float
         Coefficients of variation of the block rates, each 0..10; 0 is the layer of the main figure.
-    fifo_depths, n_pe, seed
+    fifo_depths, n_pe, seed, draws
         As for `figure8`.
     """
     depths = _check.integers("fifo_depths", fifo_depths, 2, MAX_FIFO_DEPTH)
     machines = [Machine(n_pe=n_pe, fifo_depth=d) for d in depths]
-    runs = [
-        sweep(
-            select([name]), machines, seed=seed, spread=replace(measured_spread(), block_columns=columns, block_cv=cv)
-        ).assign(block_cv=cv)
-        for name, columns in columns_together().items()
-        for cv in block_cvs
-    ]
+    chosen = {benchmark.name for benchmark in select(layers)} if layers or layers is None else set()
+    together = {name: columns for name, columns in columns_together().items() if name in chosen}
+    if not together:
+        return Blocks(_no_points("block_cv", "difference"), _no_points())
     frames = [
-        series("fig08", run, "load_balance", 100, "fifo_depth").assign(block_cv=run["block_cv"][0]) for run in runs
+        series(
+            "fig08",
+            sweep(select([name]), machines, seed=seed, draws=draws, spread=spread),
+            "load_balance",
+            100,
+            "fifo_depth",
+        ).assign(block_cv=spread.block_cv)
+        for name, columns in together.items()
+        for spread in (_block_spread(columns, cv) for cv in block_cvs)
     ]
     points = pd.concat(frames).rename(columns={"computed": "load_balance"})
     reference = points.drop_duplicates(["layer", "fifo_depth"])[["layer", "fifo_depth", "published"]]
     return Blocks(points.dropna(subset=["load_balance"]), reference.rename(columns={"published": "load_balance"}))
+
+
+def _block_spread(columns: int, cv: float) -> Spread:
+    """The measured spread and, if `cv` is not 0, block rates."""
+    return replace(measured_spread(), block_columns=columns, block_cv=cv) if cv else measured_spread()
+
+
+def _no_points(*more: str) -> pd.DataFrame:
+    return pd.DataFrame(columns=["layer", "fifo_depth", "load_balance", *more])

@@ -18,6 +18,9 @@ from eie.synthetic import even_codebook
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+PES_OF_THE_FIGURE = 4
+"""PEs of the paper's example."""
+
 
 @dataclass(frozen=True, eq=False)
 class FormatExample:
@@ -82,12 +85,14 @@ class FormatExample:
         mine = self.memory(0).apply(lambda row: [value for value in row if value], axis=1)
         wrong = [f"{what} ({mine[what]}, printed {values})" for what, values in printed.items() if mine[what] != values]
         n = sum(len(values) for values in printed)
+        if wrong and self.machine.n_pe != PES_OF_THE_FIGURE:
+            return f"Figure 3 is for {PES_OF_THE_FIGURE} PEs, so the memory of one of {self.machine.n_pe} must differ."
         if wrong:
             return f"PE0's memory is not the one that Figure 3 prints: {'; '.join(wrong)}."
         return f"All {n} numbers that Figure 3 prints for PE0 come out of `encode` as printed."
 
 
-def figures2_3(n_pe: int = 4, index_bits: int = 4) -> FormatExample:
+def figures2_3(n_pe: int = PES_OF_THE_FIGURE, index_bits: int = 4) -> FormatExample:
     """Encode the example of Figures 2 and 3.
 
     Parameters

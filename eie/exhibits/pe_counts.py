@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
-from eie import _check
+from eie import _check, published
 from eie.benchmarks import select, table3
 from eie.evaluation import sweep
 from eie.exhibits.series import Series, series
@@ -33,17 +34,16 @@ class Figure11(Series):
         )
 
     def swapped(self) -> pd.DataFrame:
-        """Mean absolute difference in percent of the AlexNet and VGG layers, as labelled and with labels swapped.
-
-        Only points below the top of the figure's axis count, where the curves can be told apart.
-        """
-        both = self.both[self.both["published"] < self.points["published"].max()]
+        """Mean absolute difference in percent of the AlexNet and VGG layers, as labelled and with labels swapped."""
+        both = self.both
         if both.empty:
             return pd.DataFrame(columns=["as labelled", "swapped"])
         other = {"Alex": "VGG", "VGG": "Alex"}
         pairs = both.assign(partner=[_partner(name, other) for name in both["layer"]])
         theirs = both[["layer", "n_pe", "published"]].rename(columns={"layer": "partner", "published": "of_partner"})
-        pairs = pairs.merge(theirs, on=["partner", "n_pe"])
+        pairs = pairs.merge(
+            theirs, on=["partner", "n_pe"]
+        )  # points at the top of the axis have no difference, no partner
         pairs["as labelled"] = pairs["difference"].abs()
         pairs["swapped"] = 100 * (pairs["computed"] / pairs["of_partner"] - 1).abs()
         return pairs.groupby("layer", sort=False)[["as labelled", "swapped"]].mean()
@@ -58,19 +58,26 @@ class Figure12(Series):
         by_hand = (
             ""
             if one.empty
-            else f" With one PE and evenly spread weights the fraction is 1 - q^16 for a density of 1 - q; that is "
-            f"within {(one['computed'] - one['by hand']).abs().max():.1f} points of the computed values."
+            else " With one PE and evenly spread weights the fraction is $1 - q^{16}$ for a density of $1 - q$; that "
+            f"is within {(one['computed'] - one['by hand']).abs().max():.1f} points of the computed values."
         )
         return super().words() + by_hand
 
     def by_hand(self) -> pd.DataFrame:
-        """For one PE: published, computed, and the closed form for a uniform random matrix, in percent."""
+        """For one PE, in percent: published, computed, and by the closed form for a uniform random matrix.
+
+        The last two columns are the density that Table III prints, and the one at which the closed form gives the
+        published value.
+        """
         densities = {benchmark.name: benchmark.weight_density for benchmark in table3()}
         one = self.points[(self.points["n_pe"] == 1) & self.points["layer"].isin(list(densities))].dropna(
             subset=["computed"]
         )
         q = 1 - one["layer"].map(densities)
-        return one.assign(**{"by hand": 100 * (1 - q**16)}).set_index("layer")[["published", "computed", "by hand"]]
+        implied = 1 - (1 - one["published"] / 100) ** (1 / 16)
+        by_hand = {"by hand": 100 * (1 - q**16), "density, Table III": 100 * (1 - q), "density, implied": 100 * implied}
+        columns = ["published", "computed", *by_hand]
+        return one.assign(**by_hand).set_index("layer")[columns]
 
 
 def figure11(
@@ -86,7 +93,10 @@ def figure11(
     one = runs[runs["n_pe"] == 1].set_index(["layer", "draw"])["cycles"]
     alone = one.reindex(pd.MultiIndex.from_frame(runs[["layer", "draw"]])).to_numpy()
     points = series("fig11", runs.assign(speedup=alone / runs["cycles"]), "speedup", 1, "n_pe", relative=True)
-    return Figure11("Figure 11", "speed-up", "n_pe", "PEs", "speed-up over one PE", "%", points, log_y=True)
+    # The figure's axis ends below its highest points, which are known only to lie there or above.
+    points.loc[points["published"] == _top_of_axis(), "difference"] = np.nan
+    other = _other_depth(fifo_depth)
+    return Figure11("Figure 11", "speed-up", "n_pe", "PEs", "speed-up over one PE", "%", points, True, other)
 
 
 def figure12(
@@ -99,7 +109,8 @@ def figure12(
 ) -> Figure12:
     """Compute Figure 12: entries that are no padding zeros, of all entries processed. Parameters as for `figure13`."""
     points = series("fig12", _runs(layers, n_pes, fifo_depth, seed, draws, sizes), "real_work", 100, "n_pe")
-    return Figure12("Figure 12", "fraction of real work", "n_pe", "PEs", "real work, % of all work", "points", points)
+    label = "real work, % of all work"
+    return Figure12("Figure 12", "fraction of real work", "n_pe", "PEs", label, "points", points)
 
 
 def figure13(
@@ -128,7 +139,16 @@ def figure13(
         Layers of one's own.
     """
     points = series("fig13", _runs(layers, n_pes, fifo_depth, seed, draws, sizes), "load_balance", 100, "n_pe")
-    return Series("Figure 13", "load balance", "n_pe", "PEs", "load balance, %", "points", points)
+    other = _other_depth(fifo_depth)
+    return Series("Figure 13", "load balance", "n_pe", "PEs", "load balance, %", "points", points, False, other)
+
+
+def _top_of_axis() -> float:
+    return float(published.load("fig11")["speedup"].max())
+
+
+def _other_depth(fifo_depth: int) -> str:
+    return "" if fifo_depth == Machine().fifo_depth else f"its queues have a depth of {Machine().fifo_depth}"
 
 
 def _runs(

@@ -32,6 +32,8 @@ class Series:
         `reading_error` and `difference`.
     log_y : bool
         Whether the vertical axis is logarithmic.
+    other_setting : str
+        How the machine differs from the figure's, in words; empty if it does not.
     """
 
     figure: str
@@ -42,6 +44,7 @@ class Series:
     unit: str
     points: pd.DataFrame
     log_y: bool = False
+    other_setting: str = ""
 
     @property
     def both(self) -> pd.DataFrame:
@@ -67,8 +70,8 @@ class Series:
         return self._pivot("computed")
 
     def differences(self) -> pd.DataFrame:
-        """Computed minus published, a row a layer, and the mean of their sizes."""
-        return self._pivot("difference").assign(**{"mean size": self.by_layer()})
+        """Computed minus published, a row a layer, and the mean of their absolute values."""
+        return self._pivot("difference").assign(**{"mean absolute": self.by_layer()})
 
     def _pivot(self, value: str) -> pd.DataFrame:
         known = self.points.dropna(subset=["computed"])
@@ -88,19 +91,30 @@ class Series:
             return f"The paper's {self.figure} shows none of the points computed here, so there is nothing to compare."
         sizes = self.by_layer()
         bias = both["difference"].mean()
-        far = ", ".join(f"{name} ({size:.1f})" for name, size in sizes.iloc[::-1][:3].items())
         return (
-            f"At the {len(both)} points that {self.figure} shows too, the computed {self.quantity} differs from the "
-            f"published one by **{self.mean_absolute_difference:.2f} {self.unit}** on average, and is "
-            f"{abs(bias):.2f} {self.unit} {'higher' if bias > 0 else 'lower'} as a whole. The figure itself can be "
-            f"read to {self._reading_error(both):.1f} {self.unit}. Closest is {sizes.index[0]} ({sizes.iloc[0]:.1f}); "
-            f"furthest are {far}."
+            f"{self._setting()}At the {len(both)} points that can be compared, the computed {self.quantity} differs "
+            f"from the published one by **{self.mean_absolute_difference:.2f} {self.unit}** on average (mean absolute "
+            f"difference), and is {abs(bias):.2f} {self.unit} {'higher' if bias > 0 else 'lower'} on the whole. The "
+            f"figure itself can be read to {self._reading_error(both):.1f} {self.unit}. {_ranked(sizes)}"
         )
+
+    def _setting(self) -> str:
+        if not self.other_setting:
+            return ""
+        return f"**Not the figure's machine: {self.other_setting}.** What follows compares two machines. "
 
     def _reading_error(self, both: pd.DataFrame) -> float:
         if self.unit == "%":
             return float((100 * both["reading_error"] / both["published"]).max())
         return float(both["reading_error"].max())
+
+
+def _ranked(sizes: pd.Series) -> str:
+    """Layers by their mean absolute difference, smallest first: all of a few, or the ends of many."""
+    named = [f"{name} ({size:.1f})" for name, size in sizes.items()]
+    if len(named) <= 4:
+        return f"By layer: {', '.join(named)}."
+    return f"Closest is {named[0]}; furthest are {', '.join(named[:-4:-1])}."
 
 
 def series(name: str, runs: pd.DataFrame, value: str, scale: float, x: str, *, relative: bool = False) -> pd.DataFrame:
@@ -123,7 +137,7 @@ def series(name: str, runs: pd.DataFrame, value: str, scale: float, x: str, *, r
     """
     layers = list(dict.fromkeys(runs["layer"]))
     over_draws = runs.groupby(["layer", x], sort=False)[value]
-    mine = pd.DataFrame({"computed": scale * over_draws.mean(), "sd": scale * over_draws.std(ddof=0)}).reset_index()
+    mine = pd.DataFrame({"computed": scale * over_draws.mean(), "sd": scale * over_draws.std()}).reset_index()
     theirs = published.load(name).rename(columns={value: "published"})
     theirs = theirs.loc[theirs["layer"].isin(layers), ["layer", x, "published", "reading_error"]]
     points = mine.merge(theirs, on=["layer", x], how="outer")

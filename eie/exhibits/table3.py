@@ -14,7 +14,7 @@ from eie.benchmarks import Benchmark, select
 from eie.formats import authors
 from eie.interleaved import decode
 from eie.layer import CompressedLayer
-from eie.synthetic import spread_of
+from eie.synthetic import measured_spread, spread_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -99,6 +99,13 @@ def authors_layer() -> pd.DataFrame:
     return pd.DataFrame([{"layer": "the authors' Alex-8"} | _measured(decode(dump.mem), dump.activations)]).set_index(
         "layer"
     )
+
+
+def drawn_with() -> pd.DataFrame:
+    """The spread that all layers are drawn with, in percent."""
+    spread = measured_spread()
+    values = {"rows": spread.row_cv, "columns": spread.column_cv, "biases that are not 0": spread.bias_density}
+    return pd.DataFrame({"all layers": {name: 100 * value for name, value in values.items()}})
 
 
 def _row(benchmark: Benchmark, seed: int, printed: pd.DataFrame) -> dict[str, object]:

@@ -20,9 +20,13 @@ def test_pe1_has_nothing_in_column_2():
     assert pointers[2] == pointers[3]
 
 
-def test_another_number_of_pes_differs_from_the_figure():
-    example = exhibits.figures2_3(n_pe=2)
-    assert example.words().startswith("PE0's memory is not the one that Figure 3 prints: column_pointer (")
+def test_another_number_of_pes_must_differ_from_the_figure():
+    assert exhibits.figures2_3(n_pe=2).words() == "Figure 3 is for 4 PEs, so the memory of one of 2 must differ."
+
+
+def test_other_index_bits_that_change_the_memory_are_told():
+    words = exhibits.figures2_3(index_bits=1).words()
+    assert words.startswith("PE0's memory is not the one that Figure 3 prints: ")
 
 
 def test_few_index_bits_need_padding():

@@ -33,7 +33,7 @@ def test_figure_8_depth_1_is_published_only(figure8):
 
 
 def test_blocks_explain_the_layers_behind_convolutions():
-    blocks = exhibits.blocks(block_cvs=(0.0, 1.0, 3.0))
+    blocks = exhibits.blocks(block_cvs=(0.0, 1.0, 3.0), draws=1)
     table = blocks.table()
     assert table.loc["Alex-6", 1.0] < 0.5 * table.loc["Alex-6", 0.0]
     assert table.loc["VGG-6", 3.0] < 0.3 * table.loc["VGG-6", 0.0]
@@ -92,7 +92,7 @@ def test_a_layer_of_ones_own(make):
 def test_words_name_the_figures_difference(figure8):
     assert f"**{figure8.mean_absolute_difference:.2f} points**" in figure8.words()
     assert "VGG-6" in figure8.words()
-    np.testing.assert_allclose(figure8.differences()["mean size"].mean(), figure8.mean_absolute_difference)
+    np.testing.assert_allclose(figure8.differences()["mean absolute"].mean(), figure8.mean_absolute_difference)
 
 
 def test_plot_has_labels(figure8):
@@ -108,3 +108,43 @@ def test_partner():
         "Alex-8",
         "",
     ]
+
+
+def test_another_machine_than_the_figures_is_said():
+    assert (
+        "**Not the figure's machine: its queues have a depth of 8.**"
+        in exhibits.figure13(["NT-We"], fifo_depth=4).words()
+    )
+    assert "**Not the figure's machine: it has 64 PEs.**" in exhibits.figure8(["NT-We"], n_pe=16, draws=1).words()
+    assert "Not the figure's" not in exhibits.figure13(["NT-We"]).words()
+
+
+def test_points_at_the_top_of_figure_11s_axis_are_not_compared():
+    points = exhibits.figure11().points
+    clipped = points[points["published"] == points["published"].max()]
+    assert len(clipped) == 5
+    assert clipped["difference"].isna().all()
+
+
+def test_no_blocks_for_layers_without():
+    blocks = exhibits.blocks(["Alex-8"])
+    assert blocks.words() == "None of these layers has columns that belong together."
+    assert blocks.table().empty
+
+
+def test_blocks_begin_where_the_main_figure_is():
+    main = exhibits.figure8(["NT-LSTM"], draws=2)
+    blocks = exhibits.blocks(["NT-LSTM"], block_cvs=(0.0,), draws=2)
+    assert blocks.table().loc["NT-LSTM", 0.0] == pytest.approx(main.mean_absolute_difference)
+
+
+def test_figure_12_implies_densities():
+    by_hand = exhibits.figure12(n_pes=[1]).by_hand()
+    q = 1 - by_hand["density, implied"] / 100
+    np.testing.assert_allclose(100 * (1 - q**16), by_hand["published"])
+    assert by_hand.loc["NT-Wd", "density, implied"] < by_hand.loc["NT-Wd", "density, Table III"] - 1
+
+
+def test_text_that_papermill_hands_over():
+    assert exhibits.figure8("['NT-We']", "[2, 8]", draws=1).table().shape == (1, 2)
+    assert exhibits.figure13([], "[4]", sizes="{'mine': [20, 30, 0.5, 0.5]}").table().shape == (1, 1)

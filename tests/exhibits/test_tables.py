@@ -1,3 +1,4 @@
+import pandas as pd
 import pytest
 
 from eie import datasets, exhibits
@@ -93,3 +94,19 @@ def test_show_formats_and_names():
     html = exhibits.show(table4.needs(["Alex-8"]), "needs", "{:.1f}", {"printed": "{:.2f}"}).to_html()
     assert 'id="T_needs"' in html
     assert ">37.50<" in html
+
+
+def test_another_machine_is_not_held_against_the_paper():
+    other = exhibits.table_iv(["NT-We"], n_pe=128, draws=1)
+    assert "**Not the paper's machine: it has 64 PEs.**" in other.words()
+    assert other.far == []
+
+
+def test_nothing_to_show():
+    assert "nothing to show" in exhibits.show(table4.needs([]), "needs", "{:.1f}").data
+
+
+def test_zeros_have_no_sign():
+    html = exhibits.show(pd.DataFrame({"a": [-0.04, -0.06]}), "zero", "{:+.1f}").to_html()
+    assert ">+0.0<" in html
+    assert ">-0.1<" in html

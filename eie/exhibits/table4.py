@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from eie import _check, published
+from eie import _check, platforms, published
 from eie._data import read_toml
 from eie.benchmarks import Benchmark, select, table3
 from eie.cycles import simulate
@@ -144,6 +144,44 @@ def _difference_to_paper(machine: Machine) -> str:
         "clock_hz": f"it runs at {paper.clock_hz / 1e6:g} MHz",
     }
     return ", ".join(text for name, text in has.items() if getattr(machine, name) != getattr(paper, name))
+
+
+def all_platforms() -> pd.DataFrame:
+    """The whole of Table IV, microseconds for one input: as printed, and where a machine was measured, its rows too.
+
+    Returns
+    -------
+    DataFrame
+        A row a platform, batch and variant (`"CPU, batch 1, dense"`; measured ones end in `", measured"`), a column a
+        layer.
+    """
+    printed = published.load("table4").rename(columns={"time": "time_us"})
+    found = platforms.measured()
+    parts = [_by_row(printed, "")] + ([_by_row(found.rows, ", measured")] if found else [])
+    order = [benchmark.name for benchmark in table3()]
+    return pd.concat(parts).reindex(columns=order).rename_axis(index=None, columns=None)
+
+
+def measured_words() -> str:
+    """On which machine the measured rows were taken, and what could not be."""
+    found = platforms.measured()
+    if found is None:
+        return "No machine was measured; `eie measure` measures yours."
+    machine = found.provenance
+    whose = "your machine" if found.is_readers_own else "the machine this book was made on"
+    left = sorted({f"{row.platform} {row.variant}: {row.reason}" for row in found.left_out.itertuples()})
+    return (
+        f"Rows that end in *measured* were timed on {whose}: {machine['cpu']}, {machine['threads']} threads"
+        + (f", {machine['gpu']}" if machine["gpu"] else ", no GPU")
+        + f", on {found.date[:10]}. Power: {found.power}."
+        + (f" Left out: {'; '.join(left)}." if left else "")
+    )
+
+
+def _by_row(times: pd.DataFrame, ending: str) -> pd.DataFrame:
+    batch = "batch " + times["batch"].astype(str)
+    row = times["platform"].str.cat([batch, times["variant"]], sep=", ") + ending
+    return times.assign(row=row).pivot_table(index="row", columns="layer", values="time_us", sort=False)
 
 
 def authors_run(machine: Machine | None = None) -> Table4:

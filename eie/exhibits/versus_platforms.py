@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from eie import chip, published
+from eie import chip, platforms, published
 from eie.benchmarks import select
 from eie.evaluation import geomean, sweep
 from eie.machine import Machine
@@ -159,6 +159,30 @@ def figure7(
     derived = energy.rdiv(energy["CPU Dense"], axis=0)
     labels = _labels("fig07", "energy_efficiency", names)
     return Versus("Figure 7", "energy efficiency", labels, _with_mean(derived), _with_mean(computed), _inferred())
+
+
+def against_measured(result: Versus) -> pd.DataFrame:
+    """Speed-up of EIE, as computed here, over every way of computing a layer that was measured on a machine of today.
+
+    Parameters
+    ----------
+    result : Versus
+        From `figure6`.
+
+    Returns
+    -------
+    DataFrame
+        A row a platform, batch and variant, a column a layer and the geometric mean; empty where nothing was measured.
+    """
+    found = platforms.measured()
+    if found is None:
+        return pd.DataFrame()
+    names = [name for name in result.computed.index if name != GEOMEAN]
+    eie_us = _times()["CPU Dense"].loc[names] / result.computed[names]
+    rows = found.rows.assign(row=found.rows["platform"].str.cat([found.rows["variant"]], sep=" "))
+    rows["row"] += ", batch " + rows["batch"].astype(str)
+    times = rows.pivot_table(index="row", columns="layer", values="time_us", sort=False).reindex(columns=names)
+    return _with_mean((times / eie_us).T).T
 
 
 def _times() -> pd.DataFrame:

@@ -4,9 +4,9 @@
 number stands twice), the finding it is held against (`eie.findings`), how far apart the two may be and why, and the
 verdict when it was last looked at.
 
-The rule: a claim is **reproduced** when computed and published differ by no more than the tolerance, **close** when by no
-more than three times the tolerance, and **differs** otherwise. A message in words is reproduced or differs. A claim that
-nothing here can compute is **not testable here**.
+The rule: a claim is **reproduced** when computed and published differ by no more than the tolerance, **close** when by
+no more than three times the tolerance, and **differs** otherwise. A message in words is reproduced or differs. A claim
+that nothing here can compute is **not testable here**.
 """
 
 from __future__ import annotations
@@ -319,7 +319,7 @@ def _tolerance(given: Any, known: Mapping[str, Any]) -> Tolerance | None:
     _need(shared, {"kind", "reason"}, {"kind", "reason", "value"})
     if ("value" in own) == ("value" in shared):
         raise ValueError(f"a tolerance has one value, {own['as']!r} here has none or two")
-    value, kind = float(own.get("value", shared.get("value", 0))), shared["kind"]
+    value, kind = float({**shared, **own}["value"]), shared["kind"]
     if kind not in ("absolute", "relative") or not shared["reason"] or not 0 <= value < float("inf"):
         raise ValueError(
             f"tolerance {own['as']!r} must be absolute or relative, 0 or more, with a reason, got {shared}"

@@ -22,14 +22,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     arguments = _parser().parse_args(argv)
     try:
-        arguments.run(arguments)
-    except (ValueError, OSError) as error:
+        return arguments.run(arguments) or 0
+    except (ValueError, OSError, ModuleNotFoundError) as error:
         print(f"eie: {error}", file=sys.stderr)
         return 2 if isinstance(error, ValueError) else 1
     except KeyboardInterrupt:
-        print("eie: stopped; nothing was written", file=sys.stderr)
+        print("eie: stopped; no file was left half-written", file=sys.stderr)
         return 1
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -41,12 +40,14 @@ def _parser() -> argparse.ArgumentParser:
         commands, "table", _table, "print a table of the paper as computed here", "eie table 4 -p n_pe 128"
     )
     table.add_argument("number", type=int, help="number of the table")
+    _takes_changes(table)
 
     figure = _command(
         commands, "figure", _figure, "draw a figure of the paper as computed here", "eie figure 8 -o fig8.svg"
     )
     figure.add_argument("number", type=int, help="number of the figure")
     figure.add_argument("-o", "--output", metavar="FILE", help="picture: .svg, .png or .pdf (default: figureN.svg)")
+    _takes_changes(figure)
 
     rerun = _command(
         commands,
@@ -57,14 +58,35 @@ def _parser() -> argparse.ArgumentParser:
     )
     rerun.add_argument("page", help="name of the page, or how it begins; any other word lists all pages")
     rerun.add_argument("-o", "--output", metavar="FILE", required=True, help="executed notebook to write")
+    _takes_changes(rerun)
+
+    claims = _command(
+        commands, "claims", _claims, "judge every claim of the paper that is kept here", "eie claims --json"
+    )
+    claims.add_argument("--json", action="store_true", help="for machines; exit status 1 if a verdict got worse")
+
+    measure = _command(
+        commands, "measure", _measure, "time the layers of Table III on this machine", "eie measure --quick"
+    )
+    measure.add_argument(
+        "-o", "--output", metavar="FILE", help="result (default: where the book's pages look for yours)"
+    )
+    measure.add_argument("--layers", nargs="+", metavar="NAME", help="layers of Table III (default: all nine)")
+    measure.add_argument("--quick", action="store_true", help="a trial: few repeats, only the smallest layers")
     return parser
 
 
-def _command(commands: Any, name: str, run: Callable[..., None], text: str, example: str) -> argparse.ArgumentParser:
+def _command(
+    commands: Any, name: str, run: Callable[..., int | None], text: str, example: str
+) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=f"example: {example}"
     )
     parser.set_defaults(run=run)
+    return parser
+
+
+def _takes_changes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-p",
         dest="changes",
@@ -74,7 +96,6 @@ def _command(commands: Any, name: str, run: Callable[..., None], text: str, exam
         metavar=("NAME", "VALUE"),
         help="change a parameter; may be given again; a wrong name lists the right ones",
     )
-    return parser
 
 
 def _table(arguments: argparse.Namespace) -> None:
@@ -99,6 +120,16 @@ def _figure(arguments: argparse.Namespace) -> None:
 def _rerun(arguments: argparse.Namespace) -> None:
     pages.rerun(arguments.page, _changes(arguments), arguments.output, progress=sys.stderr.isatty())
     print(f"written to {arguments.output}")
+
+
+def _claims(arguments: argparse.Namespace) -> int:
+    text, status = import_module("eie.claims").report(arguments.json)
+    print(text)
+    return int(status)
+
+
+def _measure(arguments: argparse.Namespace) -> None:
+    import_module("eie.measure").run(arguments.output, arguments.layers, quick=arguments.quick)
 
 
 def _exhibit(exhibits: dict[int, Callable[..., Any]], kind: str, arguments: argparse.Namespace) -> Any:

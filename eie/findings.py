@@ -30,7 +30,7 @@ from eie.exhibits.table4 import Table4, table_iv
 from eie.exhibits.table5 import Table5, table_v
 from eie.exhibits.versus_platforms import GEOMEAN, Versus, figure6, figure7
 from eie.interleaved import InterleavedCSC, encode
-from eie.machine import EIE_45NM, Machine
+from eie.machine import EIE_28NM, EIE_45NM, Machine
 from eie.technology import chip_facts, sram, table2, text_value
 
 PAST_THE_KNEE = 0.5
@@ -146,7 +146,7 @@ def dram_watts() -> float:
 
 
 def sram_read_pj(size: int, width: int) -> float:
-    """Energy of a read by the SRAM sweep in the setting that the energy model uses, pJ; size in bytes, width in bits."""
+    """Energy of a read by the SRAM sweep as the energy model uses it, pJ; size in bytes, width in bits."""
     return sram(size, width, chip_facts()["sram"]["setting"]).read_pj
 
 
@@ -172,7 +172,7 @@ def table4(layer: str, row: str) -> float:
 
 
 def slowdown(rows: str) -> float:
-    """How much longer the actual time is than the theoretical one, geometric mean, %; of `"computed"` or `"printed"`."""
+    """How much longer the actual time is than the theoretical one, geometric mean, %; `"computed"` or `"printed"`."""
     prefix = {"computed": "", "printed": "published "}[rows]
     table = _table4().table()
     return 100 * (geomean(table[f"{prefix}actual"] / table[f"{prefix}theoretical"]) - 1)
@@ -259,11 +259,11 @@ def parameters_on_titan_x() -> float:
 def scaling() -> float:
     """Speed of 256 PEs over that of 64 on AlexNet's second layer, the clock being the same."""
     row = _series("fig11").table().loc["Alex-7"]
-    return float(row[256] / row[64])
+    return float(row[EIE_28NM.n_pe] / row[EIE_45NM.n_pe])
 
 
 def chip(quantity: str) -> float:
-    """A number of the paper's chip by the chip model: `"power"` mW, `"area"` mm2, `"memory power"` W, `"peak"` GOP/s."""
+    """A number of the paper's chip by the chip model: power in mW or W, areas in mm2, the peak rate in GOP/s."""
     compute = {
         "power": lambda: chips.power(EIE_45NM),
         "power, W": lambda: chips.power(EIE_45NM) / 1e3,
@@ -374,7 +374,7 @@ def product_of_savings() -> float:
 
 
 def dense_rate(by: str) -> float:
-    """Rate of a dense accelerator as fast as EIE, TOP/s: by the text's `"factors"`, or `"computed"` over ReLU-fed layers."""
+    """Rate of a dense accelerator as fast, TOP/s: by the text's `"factors"`, or `"computed"` where a ReLU feeds."""
     if by == "factors":
         factors = text_value("weight-sparsity-factor") * text_value("activation-sparsity-factor")
         return chip("peak") * factors / 1e3
@@ -417,16 +417,16 @@ def past_the_knee(depth: int) -> bool:
 
 
 def one_layer_apart() -> bool:
-    """Whether speed grows nearly linearly up to 256 PEs on all layers but NT-We, and not there."""
-    table = _series("fig11").table()
-    near = table[256] >= NEAR_LINEAR * 256
+    """Whether speed grows nearly linearly, up to the text's number of PEs, on all layers but NT-We, and not there."""
+    most = int(text_value("scalable-pe-count"))
+    near = _series("fig11").table()[most] >= NEAR_LINEAR * most
     return list(near.index[~near]) == ["NT-We"]
 
 
 def falls_with_pes(figure: str) -> bool:
-    """Whether a series of Figure 12 or 13 falls from 1 to 256 PEs on every layer."""
+    """Whether a series of Figure 12 or 13 falls from the fewest to the most PEs on every layer."""
     table = _series(figure).table()
-    return bool((table[256] < table[1]).all())
+    return bool((table.iloc[:, -1] < table.iloc[:, 0]).all())
 
 
 def padding_falls() -> bool:
@@ -437,7 +437,7 @@ def padding_falls() -> bool:
 def better_balanced_on(n_pe: int) -> bool:
     """Whether NT-We has a better load balance on so many PEs than on 64."""
     row = _series("fig13").table().loc["NT-We"]
-    return bool(row[n_pe] > row[64])
+    return bool(row[n_pe] > row[EIE_45NM.n_pe])
 
 
 def nt_we_entries() -> float:
@@ -497,7 +497,7 @@ def compressed_gain(platform: str, of: str) -> float:
 
 
 def half_a_percent() -> float:
-    """How much half a unit of the whole percents that Table III prints moves a theoretical time, mean over layers, %."""
+    """How much half of the whole percents that Table III prints moves a theoretical time, mean over layers, %."""
     return float(_half_a_percent().mean())
 
 

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from eie import __version__, _check, platforms
 from eie._files import written_aside
-from eie.benchmarks import Benchmark, select
+from eie.benchmarks import Benchmark, select, table3
 from eie.synthetic import draw_activations
 
 SEED = 0
@@ -87,7 +87,7 @@ def run(
     repeats : int
         Timings of each kind, at least.
     quick : bool
-        A trial: no more repeats than asked for, and of the smallest layer only, unless layers are named.
+        A trial: no more repeats than asked for, and of the nine layers only the smallest, unless some are named.
     progress : bool
         Say on stderr which layer is being timed.
     sizes : mapping of str to (n_in, n_out, weight_density, act_density), optional
@@ -96,7 +96,7 @@ def run(
     Raises
     ------
     ValueError
-        When a layer is unknown or a number out of range.
+        When a layer is unknown, a number out of range, or the output no ordinary file.
     ModuleNotFoundError
         When PyTorch is not installed.
     FileNotFoundError
@@ -106,7 +106,12 @@ def run(
     target = _checked_target(output)
     bench = Bench(_check.integer("repeats", repeats, 1, 100_000), quick)
     part = target.with_name(f"{target.name}.part")
-    done = list(_finished(benchmarks, bench, part, progress))
+    say = partial(print, file=sys.stderr) if progress else lambda _: None
+    try:
+        done = list(_finished(benchmarks, bench, part, say))
+    except KeyboardInterrupt:
+        say(f"finished layers are kept in {part}; the same command goes on from there")
+        raise
     result = bench.header | {"date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "about": ABOUT, "power": bench.power}
     result["rows"] = [row for layer in done for row in layer["rows"]]
     result["left_out"] = bench.left_out + [entry for layer in done for entry in layer["left_out"]]
@@ -151,25 +156,41 @@ class Bench:
         """Time all there is for a layer: `rows`, and what was `left_out`."""
         work = Work.draw(benchmark, max(self.batches))
         found: dict[str, list[dict[str, Any]]] = {"rows": [], "left_out": []}
+        for device, variant, batch in self._asked():
+            about = device.platform, batch, variant, benchmark.name
+            try:
+                found["rows"].append(_row(*about) | self.timing(device, work, variant, batch))
+            except CannotTime as error:
+                found["left_out"].append(_left_out(*about, str(error)))
+        return found
+
+    def _asked(self) -> Iterator[tuple[Device, str, int]]:
+        """Everything to time; columns are picked for one input at a time."""
         for device in self.devices:
             for variant in device.kernels:
                 for batch in self.batches[:1] if variant == "csc-columns" else self.batches:
-                    about = device.platform, batch, variant, benchmark.name
-                    try:
-                        found["rows"].append(_row(*about) | self.timing(device, work, variant, batch))
-                    except CannotTime as error:
-                        found["left_out"].append(_left_out(*about, str(error)))
-        return found
+                    yield device, variant, batch
 
     def timing(self, device: Device, work: Work, variant: str, batch: int) -> dict[str, Any]:
-        """Time one variant.
+        """Time one variant with every library at hand: the fastest, and the medians of the `slower` ones.
 
         Raises
         ------
         CannotTime
             When no library computes it, or none correctly.
         """
-        kernel = checked_kernel(device, work, variant, batch)
+        found, reasons = [], []
+        for make in device.kernels[variant]:
+            try:
+                found.append(self._timed(device, checked_kernel(make, device, work, variant, batch), batch))
+            except CannotTime as error:
+                reasons.append(str(error))
+        if not found:
+            raise CannotTime("; ".join(reasons))
+        best, *slower = sorted(found, key=lambda timing: timing["time_us"])
+        return best | ({"slower": {timing["library"]: timing["time_us"] for timing in slower}} if slower else {})
+
+    def _timed(self, device: Device, kernel: Kernel, batch: int) -> dict[str, Any]:
         copies, cold = cold_plan(kernel.n_bytes, device.cache_bytes)
         seconds = 0.0 if self.quick else device.seconds
         times, watts = _times(device, kernel, copies, cold, self.repeats, seconds)
@@ -226,7 +247,7 @@ class Kernel:
     pack : function
         Makes one more copy of the weights.
     call : function of such a copy
-        Gives the outputs, of shape `(batch, n_out or more)`.
+        Gives the outputs, of shape `(batch, n_out or more)` or, for one input, without the first axis.
     """
 
     library: str
@@ -235,24 +256,20 @@ class Kernel:
     call: Callable[[Any], Any]
 
 
-def checked_kernel(device: Device, work: Work, variant: str, batch: int) -> Kernel:
-    """The first kernel of a variant that this machine has and that gives the right result.
+def checked_kernel(make: Make, device: Device, work: Work, variant: str, batch: int) -> Kernel:
+    """A way to compute a variant, if this machine has it and its result is right.
 
     Raises
     ------
     CannotTime
-        When there is none; the message has the reason for each.
+        When not; the message says why.
     """
-    reasons = []
-    for make in device.kernels[variant]:
-        try:
-            kernel = make(work, batch, device.torch_name)
-            _check_result(kernel, work.exact[:batch], TOLERANCE[variant])
-        except (RuntimeError, AttributeError, TypeError, ValueError) as error:
-            reasons.append(f"{make.__name__.strip('_')}: {_public(str(error))}")
-        else:
-            return kernel
-    raise CannotTime("; ".join(reasons))
+    try:
+        kernel = make(work, batch, device.torch_name)
+        _check_result(kernel, work.exact[:batch], TOLERANCE[variant])
+    except (RuntimeError, AttributeError, TypeError, ValueError) as error:
+        raise CannotTime(f"{make.__name__.strip('_')}: {_public(str(error))}") from error
+    return kernel
 
 
 def cold_plan(n_bytes: int, cache_bytes: int) -> tuple[int, str]:
@@ -264,10 +281,9 @@ def cold_plan(n_bytes: int, cache_bytes: int) -> tuple[int, str]:
 
 
 def _chosen(layers: Sequence[str] | None, sizes: Mapping[str, Sequence[float]] | None, quick: bool) -> list[Benchmark]:
-    benchmarks = select([] if layers is None and sizes else layers, sizes)
-    if quick and layers is None and not sizes:
-        return [min(benchmarks, key=lambda benchmark: benchmark.n_in * benchmark.n_out)]
-    return benchmarks
+    if quick and layers is None:
+        layers = [min(table3(), key=lambda benchmark: benchmark.n_in * benchmark.n_out).name]
+    return select(layers, sizes)
 
 
 def _checked_target(output: str | Path | None) -> Path:
@@ -276,22 +292,22 @@ def _checked_target(output: str | Path | None) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
     if not target.parent.is_dir():
         raise FileNotFoundError(f"cannot write {target}: there is no folder {target.parent}")
-    if target.is_dir():
-        raise IsADirectoryError(f"cannot write {target}: it is a folder")
+    if target.exists() and not target.is_file():
+        raise ValueError(f"cannot write {target}: it is no ordinary file")
     return target
 
 
-def _finished(benchmarks: list[Benchmark], bench: Bench, part: Path, progress: bool) -> Iterator[dict[str, Any]]:
+def _finished(
+    benchmarks: list[Benchmark], bench: Bench, part: Path, say: Callable[[str], None]
+) -> Iterator[dict[str, Any]]:
     """Each layer's results: those that an interrupted run kept, else by timing it now."""
     kept = _kept(part, bench.header)
     _write_lines(part, [bench.header, *kept])
     for n, benchmark in enumerate(benchmarks, 1):
-        name = asdict(benchmark)
-        found = next((entry for entry in kept if entry["benchmark"] == name), None)
-        if progress:
-            print(f"{n} of {len(benchmarks)}: {benchmark.name}{' (kept)' if found else ''}", file=sys.stderr)
+        found = next((entry for entry in kept if entry["benchmark"] == asdict(benchmark)), None)
+        say(f"{n} of {len(benchmarks)}: {benchmark.name}{' (kept)' if found else ''}")
         if not found:
-            found = {"benchmark": name, **bench.layer(benchmark)}
+            found = {"benchmark": asdict(benchmark), **bench.layer(benchmark)}
             _append_line(part, found)
         yield found
 
@@ -371,7 +387,7 @@ class Device:
     platform, torch_name : str
         In our words, and in PyTorch's.
     kernels : mapping of str to functions
-        Ways to compute each variant, the best first.
+        Ways to compute each variant.
     cache_bytes : int
         Size of the last-level cache.
     clock : function of work to do
@@ -380,12 +396,13 @@ class Device:
         Calls in a timing.
     seconds : float
         A timing goes on for that long at least.
-    meter : Meter or None
+    meter : Rapl or NvidiaSmi or None
+        What measures the power.
     """
 
     platform: str
     torch_name: str
-    kernels: Mapping[str, tuple[Callable[[Work, int, str], Kernel], ...]]
+    kernels: Mapping[str, tuple[Make, ...]]
     cache_bytes: int
     clock: Callable[[Callable[[], Any]], float]
     calls: int
@@ -398,12 +415,15 @@ class Device:
         return partial(_torch().zeros(n_bytes // 4, device=self.torch_name).add_, 1)
 
 
+Make = Callable[[Work, int, str], Kernel]
+
+
 def cpu() -> Device:
     """The processor, with all cores that PyTorch would use."""
     kernels = {
-        "dense": (_torch_dense,),
+        "dense": (_torch_dense, _numpy_dense),
         "sparse": (_torch_sparse, _scipy_sparse),
-        "int8": (_onednn_int8, _weight_only_int8),
+        "int8": (_onednn_int8, _integer_int8),
         "int4": (_weight_only_int4,),
         "csc-columns": (_scipy_columns,),
     }
@@ -412,7 +432,7 @@ def cpu() -> Device:
 
 def gpu() -> Device:
     """The first GPU that PyTorch sees."""
-    kernels = {"dense": (_torch_dense,), "sparse": (_torch_sparse,), "int8": (_integer_int8, _weight_only_int8)}
+    kernels = {"dense": (_torch_dense,), "sparse": (_torch_sparse,), "int8": (_integer_int8,)}
     properties = _torch().cuda.get_device_properties(0)
     cache_bytes = getattr(properties, "L2_cache_size", 0) or ASSUMED_CACHE_BYTES
     meter = NvidiaSmi.find(f"GPU-{getattr(properties, 'uuid', '')}")
@@ -445,6 +465,11 @@ def _torch_dense(work: Work, batch: int, device: str) -> Kernel:
     return Kernel("PyTorch mm, float32", work.dense.nbytes, matrix.clone, lambda w: torch.mm(inputs, w.t()))
 
 
+def _numpy_dense(work: Work, batch: int, _: str) -> Kernel:
+    inputs = work.inputs[:batch].T if batch > 1 else work.inputs[0]
+    return Kernel("NumPy @, float32", work.dense.nbytes, work.dense.copy, lambda w: (w @ inputs).T)
+
+
 def _torch_sparse(work: Work, batch: int, device: str) -> Kernel:
     torch = _torch()
     parts = [_tensor(array, device) for array in (work.csr.indptr, work.csr.indices, work.csr.data)]
@@ -462,32 +487,25 @@ def _torch_sparse(work: Work, batch: int, device: str) -> Kernel:
 
 
 def _scipy_sparse(work: Work, batch: int, _: str) -> Kernel:
-    columns = np.ascontiguousarray(work.inputs[:batch].T)
-    return Kernel(
-        "SciPy, CSR float32, 1 thread",
-        _bytes_of(work.csr),
-        work.csr.copy,
-        lambda w: np.ascontiguousarray((w @ columns).T),
-    )
+    inputs = np.ascontiguousarray(work.inputs[:batch].T) if batch > 1 else work.inputs[0]
+    return Kernel("SciPy, CSR float32, 1 thread", _bytes_of(work.csr), work.csr.copy, lambda w: (w @ inputs).T)
 
 
-def _scipy_columns(work: Work, batch: int, _: str) -> Kernel:
+def _scipy_columns(work: Work, _: int, __: str) -> Kernel:
     csc, vector = work.csr.tocsc(), work.inputs[0]
 
     def call(w: sp.csc_array) -> NDArray[np.float32]:
         active = np.flatnonzero(vector)
         return w[:, active] @ vector[active]
 
-    if batch > 1:
-        raise CannotTime("columns are picked for one input at a time")
     return Kernel("SciPy, the CSC columns of non-zero inputs, float32, 1 thread", _bytes_of(csc), csc.copy, call)
 
 
 def _onednn_int8(work: Work, batch: int, device: str) -> Kernel:
     """Weights and inputs of 8 bits, a scale a row: what PyTorch's compiler makes of quantized layers on x86."""
     torch = _torch()
-    codes, scales = _int8(work.dense)
-    weights, scales = _tensor(codes, device), _tensor(scales, device)
+    codes, steps = _int8(work.dense)
+    weights, scales = _tensor(codes, device), _tensor(steps, device)
     inputs, zeros = _tensor(work.inputs[:batch], device), torch.zeros(len(codes), dtype=torch.int32)
 
     def call(w: Any) -> Any:
@@ -501,30 +519,18 @@ def _onednn_int8(work: Work, batch: int, device: str) -> Kernel:
 
 
 def _integer_int8(work: Work, batch: int, device: str) -> Kernel:
-    """Weights and inputs of 8 bits, a scale a row, on a GPU: sizes are multiples of 8 there."""
+    """Weights and inputs of 8 bits, a scale a row. A GPU takes multiples of 8, and more than 16 inputs at once."""
     torch = _torch()
-    codes, scales = _int8(_padded(work.dense, 8, 8))
-    weights, scales = _tensor(codes, device), _tensor(scales, device)
-    inputs = _tensor(_padded(work.inputs[:batch], 1, 8), device)
+    codes, steps = _int8(_padded(work.dense, 8, 8))
+    weights, scales = _tensor(codes, device), _tensor(steps, device)
+    inputs = _tensor(_padded(work.inputs[:batch], 1 if device == "cpu" else 32, 8), device)
 
     def call(w: Any) -> Any:
         step = inputs.amax().clamp(min=TINY) / 127
         levels = torch.round(inputs / step).to(torch.int8)
-        return torch._int_mm(levels, w.t()) * (scales * step)
+        return (torch._int_mm(levels, w.t()) * (scales * step))[:batch]
 
     return Kernel("PyTorch _int_mm, int8 weights and inputs (rounded in the call)", codes.nbytes, weights.clone, call)
-
-
-def _weight_only_int8(work: Work, batch: int, device: str) -> Kernel:
-    torch = _torch()
-    codes, scales = _int8(work.dense)
-    weights, scales = _tensor(codes, device), _tensor(scales, device).bfloat16()
-    inputs, multiply = _tensor(work.inputs[:batch], device), torch.ops.aten._weight_int8pack_mm
-
-    def call(w: Any) -> Any:
-        return multiply(inputs.bfloat16(), w, scales).float()
-
-    return Kernel("PyTorch _weight_int8pack_mm, int8 weights, bfloat16 inputs", codes.nbytes, weights.clone, call)
 
 
 def _weight_only_int4(work: Work, batch: int, device: str) -> Kernel:
@@ -667,7 +673,7 @@ class NvidiaSmi:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.terminate()
+        self._process.kill()
         said = _numbers(self._process.communicate()[0])
         self.watts = float(np.mean(said[len(said) // 2 :])) if said else None
 
@@ -696,17 +702,19 @@ def provenance(devices: Sequence[Device]) -> dict[str, Any]:
 
 def _libraries() -> dict[str, str]:
     torch = _torch()
-    named = dict(re.findall(r"(Math Kernel Library|MKL-DNN) (?:Version )?v?([\d.]+)", torch.__config__.show()))
+    of_torch = dict(re.findall(r"(Math Kernel Library|MKL-DNN) (?:Version )?v?([\d.]+)", torch.__config__.show()))
+    of_numpy: Any = np.show_config(mode="dicts")
+    blas = of_numpy.get("Build Dependencies", {}).get("blas", {})
     found = {
         "python": host.python_version(),
         "numpy": np.__version__,
+        "BLAS of numpy": f"{blas.get('name', '')} {blas.get('version', '')}".strip(),
         "scipy": scipy.__version__,
         "torch": str(torch.__version__),
-        "BLAS of torch": "MKL" if torch.backends.mkl.is_available() else "not MKL",
         "instructions of torch": str(torch.backends.cpu.get_cpu_capability()),
+        "MKL": of_torch.get("Math Kernel Library", ""),
+        "oneDNN": of_torch.get("MKL-DNN", ""),
         "CUDA": str(torch.version.cuda or ""),
-        "MKL": named.get("Math Kernel Library", ""),
-        "oneDNN": named.get("MKL-DNN", ""),
     }
     return {name: version for name, version in found.items() if version}
 

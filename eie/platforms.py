@@ -35,8 +35,9 @@ class Measurement:
     Attributes
     ----------
     rows : pandas.DataFrame
-        A row a timing: `platform`, `batch`, `variant`, `layer`, `time_us`, `low_us`, `high_us`, `watts` (NaN where none
-        was read), `repeats`, `library`, `copies` and `cold`.
+        A row a timing: `platform`, `batch`, `variant`, `layer`, `time_us`, `low_us`, `high_us`, `repeats`, `library`
+        (the fastest at hand), `copies`, `cold`, `watts` (NaN where none was read) and `slower` (medians of the other
+        libraries by name, NaN where there is none).
     provenance : dict
         The machine, its libraries and the seed.
     left_out : pandas.DataFrame
@@ -112,7 +113,7 @@ def read(path: str | Path, *, is_readers_own: bool = True) -> Measurement:
         result = check(_loaded(Path(path)))
     except ValueError as error:
         raise FormatError(f"{path}: {error}") from error
-    rows = pd.DataFrame(result["rows"], columns=[*ROW, "watts"])
+    rows = pd.DataFrame(result["rows"], columns=[*ROW, *ALSO_ROW])
     rows = rows.astype(dict.fromkeys(("time_us", "low_us", "high_us", "watts"), float))
     left_out = pd.DataFrame(result["left_out"], columns=list(LEFT_OUT))
     return Measurement(rows, result["provenance"], left_out, result["power"], result["date"], is_readers_own)
@@ -147,6 +148,8 @@ def _tidy(name: str, column: str, unit: str, renamed: str) -> pd.DataFrame:
 
 
 def _loaded(path: Path) -> Any:
+    if path.exists() and not path.is_file():
+        raise ValueError("it is no ordinary file")
     with path.open("rb") as file:
         content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
@@ -165,8 +168,7 @@ def _check_row(name: str, row: Any) -> None:
     _check_entry(name, row, ROW)
     if not row["low_us"] <= row["time_us"] <= row["high_us"]:
         raise ValueError(f"{name}.time_us must lie between its quartiles, got {_shown(row['time_us'])}")
-    if "watts" in row:
-        _check_fields(f"{name}.", row, {"watts": _POSITIVE})
+    _check_fields(f"{name}.", row, {field: kind for field, kind in ALSO_ROW.items() if field in row})
 
 
 def _check_entry(name: str, entry: Any, kinds: Mapping[str, Kind]) -> None:
@@ -261,6 +263,7 @@ ROW: Mapping[str, Kind] = {
     "copies": _COUNT,
     "cold": _one_of(COLD),
 }
+ALSO_ROW: Mapping[str, Kind] = {"watts": _POSITIVE, "slower": _object_of(_POSITIVE)}
 LEFT_OUT: Mapping[str, Kind] = {
     "platform": _one_of(PLATFORMS),
     "batch": _or_null(_COUNT),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,11 +30,8 @@ from eie.technology import chip_facts, sram, table2, text_value
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ONE, BOTH, NEITHER, OPEN = "one side holds", "both hold", "neither holds", "cannot be told"
+ONE, BOTH, NEITHER, OPEN = "one side holds", "both hold", "neither holds", "it cannot be told"
 """How a case can end."""
-
-AXIS_TOP = 199.0
-"""Figure 11's axis is clipped at 200: what is drawn above this is at least that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +117,18 @@ class Disagreements:
         listed = ", ".join(f"in {number} {ending}" for ending, number in count.items() if number)
         return f"There are **{len(self.cases)}** places where two statements do not fit together: {listed}."
 
+    def contents(self) -> str:
+        """The cases by how they end, each leading to its section, HTML."""
+        groups = {
+            ending: [case for case in self.cases if case.ending == ending] for ending in (ONE, BOTH, NEITHER, OPEN)
+        }
+        items = [
+            f"<li><strong>{_capital(ending)}</strong>: {'; '.join(map(_link, cases))}.</li>"
+            for ending, cases in groups.items()
+            if cases
+        ]
+        return f"<ul>{''.join(items)}</ul>"
+
     def markdown(self) -> str:
         """All cases, a section each."""
         return "\n\n".join(case.markdown() for case in self.cases)
@@ -172,7 +183,7 @@ def cycles_saved(seed: int = 0) -> pd.Series:
 
 @cache
 def batches(layer: str, seed: int = 0) -> pd.DataFrame:
-    """A layer in batches of as many inputs as the registers hold: `inputs`, `cycles`, `macs`, `most` entries in a PE."""
+    """A layer in batches of as many inputs as registers hold: `inputs`, `cycles`, `macs`, `most` entries in a PE."""
     (benchmark,) = select([layer])
     drawn, activations = benchmark.draw(seed)
     columns, step = drawn.to_scipy(), int(text_value("act-registers-chip"))
@@ -196,7 +207,7 @@ def left_product() -> pd.Series:
 
 
 def compressed_gain(platform: str, of: str) -> float:
-    """Dense over sparse matrices on a platform, geometric mean of the six layers of Deep Compression; time or energy."""
+    """Dense over sparse matrices on a platform, geometric mean of Deep Compression's six layers; time or energy."""
     times, watts = (_by_variant(file, column, platform) for file, column in (("table4", "time"), ("power", "power")))
     cost = times.loc[watts.index] * (watts if of == "energy" else 1)
     return geomean(cost["dense"] / cost["sparse"])
@@ -220,6 +231,12 @@ def disagreements(seed: int = 0) -> Disagreements:
     scaling = figure11(seed=seed)
     cases = [case(seed) for case in _CASES]
     return Disagreements((*cases, _figure11(scaling), _scaling(scaling)), scaling.swapped())
+
+
+def _link(case: Disagreement) -> str:
+    """A link to a case's section, whose id the book makes of its heading."""
+    anchor = re.sub(r"[^\w\- ]", "", case.title.lower()).replace(" ", "-")
+    return f'<a href="#{anchor}">{escape(case.title)}</a>'
 
 
 def _capital(text: str) -> str:
@@ -324,7 +341,8 @@ def _speedup_labels(seed: int) -> Disagreement:
         "Two speed-ups of Figure 6, and the average of all",
         (*said, *_geomean_sides(figure)),
         f"{listed}. The geometric mean of the labels is {geomean(figure.labels['EIE'].drop(GEOMEAN)):.1f}, that of "
-        f"Table IV {figure.derived.loc[GEOMEAN, 'EIE']:.1f}, that of the computed times {figure.computed[GEOMEAN]:.1f}.",
+        f"Table IV {figure.derived.loc[GEOMEAN, 'EIE']:.1f}, that of the computed times "
+        f"{figure.computed[GEOMEAN]:.1f}.",
         ONE,
         "Table IV holds: the computed times of both layers are nearer to it. The labels, and with them the speed-up in "
         "the abstract, come from other, slower runs.",
@@ -344,10 +362,12 @@ def _frames(seed: int) -> Disagreement:
     return Disagreement(
         "Frames a second of AlexNet's fully-connected layers",
         (_text("alexnet-frames"), Said("ISCA 2016 Table IV", f"{theirs:,.0f} frames/s, from the three times")),
-        f"The abstract's rate differs from that of Table IV by {100 * (said / theirs - 1):+.1f} %. The computed times give "
+        f"The abstract's rate differs from that of Table IV by {100 * (said / theirs - 1):+.1f} %. The computed "
+        "times give "
         f"{mine:,.0f} frames/s.",
         ONE,
-        "Table IV is nearer to the computed rate, and its times are what the other results rest on; the abstract's rate "
+        "Table IV is nearer to the computed rate, and its times are what the other results rest on; the "
+        "abstract's rate "
         f"needs {1e6 / said - 1e6 / theirs:.1f} us more than the three layers take.",
     )
 
@@ -364,7 +384,8 @@ def _slowdown(seed: int) -> Disagreement:
             Said("ISCA 2016 Table IV", f"{theirs.min():.0f} to {theirs.max():.0f} %, by layer"),
         ),
         f"In Table IV the geometric mean is {_gain(theirs):.1f} % and the median {theirs.median():.1f} %; "
-        f"{(theirs <= limit).sum()} of {len(theirs)} layers are at {limit:g} % or below. Computed, the geometric mean is "
+        f"{(theirs <= limit).sum()} of {len(theirs)} layers are at {limit:g} % or below. Computed, the geometric "
+        "mean is "
         f"{_gain(mine):.1f} % and the median {mine.median():.1f} %.",
         ONE,
         "Table IV holds. The text's number describes a typical layer, not the average, which one layer (NT-We) raises.",
@@ -395,10 +416,10 @@ def _clock(_seed: int) -> Disagreement:
     )
 
 
-def _pointers(_seed: int) -> Disagreement:
+def _pointers(seed: int) -> Disagreement:
     bits = int(text_value("pointer-bits"))
     held = chip.weights_held(EIE_45NM) // EIE_45NM.n_pe
-    most = {layer.name: int(np.diff(encode(layer.draw()[0], EIE_45NM).pe_start).max()) for layer in _largest()}
+    most = {layer.name: int(np.diff(encode(layer.draw(seed)[0], EIE_45NM).pe_start).max()) for layer in _largest()}
     beyond = {name: entries for name, entries in most.items() if entries > 2**bits}
     listed = ", ".join(f"{name} ({entries:,} in the fullest PE)" for name, entries in beyond.items())
     return Disagreement(
@@ -425,11 +446,14 @@ def _pointer_sram(seed: int) -> Disagreement:
     return Disagreement(
         "Pointers of the largest layer",
         (_text("largest-input", "runs with "), _text("sram-ptr", f"{held:,} pointers in ")),
-        f"VGG-6 needs {needed:,} pointers. In batches of as many inputs as the registers hold there are {len(runs)}, each "
-        f"with at most {runs['inputs'].max() + 1:,} pointers and {runs['most'].max():,} entries a PE; all together take "
+        f"VGG-6 needs {needed:,} pointers. In batches of as many inputs as the registers hold there are "
+        f"{len(runs)}, each "
+        f"with at most {runs['inputs'].max() + 1:,} pointers and {runs['most'].max():,} entries a PE; all "
+        "together take "
         f"{runs['cycles'].sum() / EIE_45NM.clock_hz * 1e6:.1f} us.",
         BOTH,
-        "The layer runs, but its pointers do not all fit at once: they must be loaded batch by batch. The registers ask "
+        "The layer runs, but its pointers do not all fit at once: they must be loaded batch by batch. The "
+        "registers ask "
         "for batches as well; the time to load pointers is not in Table IV.",
     )
 
@@ -465,8 +489,10 @@ def _figure11(figure: Figure11) -> Disagreement:
     return Disagreement(
         "Figure 11: AlexNet and VGG",
         tuple(_cell(f"{name} on 128 PEs: ", "fig11", "speedup", layer=name, n_pe=128) for name in ("Alex-7", "VGG-7")),
-        f"Computed are {figure.table().loc['Alex-7', 128]:.0f} and {figure.table().loc['VGG-7', 128]:.0f}. Over all points "
-        f"of the six layers the difference is {means['as labelled']:.1f} % as labelled and {means['swapped']:.1f} % with "
+        f"Computed are {figure.table().loc['Alex-7', 128]:.0f} and {figure.table().loc['VGG-7', 128]:.0f}. Over "
+        "all points "
+        f"of the six layers the difference is {means['as labelled']:.1f} % as labelled and {means['swapped']:.1f} "
+        "% with "
         f"labels swapped; {len(better)} of {len(apart)} layers come nearer. Figures 12 and 13 have the same layers "
         "under the names that fit.",
         ONE,
@@ -489,7 +515,8 @@ def _scaling(figure: Figure11) -> Disagreement:
         f"Figures 12 and 13 together give the speed-up, since work and balance are all there is to it: "
         f"{_times(from_figures)}. Computed: {_times(gains)}. Figure 11 cannot tell, its axis ends below.",
         OPEN,
-        f"Footnote 3 says Table V's layer, but its number is nearest to {nearest}'s, as if labels were swapped here too.",
+        f"Footnote 3 says Table V's layer, but its number is nearest to {nearest}'s, as if labels were swapped "
+        "here too.",
     )
 
 
@@ -528,7 +555,8 @@ def _weight_bits(_seed: int) -> Disagreement:
     return Disagreement(
         "Bits of a weight",
         (_text("weight-bits"), Said(fc6["place"], f"{_number(fc6['value'])} {fc6['unit']}")),
-        f"Deep Compression's Table 6 puts the increase of the top-1 error at {more[0]:g} points with that many bits and "
+        f"Deep Compression's Table 6 puts the increase of the top-1 error at {more[0]:g} points with that many "
+        "bits and "
         f"at {more[1]:g} with EIE's.",
         BOTH,
         "The networks of the benchmarks are compressed a little more than in the paper they are taken from. Accuracy "
@@ -550,7 +578,8 @@ def _nt_we(seed: int) -> Disagreement:
         ),
         f"Mean differences of what is computed to what is published: {_listed_off(off)}.",
         ONE,
-        f"{nearest} fits better in {wins} of {off.shape[1]} comparisons. Two wholly different ones, of times and of "
+        f"A density of {nearest} fits better in {wins} of {off.shape[1]} comparisons. Two wholly different ones, "
+        "of times and of "
         "padding zeros, agree in that.",
     )
 
@@ -596,7 +625,8 @@ def _technology(_seed: int) -> Disagreement:
         f"read 32-bit weights. Projected to the GPU's process, EIE would be {rule.clock_hz / EIE_45NM.clock_hz:.2f} "
         "times faster at the same power.",
         OPEN,
-        "The process counts against EIE, what is left out of its power counts for it. How much the latter is worth needs "
+        "The process counts against EIE, what is left out of its power counts for it. How much the latter is "
+        "worth needs "
         "the boards.",
     )
 
@@ -623,8 +653,9 @@ def _totals(_seed: int) -> Disagreement:
 def _totals_that_miss(more_than: float = 0.07) -> pd.DataFrame:
     """Totals of Deep Compression's Tables 2 to 5 that its layers do not give, by more than a fraction."""
     rows = []
+    every = published.load("deep_compression")
     for number in range(2, 6):
-        table = published.load("deep_compression").query("table == @number")
+        table = every[every["table"] == number]
         network, place = table[["network", "place"]].iloc[0]
         cells = table.pivot(index="layer", columns=["variant", "quantity"], values="value")
         layers, weights = cells.drop("total"), cells.drop("total")["original", "weights"]
@@ -670,7 +701,8 @@ def _labels_of_figure2(_seed: int) -> Disagreement:
         f"{len(twice)} belong to another element as well ({', '.join(twice)}). None is on PE0, whose memory Figure 3 "
         "prints.",
         ONE,
-        "The positions hold: by the labels one element would be there twice, and others would not match the row that they "
+        "The positions hold: by the labels one element would be there twice, and others would not match the row "
+        "that they "
         "stand in.",
     )
 
@@ -687,13 +719,15 @@ def _queue(seed: int) -> Disagreement:
     }
     chosen = int(text_value("fifo-depth"))
     return Disagreement(
-        "What a queue of depth 8 holds",
+        f"What a queue of depth {chosen} holds",
         (
             _text("fifo-depth"),
             Said("the authors' published simulator", f"a ring buffer of {chosen} slots, full at {queue_holds(chosen)}"),
         ),
-        f"Read as slots of that ring buffer, depths {', '.join(map(str, depths))} of Figure 8 differ from what is computed "
-        f"by {off[0]:.1f} points on average; read as what the queue holds, by {off[1]:.1f}. The figure has a depth of 1 "
+        f"Read as slots of that ring buffer, depths {', '.join(map(str, depths))} of Figure 8 differ from what is "
+        "computed "
+        f"by {off[0]:.1f} points on average; read as what the queue holds, by {off[1]:.1f}. The figure has a "
+        "depth of 1 "
         "as well, with which the ring buffer would hold nothing and never finish.",
         ONE,
         f"The figure's depths are slots: with depth {chosen}, {queue_holds(chosen)} activations wait at the most. What "
@@ -729,7 +763,8 @@ def _flops(seed: int) -> Disagreement:
     return Disagreement(
         "Multiplications left in Table III",
         tuple(_cell(f"{name}: ", "table3", "flop_pct", layer=name) for name in unlike),
-        f"The product of the two densities printed in the same rows is {products}; everywhere else it rounds to what is "
+        f"The product of the two densities printed in the same rows is {products}; everywhere else it rounds to "
+        "what is "
         f"printed. {_lstm(seed)}",
         OPEN,
         "Densities a little above the printed ones would explain both: the tables were rounded apart, or from other "
@@ -788,7 +823,8 @@ def _one_input(seed: int) -> Disagreement:
             _cell("", "table3", "act_density_pct", layer=name),
             Said("the input that the authors published", f"{measured['inputs %']:.1f} %"),
         ),
-        f"At the printed density the layer takes {asked['actual']:.1f} us, at the measured one {measured['actual']:.1f}; "
+        f"At the printed density the layer takes {asked['actual']:.1f} us, at the measured one "
+        f"{measured['actual']:.1f}; "
         f"Table IV prints {asked['published actual']:.1f}.",
         ONE,
         "Table IV was timed on that one input. Table III has an average over many, so its densities do not give Table "

@@ -60,7 +60,7 @@ class Tolerance:
     kind : str
         `"absolute"` or `"relative"`.
     reason : str
-        Where it comes from; never from what was computed.
+        Where it comes from: how the number was published, or how exactly the layers are described.
     """
 
     value: float

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from math import log2, prod
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -496,17 +495,22 @@ def compressed_gain(platform: str, of: str) -> float:
     return disagreements.compressed_gain(platform, of)
 
 
-def half_a_percent() -> float:
-    """How much half of the whole percents that Table III prints moves a theoretical time, mean over layers, %."""
-    return float(_half_a_percent().mean())
+def half_a_percent(row: str = "actual", layer: str | None = None) -> float:
+    """How much half of the whole percents that Table III prints moves a time, %; the mean over layers if none is named.
+
+    `row` is `"theoretical"` or `"actual"`, as in Table IV.
+    """
+    moved = _half_a_percent()[row]
+    return float(moved.mean() if layer is None else moved[layer])
 
 
 @cache
-def _half_a_percent() -> pd.Series:
+def _half_a_percent() -> pd.DataFrame:
     half = 0.005
-    changes: dict[str, Any] = {}
+    columns = {"theoretical": "theoretical_seconds", "actual": "seconds"}
+    changes = {}
     for layer in table3():
         near = [replace(layer, weight_density=layer.weight_density + step) for step in (-half, half)]
-        low, high = (sweep([other], [EIE_45NM])["theoretical_seconds"][0] for other in near)
-        changes[layer.name] = 100 * (high / low - 1) / 2
-    return pd.Series(changes)
+        low, high = (sweep([other], [EIE_45NM]).iloc[0] for other in near)
+        changes[layer.name] = {row: 100 * (high[column] / low[column] - 1) / 2 for row, column in columns.items()}
+    return pd.DataFrame(changes).T

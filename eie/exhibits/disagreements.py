@@ -345,7 +345,7 @@ def _speedup_labels(seed: int) -> Disagreement:
         f"{figure.computed[GEOMEAN]:.1f}.",
         ONE,
         "Table IV holds: the computed times of both layers are nearer to it. The labels, and with them the speed-up in "
-        "the abstract, come from other, slower runs.",
+        "the abstract, must come from other, longer times.",
     )
 
 
@@ -827,8 +827,9 @@ def _one_input(seed: int) -> Disagreement:
         f"{measured['actual']:.1f}; "
         f"Table IV prints {asked['published actual']:.1f}.",
         ONE,
-        "Table IV was timed on that one input. Table III has an average over many, so its densities do not give Table "
-        "IV's times exactly for any layer with sparse inputs.",
+        "This layer of Table IV was timed on that one input, Table III has an average over many. The inputs of "
+        "the other "
+        "layers are not known, so whether the same is true of them cannot be told.",
     )
 
 

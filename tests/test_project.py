@@ -30,7 +30,10 @@ MODULES = {
 
 CONDA_NAMES = {"pytorch": "torch"}
 MACHINE = ["machine", "layer", "interleaved", "cycles", "fixedpoint", "infer", "stepped"]
-AROUND_IT = ["benchmarks", "evaluation", "exhibits", "plots", "pages", "cli", "published"]
+AROUND_IT = [
+    *("published", "technology", "chip", "energy", "benchmarks", "evaluation", "platforms", "measure"),
+    *("exhibits", "findings", "claims", "plots", "pages", "cli"),
+]
 FOLDER_OF_A_MACHINE = re.compile(r"/(home|root|work|tmp)/")
 
 

@@ -51,7 +51,7 @@ STYLE = """
 #claims-table th:nth-child(n + 3):nth-child(-n + 4) {width: 13.5%}
 #claims-table th:nth-child(5) {width: 9%}
 #claims-table td.number {text-align: right; white-space: nowrap}
-#claims-table td.verdict {border-left: 4px solid #999; font-weight: 600}
+#claims-table td.verdict {border-left: 4px solid #999; font-weight: bold}
 #claims-table .reproduced td.verdict {border-left-color: #0072b2}
 #claims-table .close td.verdict {border-left-color: #56b4e9}
 #claims-table .differs td.verdict {border-left-color: #d55e00}

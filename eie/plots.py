@@ -22,6 +22,9 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 PLATFORM_COLOURS = {"CPU": "#56B4E9", "GPU": "#009E73", "mGPU": "#E69F00", "EIE": "#D55E00"}
 """The colour of a platform, the same in every plot."""
 
+MEASURED = "#CC79A7"
+"""What was measured on a machine of today, in every plot."""
+
 _GROUPS = {"Alex": 0, "VGG": 1, "NT": 2}
 
 STYLE: Any = {

@@ -50,6 +50,8 @@ class Versus:
         EIE by layer and in the geometric mean, with the times computed here.
     circular : tuple of str
         Layers whose labels the watts were inferred from.
+    measured : DataFrame, optional
+        Further columns: the same for platforms measured on a machine of today.
     """
 
     figure: str
@@ -58,10 +60,12 @@ class Versus:
     derived: pd.DataFrame
     computed: pd.Series
     circular: tuple[str, ...] = ()
+    measured: pd.DataFrame | None = None
 
     def table(self) -> pd.DataFrame:
-        """What the tables give, a row a layer, and EIE as computed here."""
-        return self.derived.assign(**{"EIE, computed": self.computed})
+        """What the tables give, a row a layer; what was measured on a machine of today; and EIE as computed here."""
+        known = [self.derived] if self.measured is None else [self.derived, self.measured]
+        return pd.concat(known, axis=1).assign(**{"EIE, computed": self.computed})
 
     def unlike(self) -> pd.DataFrame:
         """The labels that do not follow from the tables, rounded as the figure rounds them."""
@@ -96,9 +100,11 @@ class Versus:
         colours = {column: plots.PLATFORM_COLOURS[column.split()[0].rstrip(",")] for column in frame.columns[1:]}
         dense = {column: plots.paler(colour) for column, colour in colours.items() if column.endswith("Dense")}
         series = {column: column if column != "EIE" else "EIE, paper" for column in frame.columns[1:]}
-        colours |= dense | {"EIE": plots.PUBLISHED}
+        measured = {column: plots.MEASURED for column in colours if column.endswith("measured")}
+        measured |= {column: plots.paler(plots.MEASURED) for column in measured if "Dense" in column}
+        colours |= dense | measured | {"EIE": plots.PUBLISHED}
         return plots.bars(
-            frame, series, f"{self.quantity}, CPU dense = 1", log_y=True, colours=colours, legend_columns=4
+            frame, series, f"{self.quantity}, CPU dense = 1", log_y=True, colours=colours, legend_columns=3
         )
 
     def words(self) -> str:
@@ -138,7 +144,9 @@ def figure6(
     times = _times().loc[names]
     derived = times.rdiv(times["CPU Dense"], axis=0)
     computed = times["CPU Dense"] / _computed_us(names, n_pe, fifo_depth, seed, draws)
-    return Versus("Figure 6", "speed-up", _labels("fig06", "speedup", names), _with_mean(derived), _with_mean(computed))
+    labels = _labels("fig06", "speedup", names)
+    measured = _measured(times["CPU Dense"])
+    return Versus("Figure 6", "speed-up", labels, _with_mean(derived), _with_mean(computed), measured=measured)
 
 
 def figure7(
@@ -183,6 +191,18 @@ def against_measured(result: Versus) -> pd.DataFrame:
     rows["row"] += ", batch " + rows["batch"].astype(str)
     times = rows.pivot_table(index="row", columns="layer", values="time_us", sort=False).reindex(columns=names)
     return _with_mean((times / eie_us).T).T
+
+
+def _measured(paper_us: pd.Series) -> pd.DataFrame | None:
+    """Speed-up of a machine of today's CPU over the paper's, batch 1, or None where none was measured."""
+    found = platforms.measured()
+    if found is None:
+        return None
+    cpu = found.rows[(found.rows["platform"] == "CPU") & (found.rows["batch"] == 1)]
+    times = cpu.pivot_table(index="layer", columns="variant", values="time_us").reindex(paper_us.index)
+    columns = {"CPU Dense, measured": "dense", "CPU Compressed, measured": "sparse"}
+    known = {name: paper_us / times[variant] for name, variant in columns.items() if variant in times}
+    return _with_mean(pd.DataFrame(known))
 
 
 def _times() -> pd.DataFrame:

@@ -75,7 +75,12 @@ def rerun(name: str, changes: Mapping[str, Any], output: str | Path, *, progress
     with written_aside(output) as aside:
         try:
             papermill.execute_notebook(
-                str(page), str(aside), parameters=_plain(dict(changes)), progress_bar=progress, kernel_name="python3"
+                str(page),
+                str(aside),
+                parameters=_plain(dict(changes)),
+                progress_bar=progress,
+                kernel_name="python3",
+                shutdown_kernel="immediate",  # a kernel that is asked to stop may complain of the asking
             )
         except PapermillExecutionError as error:
             raise PageError(f"{page.stem}: {error.ename}: {error.evalue}") from error

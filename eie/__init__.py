@@ -2,6 +2,7 @@
 
 from eie.benchmarks import Benchmark
 from eie.cycles import CycleReport, simulate
+from eie.energy import EnergyReport, energy
 from eie.fixedpoint import FixedPoint, LayerFormats
 from eie.infer import Inference, calibrate, infer
 from eie.interleaved import InterleavedCSC, decode, encode
@@ -16,6 +17,7 @@ __all__ = [
     "Benchmark",
     "CompressedLayer",
     "CycleReport",
+    "EnergyReport",
     "FixedPoint",
     "Inference",
     "InterleavedCSC",
@@ -27,6 +29,7 @@ __all__ = [
     "draw_activations",
     "draw_layer",
     "encode",
+    "energy",
     "infer",
     "simulate",
     "step",

@@ -113,7 +113,8 @@ def _figure(arguments: argparse.Namespace) -> None:
     figures = import_module("eie.exhibits").FIGURES
     with written_aside(output) as aside:
         exhibit = _exhibit(figures, "figure", arguments)
-        exhibit.plot().savefig(aside)
+        # Without the date the same figure gives the same file.
+        exhibit.plot().savefig(aside, metadata={"Date": None} if output.endswith(".svg") else None)
     print(f"{exhibit.words()}\nwritten to {output}".replace("**", ""))
 
 

@@ -69,10 +69,14 @@ build/compiled: $(SOURCES)
 	@mkdir -p $(@D)
 	$(BIN)/eie table 4 -p draws 1 > $@
 
-# Where data are looked for: pages that use them are run again when that changes.
+# What is found on this machine: pages that use it are run again when that changes.
+DATA = $(if $(EIE_DATA),$(EIE_DATA),$(HOME)/.cache/eie)
+MEASURED = $(if $(EIE_MEASURED),$(EIE_MEASURED),$(DATA)/measured.json)
 build/eie_data: FORCE
 	@mkdir -p $(@D)
-	@echo '$(EIE_DATA)' | cmp -s - $@ || echo '$(EIE_DATA)' > $@
+	@{ echo "data: $(DATA) measured: $(MEASURED)"; ls -dl --time-style=+%s "$(DATA)"/*/ "$(MEASURED)" 2>/dev/null; } \
+		> $@.new || true
+	@cmp -s $@.new $@ || cp $@.new $@
 
 .PHONY: FORCE
 FORCE:

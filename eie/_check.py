@@ -60,7 +60,7 @@ def fraction(name: str, value: Any) -> float:
 
 def real(name: str, value: Any) -> float:
     """Return `value` as a float, or raise a `ValueError` when it is no number."""
-    if isinstance(value, (bool, np.bool_)):
+    if isinstance(value, (bool, np.bool_, str)):
         raise ValueError(f"{name} must be a number, got {value!r}")
     try:
         return float(value)
@@ -80,6 +80,19 @@ def whole_numbers(name: str, values: Any, high: int) -> NDArray[np.uint8]:
         worst = low_seen if low_seen < 0 else high_seen
         raise ValueError(f"{name} must be integers of 0..{high}, got {worst}")
     return array.astype(np.uint8, copy=False)
+
+
+def whole(name: str, values: Any) -> NDArray[np.int64]:
+    """Return an array of integers as `int64`, or raise a `ValueError`."""
+    array = np.asarray(values)
+    if array.size and not np.issubdtype(array.dtype, np.integer):
+        raise ValueError(f"{name} must be integers, got dtype {array.dtype}")
+    return array.astype(np.int64)
+
+
+def own(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """Return a contiguous, read-only array that nobody else can change: copied if it is theirs."""
+    return frozen(np.array(array, dtype=dtype, order="C"), dtype)
 
 
 def frozen(array: NDArray[Any], dtype: Any) -> NDArray[Any]:

@@ -43,10 +43,11 @@ class Benchmark:
     model: str = "own"
 
     def __post_init__(self) -> None:
-        _check.integer(f"inputs of {self.name}", self.n_in, 1, MAX_SIZE)
-        _check.integer(f"outputs of {self.name}", self.n_out, 1, MAX_SIZE)
-        _check.fraction(f"weight density of {self.name}", self.weight_density)
-        _check.fraction(f"activation density of {self.name}", self.act_density)
+        set_ = object.__setattr__
+        set_(self, "n_in", _check.integer(f"inputs of {self.name}", self.n_in, 1, MAX_SIZE))
+        set_(self, "n_out", _check.integer(f"outputs of {self.name}", self.n_out, 1, MAX_SIZE))
+        set_(self, "weight_density", _check.fraction(f"weight density of {self.name}", self.weight_density))
+        set_(self, "act_density", _check.fraction(f"activation density of {self.name}", self.act_density))
 
     @property
     def expected_entries(self) -> float:

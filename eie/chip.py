@@ -49,7 +49,8 @@ def area(machine: Machine) -> float:
 
 def power(machine: Machine) -> float:
     """Power of the chip when all PEs are busy, mW: PEs and detection nodes."""
-    return machine.n_pe * sum(pe_power(machine).values()) + lnzd_nodes(machine) * text_value("lnzd-power")
+    a_node = text_value("lnzd-power") * machine.clock_hz / reference_clock_hz()
+    return machine.n_pe * sum(pe_power(machine).values()) + lnzd_nodes(machine) * a_node
 
 
 def weights_held(machine: Machine) -> int:

@@ -161,7 +161,7 @@ def judge(claim: Claim, computed: float | bool | None) -> Verdict:
     if claim.tolerance is None:
         return Verdict.REPRODUCED if computed == claim.published else Verdict.DIFFERS
     # Sums of decimal fractions miss by a few units of the last binary digit what they should be.
-    apart = abs(computed - claim.published) * (1 - 1e-9)
+    apart = abs(computed - claim.published) - 1e-9 * max(1.0, abs(claim.published))
     margin = claim.tolerance.margin(claim.published)
     if apart <= margin:
         return Verdict.REPRODUCED

@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         "-o", "--output", metavar="FILE", help="result (default: where the book's pages look for yours)"
     )
     measure.add_argument("--layers", nargs="+", metavar="NAME", help="layers of Table III (default: all nine)")
-    measure.add_argument("--quick", action="store_true", help="a trial: few repeats, only the smallest layers")
+    measure.add_argument("--quick", action="store_true", help="a trial: the smallest layer only, and shorter")
     return parser
 
 

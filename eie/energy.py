@@ -48,7 +48,7 @@ class EnergyReport:
 
 
 def energy(report: CycleReport, machine: Machine, setting: str | None = None) -> EnergyReport:
-    """Energy of one run.
+    """Energy of one run, in 45 nm.
 
     Parameters
     ----------
@@ -66,8 +66,12 @@ def energy(report: CycleReport, machine: Machine, setting: str | None = None) ->
     Raises
     ------
     ValueError
-        When the sweep has no memory of the machine's width, or no such setting; the message lists what it has.
+        When the run was on another machine, or the sweep has no memory of the machine's width or no such setting; the
+        message lists what it has.
     """
+    for name in ("n_pe", "clock_hz"):
+        if getattr(report, name) != getattr(machine, name):
+            raise ValueError(f"the run had {name}={getattr(report, name)}, the machine has {getattr(machine, name)}")
     setting = setting or chip_facts()["sram"]["setting"]
     components = _memories(report, machine, setting) | _logic(report)
     return EnergyReport(components, report.seconds, report.seconds * chip.power(machine) * MILLI)

@@ -17,7 +17,7 @@ from eie.benchmarks import Benchmark
 from eie.cycles import CycleReport, simulate
 from eie.interleaved import encode
 from eie.machine import Machine
-from eie.synthetic import Spread
+from eie.synthetic import Spread, measured_spread
 
 MAX_DRAWS = 1000
 
@@ -55,6 +55,7 @@ def sweep(
         counters, and `load_balance`, `real_work` (fractions), `seconds`, `theoretical_seconds`.
     """
     _check.integer("draws", draws, 1, MAX_DRAWS)
+    spread = spread or measured_spread()
     jobs = [(benchmark, draw) for benchmark in benchmarks for draw in range(draws)]
     largest_first = sorted(jobs, key=lambda job: -job[0].expected_entries)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -70,7 +71,7 @@ def _run(
     missing = [machine for machine in machines if (run, machine) not in _reports]
     if missing:
         layer, activations = benchmark.draw(seed, draw, spread)
-        for _, alike in groupby(missing, key=_memory_layout):
+        for _, alike in groupby(sorted(missing, key=_memory_layout), key=_memory_layout):
             group = list(alike)
             mem = encode(layer, group[0])
             _reports.update({(run, machine): simulate(mem, activations, machine) for machine in group})

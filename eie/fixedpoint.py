@@ -15,6 +15,10 @@ MAX_BITS = 32
 """Widest format: a product of two must fit 64 bits."""
 
 
+FINEST = 48
+"""Most bits after the binary point that are chosen by themselves: finer steps would shift a product too far."""
+
+
 @dataclass(frozen=True, slots=True)
 class FixedPoint:
     """A signed fixed-point format: a whole number of steps of 2**-frac, in two's complement.
@@ -47,7 +51,9 @@ class FixedPoint:
             raise ValueError(f"limit must be finite and 0 or more, got {limit!r}")
         if limit == 0:
             return cls(bits, bits - 1)
-        frac = min(bits - 1 - math.frexp(limit)[1], 64)
+        frac = min(bits - 1 - math.frexp(limit)[1], FINEST)
+        if frac < -64:
+            raise ValueError(f"limit must be below 2**{63 + bits} for {bits} bits, got {limit!r}")
         # Rounding may carry the limit past the largest number: 0.99999 in 8 bits is 1.0, which needs a bit more.
         return cls(bits, frac - (math.floor(limit * 2.0**frac + 0.5) > (1 << (bits - 1)) - 1))
 

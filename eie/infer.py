@@ -50,6 +50,8 @@ class Inference:
         return self.formats.output.real(self.raw)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("outputs are worked out from raw numbers, which needs a copy")
         return np.asarray(self.values, dtype=dtype)
 
     def __len__(self) -> int:

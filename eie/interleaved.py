@@ -183,10 +183,11 @@ def encode(layer: CompressedLayer, machine: Machine) -> InterleavedCSC:
     indptr, rows, codes = _with_bias_column(layer)
     pe_of, local_of = (part.astype(np.int32) for part in _place(np.arange(layer.n_out), machine.n_pe))
     pointers = _count_entries(indptr, rows, pe_of, local_of, machine.n_pe, machine.index_bits)
+    n_entries = int(pointers.sum(dtype=np.int64))  # before they are summed in 32 bits
+    if n_entries > MAX_ENTRIES:
+        raise ValueError(f"the encoded layer must have at most {MAX_ENTRIES} entries, got {n_entries}")
     _accumulate(pointers)
     pe_start = np.concatenate([[0], np.cumsum(pointers[-1], dtype=np.int64)])
-    if pe_start[-1] > MAX_ENTRIES:
-        raise ValueError(f"the encoded layer must have at most {MAX_ENTRIES} entries, got {pe_start[-1]}")
     out_codes, out_skips = _fill(indptr, rows, codes, pe_of, local_of, pointers, pe_start, machine.index_bits)
     return InterleavedCSC(
         layer.n_out,
@@ -240,7 +241,7 @@ def _checked_memory(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]:
     codes = _check.whole_numbers(f"codes of PE {p}", codes, machine.codebook_size - 1)
     skips = _check.whole_numbers(f"relative indices of PE {p}", skips, machine.max_skip)
-    pointers = np.asarray(pointers).astype(np.int64)
+    pointers = _check.whole(f"pointers of PE {p}", pointers)
     if codes.shape != skips.shape or codes.ndim != 1:
         raise ValueError(
             f"PE {p} must have one relative index a code, got {codes.shape} codes and {skips.shape} indices"

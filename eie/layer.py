@@ -53,13 +53,13 @@ class CompressedLayer:
     bias_codes: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
-        _check.integer("n_out", self.n_out, 1, MAX_SIZE)
-        _check.integer("n_in", self.n_in, 1, MAX_SIZE)
         codebook = checked_codebook(self.codebook)
         top = len(codebook) - 1
         set_ = object.__setattr__
+        set_(self, "n_out", _check.integer("n_out", self.n_out, 1, MAX_SIZE))
+        set_(self, "n_in", _check.integer("n_in", self.n_in, 1, MAX_SIZE))
         set_(self, "codebook", codebook)
-        set_(self, "codes", _check.frozen(_check.whole_numbers("codes", self.codes, top), np.uint8))
+        set_(self, "codes", _check.own(_check.whole_numbers("codes", self.codes, top), np.uint8))
         set_(self, "indptr", _checked_indptr(self.indptr, self.n_in, len(self.codes)))
         set_(self, "rows", _checked_rows(self.rows, self.indptr, self.n_out, len(self.codes)))
         if len(self.codes) and not self.codes.all():
@@ -148,6 +148,8 @@ def _columns_of(codes: Any, top: int) -> tuple[int, int, Any, Any, Any]:
         indptr = np.searchsorted(columns, np.arange(codes.shape[1] + 1))
         return *codes.shape, indptr, rows, codes.T[columns, rows]
     if codes.format != "csc":
+        if np.issubdtype(codes.dtype, np.integer):
+            codes = codes.astype(np.int64)  # entries that stand twice are added up, beyond what a byte holds
         codes = codes.tocsc()
         codes.sort_indices()
     return *codes.shape, codes.indptr, codes.indices, codes.data
@@ -166,7 +168,7 @@ def checked_codebook(codebook: Any) -> NDArray[np.float32]:
 
 
 def _checked_indptr(indptr: Any, n_in: int, nnz: int) -> NDArray[np.int64]:
-    pointers = _check.frozen(np.asarray(indptr), np.int64)
+    pointers = _check.own(_check.whole("indptr", indptr), np.int64)
     if pointers.shape != (n_in + 1,):
         raise ValueError(f"indptr must have shape ({n_in + 1},), one a column and an end, got {pointers.shape}")
     if pointers[0] != 0 or pointers[-1] != nnz:
@@ -189,7 +191,7 @@ def _checked_rows(rows: Any, indptr: NDArray[np.int64], n_out: int, nnz: int) ->
     if given.min() < 0 or given.max() >= n_out:
         entry = int(np.argmax((given < 0) | (given >= n_out)))
         raise ValueError(f"rows must be of 0..{n_out - 1}, got {given[entry]} in column {_column_of(entry, indptr)}")
-    sorted_rows = _check.frozen(given, np.int32)
+    sorted_rows = _check.own(given, np.int32)
     entry = _first_out_of_order(indptr, sorted_rows)
     if entry >= 0:
         raise ValueError(
@@ -207,7 +209,7 @@ def _checked_bias(bias_codes: Any, n_out: int, top: int) -> NDArray[np.uint8]:
     bias = _check.whole_numbers("bias_codes", bias_codes, top)
     if bias.shape != (n_out,):
         raise ValueError(f"bias_codes must have shape ({n_out},), one an output, got {bias.shape}")
-    return _check.frozen(bias, np.uint8)
+    return _check.own(bias, np.uint8)
 
 
 @nb.njit(cache=True, nogil=True)

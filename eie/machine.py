@@ -47,12 +47,12 @@ class Machine:
     index_bits: int = 4
 
     def __post_init__(self) -> None:
-        _check.integer("n_pe", self.n_pe, 1, MAX_PE)
-        _check.integer("fifo_depth", self.fifo_depth, 2, MAX_FIFO_DEPTH)
-        _check.integer("weight_bits", self.weight_bits, 1, 8)
-        _check.integer("index_bits", self.index_bits, 1, 8)
-        _check.positive("clock_hz", self.clock_hz)
+        ranges = {"n_pe": (1, MAX_PE), "fifo_depth": (2, MAX_FIFO_DEPTH), "weight_bits": (1, 8), "index_bits": (1, 8)}
+        for name, (low, high) in ranges.items():
+            object.__setattr__(self, name, _check.integer(name, getattr(self, name), low, high))
+        object.__setattr__(self, "clock_hz", _check.positive("clock_hz", self.clock_hz))
         width = _check.integer("spmat_width_bits", self.spmat_width_bits, self.entry_bits, MAX_SPMAT_WIDTH_BITS)
+        object.__setattr__(self, "spmat_width_bits", width)
         if width % self.entry_bits:
             raise ValueError(
                 f"spmat_width_bits must be a multiple of one entry, {self.entry_bits} bits, "
@@ -84,4 +84,7 @@ EIE_45NM = Machine()
 """The 64-PE chip in 45 nm (ISCA 2016, Table V, column "EIE (ours, 64PE)")."""
 
 EIE_28NM = Machine(n_pe=256, clock_hz=1200e6)
-"""The projected 256-PE chip in 28 nm (ISCA 2016, Table V, column "EIE (28nm, 256PE)")."""
+"""The projected 256-PE chip in 28 nm (ISCA 2016, Table V, column "EIE (28nm, 256PE)"), for its time.
+
+Energy and area are modelled in 45 nm; `eie.chip.project` scales them as the paper does.
+"""

@@ -118,6 +118,7 @@ def run(
     with written_aside(target) as aside:
         aside.write_text(json.dumps(platforms.check(result), indent=1) + "\n", encoding="utf-8")
     part.unlink()
+    say(f"written to {target}")
 
 
 class Bench:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,7 @@ def find(name: str) -> Path:
 
 def parameters(name: str) -> dict[str, Any]:
     """Parameters of a page and their defaults."""
-    import papermill
-
+    papermill = _papermill()
     inferred = papermill.inspect_notebook(str(find(name)))
     return {key: ast.literal_eval(entry["default"]) for key, entry in inferred.items()}
 
@@ -64,9 +64,7 @@ def rerun(name: str, changes: Mapping[str, Any], output: str | Path, *, progress
     PageError
         When there is no such page or parameter, a value is of the wrong kind, or a cell fails.
     """
-    import papermill
-    from papermill.exceptions import PapermillExecutionError
-
+    papermill = _papermill()
     if Path(output).suffix != ".ipynb":
         raise PageError(f"the executed page must be a .ipynb file, got {str(output)!r}")
     page, defaults = find(name), parameters(name)
@@ -82,8 +80,15 @@ def rerun(name: str, changes: Mapping[str, Any], output: str | Path, *, progress
                 kernel_name="python3",
                 shutdown_kernel="immediate",  # a kernel that is asked to stop may complain of the asking
             )
-        except PapermillExecutionError as error:
+        except papermill.exceptions.PapermillExecutionError as error:
             raise PageError(f"{page.stem}: {error.ename}: {error.evalue}") from error
+
+
+def _papermill() -> Any:
+    try:
+        return import_module("papermill")
+    except ModuleNotFoundError as error:
+        raise PageError("running pages needs papermill: pip install 'eie[book]'") from error
 
 
 def _check_change(key: str, value: Any, defaults: Mapping[str, Any]) -> None:

@@ -80,6 +80,9 @@ def measured() -> Measurement | None:
     FormatError
         When the file is damaged; the message names the field.
     """
+    named = os.environ.get("EIE_MEASURED")
+    if named and not Path(named).expanduser().is_file():
+        raise FileNotFoundError(f"the environment variable EIE_MEASURED names {named}, which is not there")
     own, reference = own_path(), resource("data") / "measured" / "reference.json"
     if own.is_file() or os.environ.get("EIE_MEASURED"):
         return read(own)

@@ -59,6 +59,15 @@ def layer_colour(name: str) -> str:
     return PALETTE[_GROUPS.get(name.split("-")[0], 3)]
 
 
+def nothing(why: str) -> Figure:
+    """A small empty plot that says why."""
+    with mpl.rc_context(STYLE):
+        fig, ax = plt.subplots(figsize=(6.4, 0.8))
+        ax.set_axis_off()
+        ax.text(0.5, 0.5, why, ha="center", va="center", color=PUBLISHED)
+    return fig
+
+
 def paler(colour: str) -> str:
     """A lighter shade of a colour, for the lesser of two bars of the same platform."""
     red, green, blue = (0.5 + 0.5 * part for part in mpl.colors.to_rgb(colour))

@@ -102,7 +102,7 @@ def draw_layer(
     bias : bool
         Whether the layer has a bias.
     weight_bits : int
-        Bits of a code. Codes are uniform over 1 to `2**weight_bits - 1`, and name weights spaced evenly around 0.
+        Bits of a code. Codes are uniform over 1 to `2**weight_bits - 1`; their weights are spaced evenly, none is 0.
 
     Returns
     -------
@@ -134,9 +134,13 @@ def draw_layer(
 
 
 def even_codebook(entries_per_row: float, weight_bits: int = 4) -> NDArray[np.float32]:
-    """Weights spaced evenly around 0 and scaled so that a sum over a row of that many stays near 1."""
-    values = np.linspace(-1, 1, (1 << weight_bits) - 1) / np.sqrt(max(entries_per_row, 1.0))
-    return np.append(0.0, values).astype(np.float32)
+    """Weights spaced evenly, none of them 0, and scaled so that a sum over a row of that many stays near 1.
+
+    The first of `2**weight_bits` even steps from -1 to 1 gives way to the padding zero.
+    """
+    values = np.linspace(-1, 1, 1 << weight_bits) / np.sqrt(max(entries_per_row, 1.0))
+    values[0] = 0.0
+    return values.astype(np.float32)
 
 
 def draw_activations(n_in: int, density: float, seed: int | np.random.SeedSequence) -> NDArray[np.float32]:

@@ -60,7 +60,10 @@ def test_leakage_by_hand(report):
 
 def test_a_busy_pe_has_the_registers_and_logic_of_table_2():
     report = busy_pe()
-    parts = {name: 1e3 * joules / report.seconds for name, joules in eie.energy(report, EIE_45NM).components.items()}
+    parts = {
+        name: 1e3 * joules / report.seconds
+        for name, joules in eie.energy(report, replace(EIE_45NM, n_pe=report.n_pe)).components.items()
+    }
     assert parts["codebook"] + parts["accumulators"] + parts["queues"] == pytest.approx(1.026)
     assert parts["multiply and add"] + parts["control"] == pytest.approx(0.841)
     assert parts["clock"] == pytest.approx(1.874)
@@ -84,3 +87,10 @@ def test_unknown_setting_or_width(report):
         eie.energy(report, EIE_45NM, "none")
     with pytest.raises(ValueError, match="has width 32, 64, 128, 256, 512, not 96"):
         eie.energy(report, replace(EIE_45NM, spmat_width_bits=96))
+
+
+def test_a_run_of_another_machine_is_refused(report):
+    with pytest.raises(ValueError, match="the run had n_pe=64, the machine has 256"):
+        eie.energy(report, replace(EIE_45NM, n_pe=256))
+    with pytest.raises(ValueError, match="the run had clock_hz="):
+        eie.energy(report, replace(EIE_45NM, clock_hz=1e9))

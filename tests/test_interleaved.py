@@ -1,6 +1,7 @@
 import naive
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from cases import CODEBOOK, runs
 from hypothesis import given, settings
 
@@ -93,3 +94,10 @@ def test_memories_for_another_machine():
         eie.InterleavedCSC.from_memories(4, 1, MACHINE, CODEBOOK, [([1], [0], [0, 1])], has_bias=False)
     with pytest.raises(ValueError, match="codebook must have 16 values, got 8"):
         eie.InterleavedCSC.from_memories(4, 1, MACHINE, CODEBOOK[:8], [([1], [0], [0, 1])] * 2, has_bias=False)
+
+
+def test_too_many_padding_zeros_are_refused_before_they_overflow():
+    codes = sp.csc_array((np.ones(2049, np.uint8), np.full(2049, 2**22 - 1), np.arange(2050)), shape=(2**22, 2049))
+    layer = eie.CompressedLayer.from_codes(codes, CODEBOOK)
+    with pytest.raises(ValueError, match="the encoded layer must have at most 2147483647 entries, got 4297064448"):
+        eie.encode(layer, eie.Machine(n_pe=1, index_bits=1, spmat_width_bits=40))

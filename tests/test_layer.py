@@ -97,3 +97,21 @@ def test_bad_parts(changes, message):
     eie.CompressedLayer(**parts)
     with pytest.raises(ValueError, match=message):
         eie.CompressedLayer(**(parts | changes))
+
+
+def test_nobody_else_can_change_a_layer():
+    matrix = sp.csc_array(CODES)
+    layer = eie.CompressedLayer.from_codes(matrix, CODEBOOK)
+    matrix.data[:] = 200
+    assert layer.codes.tolist() == [15, 3, 1, 2]
+
+
+def test_entries_that_stand_twice_are_not_added_up_in_a_byte():
+    matrix = sp.coo_array((np.array([10, 250], np.uint8), ([0, 0], [0, 0])), shape=(1, 1))
+    with pytest.raises(ValueError, match=r"codes must be integers of 0..15, got 260"):
+        eie.CompressedLayer.from_codes(matrix, CODEBOOK)
+
+
+def test_pointers_must_be_whole():
+    with pytest.raises(ValueError, match="indptr must be integers, got dtype float64"):
+        eie.CompressedLayer(1, 2, [0.0, 1.7, 2.0], [0, 0], [1, 1], CODEBOOK)

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 import eie
@@ -25,9 +26,15 @@ def test_the_papers_machine():
         ({"clock_hz": 0}, r"clock_hz must be finite and above 0"),
         ({"clock_hz": float("inf")}, r"clock_hz must be finite and above 0"),
         ({"clock_hz": float("nan")}, r"clock_hz must be finite and above 0"),
+        ({"clock_hz": "8e8"}, r"clock_hz must be a number, got '8e8'"),
         ({"clock_hz": "fast"}, r"clock_hz must be a number, got 'fast'"),
     ],
 )
 def test_bad_parameters(wrong, message):
     with pytest.raises(ValueError, match=message):
         eie.Machine(**wrong)
+
+
+def test_numbers_of_numpy_become_plain_ones():
+    machine = eie.Machine(n_pe=np.uint8(64), weight_bits=np.uint8(8), spmat_width_bits=np.int16(96))
+    assert (type(machine.n_pe), machine.codebook_size) == (int, 256)

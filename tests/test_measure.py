@@ -311,7 +311,7 @@ def test_watts_are_given_unless_they_are_also_of_evictions(work, cache_bytes, wa
 
 def test_run_writes_what_platforms_reads(target, capsys):
     run(target, progress=True)
-    assert capsys.readouterr() == ("", "1 of 2: tiny\n2 of 2: other\n")
+    assert capsys.readouterr() == ("", f"1 of 2: tiny\n2 of 2: other\nwritten to {target}\n")
     assert list(target.parent.iterdir()) == [target]
     found = platforms.read(target)
     assert list(found.rows[["layer", "batch", "variant"]].itertuples(index=False, name=None)) == [
@@ -410,7 +410,7 @@ def test_interrupted_run_goes_on(stopped, monkeypatch, capsys):
     layers = Stopped(monkeypatch, 2)
     run(stopped, progress=True)
     assert layers.timed == ["other"]
-    assert capsys.readouterr().err == "1 of 2: tiny (kept)\n2 of 2: other\n"
+    assert capsys.readouterr().err == f"1 of 2: tiny (kept)\n2 of 2: other\nwritten to {stopped}\n"
     assert platforms.read(stopped).rows[["layer", "time_us"]].to_numpy().tolist() == [["tiny", 70.0], ["other", 24.0]]
     assert list(stopped.parent.iterdir()) == [stopped]
 

@@ -12,6 +12,7 @@ from eie import _check
 from eie.benchmarks import columns_together, select
 from eie.evaluation import sweep
 from eie.exhibits.series import Series, series
+from eie.exhibits.setting import another_machine
 from eie.machine import MAX_FIFO_DEPTH, Machine
 from eie.synthetic import Spread, measured_spread
 
@@ -69,7 +70,7 @@ def figure8(
     machine = Machine(n_pe=n_pe)
     runs = sweep(select(layers, sizes), [replace(machine, fifo_depth=d) for d in depths], seed=seed, draws=draws)
     points = series("fig08", runs, "load_balance", 100, "fifo_depth")
-    other = "" if n_pe == Machine().n_pe else f"it has {Machine().n_pe} PEs"
+    other = another_machine(machine)
     labels = ("fifo_depth", "depth of the activation queues", "load balance, %")
     return Figure8("Figure 8", "load balance", *labels, "points", points, False, other)
 
@@ -98,6 +99,8 @@ class Blocks:
         """A plot a layer, a line a spread; empty when no layer has blocks."""
         from eie import plots
 
+        if self.runs.empty:
+            return plots.nothing("no layer here has columns that belong together")
         return plots.lines(
             self.runs,
             "fifo_depth",

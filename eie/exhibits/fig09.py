@@ -176,7 +176,7 @@ class Figure9:
             f"By the SRAM sweep ({default}) a read of {last} bits takes {dearer[default]:.1f} times the energy of one "
             f"of {first}, by the right panel {dearer[BY_MARKERS]:.1f} times, by the bars {dearer[BARS]:.1f} times; all "
             f"layers together need {reads[first] / reads[last]:.1f} times fewer. Which width is best hangs on the "
-            f"memory compiler as much as on the layers."
+            f"memory compiler more than on the layers."
         )
 
     def _of_left(self) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from eie import _check
 from eie.benchmarks import select
+from eie.exhibits.setting import another_machine
 from eie.machine import MAX_PE, Machine
 from eie.partition import simulate_grid
 
@@ -26,10 +27,13 @@ class Partitioning:
     ----------
     runs : DataFrame
         A row a layer and grid: `layer`, `grid`, `cycles`, `reduce_cycles`, `load_balance`, `relative` (time over that
-        of rows to PEs).
+        of rows to PEs), `entries`.
+    other_machine : str
+        A warning, where the machine is not the paper's; empty if it is.
     """
 
     runs: pd.DataFrame
+    other_machine: str = ""
 
     def table(self) -> pd.DataFrame:
         """Time over that of rows to PEs, a row a layer, a column a grid."""
@@ -38,6 +42,11 @@ class Partitioning:
     def balance(self) -> pd.DataFrame:
         """Load balance in percent, adding up counted as waiting."""
         return 100 * self._wide("load_balance")
+
+    def entries(self) -> pd.DataFrame:
+        """Entries processed, padding zeros among them, over those of rows to PEs."""
+        entries = self._wide("entries")
+        return entries.div(entries.iloc[:, 0], axis=0)
 
     def _wide(self, value: str) -> pd.DataFrame:
         order = list(dict.fromkeys(self.runs["layer"]))
@@ -64,7 +73,7 @@ class Partitioning:
         )
         mean = ", ".join(f"{grid} {table[grid].mean():.2f}" for grid in others)
         return (
-            f"Dealing {rows} is fastest on {len(wins)} of {len(table)} layers"
+            f"{self.other_machine}Dealing {rows} is fastest on {len(wins)} of {len(table)} layers"
             + (f"; not on {lost}" if lost else "")
             + f". Mean time over that of {rows}: {mean}."
         )
@@ -110,7 +119,8 @@ def partitioning(
                 "reduce_cycles": report.reduce_cycles,
                 "load_balance": report.load_balance,
                 "relative": report.cycles / alone,
+                "entries": report.entries,
             }
             for name, report in reports.items()
         ]
-    return Partitioning(pd.DataFrame(rows))
+    return Partitioning(pd.DataFrame(rows), another_machine(machine))

@@ -11,6 +11,7 @@ from eie import _check, published
 from eie.benchmarks import select, table3
 from eie.evaluation import sweep
 from eie.exhibits.series import Series, series
+from eie.exhibits.setting import another_machine
 from eie.machine import MAX_PE, Machine
 
 PE_COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -58,8 +59,8 @@ class Figure12(Series):
         by_hand = (
             ""
             if one.empty
-            else " With one PE and evenly spread weights the fraction is $1 - q^{16}$ for a density of $1 - q$; that "
-            f"is within {(one['computed'] - one['by hand']).abs().max():.1f} points of the computed values."
+            else " With one PE and weights kept at random the fraction is $1 - q^{16}$ for a density of $1 - q$, "
+            f"within {(one['computed'] - one['by hand']).abs().max():.1f} points of the computed values."
         )
         return super().words() + by_hand
 
@@ -89,13 +90,14 @@ def figure11(
     sizes: Mapping[str, Sequence[float]] | None = None,
 ) -> Figure11:
     """Compute Figure 11: speed-up over one PE. Parameters as for `figure13`."""
-    runs = _runs(layers, [1, *n_pes], fifo_depth, seed, draws, sizes)
+    counts = [1, *_check.integers("n_pes", n_pes, 1, MAX_PE)]
+    runs = _runs(layers, counts, fifo_depth, seed, draws, sizes)
     one = runs[runs["n_pe"] == 1].set_index(["layer", "draw"])["cycles"]
     alone = one.reindex(pd.MultiIndex.from_frame(runs[["layer", "draw"]])).to_numpy()
     points = series("fig11", runs.assign(speedup=alone / runs["cycles"]), "speedup", 1, "n_pe", relative=True)
     # The figure's axis ends below its highest points, which are known only to lie there or above.
     points.loc[points["published"] == _top_of_axis(), "difference"] = np.nan
-    other = _other_depth(fifo_depth)
+    other = another_machine(Machine(fifo_depth=fifo_depth))
     return Figure11("Figure 11", "speed-up", "n_pe", "PEs", "speed-up over one PE", "%", points, True, other)
 
 
@@ -139,16 +141,12 @@ def figure13(
         Layers of one's own.
     """
     points = series("fig13", _runs(layers, n_pes, fifo_depth, seed, draws, sizes), "load_balance", 100, "n_pe")
-    other = _other_depth(fifo_depth)
+    other = another_machine(Machine(fifo_depth=fifo_depth))
     return Series("Figure 13", "load balance", "n_pe", "PEs", "load balance, %", "points", points, False, other)
 
 
 def _top_of_axis() -> float:
     return float(published.load("fig11")["speedup"].max())
-
-
-def _other_depth(fifo_depth: int) -> str:
-    return "" if fifo_depth == Machine().fifo_depth else f"its queues have a depth of {Machine().fifo_depth}"
 
 
 def _runs(

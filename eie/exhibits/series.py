@@ -32,8 +32,8 @@ class Series:
         `reading_error` and `difference`.
     log_y : bool
         Whether the vertical axis is logarithmic.
-    other_setting : str
-        How the machine differs from the figure's, in words; empty if it does not.
+    other_machine : str
+        A warning, where the machine is not the figure's; empty if it is.
     """
 
     figure: str
@@ -44,7 +44,7 @@ class Series:
     unit: str
     points: pd.DataFrame
     log_y: bool = False
-    other_setting: str = ""
+    other_machine: str = ""
 
     @property
     def both(self) -> pd.DataFrame:
@@ -92,16 +92,11 @@ class Series:
         sizes = self.by_layer()
         bias = both["difference"].mean()
         return (
-            f"{self._setting()}At the {len(both)} points that can be compared, the computed {self.quantity} differs "
+            f"{self.other_machine}At the {len(both)} points that can be compared, the computed {self.quantity} differs "
             f"from the published one by **{self.mean_absolute_difference:.2f} {self.unit}** on average (mean absolute "
             f"difference), and is {abs(bias):.2f} {self.unit} {'higher' if bias > 0 else 'lower'} on the whole. The "
             f"figure itself can be read to {self._reading_error(both):.1f} {self.unit}. {_ranked(sizes)}"
         )
-
-    def _setting(self) -> str:
-        if not self.other_setting:
-            return ""
-        return f"**Not the figure's machine: {self.other_setting}.** What follows compares two machines. "
 
     def _reading_error(self, both: pd.DataFrame) -> float:
         if self.unit == "%":

@@ -12,6 +12,7 @@ from eie import _check, chip, published
 from eie.benchmarks import select
 from eie.cycles import CycleReport, simulate
 from eie.energy import EnergyReport, energy
+from eie.exhibits.setting import another_machine
 from eie.machine import EIE_45NM, Machine
 from eie.technology import chip_facts, memories, sram_table, table2, text_value
 
@@ -119,7 +120,7 @@ class Table2:
 
     def words(self) -> str:
         """Whether the printed numbers add up, and how near the models come."""
-        return f"{self._of_sums()} {self._of_chip()}\n\n{self._of_models()}"
+        return f"{self._of_sums()} {self._of_chip()}\n\n{another_machine(self.machine)}{self._of_models()}"
 
     def _of_sums(self) -> str:
         sums = self.sums()
@@ -156,9 +157,9 @@ class Table2:
         mine, theirs = rows[default], rows["Table II"]
         return (
             f"**Bottom-up**, from what {self.layer} does (events times energies) with the memories of {default}, a PE "
-            f"draws **{mine['total']:.2f} mW**, {near.loc[default, 'power, %']:+.0f} % against Table II. The "
-            f"difference is the memory's: {mine['memory']:.2f} mW for {theirs['memory']:.2f}, "
-            f"{near.loc[default, 'leakage, mW']:.2f} of them leakage. Clock, registers and logic "
+            f"draws **{mine['total']:.2f} mW**, {near.loc[default, 'power, %']:+.0f} % against Table II. Its "
+            f"memory draws {mine['memory']:.2f} mW for {theirs['memory']:.2f}, of which "
+            f"{near.loc[default, 'leakage, mW']:.2f} are leakage. Clock, registers and logic "
             f"({self._logic(mine, theirs)}) are no test of the technology: the model spreads Table II's own numbers "
             f"over what a busy PE does, and here PEs wait at times and skip the arithmetic of padding zeros. "
             f"{self._choice(default, closest, near)}"
@@ -172,7 +173,7 @@ class Table2:
         period = 1e9 / self.machine.clock_hz
         fits = self.fast_enough()
         apart = (
-            f"By power alone {closest} is as near ({near.loc[closest, 'power, %']:+.1f} %, {default} "
+            f"By power alone {closest} is nearer ({near.loc[closest, 'power, %']:+.1f} %, {default} "
             f"{near.loc[default, 'power, %']:+.1f} %)"
             if closest != default
             else f"{default} is nearest by power"
@@ -183,7 +184,7 @@ class Table2:
             f"{_listed(fits)} can be read once every {period:.2f} ns cycle, and among these {default} is "
             f"{'' if near.loc[fits, 'power, %'].abs().idxmin() == default else 'not '}the nearest by power."
             if default in fits
-            else f"{apart}; none but {_listed(fits)} can be read once every {period:.2f} ns cycle, {default} cannot."
+            else f"{apart}; {default} cannot be read once every {period:.2f} ns cycle, {_listed(fits)} can."
         )
 
 

@@ -14,6 +14,7 @@ from eie._data import read_toml
 from eie.benchmarks import Benchmark, select, table3
 from eie.cycles import simulate
 from eie.evaluation import geomean, sweep
+from eie.exhibits.setting import another_machine
 from eie.formats import authors
 from eie.interleaved import encode
 from eie.machine import Machine
@@ -35,12 +36,12 @@ class Table4:
     rows : DataFrame
         A row a layer. Times in microseconds: `published theoretical`, `theoretical`, `published actual`, `actual`,
         and `sd` of the actual time over draws; `ratio`, computed / published actual time; `load balance %`; `cycles`.
-    other_setting : str
-        How the machine differs from the paper's, in words; empty if it does not.
+    other_machine : str
+        A warning, where the machine is not the paper's; empty if it is.
     """
 
     rows: pd.DataFrame
-    other_setting: str = ""
+    other_machine: str = ""
 
     @property
     def known(self) -> pd.DataFrame:
@@ -60,7 +61,7 @@ class Table4:
     @property
     def far(self) -> list[str]:
         """The others of the paper's layers; none when the machine is another one, whose times must differ."""
-        return [] if self.other_setting else [name for name in self.known["layer"] if name not in self.close]
+        return [] if self.other_machine else [name for name in self.known["layer"] if name not in self.close]
 
     def table(self) -> pd.DataFrame:
         """A row a layer."""
@@ -86,11 +87,9 @@ class Table4:
         """How far computed and published are apart."""
         if self.known.empty:
             return "The paper has none of these layers, so there is nothing to compare."
-        if self.other_setting:
-            return (
-                f"**Not the paper's machine: {self.other_setting}.** Computed over printed actual time is "
-                f"{self.geomean_ratio:.3f} in the geometric mean, which compares two machines."
-            )
+        if self.other_machine:
+            mean = self.geomean_ratio
+            return f"{self.other_machine}Computed over printed actual time is {mean:.3f} in the geometric mean."
         slower = (self.known["actual"] / self.known["theoretical"]).pipe(geomean) - 1
         theirs = (self.known["published actual"] / self.known["published theoretical"]).pipe(geomean) - 1
         far = f"; further away: {', '.join(self.far)}" if self.far else ""
@@ -132,18 +131,7 @@ def table_iv(
     """
     machine = Machine(n_pe=n_pe, fifo_depth=fifo_depth, clock_hz=1e6 * _check.positive("clock_mhz", clock_mhz))
     runs = sweep(select(layers, sizes), [machine], seed=seed, draws=draws)
-    return Table4(_with_published(runs), _difference_to_paper(machine))
-
-
-def _difference_to_paper(machine: Machine) -> str:
-    """What the paper's machine has, where this one has something else."""
-    paper = Machine()
-    has = {
-        "n_pe": f"it has {paper.n_pe} PEs",
-        "fifo_depth": f"its queues have a depth of {paper.fifo_depth}",
-        "clock_hz": f"it runs at {paper.clock_hz / 1e6:g} MHz",
-    }
-    return ", ".join(text for name, text in has.items() if getattr(machine, name) != getattr(paper, name))
+    return Table4(_with_published(runs), another_machine(machine))
 
 
 def all_platforms() -> pd.DataFrame:
@@ -173,9 +161,14 @@ def measured_words() -> str:
     return (
         f"Rows that end in *measured* were timed on {whose}: {machine['cpu']}, {machine['threads']} threads"
         + (f", {machine['gpu']}" if machine["gpu"] else ", no GPU")
-        + f", on {found.date[:10]}. Power: {found.power}."
+        + f", on {found.date[:10]}, {_extent(found)}. Power: {found.power}."
         + (f" Left out: {'; '.join(left)}." if left else "")
     )
+
+
+def _extent(found: platforms.Measurement) -> str:
+    """How much was timed."""
+    return f"{found.rows['layer'].nunique()} layers, {found.rows['repeats'].min()} repeats or more"
 
 
 def _by_row(times: pd.DataFrame, ending: str) -> pd.DataFrame:

@@ -110,13 +110,12 @@ def test_partner():
     ]
 
 
-def test_another_machine_than_the_figures_is_said():
-    assert (
-        "**Not the figure's machine: its queues have a depth of 8.**"
-        in exhibits.figure13(["NT-We"], fifo_depth=4).words()
-    )
-    assert "**Not the figure's machine: it has 64 PEs.**" in exhibits.figure8(["NT-We"], n_pe=16, draws=1).words()
-    assert "Not the figure's" not in exhibits.figure13(["NT-We"]).words()
+def test_another_machine_than_the_papers_is_said():
+    words = exhibits.figure13(["NT-We"], fifo_depth=4).words()
+    assert words.startswith("**Not the paper's machine: queues of depth 4 instead of 8.** ")
+    words = exhibits.figure8(["NT-We"], n_pe=16, draws=1).words()
+    assert words.startswith("**Not the paper's machine: 16 PEs instead of 64.** ")
+    assert "Not the paper's" not in exhibits.figure13(["NT-We"]).words()
 
 
 def test_points_at_the_top_of_figure_11s_axis_are_not_compared():
@@ -130,6 +129,7 @@ def test_no_blocks_for_layers_without():
     blocks = exhibits.blocks(["Alex-8"])
     assert blocks.words() == "None of these layers has columns that belong together."
     assert blocks.table().empty
+    assert "no layer here" in blocks.plot().axes[0].texts[0].get_text()
 
 
 def test_blocks_begin_where_the_main_figure_is():

@@ -79,12 +79,17 @@ class FormatExample:
             columns=["n_in", "n_out", "n_pe", "clock_hz"]
         )
 
+    def unlike(self) -> list[str]:
+        """The rows of PE0's memory that are not as Figure 3 prints them, each with both versions."""
+        mine = self.memory(0).apply(lambda row: [value for value in row if value], axis=1)
+        return [
+            f"{what} ({mine[what]}, printed {values})" for what, values in _figure3().items() if mine[what] != values
+        ]
+
     def words(self) -> str:
         """Whether PE0's memory is what Figure 3 prints."""
-        printed = published.load("fig03").sort_values(["what", "position"]).groupby("what")["value"].apply(list)
-        mine = self.memory(0).apply(lambda row: [value for value in row if value], axis=1)
-        wrong = [f"{what} ({mine[what]}, printed {values})" for what, values in printed.items() if mine[what] != values]
-        n = sum(len(values) for values in printed)
+        wrong = self.unlike()
+        n = sum(len(values) for values in _figure3())
         if wrong and self.machine.n_pe != PES_OF_THE_FIGURE:
             return f"Figure 3 is for {PES_OF_THE_FIGURE} PEs, so the memory of one of {self.machine.n_pe} must differ."
         if wrong:
@@ -116,6 +121,11 @@ def figures2_3(n_pe: int = PES_OF_THE_FIGURE, index_bits: int = 4) -> FormatExam
     )
     layer = CompressedLayer.from_codes(codes, even_codebook(3))
     return FormatExample(layer, activations, encode(layer, machine), machine)
+
+
+def _figure3() -> pd.Series:
+    """The rows that Figure 3 prints, each a list of texts."""
+    return published.load("fig03").sort_values(["what", "position"]).groupby("what")["value"].apply(list)
 
 
 def _local_rows(skips: np.ndarray, pointers: np.ndarray) -> np.ndarray:

@@ -177,7 +177,7 @@ def _by_row(times: pd.DataFrame, ending: str) -> pd.DataFrame:
     return times.assign(row=row).pivot_table(index="row", columns="layer", values="time_us", sort=False)
 
 
-def authors_run(machine: Machine | None = None) -> Table4:
+def authors_run() -> Table4:
     """Run the authors' own layer on its own input.
 
     Raises
@@ -186,7 +186,7 @@ def authors_run(machine: Machine | None = None) -> Table4:
         When the layer is not at hand; the message says how to get it.
     """
     dump = authors.read()
-    report = simulate(dump.mem, dump.activations, machine or dump.machine)
+    report = simulate(dump.mem, dump.activations, dump.machine)
     row = {
         "layer": read_toml("authors_layer.toml")["layer"]["benchmark"],
         "theoretical_seconds": report.theoretical_seconds,
@@ -205,8 +205,8 @@ def measured_densities() -> tuple[float, float]:
     return facts["layer"]["nonzero"] / (n_out * n_in), facts["input"]["nonzero"] / n_in
 
 
-def at_measured_densities(machine: Machine | None = None, seed: int = 0, draws: int = 5) -> pd.DataFrame:
-    """The authors' layer's benchmark, drawn at the densities that the authors' own layer and input have.
+def at_measured_densities(seed: int = 0, draws: int = 5) -> pd.DataFrame:
+    """The authors' layer's benchmark on the paper's machine, at the densities of the authors' own layer and input.
 
     Returns
     -------
@@ -221,17 +221,17 @@ def at_measured_densities(machine: Machine | None = None, seed: int = 0, draws: 
         "measured input density": replace(printed, act_density=inputs),
         "both measured": replace(printed, act_density=inputs, weight_density=weights),
     }
-    return pd.DataFrame({name: _case(case, machine or Machine(), seed, draws) for name, case in cases.items()}).T
+    return pd.DataFrame({name: _case(case, seed, draws) for name, case in cases.items()}).T
 
 
-def _case(benchmark: Benchmark, machine: Machine, seed: int, draws: int) -> pd.Series:
+def _case(benchmark: Benchmark, seed: int, draws: int) -> pd.Series:
     densities = pd.Series({"inputs %": 100 * benchmark.act_density, "weights %": 100 * benchmark.weight_density})
-    row = _with_published(sweep([benchmark], [machine], seed=seed, draws=draws)).iloc[0]
+    row = _with_published(sweep([benchmark], [Machine()], seed=seed, draws=draws)).iloc[0]
     return pd.concat([densities, row[["published actual", "actual", "ratio"]]])
 
 
-def needs(names: Sequence[str], machine: Machine | None = None, seed: int = 0) -> pd.DataFrame:
-    """The input density at which each layer would take the printed times.
+def needs(names: Sequence[str], seed: int = 0) -> pd.DataFrame:
+    """The input density at which each layer would take the printed times on the paper's machine.
 
     Returns
     -------
@@ -240,14 +240,15 @@ def needs(names: Sequence[str], machine: Machine | None = None, seed: int = 0) -
     """
     known = {benchmark.name: benchmark for benchmark in table3()}
     times = _eie_times()
-    rows = [_need(known[name], times.loc[name], machine or Machine(), seed) for name in names]
+    rows = [_need(known[name], times.loc[name], seed) for name in names]
     return pd.DataFrame(
         rows, columns=["layer", "printed", "for the theoretical time", "for the actual time"]
     ).set_index("layer")
 
 
-def _need(benchmark: Benchmark, printed: pd.Series, machine: Machine, seed: int) -> dict[str, object]:
+def _need(benchmark: Benchmark, printed: pd.Series, seed: int) -> dict[str, object]:
     layer, _ = benchmark.draw(seed)
+    machine = Machine()
     mem = encode(layer, machine)
 
     def density_for(microseconds: float, quantity: str) -> float:

@@ -22,9 +22,8 @@ from typing import Any
 
 import pandas as pd
 
-from eie import findings
+from eie import findings, published
 from eie._data import read_toml, resource
-from eie.exhibits.disagreements import printed
 
 FILE = "published/claims.toml"
 CLOSE_TIMES = 3
@@ -267,7 +266,7 @@ def _source(reference: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _row(file: str, where: Mapping[str, Any], column: str) -> dict[str, Any]:
-    row = printed(file, **where)
+    row = published.row(file, **where)
     if column not in row:
         raise ValueError(f"{file} has no column {column!r}; it has {', '.join(map(str, row.index))}")
     value = float(row[column])

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from eie import chip as chips
+from eie import published
 from eie.benchmarks import select, table3
 from eie.cycles import CycleReport, simulate
 from eie.evaluation import geomean, sweep
@@ -220,7 +221,7 @@ def table5(platform: str, quantity: str) -> float:
 
 def platform_frames(platform: str) -> float:
     """Rate of AlexNet's second layer on a platform by Table IV's dense time, 1/s."""
-    row = disagreements.printed("table4", platform=platform, batch=1, variant="dense", layer="Alex-7")
+    row = published.row("table4", platform=platform, batch=1, variant="dense", layer="Alex-7")
     return 1e6 / float(row["time"])
 
 
@@ -238,7 +239,7 @@ def dadiannao_frames() -> float:
 
 def over_dadiannao(quantity: str) -> float:
     """The projected chip over DaDianNao, in a quantity of Table V."""
-    theirs = disagreements.printed("table5", platform="DaDianNao", quantity=quantity)["value"]
+    theirs = published.row("table5", platform="DaDianNao", quantity=quantity)["value"]
     return table5("EIE 256PE", quantity) / float(theirs)
 
 
@@ -251,7 +252,7 @@ def dadiannao_compressed_watts() -> float:
 
 def parameters_on_titan_x() -> float:
     """Parameters that the projected chip would hold if it were as large as the Titan X."""
-    area = disagreements.printed("table5", platform="GPU", quantity="area")["value"]
+    area = published.row("table5", platform="GPU", quantity="area")["value"]
     return table5("EIE 256PE", "max_params") * float(area) / table5("EIE 256PE", "area")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import pandas as pd
 
@@ -29,6 +30,24 @@ def load(name: str) -> pd.DataFrame:
         When there is no such file.
     """
     return _read(name).copy()
+
+
+def row(name: str, **where: Any) -> pd.Series:
+    """One row of a file of `data/published/`, by the values of some of its columns.
+
+    Raises
+    ------
+    ValueError
+        When no row or more than one is like that, or a column is not there.
+    """
+    table = load(name)
+    for column, value in where.items():
+        if column not in table:
+            raise ValueError(f"{name} has no column {column!r}; it has {', '.join(table.columns)}")
+        table = table[table[column] == value]
+    if len(table) != 1:
+        raise ValueError(f"{name} has {len(table)} rows with {where}, where one is wanted")
+    return table.iloc[0]
 
 
 @cache

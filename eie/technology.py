@@ -117,6 +117,4 @@ def reference_clock_hz() -> float:
 @cache
 def text_value(name: str) -> float:
     """A number of the paper's running text, by its id in `data/published/text.csv`."""
-    table = published.load("text").set_index("id")
-    value: Any = table.loc[name, "value"]
-    return float(value)
+    return float(published.row("text", id=name)["value"])

@@ -134,24 +134,6 @@ class Disagreements:
         return "\n\n".join(case.markdown() for case in self.cases)
 
 
-def printed(file: str, **where: Any) -> pd.Series:
-    """One row of a file of `data/published/`, by the values of some of its columns.
-
-    Raises
-    ------
-    ValueError
-        When no row or more than one is like that.
-    """
-    table = published.load(file)
-    for column, value in where.items():
-        if column not in table:
-            raise ValueError(f"{file} has no column {column!r}; it has {', '.join(table.columns)}")
-        table = table[table[column] == value]
-    if len(table) != 1:
-        raise ValueError(f"{file} has {len(table)} rows with {where}, where one is wanted")
-    return table.iloc[0]
-
-
 def queue_holds(depth: int) -> int:
     """Activations that the ring buffer takes before it is full."""
     queue = ActivationQueue(depth)
@@ -249,13 +231,13 @@ def _number(value: float) -> str:
 
 def _text(name: str, what: str = "") -> Said:
     """A number of the running text as one side."""
-    row = printed("text", id=name)
+    row = published.row("text", id=name)
     return Said(row["place"], f"{what}{_number(row['value'])} {row['unit']}")
 
 
 def _cell(what: str, file: str, column: str = "value", **where: Any) -> Said:
     """A cell of a table or figure as one side."""
-    row = printed(file, **where)
+    row = published.row(file, **where)
     return Said(row["place"], f"{what}{_number(float(row[column]))} {row['unit']}")
 
 
@@ -329,7 +311,8 @@ def _speedup_labels(seed: int) -> Disagreement:
     ]
     said += [Said("ISCA 2016 Table IV", f"{row.layer}: {row._4:.1f} times") for row in unlike.itertuples()]
     implied = {
-        row.layer: printed("table4", platform="CPU", batch=1, variant="dense", layer=row.layer)["time"] / row.label
+        row.layer: published.row("table4", platform="CPU", batch=1, variant="dense", layer=row.layer)["time"]
+        / row.label
         for row in unlike.itertuples()
     }
     listed = "; ".join(
@@ -398,7 +381,8 @@ def _gain(percent: pd.Series) -> float:
 
 def _clock(_seed: int) -> Disagreement:
     small, large = (
-        float(printed("table5", platform=name, quantity="throughput")["value"]) for name in ("EIE 64PE", "EIE 256PE")
+        float(published.row("table5", platform=name, quantity="throughput")["value"])
+        for name in ("EIE 64PE", "EIE 256PE")
     )
     factor = large / small / text_value("scaling-256-over-64")
     rule = chip.project(EIE_45NM, chip_facts()["technology"]["paper_nm"], chip_facts()["technology"]["projected_nm"])
@@ -524,7 +508,7 @@ def _from_figures_12_13(layer: str) -> float:
     """Speed of 256 PEs over 64 by Figures 12 and 13."""
 
     def quotient(file: str, column: str) -> float:
-        many, few = (float(printed(file, layer=layer, n_pe=n)[column]) for n in (256, 64))
+        many, few = (float(published.row(file, layer=layer, n_pe=n)[column]) for n in (256, 64))
         return many / few
 
     return 256 / 64 * quotient("fig12", "real_work") * quotient("fig13", "load_balance")
@@ -547,9 +531,13 @@ def _jump(_seed: int) -> Disagreement:
 
 
 def _weight_bits(_seed: int) -> Disagreement:
-    fc6 = printed("deep_compression", table=4, network="AlexNet", layer="fc6", variant="P+Q", quantity="weight_bits")
+    fc6 = published.row(
+        "deep_compression", table=4, network="AlexNet", layer="fc6", variant="P+Q", quantity="weight_bits"
+    )
     more = [
-        printed("deep_compression", table=6, variant=f"conv/fc bits 8/{bits}", quantity="top1_error_increase")["value"]
+        published.row("deep_compression", table=6, variant=f"conv/fc bits 8/{bits}", quantity="top1_error_increase")[
+            "value"
+        ]
         for bits in (5, 4)
     ]
     return Disagreement(
@@ -604,7 +592,7 @@ def _off(runs: pd.DataFrame) -> pd.Series:
     name = str(runs["layer"].iloc[0])
     off = {}
     for row, column in (("theoretical", "theoretical_seconds"), ("actual", "seconds")):
-        time = printed("table4", platform="EIE", variant=row, layer=name)["time"]
+        time = published.row("table4", platform="EIE", variant=row, layer=name)["time"]
         off[f"Table IV, {row}"] = abs(1e8 * runs.loc[EIE_45NM.n_pe, column] / time - 100)
     for figure, column in (("fig12", "real_work"), ("fig13", "load_balance")):
         points = published.load(figure).query("layer == @name").set_index("n_pe")[column]
@@ -613,7 +601,9 @@ def _off(runs: pd.DataFrame) -> pd.Series:
 
 
 def _technology(_seed: int) -> Disagreement:
-    size = {name: float(printed("table5", platform=name, quantity="technology")["value"]) for name in ("CPU", "GPU")}
+    size = {
+        name: float(published.row("table5", platform=name, quantity="technology")["value"]) for name in ("CPU", "GPU")
+    }
     rule = chip.project(EIE_45NM, text_value("technology"), size["GPU"])
     return Disagreement(
         "What is compared with what",
@@ -670,8 +660,8 @@ def _totals_that_miss(more_than: float = 0.07) -> pd.DataFrame:
 def _sram_energy(_seed: int) -> Disagreement:
     setting, width = chip_facts()["sram"]["setting"], 32
     small, large = (sram(size, width, setting).read_pj for size in (32 * 1024, chip_facts()["sram"]["spmat_bytes"]))
-    said = float(printed("table1", operation="32 bit 32KB SRAM", quantity="energy")["value"])
-    bar = float(printed("fig09_reads", width_bits=width, quantity="energy_per_read")["value"])
+    said = float(published.row("table1", operation="32 bit 32KB SRAM", quantity="energy")["value"])
+    bar = float(published.row("fig09_reads", width_bits=width, quantity="energy_per_read")["value"])
     return Disagreement(
         "Energy of reading 32 bits from SRAM",
         (
@@ -773,7 +763,7 @@ def _flops(seed: int) -> Disagreement:
 
 
 def _lstm(seed: int) -> str:
-    row = printed("table3", layer="NT-LSTM")
+    row = published.row("table3", layer="NT-LSTM")
     low, high = float(row["weight_density_pct"]), float(row["flop_pct"])
     off = _by_density("NT-LSTM", (low, (low + high) / 2, high), seed)
     return (
@@ -836,8 +826,8 @@ def _one_input(seed: int) -> Disagreement:
 def _read_interval(seed: int) -> Disagreement:
     layer, activations = select(["Alex-6"])[0].draw(seed)
     report = simulate(layer, activations)
-    time = float(printed("table4", platform="EIE", variant="actual", layer="Alex-6")["time"])
-    reads = float(printed("fig09_reads", width_bits=EIE_45NM.spmat_width_bits, quantity="reads")["value"])
+    time = float(published.row("table4", platform="EIE", variant="actual", layer="Alex-6")["time"])
+    reads = float(published.row("fig09_reads", width_bits=EIE_45NM.spmat_width_bits, quantity="reads")["value"])
     theirs = time * 1e-6 * EIE_45NM.clock_hz * EIE_45NM.n_pe / reads
     return Disagreement(
         "Cycles between reads of the matrix memory",
@@ -853,7 +843,7 @@ def _read_interval(seed: int) -> Disagreement:
 
 
 def _stalls(_seed: int) -> Disagreement:
-    one = printed("fig13", layer="Alex-7", n_pe=1)
+    one = published.row("fig13", layer="Alex-7", n_pe=1)
     return Disagreement(
         "What Figure 13 plots",
         (

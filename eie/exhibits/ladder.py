@@ -151,6 +151,4 @@ def _steps(benchmark: Benchmark, machine: Machine, seed: int) -> list[float]:
 
 def _table1(operation: str) -> float:
     """Energy of an operation of Table I, pJ."""
-    table = published.load("table1")
-    found = table[(table["operation"] == operation) & (table["quantity"] == "energy")]
-    return float(found["value"].iloc[0])
+    return float(published.row("table1", operation=operation, quantity="energy")["value"])

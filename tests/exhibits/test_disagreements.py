@@ -2,8 +2,9 @@ import re
 
 import pytest
 
+from eie import published
 from eie.exhibits import disagreements as module
-from eie.exhibits.disagreements import ONE, Disagreement, Said, disagreements, padding_after, printed, queue_holds
+from eie.exhibits.disagreements import ONE, Disagreement, Said, disagreements, padding_after, queue_holds
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +76,11 @@ def test_totals_that_miss():
 
 
 def test_one_row_is_wanted():
-    assert printed("table4", platform="EIE", variant="actual", layer="Alex-7")["time"] == 12.2
+    assert published.row("table4", platform="EIE", variant="actual", layer="Alex-7")["time"] == 12.2
     with pytest.raises(ValueError, match="table4 has 18 rows with"):
-        printed("table4", platform="EIE")
+        published.row("table4", platform="EIE")
     with pytest.raises(ValueError, match="no column 'colour'; it has platform, batch"):
-        printed("table4", colour="red")
+        published.row("table4", colour="red")
 
 
 def test_markdown_of_a_case():

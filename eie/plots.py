@@ -90,26 +90,15 @@ def panels(
         Make the vertical axis logarithmic too.
     """
     layers = list(dict.fromkeys(points["layer"]))
-    n_columns = min(3, len(layers))
-    n_rows = -(-len(layers) // n_columns)
     with mpl.rc_context(STYLE):
-        fig, axes = plt.subplots(
-            n_rows,
-            n_columns,
-            figsize=(2.6 * n_columns + 0.4, 2.1 * n_rows + 0.8),
-            sharex=True,
-            sharey=True,
-            squeeze=False,
-        )
+        fig, axes = _grid(len(layers), (2.6, 2.1), (0.4, 0.8))
         for ax, layer in zip(axes.flat, layers, strict=False):
             _panel(ax, points[points["layer"] == layer], x, layer, computed_label)
-        for ax in axes.flat[len(layers) :]:
-            ax.set_visible(False)
         _powers_of_two(axes.flat[0], points[x])
         if log_y:
             axes.flat[0].set_yscale("log", base=2)
             axes.flat[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        for c in range(n_columns):  # the lowest visible panel of each column carries the label
+        for c in range(axes.shape[1]):  # the lowest visible panel of each column carries the label
             last = [ax for ax in axes[:, c] if ax.get_visible()][-1]
             last.set_xlabel(x_label)
             last.tick_params(labelbottom=True)
@@ -118,6 +107,17 @@ def panels(
         fig.legend(handles, labels, loc="upper center", ncols=len(labels))
         fig.tight_layout(rect=(0, 0, 1, 1 - 0.35 / fig.get_size_inches()[1]))
     return fig
+
+
+def _grid(n: int, each: tuple[float, float], around: tuple[float, float]) -> tuple[Figure, Any]:
+    """A figure with `n` small plots on the same axes, at most three a row; sizes are (width, height) in inches."""
+    n_columns = min(3, n)
+    n_rows = -(-n // n_columns)
+    size = (each[0] * n_columns + around[0], each[1] * n_rows + around[1])
+    fig, axes = plt.subplots(n_rows, n_columns, figsize=size, sharex=True, sharey=True, squeeze=False)
+    for ax in axes.flat[n:]:
+        ax.set_visible(False)
+    return fig, axes
 
 
 def _panel(ax: Axes, points: pd.DataFrame, x: str, layer: str, computed_label: str) -> None:
@@ -322,19 +322,8 @@ def scatter(frame: pd.DataFrame, x: str, y: str, x_label: str, y_label: str, hig
 
 def steps(frame: pd.DataFrame, x_label: str) -> Figure:
     """A small plot a row of the frame: its columns as horizontal bars from top to bottom, logarithmic."""
-    n_columns = min(3, len(frame))
-    n_rows = -(-len(frame) // n_columns)
     with mpl.rc_context(STYLE):
-        fig, axes = plt.subplots(
-            n_rows,
-            n_columns,
-            figsize=(2.3 * n_columns + 1.6, 1.9 * n_rows + 0.5),
-            sharex=True,
-            sharey=True,
-            squeeze=False,
-        )
-        for ax in axes.flat[len(frame) :]:
-            ax.set_visible(False)
+        fig, axes = _grid(len(frame), (2.3, 1.9), (1.6, 0.5))
         for ax, (name, values) in zip(axes.flat, frame.iterrows(), strict=False):
             ax.barh(range(len(values)), values, color=layer_colour(str(name)), height=0.7)
             ax.set_title(str(name))

@@ -15,6 +15,7 @@ from eie.benchmarks import Benchmark, select
 from eie.cycles import simulate
 from eie.evaluation import sweep
 from eie.exhibits.series import Series
+from eie.exhibits.setting import another_machine
 from eie.interleaved import encode
 from eie.machine import MAX_SPMAT_WIDTH_BITS, Machine
 from eie.technology import chip_facts, sram, sram_table, text_value
@@ -46,10 +47,13 @@ class Figure9:
     energies : DataFrame
         Energy of a read in pJ, a row a table: the figure's bars, two that its right panel implies, and the settings of
         the SRAM sweep; a column a width.
+    other_machine : str
+        A warning, where the machine is not the paper's; empty if it is.
     """
 
     runs: pd.DataFrame
     energies: pd.DataFrame
+    other_machine: str = ""
 
     @property
     def layers(self) -> list[str]:
@@ -135,7 +139,7 @@ class Figure9:
         """Whose reads the markers are, which energies the panels imply, and which width is best where."""
         if not self.panel().size:
             return f"The paper's Figure 9 has none of these layers. {self._of_sum()}"
-        return f"{self._of_markers()}\n\n{self._of_energies()}\n\n{self._of_best()}"
+        return f"{self.other_machine}{self._of_markers()}\n\n{self._of_energies()}\n\n{self._of_best()}"
 
     def _of_markers(self) -> str:
         off = self.markers()
@@ -221,7 +225,7 @@ def figure9(
     over_draws = found.rename(columns={"spmat_width_bits": "width_bits"}).groupby(["layer", "width_bits"], sort=False)
     reads = over_draws["spmat_reads"]
     runs = pd.DataFrame({"reads": reads.mean(), "sd": reads.std(ddof=0)}).reset_index()
-    return Figure9(runs, _energies(tables, runs))
+    return Figure9(runs, _energies(tables, runs), another_machine(Machine(n_pe=n_pe)))
 
 
 def _documented(widths: Sequence[int]) -> pd.DataFrame:
@@ -314,11 +318,14 @@ def in_runs(
     """
     (benchmark,) = select([MARKERS_LAYER])
     markers = _left_panel("reads")
-    machines = [Machine(n_pe=n_pe, spmat_width_bits=w) for w in _check.integers("widths", widths, 8, 512)]
+    machines = [
+        Machine(n_pe=n_pe, spmat_width_bits=w) for w in _check.integers("widths", widths, 8, MAX_SPMAT_WIDTH_BITS)
+    ]
     layer, _ = benchmark.draw(seed)
     mem = encode(layer, machines[0])
     rows = []
-    for run in [1 / (1 - benchmark.act_density), *(_check.positive("each of lengths", length) for length in lengths)]:
+    independent = 1 / (1 - benchmark.act_density)
+    for run in [independent, *(_run_length(length, independent) for length in lengths)]:
         inputs = draw_runs(benchmark, run, np.random.default_rng(seed))
         for machine in machines:
             reads = simulate(mem, inputs, machine).spmat_reads
@@ -327,6 +334,15 @@ def in_runs(
     found = pd.DataFrame(rows)
     found["difference"] = 100 * (found["reads"] / found["width_bits"].map(markers) - 1)
     return Runs(benchmark.name, found)
+
+
+def _run_length(length: float, independent: float) -> float:
+    value = _check.positive("each of lengths", length)
+    if value < independent:
+        raise ValueError(
+            f"each of lengths must be at least {independent:.3g}, as of independent inputs, got {length!r}"
+        )
+    return value
 
 
 def draw_runs(benchmark: Benchmark, run: float, rng: np.random.Generator) -> NDArray[np.float32]:

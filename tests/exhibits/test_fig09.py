@@ -112,3 +112,13 @@ def test_plots(figure):
     assert energies.get_ylabel().startswith("energy of one read, pJ")
     assert [ax.get_title() for ax in figure.plot_layers().axes] == figure.layers
     pyplot.close("all")
+
+
+def test_runs_shorter_than_by_chance_are_refused():
+    with pytest.raises(ValueError, match=r"each of lengths must be at least 1\.54, as of independent inputs, got 0\.5"):
+        fig09.in_runs(lengths=[0.5])
+
+
+def test_another_machine_than_the_papers_is_said_first():
+    words = fig09.figure9(["Alex-6"], n_pe=16, draws=1).words()
+    assert words.startswith("**Not the paper's machine: 16 PEs instead of 64.** ")

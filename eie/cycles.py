@@ -12,13 +12,14 @@ that PE p holds for it,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from eie._blocks import map_blocks
 from eie.interleaved import InterleavedCSC, encode
 from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM, Machine
@@ -30,7 +31,7 @@ arithmetic unit (ISCA 2016, section IV); measured on the authors' simulator."""
 
 @dataclass(frozen=True, slots=True)
 class CycleReport:
-    """What running one layer once took.
+    """What running one layer took, on one vector or added up over several. Reports of the same layer add with `+`.
 
     Attributes
     ----------
@@ -52,6 +53,8 @@ class CycleReport:
         Processing elements.
     clock_hz : float
         Cycles per second.
+    vectors : int
+        Vectors of activations that the layer ran on, one after the other, each with a start and a drain of its own.
     """
 
     cycles: int
@@ -64,6 +67,23 @@ class CycleReport:
     n_out: int
     n_pe: int
     clock_hz: float
+    vectors: int = 1
+
+    def __add__(self, other: CycleReport) -> CycleReport:
+        """Both runs, one after the other.
+
+        Raises
+        ------
+        ValueError
+            When they are not of layers of the same size on machines of the same PEs and clock.
+        """
+        if not isinstance(other, CycleReport):
+            return NotImplemented
+        for name in ("n_in", "n_out", "n_pe", "clock_hz"):
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine != theirs:
+                raise ValueError(f"reports add up when {name} is the same, got {mine} and {theirs}")
+        return replace(self, **{name: getattr(self, name) + getattr(other, name) for name in _COUNTERS})
 
     @property
     def queue_writes(self) -> int:
@@ -101,16 +121,21 @@ class CycleReport:
         return self.theoretical_cycles / self.clock_hz
 
 
+_COUNTERS = ("cycles", "broadcasts", "macs", "padding", "ptr_reads", "spmat_reads", "vectors")
+_BLOCK = 64
+"""Vectors that one thread runs at a time."""
+
+
 def simulate(
     mem: InterleavedCSC | CompressedLayer, activations: Any, machine: Machine = EIE_45NM, *, signed: bool = False
 ) -> CycleReport:
-    """Time one layer on one vector of activations, exactly.
+    """Time one layer on one vector of activations, or on several one after the other, exactly.
 
     Parameters
     ----------
     mem : InterleavedCSC or CompressedLayer
         The layer; if not yet encoded, it is encoded for `machine`.
-    activations : array of shape `(n_in,)`
+    activations : array of shape `(n_in,)` or `(n_vectors, n_in)`
         Inputs. The machine's inputs have been through a ReLU, so a negative value is an error unless `signed`.
     machine : Machine
         The chip. Its PEs, code and index bits must be those that `mem` was encoded for.
@@ -121,6 +146,7 @@ def simulate(
     Returns
     -------
     CycleReport
+        The sum over the vectors: each is a run of its own, which starts when the last result of the one before is in.
 
     Raises
     ------
@@ -128,22 +154,22 @@ def simulate(
         When the activations are of the wrong length, NaN, infinite or negative, or `mem` is for another machine.
     """
     mem = encoded_for(mem, machine)
-    active, idle = scan(checked_activations(activations, mem.n_in, signed), mem.n_pe, mem.has_bias)
-    cycles, entries, spmat_reads = _run(mem.pointers, active, idle, machine.fifo_depth, machine.entries_per_row)
-    if not len(active):  # every address was looked at, and nothing found to send
-        cycles = -(-mem.n_in // mem.n_pe)
-    macs = int(mem.column_macs[active].sum())
+    nonzero = np.atleast_2d(checked_activations(activations, mem.n_in, signed, several=True) != 0)
+    setting = (mem.has_bias, machine.fifo_depth, machine.entries_per_row)
+    parts = map_blocks(lambda block: _run(mem.pointers, mem.column_macs, block, *setting), nonzero, _BLOCK)
+    cycles, broadcasts, macs, entries, spmat_reads = map(int, sum(parts))
     return CycleReport(
-        cycles=int(cycles),
-        broadcasts=len(active),
+        cycles=cycles,
+        broadcasts=broadcasts,
         macs=macs,
-        padding=int(entries) - macs,
-        ptr_reads=len(active) * mem.n_pe,
-        spmat_reads=int(spmat_reads),
+        padding=entries - macs,
+        ptr_reads=broadcasts * mem.n_pe,
+        spmat_reads=spmat_reads,
         n_in=mem.n_in,
         n_out=mem.n_out,
         n_pe=mem.n_pe,
         clock_hz=machine.clock_hz,
+        vectors=len(nonzero),
     )
 
 
@@ -161,28 +187,37 @@ def encoded_for(mem: InterleavedCSC | CompressedLayer, machine: Machine) -> Inte
     return mem
 
 
-def checked_activations(activations: Any, n_in: int, signed: bool) -> NDArray[Any]:
-    """The activations as an array of shape `(n_in,)`, or a `ValueError` naming the first that cannot be an input."""
+def checked_activations(activations: Any, n_in: int, signed: bool, *, several: bool = False) -> NDArray[Any]:
+    """The activations as an array, or a `ValueError` naming the first that cannot be an input.
+
+    Its shape is `(n_in,)`; with `several`, `(n_vectors, n_in)` is allowed too.
+    """
     values = np.asarray(activations)
-    if values.shape != (n_in,):
-        raise ValueError(f"activations must have shape ({n_in},), one an input, got {values.shape}")
+    if values.ndim not in (1, 1 + several) or values.shape[-1] != n_in or not values.size:
+        shapes = f"({n_in},) or (n_vectors, {n_in})" if several else f"({n_in},)"
+        raise ValueError(f"activations must have shape {shapes}, one an input, got {values.shape}")
     if not np.issubdtype(values.dtype, np.number) or np.iscomplexobj(values):
         raise ValueError(f"activations must be real numbers, got dtype {values.dtype}")
     low, high = values.min(), values.max()
     if not (np.isfinite(low) and np.isfinite(high)):
-        j = int(np.argmin(np.isfinite(values)))
-        raise ValueError(f"activations must be finite, got {values[j]} at input {j}")
+        raise ValueError(f"activations must be finite, got {_first(~np.isfinite(values), values)}")
     if low < 0 and not signed:
-        j = int(np.argmax(values < 0))
         raise ValueError(
-            f"activations must be 0 or more, as after a ReLU, got {values[j]} at input {j}; "
+            f"activations must be 0 or more, as after a ReLU, got {_first(values < 0, values)}; "
             "for inputs that no ReLU precedes pass signed=True"
         )
     return values
 
 
-def scan(activations: NDArray[Any], n_pe: int, has_bias: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """What the leading non-zero detection finds, and what the search costs.
+def _first(wrong: NDArray[Any], values: NDArray[Any]) -> str:
+    """The first value that is wrong, and where it stands."""
+    place = tuple(int(index) for index in np.argwhere(wrong)[0])
+    return f"{values[place]} at input {place[-1]}" + (f" of vector {place[0]}" if values.ndim == 2 else "")
+
+
+@nb.njit(cache=True, nogil=True)
+def scan(nonzero, n_pe, has_bias):  # type: ignore[no-untyped-def]
+    """What the leading non-zero detection finds in one vector, and what the search costs.
 
     Activation j sits in bank `j % n_pe` at address `j // n_pe`; the bias's 1.0 comes after the last address. One
     address is looked at a time. Moving on to the next costs an idle cycle unless the last broadcast was from the last
@@ -195,21 +230,41 @@ def scan(activations: NDArray[Any], n_pe: int, has_bias: bool) -> tuple[NDArray[
     idle : int64 array of shape `(broadcasts,)`
         Cycles that the scan wastes before each broadcast.
     """
-    (active,) = np.nonzero(activations)
-    n_addresses = -(-len(activations) // n_pe)
-    place = active
-    if has_bias:
-        active = np.append(active, len(activations))
-        place = np.append(place, n_addresses * n_pe)
-    address = place // n_pe
-    idle = np.diff(address, prepend=0)
-    moved_free = (idle[1:] > 0) & (place[:-1] % n_pe == n_pe - 1)
-    idle[1:] -= moved_free
-    return active, idle
+    n_in = len(nonzero)
+    n_addresses = -(-n_in // n_pe)
+    active = np.empty(n_in + 1, np.int64)
+    idle = np.empty(n_in + 1, np.int64)
+    found, left = 0, 0  # the address that the last broadcast was from
+    from_last_bank = False
+    for address in range(n_addresses + has_bias):
+        start = address * n_pe
+        for j in range(start, min(start + n_pe, n_in)) if address < n_addresses else range(n_in, n_in + 1):
+            if j < n_in and not nonzero[j]:
+                continue
+            active[found] = j
+            idle[found] = address - left - (from_last_bank and address > left)
+            found += 1
+            left = address
+            from_last_bank = j == start + n_pe - 1
+    return active[:found], idle[:found]
 
 
 @nb.njit(cache=True, nogil=True)
-def _run(pointers, active, idle, fifo_depth, entries_per_row):  # type: ignore[no-untyped-def]
+def _run(pointers, column_macs, nonzero, has_bias, fifo_depth, entries_per_row):  # type: ignore[no-untyped-def]
+    """Cycles, broadcasts, macs, entries and reads of Spmat rows, over all vectors and all PEs."""
+    n_pe = pointers.shape[1]
+    totals = np.zeros(5, np.int64)
+    for v in range(len(nonzero)):
+        active, idle = scan(nonzero[v], n_pe, has_bias)
+        cycles, entries, reads = _run_one(pointers, active, idle, fifo_depth, entries_per_row)
+        if len(active) == 0:  # every address was looked at, and nothing found to send
+            cycles = -(-nonzero.shape[1] // n_pe)
+        totals += np.array([cycles, len(active), column_macs[active].sum(), entries, reads])
+    return totals
+
+
+@nb.njit(cache=True, nogil=True)
+def _run_one(pointers, active, idle, fifo_depth, entries_per_row):  # type: ignore[no-untyped-def]
     """Cycles; entries and reads of Spmat rows over all PEs."""
     n_pe = pointers.shape[1]
     holds = fifo_depth - 1

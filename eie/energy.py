@@ -83,11 +83,12 @@ def _memories(report: CycleReport, machine: Machine, setting: str) -> dict[str, 
     facts = chip_facts()
     a_row = facts["sram"]["activation_width_bits"] // facts["arithmetic"]["bits"]
     activation = parts["activation"][0]
+    moved_pj = activation.read_pj * report.n_in + activation.write_pj * report.n_out
     leakage_mw = sum(memory.leakage_mw * count for memory, count in parts.values())
     return {
         "spmat read": PICO * parts["spmat"][0].read_pj * report.spmat_reads,
         "pointer read": PICO * parts["pointer"][0].read_pj * parts["pointer"][1] * report.ptr_reads,
-        "activation SRAM": PICO * (activation.read_pj * report.n_in + activation.write_pj * report.n_out) / a_row,
+        "activation SRAM": PICO * moved_pj * report.vectors / a_row,
         "leakage": MILLI * leakage_mw * report.n_pe * report.seconds,
     }
 

@@ -3,6 +3,8 @@
 A 4-bit code is decoded to a 16-bit fixed-point weight, multiplied by a 16-bit activation, shifted (rounding halves up)
 to the accumulator's binary point and added with saturation; ReLU is applied when the outputs are written
 (ISCA 2016, section IV). Which PE a row lives on does not change its value: its products arrive in column order anyway.
+So one vector is done column by column, as the machine does, skipping activations of 0, and many vectors row by row,
+each weight read once for a block of them: the additions of every sum, and their order, are the same.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from eie._blocks import map_blocks
 from eie.cycles import checked_activations, encoded_for
 from eie.fixedpoint import FixedPoint, LayerFormats
 from eie.interleaved import InterleavedCSC
@@ -21,15 +24,21 @@ from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM, Machine
 
 _EXACT_BITS = 62
+_FEW = 8
+"""Vectors: fewer are not worth sorting the entries by rows."""
+_BLOCK = 256
+"""Vectors of a block: enough to fill the processor's vector units, few enough for its inputs to stay in the cache."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Inference:
-    """The outputs of one layer. Acts as a NumPy array of real numbers: `np.asarray(y)`, `y[i]`, `len(y)`.
+    """The outputs of one layer, for one vector or several.
+
+    Acts as a NumPy array of real numbers: `np.asarray(y)`, `y[i]`, `len(y)`.
 
     Attributes
     ----------
-    raw : int64 array of shape `(n_out,)`
+    raw : int64 array of shape `(n_out,)` or `(n_vectors, n_out)`
         What the output registers hold.
     formats : LayerFormats
         What the raw numbers mean.
@@ -46,7 +55,7 @@ class Inference:
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """The outputs as real numbers, shape `(n_out,)`."""
+        """The outputs as real numbers, in the shape of `raw`."""
         return self.formats.output.real(self.raw)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
@@ -67,6 +76,7 @@ def infer(
     machine: Machine = EIE_45NM,
     *,
     formats: LayerFormats | None = None,
+    bias: Any = None,
     relu: bool = True,
     signed: bool = False,
 ) -> Inference:
@@ -76,12 +86,16 @@ def infer(
     ----------
     mem : InterleavedCSC or CompressedLayer
         The layer; if not yet encoded, it is encoded for `machine`.
-    activations : array of shape `(n_in,)`
+    activations : array of shape `(n_in,)` or `(n_vectors, n_in)`
         Inputs, 0 or more unless `signed`.
     machine : Machine
         The chip.
     formats : LayerFormats, optional
         Fixed-point formats; `calibrate(mem, activations)` if left out.
+    bias : float array of shape `(n_out,)`, optional
+        What the accumulators start from, rounded to their format. The paper does not say how a bias is stored; those
+        of real networks are not among the shared weights, so they are no column of codes (`CompressedLayer.bias_codes`
+        is one, as on the authors' simulator).
     relu : bool
         Write negative sums as 0.
     signed : bool
@@ -94,13 +108,18 @@ def infer(
     Raises
     ------
     ValueError
-        As `simulate` does; also when the bias's 1.0 does not fit the activation format.
+        As `simulate` does; also when the bias is of the wrong length or not finite, and when the 1.0 that drives a bias
+        column does not fit the activation format.
     """
     mem = encoded_for(mem, machine)
-    formats = formats or calibrate(mem, activations, machine, signed=signed)
-    values = checked_activations(activations, mem.n_in, signed)
+    formats = formats or calibrate(mem, activations, machine, bias=bias, signed=signed)
+    values = checked_activations(activations, mem.n_in, signed, several=True)
     raw_activations, clipped = _raw_activations(values, mem.has_bias, formats.activation)
-    raw, saturations, _ = _sums(mem, raw_activations, formats, (formats.output.low, formats.output.high))
+    start, bias_clipped = formats.output.quantize(_checked_bias(bias, mem.n_out))
+    limits = (formats.output.low, formats.output.high)
+    raw, saturations, _ = _sums(mem, raw_activations, formats, start, limits)
+    saturations += bias_clipped * len(raw)
+    raw = raw.reshape(*values.shape[:-1], mem.n_out)
     return Inference(np.maximum(raw, 0) if relu else raw, formats, saturations, clipped)
 
 
@@ -110,66 +129,103 @@ def calibrate(
     machine: Machine = EIE_45NM,
     *,
     bits: int = 16,
+    bias: Any = None,
     signed: bool = False,
 ) -> LayerFormats:
     """The finest formats of `bits` bits in which nothing of this layer on these inputs saturates.
 
-    Weights get the format that covers the codebook, activations the one that covers them and the bias's 1.0, and the
-    accumulators the one that covers the largest partial sum of the exact products.
+    Weights get the format that covers the codebook, activations the one that covers them and the 1.0 of a bias column,
+    and the accumulators the one that covers the largest partial sum of the exact products, from the bias on.
     """
     mem = encoded_for(mem, machine)
-    values = checked_activations(activations, mem.n_in, signed)
+    values = checked_activations(activations, mem.n_in, signed, several=True)
+    bias = _checked_bias(bias, mem.n_out)
     weight = FixedPoint.covering(float(np.abs(mem.codebook).max()), bits)
     activation = FixedPoint.covering(max(float(np.abs(values).max()), 1.0 * mem.has_bias), bits)
     raw_activations, _ = _raw_activations(values, mem.has_bias, activation)
-    # Sums of exact products, less the bits that keep the sum of all columns within 64.
-    spare = max(0, 2 * bits - 2 + mem.n_columns.bit_length() - _EXACT_BITS)
-    exact = LayerFormats(weight, activation, FixedPoint(bits, min(weight.frac + activation.frac - spare, 64)))
-    _, _, peak = _sums(mem, raw_activations, exact, (-(1 << _EXACT_BITS), 1 << _EXACT_BITS))
+    exact = LayerFormats(weight, activation, _exact_sums(weight, activation, bias, mem.n_columns))
+    start = np.floor(np.ldexp(bias, exact.output.frac) + 0.5).astype(np.int64)
+    _, _, peak = _sums(mem, raw_activations, exact, start, (-(1 << _EXACT_BITS), 1 << _EXACT_BITS))
     formats = LayerFormats(weight, activation, FixedPoint.covering(float(exact.output.real(peak)), bits))
-    while _sums(mem, raw_activations, formats, (formats.output.low, formats.output.high))[1]:
+    while _saturates(mem, raw_activations, formats, bias):
         # Products rounded to the accumulator's step may add up to a little more than the exact ones did.
         formats = LayerFormats(weight, activation, FixedPoint(bits, formats.output.frac - 1))
     return formats
 
 
+def _exact_sums(weight: FixedPoint, activation: FixedPoint, bias: NDArray[np.float64], n_columns: int) -> FixedPoint:
+    """The steps of exact products, but coarse enough for the sum of all columns and the bias to fit 64 bits."""
+    spare = max(0, weight.bits + activation.bits - 2 + (n_columns + 1).bit_length() - _EXACT_BITS)
+    for_bias = _EXACT_BITS - 1 - int(np.frexp(np.abs(bias).max())[1])
+    return FixedPoint(weight.bits, max(-64, min(weight.frac + activation.frac - spare, for_bias, 64)))
+
+
+def _saturates(
+    mem: InterleavedCSC, raw_activations: NDArray[np.int64], formats: LayerFormats, bias: NDArray[np.float64]
+) -> bool:
+    """Whether any bias or sum does not fit the accumulators."""
+    start, clipped = formats.output.quantize(bias)
+    return bool(clipped or _sums(mem, raw_activations, formats, start, (formats.output.low, formats.output.high))[1])
+
+
+def _checked_bias(bias: Any, n_out: int) -> NDArray[np.float64]:
+    """The bias as an array of shape `(n_out,)`, all 0 where there is none."""
+    if bias is None:
+        return np.zeros(n_out)
+    values = np.asarray(bias, dtype=np.float64)
+    if values.shape != (n_out,):
+        raise ValueError(f"bias must have shape ({n_out},), one an output, got {values.shape}")
+    if not np.isfinite(values).all():
+        raise ValueError(f"bias must be finite, got {values[~np.isfinite(values)][0]}")
+    return values
+
+
 def _raw_activations(values: NDArray[Any], has_bias: bool, fmt: FixedPoint) -> tuple[NDArray[np.int64], int]:
-    """Raw activations, the bias's 1.0 last, and how many did not fit."""
+    """Raw activations of shape `(n_vectors, n_columns)`, the 1.0 of a bias column last, and how many did not fit."""
     if has_bias and 1 << max(fmt.frac, 0) > fmt.high:
         raise ValueError(f"the activation format must hold the bias's 1.0, got {fmt}")
-    return fmt.quantize(np.append(values, 1.0) if has_bias else values)
+    rows = np.atleast_2d(values)
+    return fmt.quantize(np.column_stack([rows, np.ones(len(rows))]) if has_bias else rows)
 
 
 def _sums(
-    mem: InterleavedCSC, raw_activations: NDArray[np.int64], formats: LayerFormats, limits: tuple[int, int]
+    mem: InterleavedCSC,
+    raw_activations: NDArray[np.int64],
+    formats: LayerFormats,
+    start: NDArray[np.int64],
+    limits: tuple[int, int],
 ) -> tuple[NDArray[np.int64], int, int]:
-    """Raw sums of every row, additions clipped to `limits`, and the largest magnitude that any sum passed through."""
+    """Raw sums `(n_vectors, n_out)`, additions clipped to `limits`, and the largest magnitude that a sum went through.
+
+    Every sum starts from `start`, of shape `(n_out,)`.
+    """
     weights, _ = formats.weight.quantize(mem.codebook)
-    (columns,) = np.nonzero(raw_activations)
-    raw, saturations, peak = _accumulate(
-        mem.codes,
-        mem.skips,
-        mem.pe_start,
-        mem.pointers,
-        weights,
-        raw_activations,
-        columns,
-        formats.places,
-        *limits,
-        mem.n_out,
-    )
-    return raw, int(saturations), int(peak)
+    memories = (mem.codes, mem.skips, mem.pe_start, mem.pointers)
+    setting = (weights, start, formats.places, *limits)
+    if len(raw_activations) < _FEW:
+        parts = [_add_by_column(*memories, vector, *setting) for vector in raw_activations]
+    else:
+        first, columns, codes = _rows(*memories, mem.n_out)
+        parts = map_blocks(
+            lambda block: _add_by_row(first, columns, codes, np.ascontiguousarray(block.T), *setting),
+            raw_activations,
+            _BLOCK,
+        )
+    sums, saturations, peaks = zip(*parts, strict=True)
+    return np.concatenate(sums), sum(map(int, saturations)), int(max(peaks))
 
 
 @nb.njit(cache=True, nogil=True)
-def _accumulate(codes, skips, pe_start, pointers, weights, activations, columns, places, low, high, n_out):  # type: ignore[no-untyped-def]
+def _add_by_column(codes, skips, pe_start, pointers, activations, weights, start, places, low, high):  # type: ignore[no-untyped-def]
+    """Sums of one vector, of shape `(1, n_out)`."""
     n_pe = len(pe_start) - 1
-    sums = np.zeros(n_out, np.int64)
-    saturations, peak = 0, 0
+    out = start.copy().reshape(1, -1)
+    sums = out[0]
+    saturations, peak = 0, np.abs(start).max()
     right, left = max(places, 0), max(-places, 0)
     half = (1 << right) >> 1
     terms = np.zeros(256, np.int64)
-    for j in columns:
+    for j in np.flatnonzero(activations):
         # A column has one activation, so its products are as many as there are shared weights.
         for v in range(1, len(weights)):
             terms[v] = (((weights[v] * activations[j]) << left) + half) >> right
@@ -182,4 +238,55 @@ def _accumulate(codes, skips, pe_start, pointers, weights, activations, columns,
                 saturations += clipped != total
                 sums[row] = clipped
                 peak = max(peak, abs(clipped))
+    return out, saturations, peak
+
+
+@nb.njit(cache=True, nogil=True)
+def _rows(codes, skips, pe_start, pointers, n_out):  # type: ignore[no-untyped-def]
+    """The matrix by rows: row i's columns and codes are those from `first[i]` to `first[i + 1]`, columns rising."""
+    n_pe = len(pe_start) - 1
+    first = np.zeros(n_out + 1, np.int64)
+    columns = np.empty(len(codes), np.int32)
+    row_codes = np.empty(len(codes), np.uint8)
+    for counting in (True, False):
+        place = first[:-1].copy()
+        for p in range(n_pe):
+            for j in range(pointers.shape[0] - 1):
+                row = p - n_pe
+                for e in range(pe_start[p] + pointers[j, p], pe_start[p] + pointers[j + 1, p]):
+                    row += (skips[e] + 1) * n_pe
+                    if codes[e] == 0:  # a padding zero adds nothing
+                        continue
+                    if counting:
+                        first[row + 1] += 1
+                    else:
+                        columns[place[row]] = j
+                        row_codes[place[row]] = codes[e]
+                        place[row] += 1
+        if counting:
+            first[:] = np.cumsum(first)
+    return first, columns, row_codes
+
+
+@nb.njit(cache=True, nogil=True)
+def _add_by_row(first, columns, codes, activations, weights, start, places, low, high):  # type: ignore[no-untyped-def]
+    """Sums of a block of vectors, `(n_vectors, n_out)`; `activations` are of shape `(n_columns, n_vectors)`."""
+    n_vectors = activations.shape[1]
+    sums = np.empty((n_vectors, len(start)), np.int64)
+    saturations, peak = 0, np.abs(start).max()
+    right, left = max(places, 0), max(-places, 0)
+    half = (1 << right) >> 1
+    row = np.empty(n_vectors, np.int64)
+    for i in range(len(start)):
+        row[:] = start[i]
+        for e in range(first[i], first[i + 1]):
+            weight = weights[codes[e]]
+            column = activations[columns[e]]
+            for v in range(n_vectors):
+                total = row[v] + ((((weight * column[v]) << left) + half) >> right)
+                clipped = min(max(total, low), high)
+                saturations += clipped != total
+                peak = max(peak, abs(clipped))
+                row[v] = clipped
+        sums[:, i] = row
     return sums, saturations, peak

@@ -52,3 +52,13 @@ def runs(draw):
     activations = np.where(rng.random(n_in) < act_density, rng.uniform(1e-3, 2.0, n_in), 0.0)
     codebook = np.append(0.0, rng.normal(size=top - 1))
     return machine, codes, bias, activations, codebook
+
+
+@st.composite
+def batches(draw):
+    """A machine, a layer and several vectors of activations, some of them without a non-zero."""
+    machine, codes, bias, activations, codebook = draw(runs())
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n_vectors = draw(st.sampled_from([1, 3, 20]))
+    vectors = activations * rng.choice([0.0, 0.5, 1.0], (n_vectors, len(activations)))
+    return machine, eie.CompressedLayer.from_codes(codes, codebook, bias), vectors

@@ -100,11 +100,11 @@ def authors_simulator_stops(memories, activations, n_pe, fifo_depth):
     return int(np.argmin(writes[time.ready[-1] :])) + time.ready[-1]
 
 
-def infer(codes, bias, weights, activations, places, low, high):
+def infer(codes, bias, weights, activations, places, low, high, start=None):
     """Raw sums of every row and how many additions saturated, from raw weights and raw activations, bias's 1.0 last."""
     saturations, sums = 0, []
     for i in range(codes.shape[0]):
-        total = 0
+        total = int(start[i]) if start is not None else 0
         row = [*map(int, codes[i]), *([int(bias[i])] if bias is not None else [])]
         for code, activation in zip(row, activations, strict=True):
             if code == 0 or activation == 0:

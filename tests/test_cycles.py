@@ -6,7 +6,7 @@ from pathlib import Path
 import naive
 import numpy as np
 import pytest
-from cases import CODEBOOK, golden_case, runs
+from cases import CODEBOOK, batches, golden_case, runs
 from hypothesis import given, settings
 
 import eie
@@ -134,7 +134,8 @@ def test_nothing_to_do_takes_the_search():
 
 def test_idle_cycles_between_addresses():
     # Inputs 1 and 5 of 8 on 2 banks: address 0 has a hit in its last bank, so moving on is free; address 1 is empty.
-    _, idle = eie.cycles.scan(np.array([0, 1, 0, 0, 0, 1, 1, 0.0]), 2, False)
+    active, idle = eie.cycles.scan(np.array([0, 1, 0, 0, 0, 1, 1, 0]) != 0, 2, False)
+    np.testing.assert_array_equal(active, [1, 5, 6])
     np.testing.assert_array_equal(idle, [0, 1, 0])
 
 
@@ -165,8 +166,8 @@ def test_long_runs_do_not_overflow():
         ([1.0, np.nan], r"finite, got nan at input 1"),
         ([np.inf, 1.0], r"finite, got inf at input 0"),
         ([1.0, -0.5], r"0 or more, as after a ReLU, got -0.5 at input 1; .* signed=True"),
-        ([1.0], r"shape \(2,\), one an input, got \(1,\)"),
-        ([[1.0, 2.0]], r"shape \(2,\), one an input, got \(1, 2\)"),
+        ([1.0], r"shape \(2,\)( or \(n_vectors, 2\))?, one an input, got \(1,\)"),
+        ([[[1.0, 2.0]]], r"shape \(2,\).*, one an input, got \(1, 1, 2\)"),
         (["a", "b"], r"real numbers, got dtype"),
         ([1j, 2j], r"real numbers, got dtype complex128"),
     ],
@@ -176,6 +177,55 @@ def test_bad_activations(activations, message):
     for function in (eie.simulate, eie.infer, eie.step):
         with pytest.raises(ValueError, match=message):
             function(layer, activations, eie.Machine(n_pe=2))
+
+
+@pytest.mark.parametrize(
+    ("activations", "message"),
+    [
+        (np.empty((0, 2)), r"shape \(2,\) or \(n_vectors, 2\), one an input, got \(0, 2\)"),
+        ([[1.0, 2.0], [1.0, np.nan]], r"finite, got nan at input 1 of vector 1"),
+        ([[1.0, 2.0], [-3.0, 2.0]], r"0 or more, as after a ReLU, got -3.0 at input 0 of vector 1; .* signed=True"),
+    ],
+)
+def test_bad_vectors(activations, message):
+    layer = eie.CompressedLayer.from_codes(np.ones((2, 2), np.uint8), CODEBOOK)
+    for function in (eie.simulate, eie.infer):
+        with pytest.raises(ValueError, match=message):
+            function(layer, activations, eie.Machine(n_pe=2))
+
+
+def test_the_stepped_machine_takes_one_vector():
+    layer = eie.CompressedLayer.from_codes(np.ones((2, 2), np.uint8), CODEBOOK)
+    with pytest.raises(ValueError, match=r"shape \(2,\), one an input, got \(1, 2\)"):
+        eie.step(layer, [[1.0, 2.0]], eie.Machine(n_pe=2))
+
+
+@settings(max_examples=50, deadline=None)
+@given(batches())
+def test_vectors_are_runs_of_their_own(batch):
+    machine, layer, vectors = batch
+    together = eie.simulate(layer, vectors, machine)
+    alone = [eie.simulate(layer, vector, machine) for vector in vectors]
+    assert together == sum(alone[1:], alone[0])
+    assert (together.vectors, together.ptr_reads) == (len(vectors), together.broadcasts * machine.n_pe)
+
+
+def test_many_vectors_equal_their_sum():
+    layer = eie.draw_layer(70, 90, 0.2, 0)
+    vectors = np.stack([eie.draw_activations(90, 0.4, seed) for seed in range(150)])
+    alone = [eie.simulate(layer, vector) for vector in vectors]
+    assert eie.simulate(layer, vectors) == sum(alone[1:], alone[0])
+
+
+def test_reports_of_other_layers_or_machines_do_not_add_up():
+    report = eie.simulate(eie.draw_layer(8, 4, 0.5, 0), np.ones(4))
+    assert (report + report).cycles == 2 * report.cycles
+    with pytest.raises(ValueError, match="reports add up when n_in is the same, got 4 and 5"):
+        report + eie.simulate(eie.draw_layer(8, 5, 0.5, 0), np.ones(5))
+    with pytest.raises(ValueError, match="reports add up when n_pe is the same, got 64 and 2"):
+        report + eie.simulate(eie.draw_layer(8, 4, 0.5, 0), np.ones(4), eie.Machine(n_pe=2))
+    with pytest.raises(TypeError):
+        report + 1
 
 
 def test_signed_inputs_are_broadcast_when_asked():

@@ -52,6 +52,11 @@ def test_counted_components_by_hand(report):
     assert parts["activation SRAM"] == pytest.approx((1.31542 * 256 + 1.75245 * 512) / 4 * 1e-12)
 
 
+def test_two_vectors_take_twice_the_energy_of_one(report):
+    twice, once = eie.energy(report + report, EIE_45NM), eie.energy(report, EIE_45NM)
+    assert twice.components == pytest.approx({name: 2 * joules for name, joules in once.components.items()})
+
+
 def test_leakage_by_hand(report):
     leaks = 0.593142 + 2.202 + 2 * (0.0819824 + 0.326324) + 0.0118402 + 0.0581856
     parts = eie.energy(report, EIE_45NM, "itrs-lop").components

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 
 import eie
 from eie.fixedpoint import FixedPoint, LayerFormats
-from eie.stepped import ActivationQueue, Broadcast, LNZDNode
+from eie.stepped import UNIT_FORMATS, ActivationQueue, Broadcast, LNZDNode
 
 
 @settings(max_examples=250, deadline=None)
@@ -20,6 +20,15 @@ def test_equals_simulate_in_every_counter_and_infer_in_every_bit(run):
     assert stepped.report == eie.simulate(mem, activations, machine)
     np.testing.assert_array_equal(stepped.raw, inferred.raw)
     assert stepped.saturations == inferred.saturations
+
+
+def test_vectors_one_after_the_other():
+    layer, machine = eie.draw_layer(40, 30, 0.3, 0), eie.Machine(n_pe=4)
+    vectors = np.stack([eie.draw_activations(30, density, 1) for density in (0.0, 0.3, 1.0)])
+    stepped = [eie.step(layer, vector, machine, formats=UNIT_FORMATS) for vector in vectors]
+    assert eie.simulate(layer, vectors, machine) == stepped[0].report + stepped[1].report + stepped[2].report
+    inferred = eie.infer(layer, vectors, machine, formats=UNIT_FORMATS, relu=False)
+    np.testing.assert_array_equal(inferred.raw, [run.raw for run in stepped])
 
 
 def test_equals_the_authors_simulator_on_a_golden_layer():

@@ -9,13 +9,17 @@ EXECUTED := $(NOTEBOOKS:%=build/notebooks/%.ipynb)
 SOURCES := $(shell find eie data -type f ! -path '*/__pycache__/*')
 PROSE := $(shell find book -type f)
 
-.PHONY: book test lint format bench clean lock
+.PHONY: book data test lint format bench clean lock
 .DELETE_ON_ERROR:
 
 # Notebooks side by side; each draws with one thread of the numerical libraries.
-book: .venv/ready
+book: data
 	@OMP_NUM_THREADS=1 $(MAKE) --no-print-directory --jobs=$(JOBS) build/html/index.html
 	@echo "The book is at build/html/index.html"
+
+# What pages use of others' data, where it is not at hand yet.
+data: .venv/ready
+	@$(BIN)/eie data fetch mnist pictures trunks > /dev/null || echo "Without them the book is built all the same: pages say what is missing."
 
 test: .venv/ready
 	$(BIN)/python -m pytest
@@ -70,12 +74,13 @@ build/compiled: $(SOURCES)
 	$(BIN)/eie table 4 -p draws 1 > $@
 
 # What is found on this machine: pages that use it are run again when that changes.
-DATA = $(if $(EIE_DATA),$(EIE_DATA),$(HOME)/.cache/eie)
+CACHE = $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/eie
+DATA = $(if $(EIE_DATA),$(EIE_DATA),$(CACHE))
 MEASURED = $(if $(EIE_MEASURED),$(EIE_MEASURED),$(DATA)/measured.json)
 build/eie_data: FORCE
 	@mkdir -p $(@D)
-	@{ echo "data: $(DATA) measured: $(MEASURED)"; ls -dl --time-style=+%s "$(DATA)"/*/ "$(MEASURED)" 2>/dev/null; } \
-		> $@.new || true
+	@{ echo "data: $(DATA) $(CACHE) measured: $(MEASURED)"; \
+		ls -dl --time-style=+%s "$(DATA)"/*/ "$(CACHE)"/*/ "$(MEASURED)" 2>/dev/null; } > $@.new || true
 	@cmp -s $@.new $@ || cp $@.new $@
 
 .PHONY: FORCE

@@ -9,6 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+class FetchError(OSError):
+    """A file could not be fetched from the network; the message says why."""
+
+
 @contextmanager
 def written_aside(path: str | Path) -> Iterator[Path]:
     """Give a path to write to; move it to `path` if all went well, else remove it.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import eie
-from eie import pages
+from eie import datasets, pages
 from eie._files import written_aside
 
 EXIT_CODES = "exit status: 0 done, 1 failed, 2 the command line or a value on it is wrong"
@@ -73,6 +73,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     measure.add_argument("--layers", nargs="+", metavar="NAME", help="layers of Table III (default: all nine)")
     measure.add_argument("--quick", action="store_true", help="a trial: the smallest layer only, and shorter")
+
+    data = commands.add_parser("data", help="fetch data made by others", description="Data made by others.")
+    kinds = data.add_subparsers(required=True, metavar="COMMAND")
+    _command(kinds, "list", _data_list, "list the data sets, and which are at hand", "eie data list")
+    fetch = _command(kinds, "fetch", _data_fetch, "get data sets that are not at hand", "eie data fetch mnist trunks")
+    fetch.add_argument("names", nargs="+", metavar="NAME", help="name of a data set, or all")
+    path = _command(kinds, "path", _data_path, "print the folder of a data set", "eie data path mnist")
+    path.add_argument("name", metavar="NAME", help="name of a data set")
     return parser
 
 
@@ -131,6 +139,29 @@ def _claims(arguments: argparse.Namespace) -> int:
 
 def _measure(arguments: argparse.Namespace) -> None:
     import_module("eie.measure").run(arguments.output, arguments.layers, quick=arguments.quick)
+
+
+def _data_list(arguments: argparse.Namespace) -> None:
+    for row in datasets.overview():
+        print(f"{row['name']:<17}{row['size']:>9}  {row['folder'] or 'not here'}")
+        print(f"  {row['title']}; licence: {row['licence']}")
+
+
+def _data_fetch(arguments: argparse.Namespace) -> int:
+    names = datasets.names() if arguments.names == ["all"] else arguments.names
+    at_hand = {name: datasets.find(name) for name in names}  # a wrong name is told before anything is fetched
+    failed = 0
+    for name, folder in at_hand.items():
+        try:
+            print(f"{name}: {folder or datasets.fetch(name)}", flush=True)
+        except OSError as error:
+            print(f"eie: {error}", file=sys.stderr)
+            failed = 1
+    return failed
+
+
+def _data_path(arguments: argparse.Namespace) -> None:
+    print(datasets.require(arguments.name))
 
 
 def _exhibit(exhibits: dict[int, Callable[..., Any]], kind: str, arguments: argparse.Namespace) -> Any:

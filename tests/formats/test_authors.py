@@ -93,7 +93,8 @@ def test_without_a_folder_the_data_set_is_read(dump, layer, monkeypatch):
 
 def test_without_a_folder_or_data_the_message_says_how_to_get_them(tmp_path, monkeypatch):
     monkeypatch.setenv("EIE_DATA", str(tmp_path))
-    with pytest.raises(FileNotFoundError, match="git clone"):
+    monkeypatch.setattr(datasets, "user_cache_path", lambda name: tmp_path / name)
+    with pytest.raises(FileNotFoundError, match="eie data fetch authors-layer"):
         authors.read()
 
 

@@ -65,7 +65,7 @@ def _of_zip(archive: Path, names: Collection[str], take: Callable[[str, IO[bytes
 
 def _of_tar(file: IO[bytes], names: Collection[str], take: Callable[[str, IO[bytes]], None]) -> None:
     start = file.peek(6)[:6] if isinstance(file, io.BufferedReader) else b""
-    openers = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ": lzma.open}
+    openers: dict[bytes, Callable[[IO[bytes]], Any]] = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ": lzma.open}
     plain: Any = next((opener(file) for magic, opener in openers.items() if start.startswith(magic)), file)
     # As a stream, so that nothing but a bounded `read` is asked of it.
     with tarfile.open(fileobj=_Bounded(plain), mode="r|") as opened:  # type: ignore[call-overload]

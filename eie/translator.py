@@ -1,0 +1,234 @@
+"""A small translation transformer, run from its file: six encoder and two decoder layers, ReLU feed-forward parts.
+
+Its feed-forward parts are what EIE was made for: matrices whose inputs have been through a ReLU. Every product with a
+matrix of weights goes through one place, where the inputs can be looked at and the weights replaced by compressed ones.
+
+The architecture is Marian's student model: every part is followed by addition of its input and layer normalisation;
+the decoder has a simple recurrent unit in place of self-attention; input and output share one embedding
+(Vaswani et al., 2017; Kim et al., 2019).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie import datasets
+from eie._functions import sigmoid, softmax
+from eie.formats import FormatError, marian
+
+Array = NDArray[np.float32]
+
+ENCODER_LAYERS, DECODER_LAYERS, HEADS = 6, 2, 8
+EPSILON = 1e-6
+"""What layer normalisation adds to the variance."""
+
+MAX_TOKENS = 2048
+"""Longest sentence, in tokens, and longest translation: places that a position can be told for."""
+
+MAX_LENGTH_FACTOR = 2.5
+"""A translation has at most so many tokens for each of its sentence (the model's own setting)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Translator:
+    """The model and its vocabulary.
+
+    Attributes
+    ----------
+    tensors : mapping of str to float32 array
+        By Marian's names; matrices of weights have shape `(n_in, n_out)`.
+    vocabulary : sentencepiece.SentencePieceProcessor
+        Text to tokens and back.
+    watch : callable, optional
+        Called with the name of a matrix and its inputs, shape `(n_vectors, n_in)`, before each product.
+    """
+
+    tensors: Mapping[str, Array]
+    vocabulary: Any
+    watch: Callable[[str, Array], None] | None = None
+
+    @property
+    def matrices(self) -> dict[str, Array]:
+        """The matrices of weights, embedding left out, as `(n_in, n_out)`."""
+        return {name: values for name, values in self.tensors.items() if min(values.shape) > 1 and name != "Wemb"}
+
+    def with_weights(self, weights: Mapping[str, Array]) -> Translator:
+        """The same model with some matrices replaced.
+
+        Raises
+        ------
+        ValueError
+            When there is no such matrix, or the shape is another.
+        """
+        for name, values in weights.items():
+            have = self.tensors[name].shape if name in self.tensors else None
+            if have != values.shape:
+                raise ValueError(f"weights of {name!r} must have shape {have}, got {values.shape}")
+        return replace(self, tensors={**self.tensors, **weights})
+
+    def watched(self, watch: Callable[[str, Array], None]) -> Translator:
+        """The same model, calling `watch` before each product."""
+        return replace(self, watch=watch)
+
+    def translate(self, text: str) -> str:
+        """Translate one sentence, taking the likeliest token at each step."""
+        return str(self.vocabulary.decode(self.tokens(text)))
+
+    def tokens(self, text: str) -> list[int]:
+        """The tokens of the translation of one sentence, without the end mark.
+
+        Raises
+        ------
+        ValueError
+            When the sentence has more than `MAX_TOKENS` tokens.
+        """
+        end = self.vocabulary.eos_id()
+        source = [*self.vocabulary.encode(text), end]
+        if len(source) > MAX_TOKENS:
+            raise ValueError(f"a sentence must have at most {MAX_TOKENS} tokens, its end among them, got {len(source)}")
+        memory = self.encode(source)
+        states = [np.zeros((1, self._width), np.float32) for _ in range(DECODER_LAYERS)]
+        found: list[int] = []
+        while len(found) < min(MAX_LENGTH_FACTOR * len(source), MAX_TOKENS):
+            likeliest = int(self.step(found, states, memory).argmax())
+            if likeliest == end:
+                break
+            found.append(likeliest)
+        return found
+
+    def encode(self, tokens: Sequence[int]) -> Array:
+        """What the encoder makes of a sentence: an array of shape `(len(tokens), width)`."""
+        x = self._embedded(tokens) + self._positions[: len(tokens)]
+        for layer in range(1, ENCODER_LAYERS + 1):
+            part = f"encoder_l{layer}_"
+            x = self._normalised(x + self._attend(x, x, part + "self_"), part + "self_Wo")
+            x = self._feed_forward(x, part + "ffn_")
+        return x
+
+    def step(self, so_far: Sequence[int], states: list[Array], memory: Array) -> Array:
+        """One step of the decoder: the score of every token to come, shape `(n_tokens,)`; updates `states`."""
+        x = self._positions[len(so_far)][np.newaxis]
+        if so_far:  # before the first token there is nothing to embed
+            x = x + self._embedded(so_far[-1:])
+        for layer in range(DECODER_LAYERS):
+            part = f"decoder_l{layer + 1}_"
+            forget = sigmoid(self._affine(x, part + "rnn_Wf", part + "rnn_bf"))
+            states[layer] = forget * states[layer] + (1 - forget) * self._affine(x, part + "rnn_W")
+            x = self._normalised(x + np.maximum(states[layer], 0), part + "rnn_ffn")
+            x = self._normalised(x + self._attend(x, memory, part + "context_"), part + "context_Wo")
+            x = self._feed_forward(x, part + "ffn_")
+        return (x @ self.tensors["Wemb"].T + self.tensors["decoder_ff_logit_out_b"])[0]
+
+    @property
+    def _width(self) -> int:
+        return int(self.tensors["Wemb"].shape[1])
+
+    @cached_property
+    def _positions(self) -> Array:
+        """Sines and cosines that tell a token's place, the sines first, shape `(MAX_TOKENS, width)`."""
+        half = self._width // 2
+        angles = np.arange(MAX_TOKENS)[:, np.newaxis] * np.exp(-math.log(10000) / (half - 1) * np.arange(half))
+        return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)
+
+    def _embedded(self, tokens: Sequence[int]) -> Array:
+        return self.tensors["Wemb"][list(tokens)] * np.float32(math.sqrt(self._width))
+
+    def _affine(self, x: Array, weights: str, bias: str | None = None) -> Array:
+        if self.watch is not None:
+            self.watch(weights, x)
+        y: Array = x @ self.tensors[weights]
+        return y if bias is None else y + self.tensors[bias]
+
+    def _normalised(self, x: Array, part: str) -> Array:
+        centred = x - x.mean(axis=-1, keepdims=True)
+        scale = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + np.float32(EPSILON))
+        normal: Array = centred / scale * self.tensors[part + "_ln_scale"] + self.tensors[part + "_ln_bias"]
+        return normal
+
+    def _attend(self, queries: Array, memory: Array, part: str) -> Array:
+        q = self._heads(self._affine(queries, part + "Wq", part + "bq"))
+        k = self._heads(self._affine(memory, part + "Wk", part + "bk"))
+        v = self._heads(self._affine(memory, part + "Wv", part + "bv"))
+        weights = softmax(q @ k.transpose(0, 2, 1) / np.float32(math.sqrt(q.shape[-1])))
+        mixed = (weights @ v).transpose(1, 0, 2).reshape(len(queries), -1)
+        return self._affine(mixed, part + "Wo", part + "bo")
+
+    def _heads(self, x: Array) -> Array:
+        return x.reshape(len(x), HEADS, -1).transpose(1, 0, 2)
+
+    def _feed_forward(self, x: Array, part: str) -> Array:
+        hidden = np.maximum(self._affine(x, part + "W1", part + "b1"), 0)
+        return self._normalised(x + self._affine(hidden, part + "W2", part + "b2"), part + "ffn")
+
+
+def load(folder: str | Path | None = None) -> Translator:
+    """Read the English-Portuguese model.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Where the model's file and its vocabulary are; found by `eie.datasets` if left out.
+
+    Raises
+    ------
+    FileNotFoundError
+        When no folder is given and the model is not at hand; the message says how to get it.
+    FormatError
+        When a file is damaged, or is no model of this architecture.
+    """
+    from sentencepiece import SentencePieceProcessor
+
+    folder = Path(folder) if folder is not None else datasets.require("translator")
+    path = folder / "model.enpt.intgemm.alphas.bin"
+    tensors = marian.read(path).tensors
+    _check(path, tensors)
+    vocabulary = folder / "vocab.enpt.spm"
+    try:
+        processor = SentencePieceProcessor(model_file=str(vocabulary))
+    except (OSError, RuntimeError) as error:
+        raise FormatError(f"{vocabulary}: no vocabulary: {error}") from error
+    if processor.vocab_size() != len(tensors["Wemb"]):
+        raise FormatError(
+            f"{vocabulary}: must have {len(tensors['Wemb'])} tokens, as the model, has {processor.vocab_size()}"
+        )
+    return Translator(tensors, processor)
+
+
+def _check(path: Path, tensors: Mapping[str, Array]) -> None:
+    """Raise a `FormatError` unless every tensor of the architecture is there and fits the others."""
+    if "Wemb" not in tensors or tensors["Wemb"].ndim != 2:
+        raise FormatError(f"{path}: has no matrix 'Wemb', the embedding")
+    n_tokens, width = tensors["Wemb"].shape
+    if width % (2 * HEADS):
+        raise FormatError(f"{path}: the embedding must be a multiple of {2 * HEADS} wide, is {width}")
+    for name, shape in _shapes(n_tokens, width, tensors).items():
+        have = tensors[name].shape if name in tensors else None
+        if have != shape:
+            raise FormatError(f"{path}: tensor {name!r} must have shape {shape}, has {have}")
+
+
+def _shapes(n_tokens: int, width: int, tensors: Mapping[str, Array]) -> dict[str, tuple[int, ...]]:
+    """Shapes of all tensors but the embedding."""
+    shapes: dict[str, tuple[int, ...]] = {"decoder_ff_logit_out_b": (1, n_tokens)}
+    parts = [(f"encoder_l{layer}_", "self_") for layer in range(1, ENCODER_LAYERS + 1)]
+    parts += [(f"decoder_l{layer}_", "context_") for layer in range(1, DECODER_LAYERS + 1)]
+    for layer, attention in parts:
+        for kind in "qkvo":
+            shapes |= {layer + attention + "W" + kind: (width, width), layer + attention + "b" + kind: (1, width)}
+        hidden = tensors[layer + "ffn_W1"].shape[-1] if layer + "ffn_W1" in tensors else 0
+        shapes |= {layer + "ffn_W1": (width, hidden), layer + "ffn_b1": (1, hidden)}
+        shapes |= {layer + "ffn_W2": (hidden, width), layer + "ffn_b2": (1, width)}
+        normalised = [layer + attention + "Wo", layer + "ffn_ffn"]
+        if layer.startswith("decoder"):
+            shapes |= {layer + "rnn_W": (width, width), layer + "rnn_Wf": (width, width), layer + "rnn_bf": (1, width)}
+            normalised.append(layer + "rnn_ffn")
+        shapes |= {part + ending: (1, width) for part in normalised for ending in ("_ln_scale", "_ln_bias")}
+    return shapes

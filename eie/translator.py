@@ -78,54 +78,86 @@ class Translator:
         """The same model, calling `watch` before each product."""
         return replace(self, watch=watch)
 
-    def translate(self, text: str) -> str:
-        """Translate one sentence, taking the likeliest token at each step."""
-        return str(self.vocabulary.decode(self.tokens(text)))
+    def translate(self, texts: Sequence[str]) -> list[str]:
+        """Translate sentences, taking the likeliest token at each step."""
+        return [str(self.vocabulary.decode(tokens)) for tokens in self.tokens(texts)]
 
-    def tokens(self, text: str) -> list[int]:
-        """The tokens of the translation of one sentence, without the end mark.
+    def tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """The tokens of the translation of each sentence, without the end mark. All sentences take each step together.
 
         Raises
         ------
         ValueError
-            When the sentence has more than `MAX_TOKENS` tokens.
+            When a sentence has more than `MAX_TOKENS` tokens.
         """
+        if not texts:
+            return []
         end = self.vocabulary.eos_id()
-        source = [*self.vocabulary.encode(text), end]
-        if len(source) > MAX_TOKENS:
-            raise ValueError(f"a sentence must have at most {MAX_TOKENS} tokens, its end among them, got {len(source)}")
-        memory = self.encode(source)
-        states = [np.zeros((1, self._width), np.float32) for _ in range(DECODER_LAYERS)]
-        found: list[int] = []
-        while len(found) < min(MAX_LENGTH_FACTOR * len(source), MAX_TOKENS):
-            likeliest = int(self.step(found, states, memory).argmax())
-            if likeliest == end:
-                break
-            found.append(likeliest)
+        sources = [self.source(text) for text in texts]
+        found: list[list[int]] = [[] for _ in texts]
+        going = np.arange(len(texts))
+        memory = self._memory([self.encode(source) for source in sources])
+        states = np.zeros((DECODER_LAYERS, len(texts), self._width), np.float32)
+        while len(going):
+            scores, states = self.step([found[s][-1:] for s in going], len(found[going[0]]), states, memory)
+            likeliest = scores.argmax(axis=1)
+            for s, token in zip(going, likeliest, strict=True):
+                found[s] += [int(token)] if token != end else []
+            full = [len(found[s]) >= min(MAX_LENGTH_FACTOR * len(sources[s]), MAX_TOKENS) for s in going]
+            on = (likeliest != end) & ~np.array(full)
+            going, states, memory = going[on], states[:, on], memory.of(on)
         return found
+
+    def source(self, text: str) -> list[int]:
+        """The tokens of a sentence, its end mark last."""
+        tokens = [*self.vocabulary.encode(text), self.vocabulary.eos_id()]
+        if len(tokens) > MAX_TOKENS:
+            raise ValueError(f"a sentence must have at most {MAX_TOKENS} tokens, its end among them, got {len(tokens)}")
+        return tokens
 
     def encode(self, tokens: Sequence[int]) -> Array:
         """What the encoder makes of a sentence: an array of shape `(len(tokens), width)`."""
         x = self._embedded(tokens) + self._positions[: len(tokens)]
         for layer in range(1, ENCODER_LAYERS + 1):
             part = f"encoder_l{layer}_"
-            x = self._normalised(x + self._attend(x, x, part + "self_"), part + "self_Wo")
+            keys, values = self._remembered(x, part + "self_")
+            x = self._normalised(x + self._attended(x[np.newaxis], keys, values, part + "self_")[0], part + "self_Wo")
             x = self._feed_forward(x, part + "ffn_")
         return x
 
-    def step(self, so_far: Sequence[int], states: list[Array], memory: Array) -> Array:
-        """One step of the decoder: the score of every token to come, shape `(n_tokens,)`; updates `states`."""
-        x = self._positions[len(so_far)][np.newaxis]
-        if so_far:  # before the first token there is nothing to embed
-            x = x + self._embedded(so_far[-1:])
+    def step(self, last: Sequence[Sequence[int]], place: int, states: Array, memory: Memory) -> tuple[Array, Array]:
+        """One step of the decoder, for several sentences.
+
+        Parameters
+        ----------
+        last : sequence of sequences of int
+            The token before this one of each sentence; empty sequences where it is the first.
+        place : int
+            Tokens before this one, the same in all sentences.
+        states : float32 array of shape `(2, n_sentences, width)`
+            What the recurrent units keep; zeros at the first token.
+        memory : Memory
+            What the encoder made of the sentences.
+
+        Returns
+        -------
+        scores : float32 array of shape `(n_sentences, n_tokens)`
+            Of every token that may come next.
+        states : float32 array of shape `(2, n_sentences, width)`
+        """
+        x = np.repeat(self._positions[place : place + 1], len(last), axis=0)
+        if place:  # before the first token there is nothing to embed
+            x = x + self._embedded([token for (token,) in last])
+        kept = []
         for layer in range(DECODER_LAYERS):
             part = f"decoder_l{layer + 1}_"
             forget = sigmoid(self._affine(x, part + "rnn_Wf", part + "rnn_bf"))
-            states[layer] = forget * states[layer] + (1 - forget) * self._affine(x, part + "rnn_W")
-            x = self._normalised(x + np.maximum(states[layer], 0), part + "rnn_ffn")
-            x = self._normalised(x + self._attend(x, memory, part + "context_"), part + "context_Wo")
+            kept.append(forget * states[layer] + (1 - forget) * self._affine(x, part + "rnn_W"))
+            x = self._normalised(x + np.maximum(kept[-1], 0), part + "rnn_ffn")
+            attended = self._attended(x[:, np.newaxis], *memory.layers[layer], part + "context_", memory.mask)
+            x = self._normalised(x + attended[:, 0], part + "context_Wo")
             x = self._feed_forward(x, part + "ffn_")
-        return (x @ self.tensors["Wemb"].T + self.tensors["decoder_ff_logit_out_b"])[0]
+        return x @ self.tensors["Wemb"].T + self.tensors["decoder_ff_logit_out_b"], np.stack(kept)
 
     @property
     def _width(self) -> int:
@@ -153,20 +185,62 @@ class Translator:
         normal: Array = centred / scale * self.tensors[part + "_ln_scale"] + self.tensors[part + "_ln_bias"]
         return normal
 
-    def _attend(self, queries: Array, memory: Array, part: str) -> Array:
-        q = self._heads(self._affine(queries, part + "Wq", part + "bq"))
-        k = self._heads(self._affine(memory, part + "Wk", part + "bk"))
-        v = self._heads(self._affine(memory, part + "Wv", part + "bv"))
-        weights = softmax(q @ k.transpose(0, 2, 1) / np.float32(math.sqrt(q.shape[-1])))
-        mixed = (weights @ v).transpose(1, 0, 2).reshape(len(queries), -1)
-        return self._affine(mixed, part + "Wo", part + "bo")
+    def _memory(self, encoded: Sequence[Array]) -> Memory:
+        """Keys and values of every decoder layer, worked out once, sentences filled up to the longest."""
+        longest = max(map(len, encoded))
+        mask = np.array([np.arange(longest) >= len(sentence) for sentence in encoded])
+        layers = []
+        for layer in range(1, DECODER_LAYERS + 1):
+            pairs = [self._remembered(sentence, f"decoder_l{layer}_context_") for sentence in encoded]
+            layers.append((_padded([keys for keys, _ in pairs], longest), _padded([v for _, v in pairs], longest)))
+        return Memory(layers, np.where(mask, np.float32(-np.inf), np.float32(0))[:, np.newaxis, np.newaxis])
 
-    def _heads(self, x: Array) -> Array:
-        return x.reshape(len(x), HEADS, -1).transpose(1, 0, 2)
+    def _remembered(self, memory: Array, part: str) -> tuple[Array, Array]:
+        """Keys and values of one sentence, shape `(heads, n_tokens, width / heads)`."""
+        keys = self._affine(memory, part + "Wk", part + "bk")
+        values = self._affine(memory, part + "Wv", part + "bv")
+        return _heads(keys), _heads(values)
+
+    def _attended(self, x: Array, keys: Array, values: Array, part: str, mask: Array | float = 0.0) -> Array:
+        """Attention of queries of shape `(n_sentences, n_queries, width)`."""
+        flat = x.reshape(-1, x.shape[-1])
+        q = _heads(self._affine(flat, part + "Wq", part + "bq").reshape(x.shape))
+        weights = softmax(q @ keys.swapaxes(-1, -2) / np.float32(math.sqrt(q.shape[-1])) + mask)
+        mixed = (weights @ values).swapaxes(-2, -3).reshape(flat.shape)
+        return self._affine(mixed, part + "Wo", part + "bo").reshape(x.shape)
 
     def _feed_forward(self, x: Array, part: str) -> Array:
         hidden = np.maximum(self._affine(x, part + "W1", part + "b1"), 0)
         return self._normalised(x + self._affine(hidden, part + "W2", part + "b2"), part + "ffn")
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """What the decoder looks back at: some encoded sentences.
+
+    Attributes
+    ----------
+    layers : sequence of (keys, values)
+        Of each decoder layer, float32 arrays of shape `(n_sentences, heads, longest, width / heads)`.
+    mask : float32 array of shape `(n_sentences, 1, 1, longest)`
+        What is added to an attention score: 0, or minus infinity behind a sentence's end.
+    """
+
+    layers: Sequence[tuple[Array, Array]]
+    mask: Array
+
+    def of(self, kept: NDArray[np.bool_]) -> Memory:
+        """The memory of some of the sentences."""
+        return Memory([(keys[kept], values[kept]) for keys, values in self.layers], self.mask[kept])
+
+
+def _heads(x: Array) -> Array:
+    """Shape `(.., n, width)` as `(.., heads, n, width / heads)`."""
+    return x.reshape(*x.shape[:-1], HEADS, -1).swapaxes(-2, -3)
+
+
+def _padded(arrays: Sequence[Array], longest: int) -> Array:
+    return np.stack([np.pad(array, ((0, 0), (0, longest - array.shape[1]), (0, 0))) for array in arrays])
 
 
 def load(folder: str | Path | None = None) -> Translator:

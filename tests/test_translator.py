@@ -74,8 +74,7 @@ def test_encoder_is_the_transformer_of_pytorch(model, tensors):
 def test_one_decoder_step_by_hand(model, tensors):
     """The first step: nothing is embedded yet, and the recurrent unit forgets nothing it could know."""
     memory = np.random.default_rng(1).normal(size=(4, WIDTH)).astype(np.float32)
-    states = [np.zeros((1, WIDTH), np.float32) for _ in range(2)]
-    scores = model.step([], states, memory)
+    scores, states = model.step([[]], 0, np.zeros((2, 1, WIDTH), np.float32), model._memory([memory]))
     x = torch.from_numpy(np.repeat([0.0, 1.0], 8).astype(np.float32))[None]
     for layer in (1, 2):
         part = f"decoder_l{layer}_"
@@ -87,24 +86,30 @@ def test_one_decoder_step_by_hand(model, tensors):
         x = torch_layer_norm(x + attended, tensors, part + "context_Wo")
         x = torch_feed_forward(x, tensors, part + "ffn_")
     expected = x.numpy() @ tensors["Wemb"].T + tensors["decoder_ff_logit_out_b"]
-    np.testing.assert_allclose(scores, expected[0], atol=1e-4)
+    np.testing.assert_allclose(scores, expected, atol=1e-4)
 
 
 def test_translation_ends_with_the_end_mark_or_its_length(tensors):
     never = tensors | {"decoder_ff_logit_out_b": np.eye(1, TOKENS, 2, dtype=np.float32) * 1e6}
-    assert translator.Translator(never, Letters()).translate("ab") == "c" * 8  # 2.5 times three tokens, begun
+    assert translator.Translator(never, Letters()).translate(["ab"]) == ["c" * 8]  # 2.5 times three tokens, begun
     at_once = tensors | {"decoder_ff_logit_out_b": np.eye(1, TOKENS, 10, dtype=np.float32) * 1e6}
-    assert translator.Translator(at_once, Letters()).translate("ab") == ""
+    assert translator.Translator(at_once, Letters()).translate(["ab"]) == [""]
+    assert translator.Translator(at_once, Letters()).translate([]) == []
+
+
+def test_sentences_together_are_sentences_alone(model):
+    texts = ["abc", "jihgfedcba", "a", "ccbbaa"]
+    assert model.tokens(texts) == [model.tokens([text])[0] for text in texts]
 
 
 def test_too_long_a_sentence_is_refused(model):
     with pytest.raises(ValueError, match="at most 2048 tokens, its end among them, got 2049"):
-        model.tokens("a" * 2048)
+        model.tokens(["a" * 2048])
 
 
 def test_every_product_is_watched_and_can_be_replaced(model):
     seen = {}
-    model.watched(lambda name, x: seen.setdefault(name, []).append(x)).translate("abc")
+    model.watched(lambda name, x: seen.setdefault(name, []).append(x)).translate(["abc"])
     assert set(seen) == set(model.matrices)
     assert all(x.shape[1] == len(model.matrices[name]) for name, inputs in seen.items() for x in inputs)
     assert min(seen["encoder_l1_ffn_W2"][0].min(), 0) == 0  # behind a ReLU
@@ -137,5 +142,7 @@ def test_a_damaged_vocabulary_is_refused(tmp_path, tensors):
 @pytest.mark.skipif(not datasets.find("translator"), reason="the translation model is not at hand")
 def test_real_model_translates_fluently():
     model = translator.load()
-    assert model.translate("Where is the nearest train station?") == "Onde está a estação de trem mais próxima?"
-    assert model.translate("The house is small.") == "A casa é pequena."
+    assert model.translate(["Where is the nearest train station?", "The house is small."]) == [
+        "Onde está a estação de trem mais próxima?",
+        "A casa é pequena.",
+    ]

@@ -1,8 +1,8 @@
 """A text recogniser, run from its file: convolutions, a bidirectional LSTM, and one wide output layer.
 
 The LSTM and the output layer are near the paper's NeuralTalk layers in size, and their inputs have been through no
-ReLU: all of them are non-zero. Each product of these two with their weights can be looked at, and the weights
-replaced by compressed ones.
+ReLU: all of them are non-zero. The inputs of each product with these weights can be looked at, the weights replaced by
+compressed ones, and the arithmetic by the machine's.
 """
 
 from __future__ import annotations
@@ -77,15 +77,16 @@ class Recogniser:
     biases : mapping of str to float32 array of shape `(n_out,)`
     characters : sequence of str
         One an output; the first stands for none.
-    watch : callable, optional
-        Called with the name of a matrix and its inputs, shape `(n_vectors, n_in)`, before each product.
+    product : callable, optional
+        Called with the name of a matrix and its inputs, shape `(n_vectors, n_in)`; returns their product, shape
+        `(n_vectors, n_out)`. In float32 if left out.
     """
 
     steps: Sequence[Step]
     weights: Mapping[str, Array]
     biases: Mapping[str, Array]
     characters: Sequence[str]
-    watch: Callable[[str, Array], None] | None = None
+    product: Callable[[str, Array], Array] | None = None
 
     def with_weights(self, weights: Mapping[str, Array]) -> Recogniser:
         """The same model with some matrices replaced.
@@ -101,9 +102,9 @@ class Recogniser:
                 raise ValueError(f"weights of {name!r} must have shape {have}, got {values.shape}")
         return replace(self, weights={**self.weights, **weights})
 
-    def watched(self, watch: Callable[[str, Array], None]) -> Recogniser:
-        """The same model, calling `watch` before each product."""
-        return replace(self, watch=watch)
+    def with_product(self, product: Callable[[str, Array], Array]) -> Recogniser:
+        """The same model, its products with matrices of weights done by `product`."""
+        return replace(self, product=product)
 
     def read(self, picture: Any) -> str:
         """Read the text of a picture.
@@ -138,7 +139,7 @@ class Recogniser:
     def scores(self, features: Array) -> Array:
         """Score of every character at every step, shape `(n_steps, n_characters)`."""
         states = [self._states(features, "forward"), self._states(features[::-1], "backward")[::-1]]
-        return self._product(OUTPUT, np.concatenate(states, axis=1))
+        return self._affine(OUTPUT, np.concatenate(states, axis=1))
 
     def _states(self, inputs: Array, direction: str) -> Array:
         """States of one direction of the LSTM, shape `(n_steps, n_state)`."""
@@ -146,18 +147,16 @@ class Recogniser:
         state, cell = np.zeros(n_state, np.float32), np.zeros(n_state, np.float32)
         found = []
         for x in inputs:
-            gates = self._product(direction, np.concatenate([x, state])[np.newaxis])[0]
+            gates = self._affine(direction, np.concatenate([x, state])[np.newaxis])[0]
             into, out, forget = (sigmoid(gate) for gate in np.split(gates[: 3 * n_state], 3))
             cell = forget * cell + into * np.tanh(gates[3 * n_state :])
             state = out * np.tanh(cell)
             found.append(state)
         return np.stack(found)
 
-    def _product(self, name: str, x: Array) -> Array:
-        if self.watch is not None:
-            self.watch(name, x)
-        y: Array = x @ self.weights[name].T + self.biases[name]
-        return y
+    def _affine(self, name: str, x: Array) -> Array:
+        y: Array = x @ self.weights[name].T if self.product is None else self.product(name, x)
+        return y + self.biases[name]
 
 
 def load(folder: str | Path | None = None) -> Recogniser:

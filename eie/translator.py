@@ -1,7 +1,7 @@
 """A small translation transformer, run from its file: six encoder and two decoder layers, ReLU feed-forward parts.
 
 Its feed-forward parts are what EIE was made for: matrices whose inputs have been through a ReLU. Every product with a
-matrix of weights goes through one place, where the inputs can be looked at and the weights replaced by compressed ones.
+matrix of weights goes through one place, where the inputs can be looked at, the weights replaced by compressed ones, and the arithmetic by the machine's.
 
 The architecture is Marian's student model: every part is followed by addition of its input and layer normalisation;
 the decoder has a simple recurrent unit in place of self-attention; input and output share one embedding
@@ -47,13 +47,14 @@ class Translator:
         By Marian's names; matrices of weights have shape `(n_in, n_out)`.
     vocabulary : sentencepiece.SentencePieceProcessor
         Text to tokens and back.
-    watch : callable, optional
-        Called with the name of a matrix and its inputs, shape `(n_vectors, n_in)`, before each product.
+    product : callable, optional
+        Called with the name of a matrix and its inputs, shape `(n_vectors, n_in)`; returns their product, shape
+        `(n_vectors, n_out)`. In float32 if left out.
     """
 
     tensors: Mapping[str, Array]
     vocabulary: Any
-    watch: Callable[[str, Array], None] | None = None
+    product: Callable[[str, Array], Array] | None = None
 
     @property
     def matrices(self) -> dict[str, Array]:
@@ -74,9 +75,9 @@ class Translator:
                 raise ValueError(f"weights of {name!r} must have shape {have}, got {values.shape}")
         return replace(self, tensors={**self.tensors, **weights})
 
-    def watched(self, watch: Callable[[str, Array], None]) -> Translator:
-        """The same model, calling `watch` before each product."""
-        return replace(self, watch=watch)
+    def with_product(self, product: Callable[[str, Array], Array]) -> Translator:
+        """The same model, its products with matrices of weights done by `product`."""
+        return replace(self, product=product)
 
     def translate(self, texts: Sequence[str]) -> list[str]:
         """Translate sentences, taking the likeliest token at each step."""
@@ -174,9 +175,7 @@ class Translator:
         return self.tensors["Wemb"][list(tokens)] * np.float32(math.sqrt(self._width))
 
     def _affine(self, x: Array, weights: str, bias: str | None = None) -> Array:
-        if self.watch is not None:
-            self.watch(weights, x)
-        y: Array = x @ self.tensors[weights]
+        y: Array = x @ self.tensors[weights] if self.product is None else self.product(weights, x)
         return y if bias is None else y + self.tensors[bias]
 
     def _normalised(self, x: Array, part: str) -> Array:

@@ -87,9 +87,14 @@ def test_repeated_characters_are_written_once(model, picture, monkeypatch):
     assert model.read(picture) == "aab"
 
 
-def test_products_are_watched_and_can_be_replaced(model, picture):
+def test_products_can_be_watched_and_replaced(model, picture):
     seen = {}
-    model.watched(lambda name, x: seen.setdefault(name, []).append(x)).read(picture)
+
+    def product(name, x):
+        seen.setdefault(name, []).append(x)
+        return x @ model.weights[name].T
+
+    assert model.with_product(product).read(picture) == model.read(picture)
     assert {name: x[0].shape for name, x in seen.items()} == {
         "forward": (1, N_IN + STATES),
         "backward": (1, N_IN + STATES),

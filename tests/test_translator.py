@@ -107,9 +107,14 @@ def test_too_long_a_sentence_is_refused(model):
         model.tokens(["a" * 2048])
 
 
-def test_every_product_is_watched_and_can_be_replaced(model):
+def test_every_product_can_be_watched_and_replaced(model):
     seen = {}
-    model.watched(lambda name, x: seen.setdefault(name, []).append(x)).translate(["abc"])
+
+    def product(name, x):
+        seen.setdefault(name, []).append(x)
+        return x @ model.tensors[name]
+
+    assert model.with_product(product).translate(["abc"]) == model.translate(["abc"])
     assert set(seen) == set(model.matrices)
     assert all(x.shape[1] == len(model.matrices[name]) for name, inputs in seen.items() for x in inputs)
     assert min(seen["encoder_l1_ffn_W2"][0].min(), 0) == 0  # behind a ReLU

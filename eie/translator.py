@@ -1,8 +1,8 @@
 """A small translation transformer, run from its file: six encoder and two decoder layers, ReLU feed-forward parts.
 
 Its feed-forward parts are what EIE was made for: matrices whose inputs have been through a ReLU. Every product with a
-matrix of weights goes through one place, where its inputs can be looked at, its weights replaced by compressed ones, and
-its arithmetic by the machine's.
+matrix of weights goes through one place, where its inputs can be looked at, its weights replaced,
+and its arithmetic done by the machine.
 
 The architecture is Marian's student model: every part is followed by addition of its input and layer normalisation;
 the decoder has a simple recurrent unit in place of self-attention; input and output share one embedding

@@ -1,0 +1,103 @@
+"""What readers of networks give: the weight layers of a file, each read only when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.formats.errors import FormatError
+
+MAX_SIDE = 2**20
+"""Rows or columns of one layer: four times the vocabulary of a large language model."""
+
+MAX_WEIGHTS = 2**28
+"""Weights of one layer: 1 GB as float32."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class WeightLayer:
+    """One layer of a file that is a matrix-vector product.
+
+    Attributes
+    ----------
+    name : str
+    kind : str
+        `linear`, `conv`, `lstm`, `gru`, `rnn` or `matrix`.
+    n_out, n_in : int
+        Shape of the matrix.
+    vectors : int
+        Products that one inference takes: positions of a convolution, steps of a sequence.
+    note : str
+        What a reader should know of how it was mapped; empty if nothing.
+    read : callable
+        Gives the matrix of shape `(n_out, n_in)`: a float32 array, or a SciPy sparse matrix.
+    bias : callable or None
+        Gives the bias, a float32 array of shape `(n_out,)`.
+    """
+
+    name: str
+    kind: str
+    n_out: int
+    n_in: int
+    read: Callable[[], Any]
+    bias: Callable[[], NDArray[np.float32]] | None = None
+    vectors: int = 1
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unmapped:
+    """One part of a file that the machine does not run: its name, its kind, and why."""
+
+    name: str
+    kind: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class WeightFile:
+    """A file's layers in its order, and the rest of it."""
+
+    path: Path
+    layers: tuple[WeightLayer, ...]
+    unmapped: tuple[Unmapped, ...] = ()
+
+    def __post_init__(self) -> None:
+        for layer in self.layers:
+            check_size(self.path, layer.name, layer.n_out, layer.n_in)
+
+
+def check_size(path: Path, name: str, n_out: int, n_in: int) -> None:
+    """Refuse a matrix that no layer of the machine could be, before anything of its size is made."""
+    if not (1 <= n_out <= MAX_SIDE and 1 <= n_in <= MAX_SIDE):
+        raise FormatError(f"{path}: {name} must have 1..{MAX_SIDE} rows and columns, has {n_out} x {n_in}")
+
+
+def check_file(path: Path, max_bytes: int) -> int:
+    """Size of an ordinary file that is neither missing, empty nor too large; else a `FormatError`."""
+    if not path.is_file():
+        raise FormatError(f"{path}: there is no such file")
+    size = path.stat().st_size
+    if not 1 <= size <= max_bytes:
+        raise FormatError(f"{path}: must have 1..{max_bytes} bytes, has {size}")
+    return size
+
+
+def as_float32(array: Any) -> NDArray[np.float32]:
+    """A contiguous, aligned float32 array, copied only if it is none."""
+    return np.require(np.asarray(array), np.float32, ["C", "A"])
+
+
+def taps_then_channels(kernel: NDArray[Any]) -> NDArray[np.float32]:
+    """A convolution's kernel `(n_out, channels, taps ..)` as the matrix `n_out` x (taps x channels)."""
+    return as_float32(np.moveaxis(kernel, 1, -1).reshape(len(kernel), -1))
+
+
+def side_by_side(parts: Iterable[Callable[[], NDArray[Any]]]) -> NDArray[np.float32]:
+    """Matrices of the same rows beside each other: a recurrent layer's gates on its input and its state."""
+    return as_float32(np.concatenate([part() for part in parts], axis=1))

@@ -117,3 +117,37 @@ def infer(codes, bias, weights, activations, places, low, high, start=None):
             total = clipped
         sums.append(total)
     return sums, saturations
+
+
+def read_net(data, shapes):
+    """Dense weights of each layer of a Deep Compression `.net` file, entry by entry."""
+    at = 0
+
+    def number(kind, size):
+        nonlocal at
+        at += size
+        return np.frombuffer(data[at - size : at], kind)[0]
+
+    def half_bytes(count):
+        nonlocal at
+        found = []
+        while len(found) < count:
+            found += [data[at] % 16, data[at] // 16]
+            at += 1
+        return found[:count]
+
+    counts = [int(number("<u4", 4)) for _ in shapes]
+    weights = {}
+    for (name, shape), count in zip(shapes.items(), counts, strict=True):
+        codebook = [number("<f4", 4) for _ in range(256 if "conv" in name else 16)]
+        for _ in range(shape[0]):
+            number("<f4", 4)
+        codes = [number("u1", 1) for _ in range(count)] if "conv" in name else half_bytes(count)
+        skips = half_bytes(count)
+        flat, place = np.zeros(int(np.prod(shape)), np.float32), -1
+        for code, skip in zip(codes, skips, strict=True):
+            place += skip + 1
+            flat[place] = codebook[code]
+        weights[name] = flat.reshape(shape)
+    assert at == len(data)
+    return weights

@@ -154,7 +154,8 @@ def simulate(
         When the activations are of the wrong length, NaN, infinite or negative, or `mem` is for another machine.
     """
     mem = encoded_for(mem, machine)
-    nonzero = np.atleast_2d(checked_activations(activations, mem.n_in, signed, several=True) != 0)
+    values = checked_activations(activations, mem.n_in, signed, several=True)
+    nonzero = np.ascontiguousarray(np.atleast_2d(values) != 0)
     setting = (mem.has_bias, machine.fifo_depth, machine.entries_per_row)
     parts = map_blocks(lambda block: _run(mem.pointers, mem.column_macs, block, *setting), nonzero, _BLOCK)
     cycles, broadcasts, macs, entries, spmat_reads = map(int, sum(parts))

@@ -19,7 +19,7 @@ MILLI = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class EnergyReport:
-    """Energy of one run, bottom-up.
+    """Energy of one run, bottom-up. Reports add with `+`.
 
     Attributes
     ----------
@@ -45,6 +45,16 @@ class EnergyReport:
     def watts(self) -> float:
         """Mean power of the whole chip, bottom-up."""
         return self.total / self.seconds
+
+    def __add__(self, other: EnergyReport) -> EnergyReport:
+        """Both runs, one after the other."""
+        if not isinstance(other, EnergyReport):
+            return NotImplemented
+        return EnergyReport(
+            {name: joules + other.components[name] for name, joules in self.components.items()},
+            self.seconds + other.seconds,
+            self.time_times_power + other.time_times_power,
+        )
 
 
 def energy(report: CycleReport, machine: Machine, setting: str | None = None) -> EnergyReport:

@@ -114,13 +114,28 @@ def infer(
     mem = encoded_for(mem, machine)
     formats = formats or calibrate(mem, activations, machine, bias=bias, signed=signed)
     values = checked_activations(activations, mem.n_in, signed, several=True)
-    raw_activations, clipped = _raw_activations(values, mem.has_bias, formats.activation)
-    start, bias_clipped = formats.output.quantize(_checked_bias(bias, mem.n_out))
-    limits = (formats.output.low, formats.output.high)
-    raw, saturations, _ = _sums(mem, raw_activations, formats, start, limits)
-    saturations += bias_clipped * len(raw)
+    inputs, clipped = formats.activation.quantize(np.atleast_2d(values))
+    raw, saturations = multiply(mem, inputs, formats, bias)
     raw = raw.reshape(*values.shape[:-1], mem.n_out)
     return Inference(np.maximum(raw, 0) if relu else raw, formats, saturations, clipped)
+
+
+def multiply(
+    mem: InterleavedCSC, inputs: NDArray[Any], formats: LayerFormats, bias: Any = None
+) -> tuple[NDArray[np.int64], int]:
+    """Raw sums of raw inputs, of shape `(n_vectors, n_in)`, and how many biases and additions saturated.
+
+    What `infer` does between rounding its inputs and ReLU, for inputs that are in the activation format already.
+
+    Raises
+    ------
+    ValueError
+        As `infer` does, of the bias.
+    """
+    start, clipped = formats.output.quantize(_checked_bias(bias, mem.n_out))
+    limits = (formats.output.low, formats.output.high)
+    raw, saturations, _ = _sums(mem, _with_one(mem, inputs, formats.activation), formats, start, limits)
+    return raw, saturations + clipped * len(inputs)
 
 
 def calibrate(
@@ -139,18 +154,27 @@ def calibrate(
     """
     mem = encoded_for(mem, machine)
     values = checked_activations(activations, mem.n_in, signed, several=True)
-    bias = _checked_bias(bias, mem.n_out)
     weight = FixedPoint.covering(float(np.abs(mem.codebook).max()), bits)
     activation = FixedPoint.covering(max(float(np.abs(values).max()), 1.0 * mem.has_bias), bits)
-    raw_activations, _ = _raw_activations(values, mem.has_bias, activation)
-    exact = LayerFormats(weight, activation, _exact_sums(weight, activation, bias, mem.n_columns))
-    start = np.floor(np.ldexp(bias, exact.output.frac) + 0.5).astype(np.int64)
-    _, _, peak = _sums(mem, raw_activations, exact, start, (-(1 << _EXACT_BITS), 1 << _EXACT_BITS))
-    formats = LayerFormats(weight, activation, FixedPoint.covering(float(exact.output.real(peak)), bits))
-    while _saturates(mem, raw_activations, formats, bias):
+    inputs, _ = activation.quantize(np.atleast_2d(values))
+    peak = largest_sum(mem, inputs, weight, activation, bias)
+    formats = LayerFormats(weight, activation, FixedPoint.covering(peak, bits))
+    while multiply(mem, inputs, formats, bias)[1]:
         # Products rounded to the accumulator's step may add up to a little more than the exact ones did.
         formats = LayerFormats(weight, activation, FixedPoint(bits, formats.output.frac - 1))
     return formats
+
+
+def largest_sum(
+    mem: InterleavedCSC, inputs: NDArray[Any], weight: FixedPoint, activation: FixedPoint, bias: Any = None
+) -> float:
+    """The largest magnitude that any sum of exact products of raw inputs goes through, from the bias on."""
+    bias = _checked_bias(bias, mem.n_out)
+    exact = LayerFormats(weight, activation, _exact_sums(weight, activation, bias, mem.n_columns))
+    start = np.floor(np.ldexp(bias, exact.output.frac) + 0.5).astype(np.int64)
+    limits = (-(1 << _EXACT_BITS), 1 << _EXACT_BITS)
+    _, _, peak = _sums(mem, _with_one(mem, inputs, activation), exact, start, limits)
+    return float(exact.output.real(peak))
 
 
 def _exact_sums(weight: FixedPoint, activation: FixedPoint, bias: NDArray[np.float64], n_columns: int) -> FixedPoint:
@@ -158,14 +182,6 @@ def _exact_sums(weight: FixedPoint, activation: FixedPoint, bias: NDArray[np.flo
     spare = max(0, weight.bits + activation.bits - 2 + (n_columns + 1).bit_length() - _EXACT_BITS)
     for_bias = _EXACT_BITS - 1 - int(np.frexp(np.abs(bias).max())[1])
     return FixedPoint(weight.bits, max(-64, min(weight.frac + activation.frac - spare, for_bias, 64)))
-
-
-def _saturates(
-    mem: InterleavedCSC, raw_activations: NDArray[np.int64], formats: LayerFormats, bias: NDArray[np.float64]
-) -> bool:
-    """Whether any bias or sum does not fit the accumulators."""
-    start, clipped = formats.output.quantize(bias)
-    return bool(clipped or _sums(mem, raw_activations, formats, start, (formats.output.low, formats.output.high))[1])
 
 
 def _checked_bias(bias: Any, n_out: int) -> NDArray[np.float64]:
@@ -180,17 +196,19 @@ def _checked_bias(bias: Any, n_out: int) -> NDArray[np.float64]:
     return values
 
 
-def _raw_activations(values: NDArray[Any], has_bias: bool, fmt: FixedPoint) -> tuple[NDArray[np.int64], int]:
-    """Raw activations of shape `(n_vectors, n_columns)`, the 1.0 of a bias column last, and how many did not fit."""
-    if has_bias and 1 << max(fmt.frac, 0) > fmt.high:
+def _with_one(mem: InterleavedCSC, inputs: NDArray[Any], fmt: FixedPoint) -> NDArray[Any]:
+    """Raw inputs, and last the 1.0 that drives a bias column, where there is one."""
+    if not mem.has_bias:
+        return inputs
+    if 1 << max(fmt.frac, 0) > fmt.high:
         raise ValueError(f"the activation format must hold the bias's 1.0, got {fmt}")
-    rows = np.atleast_2d(values)
-    return fmt.quantize(np.column_stack([rows, np.ones(len(rows))]) if has_bias else rows)
+    one, _ = fmt.quantize(np.ones(len(inputs)))
+    return np.column_stack([inputs, one])
 
 
 def _sums(
     mem: InterleavedCSC,
-    raw_activations: NDArray[np.int64],
+    inputs: NDArray[Any],
     formats: LayerFormats,
     start: NDArray[np.int64],
     limits: tuple[int, int],
@@ -202,13 +220,13 @@ def _sums(
     weights, _ = formats.weight.quantize(mem.codebook)
     memories = (mem.codes, mem.skips, mem.pe_start, mem.pointers)
     setting = (weights, start, formats.places, *limits)
-    if len(raw_activations) < _FEW:
-        parts = [_add_by_column(*memories, vector, *setting) for vector in raw_activations]
+    if len(inputs) < _FEW:
+        parts = [_add_by_column(*memories, vector.astype(np.int64), *setting) for vector in inputs]
     else:
         first, columns, codes = _rows(*memories, mem.n_out)
         parts = map_blocks(
-            lambda block: _add_by_row(first, columns, codes, np.ascontiguousarray(block.T), *setting),
-            raw_activations,
+            lambda block: _add_by_row(first, columns, codes, np.ascontiguousarray(block.T, np.int32), *setting),
+            inputs,
             _BLOCK,
         )
     sums, saturations, peaks = zip(*parts, strict=True)

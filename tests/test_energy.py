@@ -57,6 +57,15 @@ def test_two_vectors_take_twice_the_energy_of_one(report):
     assert twice.components == pytest.approx({name: 2 * joules for name, joules in once.components.items()})
 
 
+def test_reports_add_up(report):
+    one, other = eie.energy(report, EIE_45NM), eie.energy(report + report, EIE_45NM)
+    both = one + other
+    assert both.components == pytest.approx({name: 3 * joules for name, joules in one.components.items()})
+    assert (both.seconds, both.time_times_power) == pytest.approx((3 * one.seconds, 3 * one.time_times_power))
+    with pytest.raises(TypeError):
+        one + 1
+
+
 def test_leakage_by_hand(report):
     leaks = 0.593142 + 2.202 + 2 * (0.0819824 + 0.326324) + 0.0118402 + 0.0581856
     parts = eie.energy(report, EIE_45NM, "itrs-lop").components

@@ -26,11 +26,7 @@ def written_aside(path: str | Path) -> Iterator[Path]:
     ValueError
         When `path` is there and is no ordinary file: moving would put a file in place of a folder or a device.
     """
-    target = Path(path).resolve()  # a link stays, and what it leads to is replaced
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: there is no folder {target.parent}")
-    if target.exists() and not target.is_file():
-        raise ValueError(f"cannot write {path}: it is no ordinary file")
+    target = target_of(path)
     handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
     os.close(handle)
     aside = Path(name)
@@ -40,6 +36,16 @@ def written_aside(path: str | Path) -> Iterator[Path]:
         os.replace(aside, target)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def target_of(path: str | Path) -> Path:
+    """Where a file of that name would be put, or the errors of `written_aside`. For asking before long work."""
+    target = Path(path).resolve()  # a link stays, and what it leads to is replaced
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: there is no folder {target.parent}")
+    if target.exists() and not target.is_file():
+        raise ValueError(f"cannot write {path}: it is no ordinary file")
+    return target
 
 
 def _umask() -> int:

@@ -55,7 +55,8 @@ def power(machine: Machine) -> float:
 
 def weights_held(machine: Machine) -> int:
     """Weights that the sparse-matrix memories hold, one an entry."""
-    return machine.n_pe * chip_facts()["sram"]["spmat_bytes"] * 8 // machine.entry_bits
+    rows = chip_facts()["sram"]["spmat_bytes"] * 8 // machine.spmat_width_bits
+    return machine.n_pe * rows * machine.entries_per_row
 
 
 @dataclass(frozen=True, slots=True)

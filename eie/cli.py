@@ -7,6 +7,7 @@ import ast
 import inspect
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,26 @@ def _parser() -> argparse.ArgumentParser:
     fetch.add_argument("names", nargs="+", metavar="NAME", help="name of a data set, or all")
     path = _command(kinds, "path", _data_path, "print the folder of a data set", "eie data path mnist")
     path.add_argument("name", metavar="NAME", help="name of a data set")
+
+    sweep = _command(
+        commands,
+        "sweep",
+        _sweep,
+        "simulate every combination of machine parameters, into a Parquet file",
+        "eie sweep --pe 1..512 --fifo 2..256 --index-bits 3..6 -o sweep.parquet",
+    )
+    sweep.add_argument(
+        "--layers", metavar="NAMES", default="table3", help="of Table III: table3 for all, or NT-We,NT-Wd"
+    )
+    sweep.add_argument("--sizes", metavar="SIZES", help="own layers: {'mine': [inputs, outputs, 0.1, 0.4]}")
+    sweep.add_argument("--pe", metavar="N", default="64", help="PEs: 1,2,48 or 1..512, the powers of two in it")
+    sweep.add_argument("--fifo", metavar="N", default="8", help="queue depths, likewise")
+    sweep.add_argument("--width", metavar="N", default="64", help="bits of a sparse-matrix memory read, likewise")
+    sweep.add_argument("--index-bits", metavar="N", default="4", help="bits of a relative index: 3,4 or 3..6")
+    sweep.add_argument("--draws", metavar="N", type=int, default=1, help="draws of each layer (default: 1)")
+    sweep.add_argument("--seed", metavar="N", type=int, default=0, help="names the random numbers (default: 0)")
+    sweep.add_argument("--dask", metavar="ADDRESS", help="run on a Dask cluster: tcp://HOST:PORT of its scheduler")
+    sweep.add_argument("-o", "--output", metavar="FILE", required=True, help=".parquet file; run again to go on")
     return parser
 
 
@@ -162,6 +183,27 @@ def _data_fetch(arguments: argparse.Namespace) -> int:
 
 def _data_path(arguments: argparse.Namespace) -> None:
     print(datasets.require(arguments.name))
+
+
+def _sweep(arguments: argparse.Namespace) -> None:
+    sweep, benchmarks = import_module("eie.sweep"), import_module("eie.benchmarks")
+    names = None if arguments.layers == "table3" else [name for name in arguments.layers.split(",") if name]
+    space = sweep.DesignSpace(
+        benchmarks.select(names, arguments.sizes),
+        n_pe=sweep.values("--pe", arguments.pe),
+        fifo_depth=sweep.values("--fifo", arguments.fifo),
+        spmat_width_bits=sweep.values("--width", arguments.width),
+        index_bits=sweep.values("--index-bits", arguments.index_bits, doubling=False),
+        draws=arguments.draws,
+        seed=arguments.seed,
+    )
+    with sweep.dask(arguments.dask) if arguments.dask else nullcontext() as executor:
+        new = sweep.run(space, arguments.output, executor)
+    print(
+        f"{space.points} points, {space.designs} designs: "
+        + ("written to " if new else "already in ")
+        + arguments.output
+    )
 
 
 def _exhibit(exhibits: dict[int, Callable[..., Any]], kind: str, arguments: argparse.Namespace) -> Any:

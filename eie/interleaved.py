@@ -175,11 +175,7 @@ def encode(layer: CompressedLayer, machine: Machine) -> InterleavedCSC:
     ValueError
         When the codebook's size is not the machine's.
     """
-    if len(layer.codebook) != machine.codebook_size:
-        raise ValueError(
-            f"codebook must have {machine.codebook_size} values for {machine.weight_bits}-bit codes, "
-            f"got {len(layer.codebook)}"
-        )
+    check_codebook(layer, machine)
     indptr, rows, codes = _with_bias_column(layer)
     pe_of, local_of = (part.astype(np.int32) for part in _place(np.arange(layer.n_out), machine.n_pe))
     pointers = _count_entries(indptr, rows, pe_of, local_of, machine.n_pe, machine.index_bits)
@@ -218,6 +214,15 @@ def decode(mem: InterleavedCSC) -> CompressedLayer:
         bias = np.zeros(mem.n_out, np.uint8)
         bias[rows[end:]] = codes[end:]
     return CompressedLayer(mem.n_out, mem.n_in, indptr[: mem.n_in + 1], rows[:end], codes[:end], mem.codebook, bias)
+
+
+def check_codebook(layer: CompressedLayer, machine: Machine) -> None:
+    """Raise a `ValueError` when the layer's codebook is not of the machine's size."""
+    if len(layer.codebook) != machine.codebook_size:
+        raise ValueError(
+            f"codebook must have {machine.codebook_size} values for {machine.weight_bits}-bit codes, "
+            f"got {len(layer.codebook)}"
+        )
 
 
 def _place(rows: NDArray[Any], n_pe: int) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -25,7 +25,8 @@ class Machine:
         Slots of the ring buffer in front of each PE, 2..1048576. It is full one short of its depth, so a queue
         "of depth 8" holds 7 activations, and depth 1 could never hold any. Paper: 8 (Figure 8).
     spmat_width_bits : int
-        Bits that one read of the sparse-matrix SRAM brings; a multiple of `entry_bits`. Paper: 64 (Figure 9).
+        Bits that one read of the sparse-matrix SRAM brings, `entry_bits` or more. Entries do not straddle rows: what a
+        whole number of them leaves over is not used. Paper: 64 (Figure 9).
     clock_hz : float
         Cycles per second. Paper: 800 MHz (section VI).
     weight_bits : int
@@ -53,11 +54,6 @@ class Machine:
         object.__setattr__(self, "clock_hz", _check.positive("clock_hz", self.clock_hz))
         width = _check.integer("spmat_width_bits", self.spmat_width_bits, self.entry_bits, MAX_SPMAT_WIDTH_BITS)
         object.__setattr__(self, "spmat_width_bits", width)
-        if width % self.entry_bits:
-            raise ValueError(
-                f"spmat_width_bits must be a multiple of one entry, {self.entry_bits} bits, "
-                f"of {self.entry_bits}..{MAX_SPMAT_WIDTH_BITS}, got {width}"
-            )
 
     @property
     def entry_bits(self) -> int:
@@ -66,7 +62,7 @@ class Machine:
 
     @property
     def entries_per_row(self) -> int:
-        """Entries that one read of the sparse-matrix SRAM brings."""
+        """Whole entries that one read of the sparse-matrix SRAM brings."""
         return self.spmat_width_bits // self.entry_bits
 
     @property

@@ -44,6 +44,7 @@ class Sram:
     area_mm2: float
 
 
+@cache
 def sram(size: int, width: int, setting: str) -> Sram:
     """One memory of the sweep.
 
@@ -77,6 +78,7 @@ def alu_table() -> pd.DataFrame:
     return pd.read_csv(data_path("alu45nm.csv"), comment="#")
 
 
+@cache
 def operation_pj(operation: str, kind: str, bits: int) -> float:
     """Energy of one operation, pJ.
 
@@ -92,8 +94,21 @@ def operation_pj(operation: str, kind: str, bits: int) -> float:
     return float(found["pJ"].iloc[0])
 
 
+@cache
+def sram_widths() -> frozenset[int]:
+    """Widths in bits of the sparse-matrix memories that the SRAM sweep has at the chip's size and setting."""
+    facts, table = chip_facts()["sram"], sram_table()
+    like_the_chips = (table["size"] == facts["spmat_bytes"]) & (table["setting"] == facts["setting"])
+    return frozenset(table.loc[like_the_chips, "width"].tolist())
+
+
 def table2(quantity: str, group: str) -> dict[str, float]:
     """Table II's column `"power"` (mW) or `"area"` (um2) of one PE, by `"component"` or `"module"`."""
+    return dict(_table2(quantity, group))
+
+
+@cache
+def _table2(quantity: str, group: str) -> dict[str, float]:
     table = published.load("table2")
     rows = table[(table["quantity"] == quantity) & (table["group"] == group)]
     return dict(zip(rows["part"], rows["value"], strict=True))

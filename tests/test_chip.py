@@ -47,6 +47,7 @@ def test_a_width_that_the_sweep_has_not():
 def test_weights_held():
     assert chip.weights_held(Machine(n_pe=1)) == 131072
     assert chip.weights_held(Machine(n_pe=1, weight_bits=8, index_bits=8)) == 65536
+    assert chip.weights_held(Machine(n_pe=2, index_bits=5)) == 2 * 7 * 16384  # of 64 bits a row, 63 are used
 
 
 def test_projection_by_hand():

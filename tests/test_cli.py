@@ -44,7 +44,7 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"eie {eie.__version__}\n"
 
 
-@pytest.mark.parametrize("command", [None, "table", "figure", "rerun"])
+@pytest.mark.parametrize("command", [None, "table", "figure", "rerun", "sweep"])
 def test_help_fits_a_screen(capsys, monkeypatch, command):
     monkeypatch.setenv("COLUMNS", "80")
     assert parsed(*filter(None, [command, "--help"])) == 0

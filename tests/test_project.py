@@ -29,9 +29,9 @@ MODULES = {
 }
 
 CONDA_NAMES = {"pytorch": "torch"}
-MACHINE = ["machine", "layer", "interleaved", "cycles", "fixedpoint", "infer", "stepped"]
+MACHINE = ["machine", "layer", "interleaved", "cycles", "designs", "fixedpoint", "infer", "stepped"]
 AROUND_IT = [
-    *("published", "technology", "chip", "energy", "benchmarks", "evaluation", "platforms", "measure"),
+    *("published", "technology", "chip", "energy", "benchmarks", "evaluation", "sweep", "platforms", "measure"),
     *("exhibits", "findings", "claims", "plots", "pages", "cli"),
 ]
 FOLDER_OF_A_MACHINE = re.compile(r"/(home|root|work|tmp)/")

@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 
 import eie
-from eie import datasets, evaluation, exhibits
-from eie.benchmarks import select
+from eie import datasets, evaluation, exhibits, sweep
+from eie.benchmarks import select, table3
 from eie.formats import authors
 
 (VGG6,) = select(["VGG-6"])
@@ -71,6 +72,58 @@ def all_points():
 def test_all_points_of_the_pages(benchmark):
     benchmark.pedantic(all_points, rounds=5, warmup_rounds=1)
     hold(benchmark, 3.0)
+
+
+POWERS = tuple(1 << power for power in range(10))
+
+
+def design_space(layers, depths):
+    """Layers on 10 numbers of PEs x depths x 5 widths x 4 numbers of index bits."""
+    return sweep.DesignSpace(layers, POWERS, tuple(range(2, 2 + depths)), (32, 64, 128, 256, 512), (3, 4, 5, 6))
+
+
+def swept(space, path):
+    path.unlink(missing_ok=True)
+    sweep.run(space, path)
+
+
+@pytest.mark.parametrize("layer", table3(), ids=lambda layer: layer.name)
+def test_thousand_points_of_a_layer(benchmark, layer, tmp_path):
+    space = design_space([layer], 5)
+    assert space.points == 1000
+    benchmark.pedantic(swept, (space, tmp_path / "a.parquet"), rounds=3, warmup_rounds=1)
+    hold(benchmark, 2.0)
+
+
+def test_ten_thousand_designs_over_nine_layers(benchmark, tmp_path):
+    space = design_space(table3(), 50)
+    assert space.designs == 10_000
+    script = (
+        f"import sys, resource; sys.path.insert(0, {os.path.dirname(__file__)!r}); import bench_speed as bench;"
+        "bench.sweep.run(bench.design_space(bench.table3(), 50), sys.argv[1]);"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+
+    def peak_kilobytes():
+        command = [sys.executable, "-c", script, str(tmp_path / "a.parquet")]
+        return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    peak = benchmark.pedantic(peak_kilobytes, rounds=1)
+    benchmark.extra_info["peak_MB"] = peak / 1000
+    assert peak < 2_000_000
+    hold(benchmark, 120.0)
+
+
+def test_cost_of_a_sweep_grows_with_its_points(benchmark, tmp_path):
+    def seconds(depths):
+        started = time.perf_counter()
+        swept(design_space([ALEX8], depths), tmp_path / "a.parquet")
+        return time.perf_counter() - started
+
+    times = benchmark.pedantic(lambda: [seconds(depths) for depths in (10, 20, 40, 80)], rounds=1, warmup_rounds=1)
+    benchmark.extra_info["seconds"] = times
+    # Linear: twice the points never take more than 2.5 times as long.
+    assert np.all(np.array(times[1:]) < 2.5 * np.array(times[:-1]))
 
 
 def table4(cache):

@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         "sweep",
         _sweep,
         "simulate every combination of machine parameters, into a Parquet file",
-        "eie sweep --pe 1..512 --fifo 2..256 --index-bits 3..6 -o sweep.parquet",
+        "eie sweep --pe 1..512 --fifo 2..256 -o sweep.parquet",
     )
     sweep.add_argument(
         "--layers", metavar="NAMES", default="table3", help="of Table III: table3 for all, or NT-We,NT-Wd"
@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("--index-bits", metavar="N", default="4", help="bits of a relative index: 3,4 or 3..6")
     sweep.add_argument("--draws", metavar="N", type=int, default=1, help="draws of each layer (default: 1)")
     sweep.add_argument("--seed", metavar="N", type=int, default=0, help="names the random numbers (default: 0)")
-    sweep.add_argument("--dask", metavar="ADDRESS", help="run on a Dask cluster: tcp://HOST:PORT of its scheduler")
+    sweep.add_argument("--dask", metavar="ADDRESS", help="run on the Dask cluster of tcp://HOST:PORT")
     sweep.add_argument("-o", "--output", metavar="FILE", required=True, help=".parquet file; run again to go on")
     return parser
 

@@ -1,0 +1,65 @@
+// Energy, area and power of the chip, as in eie/energy.py and eie/chip.py; every constant comes from facts.json.
+// `technology` is that file's part of the same name; a report is what cycles.mjs counts.
+
+const PICO = 1e-12;
+const MILLI = 1e-3;
+const PER_MM2 = 1e-6; // um2
+
+/** Joules of one run by component, with the library's names. `width` is that of the Spmat memory, in bits. */
+export function energy(report, layer, nPe, width, clockHz, technology) {
+  const { sram, table2, registerBits, registerBitPj, macPj, referenceClockHz } = technology;
+  const { pointer, activation } = sram;
+  const spmat = sram.spmat[width];
+  const seconds = report.cycles / clockHz;
+  const entries = report.macs + report.padding;
+  const leakageMw = spmat.leakageMw + pointer.leakageMw * sram.pointerBanks + activation.leakageMw;
+  const moved = activation.readPj * layer.nIn + activation.writePj * layer.nOut;
+  const perCyclePj = 1e9 / referenceClockHz; // of a milliwatt, by one PE
+  const peCycles = report.cycles * nPe;
+  return {
+    "spmat read": PICO * spmat.readPj * report.spmatReads,
+    "pointer read": PICO * pointer.readPj * sram.pointerBanks * report.ptrReads,
+    "activation SRAM": (PICO * moved) / sram.activationsPerRow,
+    leakage: MILLI * leakageMw * nPe * seconds,
+    "multiply and add": PICO * macPj * report.macs,
+    codebook: PICO * registerBitPj * registerBits.codebook * entries,
+    accumulators: PICO * registerBitPj * 2 * registerBits.accumulator * report.macs,
+    queues: PICO * registerBitPj * 2 * registerBits.queue * report.broadcasts * nPe,
+    control: PICO * (table2.componentMw.combinational * perCyclePj - macPj) * peCycles,
+    clock: PICO * table2.componentMw["clock network"] * perCyclePj * peCycles,
+  };
+}
+
+/** Area of the chip, mm2: PEs, whose queues and Spmat memory grow with the machine, and detection nodes. */
+export function area(nPe, fifoDepth, width, technology, paper) {
+  const { sram, table2, lnzd } = technology;
+  const parts = { ...table2.moduleUm2 };
+  parts.Act_queue *= fifoDepth / paper.fifoDepth;
+  parts.SpmatRead *= sram.spmat[width].areaMm2 / sram.spmat[paper.spmatWidthBits].areaMm2;
+  return PER_MM2 * (nPe * sum(parts) + lnzdNodes(nPe, lnzd.children) * lnzd.um2);
+}
+
+/** Power of the chip when all PEs are busy, mW; an entry of the Spmat memory has `entriesPerRow` to a row. */
+export function power(nPe, width, entriesPerRow, clockHz, technology, paper) {
+  const { sram, table2, lnzd, referenceClockHz } = technology;
+  const parts = { ...table2.moduleMw };
+  const paperEntries = Math.floor(paper.spmatWidthBits / (paper.weightBits + paper.indexBits));
+  const anEntry = sram.spmat[width].readPj / entriesPerRow;
+  parts.SpmatRead *= anEntry / (sram.spmat[paper.spmatWidthBits].readPj / paperEntries);
+  return (clockHz / referenceClockHz) * (nPe * sum(parts) + lnzdNodes(nPe, lnzd.children) * lnzd.mw);
+}
+
+/** Nodes of the tree that finds the next non-zero input. */
+export function lnzdNodes(nPe, children) {
+  let nodes = 0;
+  for (let level = nPe; level > 1; ) {
+    level = Math.ceil(level / children);
+    nodes += level;
+  }
+  return nodes;
+}
+
+/** Sum of an object's values. */
+export function sum(parts) {
+  return Object.values(parts).reduce((total, part) => total + part, 0);
+}

@@ -1,0 +1,198 @@
+"""The explorer's page in a browser: that it answers, how fast, by keyboard, on a phone, and from its address."""
+
+import os
+import re
+import shutil
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+BOOK = Path(__file__).resolve().parents[2] / "book"
+RAW_HTML = re.compile(r"^```\{raw\} html\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TRIES = 15
+"""Answers to take the fastest of: the machine may be busy with other things."""
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Serves the book's folder, and of `explorer.md` what is HTML."""
+
+    def do_GET(self):
+        if not self.path.startswith("/explorer.html"):
+            return super().do_GET()
+        body = "\n".join(RAW_HTML.findall((BOOK / "explorer.md").read_text(encoding="utf-8")))
+        page = f'<!doctype html><html lang="en"><link rel="icon" href="data:,"><meta name="viewport" content="width=device-width">{body}</html>'
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.end_headers()
+        self.wfile.write(page.encode())
+        return None
+
+    def log_message(self, *_):
+        """Stay quiet."""
+
+
+@pytest.fixture(scope="module")
+def address():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=BOOK))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/explorer.html"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium; a machine that checks changes must have it, a reader's need not."""
+    chromium = shutil.which("chromium")
+    if chromium is None and os.environ.get("CI"):
+        pytest.fail("the explorer's page is tested in Chromium, which is not installed (Debian: apt install chromium)")
+    if chromium is None:
+        pytest.skip("the explorer's page is tested in Chromium, which is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser, address):
+    """A function that opens the page; at the end it must have had no error and asked no other host."""
+    contexts, faults = [], []
+
+    def opened(query="", **options):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+        page.on("request", lambda request: None if request.url.startswith(address[:21]) else faults.append(request.url))
+        page.goto(address + query)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+def answers(page):
+    """Milliseconds from each change to the numbers on the page."""
+    return page.evaluate("performance.getEntriesByName('explorer-answer').map((entry) => entry.duration)")
+
+
+def wait_for_answer(page, after):
+    page.wait_for_function(f"performance.getEntriesByName('explorer-answer').length > {after}")
+
+
+def move(page, label, key):
+    """Move a slider by a key and wait for the answer."""
+    before = len(answers(page))
+    setting(page).get_by_label(label, exact=True).press(key)
+    wait_for_answer(page, before)
+
+
+def setting(page):
+    return page.get_by_role("form", name="Setting")
+
+
+def figure(page, label):
+    tile = page.locator(".x-tile", has=page.get_by_text(label, exact=True))
+    return tile.locator(".x-value").text_content()
+
+
+@pytest.mark.parametrize("slider", ["Queue depth", "Seed of the draw"], ids=["another machine", "another layer"])
+@pytest.mark.parametrize(
+    ("query", "milliseconds"), [("", 50), ("?layer=VGG-6&nPe=256", 200)], ids=["Alex-7, 64 PEs", "VGG-6, 256 PEs"]
+)
+def test_a_slider_is_answered_in_time(open_page, query, milliseconds, slider):
+    page = open_page(query)
+    wait_for_answer(page, 0)
+    for n in range(TRIES):
+        move(page, slider, "ArrowRight" if n % 4 < 2 else "ArrowLeft")
+    assert min(answers(page)[-TRIES:]) < milliseconds
+
+
+def test_papers_values_stand_beside_ours_only_where_the_paper_has_the_setting(open_page):
+    page = open_page()
+    wait_for_answer(page, 0)
+    assert page.locator(".x-tile .x-paper").count() == 7
+    move(page, "Clock", "ArrowRight")
+    assert page.locator(".x-tile .x-paper").count() == 2  # load balance and padding do not depend on the clock
+    move(page, "Inputs", "ArrowRight")
+    assert page.locator(".x-tile .x-paper").count() == 0
+    expect(setting(page).get_by_label("Layer", exact=True)).to_have_value("own")
+
+
+def test_keys_move_sliders_and_the_address_follows(open_page, address):
+    page = open_page()
+    wait_for_answer(page, 0)
+    before = figure(page, "Time")
+    move(page, "Processing elements", "ArrowRight")
+    assert figure(page, "Time") != before
+    page.wait_for_url(f"{address}?nPe=128")
+    page.get_by_role("button", name="Reset").click()
+    page.wait_for_url(address)
+
+
+def test_the_address_restores_a_setting(open_page):
+    page = open_page("?layer=own&nIn=777&nOut=300&nPe=24&indexBits=5&pes=6&at=11")
+    wait_for_answer(page, 0)
+    assert setting(page).get_by_label("Inputs, exact number").input_value() == "777"
+    assert setting(page).get_by_label("Processing elements, exact number").input_value() == "24"
+    expect(page.get_by_text("7 entries a read, 1 bits unused")).to_be_visible()
+    expect(page.locator(".x-sentence")).to_contain_text("Cycle 11")
+    assert page.locator(".x-pe").count() == 6
+
+
+def test_a_box_takes_any_number_of_the_range_and_nothing_else(open_page):
+    page = open_page()
+    wait_for_answer(page, 0)
+    box = setting(page).get_by_label("Processing elements, exact number")
+    box.fill("48")
+    box.press("Enter")
+    wait_for_answer(page, 1)
+    for text, kept in (("", "48"), ("100000", "512")):
+        box.fill(text)
+        box.press("Enter")
+        expect(box).to_have_value(kept)
+
+
+def test_a_layer_too_large_for_the_page_is_refused_in_words(open_page):
+    page = open_page()
+    wait_for_answer(page, 0)
+    move(page, "Weights kept", "ArrowRight")
+    setting(page).get_by_label("Weights kept", exact=True).press("End")
+    expect(page.get_by_role("alert")).to_contain_text("keep 16\u202f777\u202f216 weights")
+    setting(page).get_by_label("Weights kept", exact=True).press("Home")
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_the_small_machine_steps_plays_and_pauses(open_page):
+    page = open_page(reduced_motion="reduce")
+    sentence = page.locator(".x-sentence")
+    expect(sentence).to_contain_text("Cycle 0")
+    page.wait_for_timeout(500)
+    expect(sentence).to_contain_text("Cycle 0")  # it never plays by itself
+    for button, cycle in (("Next", 1), ("Next", 2), ("Back", 1), ("Start", 0)):
+        page.get_by_role("button", name=button, exact=True).click()
+        expect(sentence).to_contain_text(f"Cycle {cycle}")
+    page.get_by_role("button", name="Play").click()
+    expect(sentence).to_contain_text("Cycle 2")
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("slider", name="Cycle", exact=True).press("End")
+    expect(sentence).to_contain_text("pipeline")
+
+
+def test_a_phone_shows_all_of_it_without_scrolling_sideways(open_page):
+    page = open_page("?pes=16&depth=8", viewport={"width": 390, "height": 844})
+    wait_for_answer(page, 0)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_without_scripts_the_page_says_where_the_numbers_are(open_page):
+    page = open_page(java_script_enabled=False)
+    expect(page.locator("#eie-explorer")).to_contain_text("Table IV")

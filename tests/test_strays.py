@@ -34,6 +34,8 @@ def sources():
         yield path, path.read_text(encoding="utf-8")
     for path in sorted((ROOT / "book").glob("*.md")):
         yield path, path.read_text(encoding="utf-8")
+    for path in sorted((ROOT / "book" / "_static").rglob("*.mjs")):
+        yield path, path.read_text(encoding="utf-8")
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         yield path, "\n".join("".join(cell["source"]) for cell in cells)

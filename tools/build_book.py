@@ -121,7 +121,9 @@ def sphinx_config(source: Path, url: str, static: Path) -> dict[str, Any]:
     config.pop("comments_config")  # of an extension that the book leaves out
     config["html_theme_options"] |= {"repository_url": url, "repository_branch": "main"}
     config["html_static_path"].append(str(static))  # a script in book/_static would be put on every page
-    config["html_css_files"] = [sheet for sheet in config["html_css_files"] if "/" not in sheet]  # a folder is one page's
+    config["html_css_files"] = [
+        sheet for sheet in config["html_css_files"] if "/" not in sheet
+    ]  # a folder is one page's
     return dict(config)
 
 

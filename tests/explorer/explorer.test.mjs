@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { simulate } from "../../book/_static/explorer/cycles.mjs";
 import { activeInputs, drawLayer, inputOrder } from "../../book/_static/explorer/draw.mjs";
 import { area, energy, power } from "../../book/_static/explorer/energy.mjs";
-import { trace } from "../../book/_static/explorer/trace.mjs";
+import { controlOf, stateOf, trace } from "../../book/_static/explorer/trace.mjs";
 import { Exponentials, RandomBits } from "../../book/_static/explorer/random.mjs";
 import { decode, encode, limits, paperSetting } from "../../book/_static/explorer/setting.mjs";
 
@@ -31,6 +31,26 @@ test("watching a run shows when every PE takes each broadcast, and what it then 
     assert.deepEqual(run.sent.map((sent) => sent.ready), timeline.ready);
     assert.deepEqual(run.sent.map((sent) => sent.taken), timeline.taken);
     assert.deepEqual(run.sent.map((sent) => sent.work.map((entries) => entries.map(Number))), timeline.real);
+  }
+});
+
+test("cycle by cycle: queues never overflow, and every entry gets its cycle", () => {
+  for (const { layer, active, machine } of expected.cases.filter((found) => found.timeline && found.machine.nPe < 16)) {
+    const run = trace(layer, active, machine, facts.pipelineCycles);
+    const counts = { work: 0, padding: 0, send: 0 };
+    for (let cycle = 0; cycle < run.cycles; cycle++) {
+      const control = controlOf(run, cycle, machine.fifoDepth);
+      counts[control.state]++;
+      if (control.state === "wait") assert.ok(control.full.length > 0);
+      for (let p = 0; p < machine.nPe; p++) {
+        const { state, queue } = stateOf(run, p, cycle);
+        counts[state]++;
+        assert.ok(queue.length < machine.fifoDepth);
+        if (control.state === "wait") assert.equal(control.full.includes(p), queue.length === machine.fifoDepth - 1);
+      }
+    }
+    const { macs, padding, broadcasts } = run.report;
+    assert.deepEqual([counts.work, counts.padding, counts.send], [macs, padding, broadcasts]);
   }
 });
 
@@ -61,7 +81,7 @@ for (const { layer, cycles, padding, spmatReads } of expected.layers) {
     });
     for (const [name, wanted] of Object.entries({ cycles, padding, spmatReads })) {
       const found = mean(reports.map((report) => report[name]));
-      const slack = Math.max(0.02 * wanted, name === "padding" ? 0.001 * wanted + 20 : 0);
+      const slack = Math.max(0.02 * wanted, name === "padding" ? 20 : 0); // some layers have hardly a padding zero
       assert.ok(Math.abs(found - wanted) <= slack, `${name}: ${found}, the library has ${wanted}`);
     }
   });

@@ -160,6 +160,32 @@ def test_scripts_agree_with_the_library(request):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+SNIPPETS = """
+import { readFileSync } from "node:fs";
+import { decode, python } from "./setting.mjs";
+const facts = JSON.parse(readFileSync("facts.json", "utf8"));
+console.log(JSON.stringify(process.argv.slice(1).map((query) => python(decode(query, facts), facts))));
+"""
+
+
+def test_the_python_it_shows_runs_the_machine_it_shows(tool, capsys):
+    queries = ["", "?layer=NT-We&nPe=8&seed=3", "?layer=own&nIn=90&nOut=70&indexBits=5&clockMhz=500"]
+    command = [node(), "--input-type=module", "--eval", SNIPPETS, *queries]
+    folder = tool("explorer_data").FACTS.parent
+    snippets = json.loads(subprocess.run(command, cwd=folder, capture_output=True, check=True).stdout)
+    machines = []
+    for snippet in snippets:
+        names = {}
+        exec(snippet, names)
+        machines.append((names["layer"].name, names["machine"]))
+    assert machines == [
+        ("Alex-7", eie.Machine()),
+        ("NT-We", eie.Machine(n_pe=8)),
+        ("own", eie.Machine(spmat_width_bits=63, index_bits=5, clock_hz=500e6)),
+    ]
+    assert [len(line.split()) for line in capsys.readouterr().out.splitlines()] == [3, 3, 2]
+
+
 def test_facts_are_current(tool):
     facts = tool("explorer_data")
     assert facts.FACTS.read_text(encoding="utf-8") == facts.text(), "run python tools/explorer_data.py"

@@ -143,7 +143,7 @@ def test_the_address_restores_a_setting(open_page):
     wait_for_answer(page, 0)
     assert setting(page).get_by_label("Inputs, exact number").input_value() == "777"
     assert setting(page).get_by_label("Processing elements, exact number").input_value() == "24"
-    expect(page.get_by_text("7 entries a read, 1 bits unused")).to_be_visible()
+    expect(page.get_by_text("entries in a read: 7; bits unused: 1")).to_be_visible()
     expect(page.locator(".x-sentence")).to_contain_text("Cycle 11")
     assert page.locator(".x-pe").count() == 6
 

@@ -34,7 +34,7 @@ function drawColumns(rowRate, columnRate, seed, rows, indptr) {
   const leaps = new Exponentials(new RandomBits(seed, STREAMS.leaps));
   const chances = new RandomBits(seed, STREAMS.kept);
   const top = highest(rowRate);
-  const kept = rowRate.map((rate) => (rate / top) * WHOLE); // a candidate's chance to stay, as a bound on 32 bits
+  const kept = Uint32Array.from(rowRate, (rate) => (rate / top) * (WHOLE - 1)); // a candidate stays up to this
   const nOut = rowRate.length;
   let leap = leaps.refill();
   let chance = chances.refill();
@@ -54,7 +54,7 @@ function drawColumns(rowRate, columnRate, seed, rows, indptr) {
       if (far >= nOut - i - 1) i = nOut;
       else {
         i += 1 + (far | 0);
-        if (chance[at] < kept[i]) rows[end++] = i;
+        if (chance[at] <= kept[i]) rows[end++] = i;
       }
       at++;
     }

@@ -85,7 +85,7 @@ function showControls() {
   const { entriesPerRow } = machineOf(setting, facts);
   const unused = setting.spmatWidthBits - entriesPerRow * (facts.machine.weightBits + setting.indexBits);
   document.getElementById("x-spmatWidthBits-note").textContent =
-    `${entriesPerRow} ${entriesPerRow === 1 ? "entry" : "entries"} a read${unused ? `, ${unused} bits unused` : ""}`;
+    `entries in a read: ${entriesPerRow}${unused ? `; bits unused: ${unused}` : ""}`;
 }
 
 function warn(text) {

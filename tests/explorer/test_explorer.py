@@ -6,11 +6,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import naive
 import numpy as np
 import pytest
+from scipy import sparse
 
 import eie
-import naive
 from eie import chip, technology
 from eie.benchmarks import table3
 from eie.evaluation import sweep
@@ -55,8 +56,8 @@ def random_case(rng):
 def as_columns(codes, bias):
     """Pointers and rows of the columns, the bias last."""
     columns = codes if bias is None else np.column_stack([codes, bias])
-    rows = [np.flatnonzero(column).tolist() for column in columns.T]
-    return np.cumsum([0, *map(len, rows)]).tolist(), sum(rows, [])
+    kept = sparse.csc_array(columns)
+    return kept.indptr.tolist(), kept.indices.tolist()
 
 
 def timeline(machine, codes, bias, active):

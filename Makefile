@@ -9,7 +9,7 @@ EXECUTED := $(NOTEBOOKS:%=build/notebooks/%.ipynb)
 SOURCES := $(shell find eie data -type f ! -path '*/__pycache__/*')
 PROSE := $(shell find book -type f)
 
-.PHONY: book data test lint format bench clean lock
+.PHONY: book data check test lint format bench clean lock
 .DELETE_ON_ERROR:
 
 # Notebooks side by side; each draws with one thread of the numerical libraries.
@@ -20,6 +20,13 @@ book: data
 # What pages use of others' data, where it is not at hand yet.
 data: .venv/ready
 	@$(BIN)/eie data fetch mnist pictures trunks > /dev/null || echo "Without them the book is built all the same: pages say what is missing."
+
+# What only a finished book can show: every page in Chromium, and a second build that is the same byte for byte.
+check: book
+	$(BIN)/python tools/check_browser.py build/html
+	$(BIN)/python tools/build_book.py --notebooks build/notebooks --out build/again/html --work build/again
+	diff --recursive --brief build/html build/again/html
+	@echo "Two builds are the same"
 
 test: .venv/ready
 	$(BIN)/python -m pytest

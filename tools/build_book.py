@@ -31,7 +31,14 @@ NOTEBOOKS = "notebooks/"
 RUN_METADATA = ("papermill", "execution")
 INJECTED = "injected-parameters"  # papermill's tag for the cell it adds, with a random id
 ADDRESS = re.compile(r"(<[\w.]+[^<>\n]*) at 0x[0-9a-f]+>")  # as in "<Styler at 0x7fbb883fc8d0>"
+MATHJAX = ["input/tex", "output/chtml", "a11y/assistive-mml"]
+"""What of MathJax a page loads; the single file that has everything weighs half as much again."""
+
+MATHJAX_FILES = ["startup", "core", *MATHJAX, "output/chtml/fonts/tex"]
+
 MATHJAX_FONTS = "output/chtml/fonts/woff-v2"
+TOO_HEAVY = re.compile(r"<script[^>]*/fontawesome\.js[^>]*></script>\n?")  # the theme's fonts have the same icons
+CITATION_LIST = '<div role="list" class="citation-list">'  # the entries in it have a role that no list may hold
 
 
 class BookError(Exception):
@@ -110,7 +117,10 @@ def copy_mathjax(static: Path) -> None:
     package = importlib.metadata.distribution("sphinx-mathjax-offline")
     mathjax = Path(str(package.locate_file("sphinx-mathjax-offline/static/mathjax")))
     shutil.copytree(mathjax / MATHJAX_FONTS, static / "mathjax" / MATHJAX_FONTS)
-    shutil.copyfile(mathjax / "tex-chtml.js", static / "mathjax" / "tex-chtml.js")
+    for name in MATHJAX_FILES:
+        target = static / "mathjax" / f"{name}.js"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(mathjax / f"{name}.js", target)
 
 
 def sphinx_config(source: Path, url: str, static: Path) -> dict[str, Any]:
@@ -120,6 +130,7 @@ def sphinx_config(source: Path, url: str, static: Path) -> dict[str, Any]:
     )
     config.pop("comments_config")  # of an extension that the book leaves out
     config["html_theme_options"] |= {"repository_url": url, "repository_branch": "main"}
+    config["mathjax3_config"] = {"loader": {"load": MATHJAX}}
     config["html_static_path"].append(str(static))  # a script in book/_static would be put on every page
     config["html_css_files"] = [
         sheet for sheet in config["html_css_files"] if "/" not in sheet
@@ -148,6 +159,15 @@ def run_sphinx(work: Path, url: str) -> None:
         raise BookError("the book has warnings (above), and they are errors")
 
 
+def lighten(html: Path) -> None:
+    """Take from the pages what the theme puts there and no reader needs."""
+    for page in html.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        text = TOO_HEAVY.sub("", text).replace(CITATION_LIST, '<div class="citation-list">')
+        page.write_text(text, encoding="utf-8")
+    (html / "_static" / "scripts" / "fontawesome.js").unlink(missing_ok=True)
+
+
 def publish(html: Path, out: Path) -> None:
     """Put a finished build in place by renaming, so that a reader never meets half of one."""
     new, old = out.with_name(f"{out.name}.new"), out.with_name(f"{out.name}.old")
@@ -168,6 +188,7 @@ def build(executed: Path, out: Path, work: Path, root: Path = ROOT) -> None:
     assemble(root / "book", executed, work / "source")
     copy_mathjax(work / "static")
     run_sphinx(work, url)
+    lighten(work / "html")
     publish(work / "html", out)
 
 

@@ -144,8 +144,21 @@ def test_assemble_puts_notebooks_beside_the_prose(build_book, tmp_path):
 
 def test_mathjax_comes_with_its_fonts(build_book, tmp_path):
     build_book.copy_mathjax(tmp_path)
-    assert (tmp_path / "mathjax" / "tex-chtml.js").stat().st_size > 100_000
+    assert (tmp_path / "mathjax" / "input" / "tex.js").stat().st_size > 100_000
     assert list((tmp_path / "mathjax" / build_book.MATHJAX_FONTS).glob("*.woff"))
+
+
+def test_pages_are_rid_of_what_nobody_needs(build_book, tmp_path):
+    script = tmp_path / "_static" / "scripts" / "fontawesome.js"
+    script.parent.mkdir(parents=True)
+    script.write_text("heavy")
+    heavy = '<script defer src="_static/scripts/fontawesome.js?digest=1"></script>\n'
+    (tmp_path / "page.html").write_text(
+        f'<script src="code.js"></script>{heavy}<div role="list" class="citation-list">'
+    )
+    build_book.lighten(tmp_path)
+    assert (tmp_path / "page.html").read_text() == '<script src="code.js"></script><div class="citation-list">'
+    assert not script.exists()
 
 
 @pytest.mark.parametrize("leftover", [[], ["out"], ["out", "out.new", "out.old"], ["out.new"]])

@@ -1,0 +1,19 @@
+// What is too wide for the page scrolls by itself; with a tab stop it can be scrolled by keyboard too.
+"use strict";
+(() => {
+  const WIDE = ".bd-article :is(figure, .cell_output, .pst-scrollable-table-container, mjx-container[display])";
+  const update = () => {
+    for (const box of document.querySelectorAll(WIDE)) {
+      if (box.scrollWidth > box.clientWidth) {
+        box.tabIndex = 0;
+      } else {
+        box.removeAttribute("tabindex");
+      }
+    }
+  };
+  window.addEventListener("load", () => {
+    update();
+    window.MathJax?.startup.promise.then(update);
+  });
+  window.addEventListener("resize", update);
+})();

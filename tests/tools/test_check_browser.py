@@ -1,0 +1,96 @@
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+PAGE = (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A page</title>'
+    '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">{head}</head>'
+    "<body><main><h1>A page</h1>{body}</main></body></html>"
+)
+DARK_GREY = "<style>@media (prefers-color-scheme: dark) {p {background: #000; color: #333}}</style>"
+WIDE = '<div style="width: 1000px">wide</div>'
+FAULTS = {
+    "good": ("", "<p>Nothing is wrong here.</p>", []),
+    "host": (
+        '<script src="http://127.0.0.2:9/x.js"></script>',
+        "",
+        ["fetched from another host: http://127.0.0.2:9/x"],
+    ),
+    "gone": ('<script src="gone.js"></script>', "", ["missing (404): "]),
+    "throws": ("<script>nowhere()</script>", "", ["script error: nowhere is not defined"]),
+    "logs": ("<script>console.error('oh')</script>", "", ["console: oh"]),
+    "wide": ("", WIDE, ["phone: scrolls sideways by "]),
+    "heavy": ('<script src="heavy.js"></script>', "", ["weighs 2,000,"]),
+    "pale": ("", '<p style="background: #fff; color: #ddd">pale</p>', ["accessibility, serious, color-contrast"]),
+    "nameless": ("", "<button></button>", ["accessibility, critical, button-name"]),
+    "dark": (DARK_GREY, "<p>Dark on dark.</p>", ["dark: accessibility, serious, color-contrast"]),
+}
+
+
+@pytest.fixture(scope="module")
+def check_browser(tool):
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+    try:
+        yield tool("check_browser")
+    finally:
+        sys.path.pop(0)
+
+
+@pytest.fixture(scope="module")
+def found(check_browser, tmp_path_factory):
+    """What the check says of a book that has a page for each kind of fault."""
+    root = tmp_path_factory.mktemp("book")
+    for name, (head, body, _) in FAULTS.items():
+        (root / f"{name}.html").write_text(PAGE.format(head=head, body=body), encoding="utf-8")
+    (root / "heavy.js").write_text(f"// {' ' * check_browser.MAX_BYTES}")
+    browser = sys.modules["browser"]
+    program, axe = browser.chromium(), browser.axe(check_browser.AXE_CACHE)
+    return asyncio.run(check_browser.browser_faults(root, program, axe))
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_fault_is_found_on_its_page_and_nowhere_else(found, name):
+    said = [fault for fault in found if fault.startswith(f"{name}.html, ")]
+    for expected in FAULTS[name][2]:
+        assert any(expected in fault for fault in said), said
+    assert bool(said) == bool(FAULTS[name][2]), said
+
+
+def test_width_and_scheme_are_told(found):
+    assert {fault.split(": ")[0] for fault in found if fault.startswith(("wide", "dark"))} == {
+        "wide.html, phone",
+        "dark.html, desktop",
+        "dark.html, phone",
+    }
+
+
+def test_plots_do_not_count_as_weight(check_browser, tmp_path):
+    (tmp_path / "_images").mkdir()
+    for name in ("_images/plot.svg", "page.html"):
+        (tmp_path / name).write_text("12345")
+    assert check_browser.weight(tmp_path, {"_images/plot.svg", "page.html", "gone.css"}) == 5
+
+
+def test_an_altered_archive_is_refused(check_browser, tmp_path):
+    browser = sys.modules["browser"]
+    (tmp_path / "axe-core-4.11.0.tgz").write_bytes(b"something else")
+    with pytest.raises(browser.Missing, match=r"axe-core-4\.11\.0\.tgz is not axe-core@4\.11\.0: its hash is sha512-"):
+        browser.axe(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("what", "message"), [("chromium", "checked in Chromium, which is not"), ("npm", "npm, which")]
+)
+def test_what_cannot_be_had_is_named(check_browser, tmp_path, monkeypatch, what, message):
+    browser = sys.modules["browser"]
+    monkeypatch.setattr(browser.shutil, "which", lambda name: None)
+    with pytest.raises(browser.Missing, match=message):
+        browser.chromium() if what == "chromium" else browser.axe(tmp_path)
+
+
+def test_no_book_is_no_success(check_browser, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["check_browser.py", str(tmp_path)])
+    assert check_browser.main() == 2
+    assert "made by `make book`" in capsys.readouterr().err

@@ -687,8 +687,8 @@ def provenance(devices: Sequence[Device]) -> dict[str, Any]:
     """The machine, its libraries and the seed: nothing that names its owner."""
     caches = _caches()
     return {
-        "cpu": _cpu_name(),
-        "cores": len(_own_cores()),
+        "cpu": cpu_name(),
+        "cores": len(own_cores()),
         "threads": _torch().get_num_threads(),
         "caches": caches,
         "last_level_cache_bytes": _last_level_bytes(caches),
@@ -720,7 +720,7 @@ def _libraries() -> dict[str, str]:
     return {name: version for name, version in found.items() if version}
 
 
-def _cpu_name() -> str:
+def cpu_name() -> str:
     with suppress(OSError):
         found = re.search(r"^model name\s*: *(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
         if found:
@@ -742,7 +742,7 @@ def _memory_bytes() -> int | None:
     return None
 
 
-def _own_cores() -> list[int]:
+def own_cores() -> list[int]:
     """The logical processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
@@ -752,7 +752,7 @@ def _own_cores() -> list[int]:
 def _caches(folder: Path = Path("/sys/devices/system/cpu")) -> dict[str, int]:
     """Bytes of the caches of these cores by name, such as L1d or L3; empty where the system does not tell."""
     found: dict[tuple[str, ...], int] = {}
-    for core in _own_cores():
+    for core in own_cores():
         for cache in sorted(folder.glob(f"cpu{core}/cache/index*")):
             level, kind, cores, size = (_line(cache / name) for name in ("level", "type", "shared_cpu_list", "size"))
             if level and size[:-1].isdecimal() and size[-1] in UNITS:

@@ -462,7 +462,7 @@ def test_results_that_do_not_belong_together_are_not_joined(stopped, monkeypatch
 
 def test_another_machine_starts_again(stopped, monkeypatch):
     layers = Stopped(monkeypatch, 2)
-    monkeypatch.setattr(measure, "_cpu_name", lambda: "another")
+    monkeypatch.setattr(measure, "cpu_name", lambda: "another")
     run(stopped)
     assert layers.timed == ["tiny", "other"]
 
@@ -658,7 +658,7 @@ def test_a_gpu_is_timed_too(target, monkeypatch, cache):
 
 def test_caches_are_counted_once_each(tmp_path, monkeypatch):
     monkeypatch.undo()
-    monkeypatch.setattr(measure, "_own_cores", lambda: [0, 1, 2, 10])
+    monkeypatch.setattr(measure, "own_cores", lambda: [0, 1, 2, 10])
     levels = [
         ("1", "Data", "48K", 1),
         ("1", "Instruction", "32K", 1),
@@ -704,10 +704,10 @@ def test_machine_that_tells_little(monkeypatch):
     monkeypatch.setattr(measure.host, "freedesktop_os_release", nothing)
     monkeypatch.setattr(measure.os, "sysconf", nothing)
     monkeypatch.delattr(measure.os, "sched_getaffinity", raising=False)
-    assert measure._cpu_name() == "riscv64"
+    assert measure.cpu_name() == "riscv64"
     assert measure._system_name() == "Plan9"
     assert measure._memory_bytes() is None
-    assert len(measure._own_cores()) == measure.os.cpu_count()
+    assert len(measure.own_cores()) == measure.os.cpu_count()
 
 
 class Nothing:

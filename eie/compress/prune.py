@@ -1,0 +1,80 @@
+"""Magnitude pruning: the smallest weights go, and stay zero while the others are trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from eie import _check
+
+MAX_SENSITIVITY = 1e6
+"""Far above any weight there is: more standard deviations than a layer could have weights for."""
+
+
+def by_rate(weight: Tensor, keep: float) -> Tensor:
+    """Mask of the largest weights, a given fraction of them.
+
+    Parameters
+    ----------
+    weight : float tensor of any shape
+    keep : float
+        Fraction to keep, 0..1; the count is rounded to the nearest integer. Of equals the first are kept.
+
+    Returns
+    -------
+    bool tensor of the same shape
+        True where a weight stays.
+    """
+    count = round(_check.fraction("keep", keep) * weight.numel())
+    order = weight.detach().abs().flatten().argsort(descending=True, stable=True)
+    mask = torch.zeros(weight.numel(), dtype=torch.bool)
+    mask[order[:count]] = True
+    return mask.reshape(weight.shape)
+
+
+def by_sensitivity(weight: Tensor, sensitivity: float) -> Tensor:
+    """Mask of the weights at or above a multiple of their layer's standard deviation.
+
+    This is the threshold of Han et al., NIPS 2015, on which Deep Compression builds.
+
+    Parameters
+    ----------
+    weight : float tensor of any shape
+    sensitivity : float
+        Threshold in standard deviations of the layer's weights, 0 or more.
+
+    Returns
+    -------
+    bool tensor of the same shape
+        True where a weight stays.
+    """
+    times = _check.real("sensitivity", sensitivity)
+    if not 0 <= times <= MAX_SENSITIVITY:
+        raise ValueError(f"sensitivity must be of 0..{MAX_SENSITIVITY:g} standard deviations, got {sensitivity!r}")
+    values = weight.detach()
+    return values.abs() >= times * values.std(correction=0)
+
+
+def ramp(progress: float, keep: float) -> float:
+    """Fraction kept on the way from all weights down to `keep`: fast at first, slow at the end.
+
+    The cubic ramp of Zhu and Gupta, "To prune, or not to prune" (ICLR workshop 2018).
+
+    Parameters
+    ----------
+    progress : float
+        How far pruning has come; 0 or less is its start, 1 or more its end.
+    keep : float
+        Fraction kept at the end, 0..1.
+    """
+    left = 1 - min(max(progress, 0.0), 1.0)
+    return keep + (1 - keep) * left**3
+
+
+@torch.no_grad()
+def apply(weights: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> None:
+    """Set the pruned weights to zero, in place."""
+    for name, mask in masks.items():
+        weights[name].mul_(mask)

@@ -1,0 +1,154 @@
+"""Weight sharing: k-means over a layer's kept weights, and training of the shared values.
+
+With n bits a layer has 2**n - 1 shared weights: code 0 stands for the pruned weight, as in `eie.CompressedLayer`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from eie import _check
+
+MAX_BITS = 8
+"""Codes are bytes."""
+
+MAX_ROUNDS = 1000
+"""Rounds of k-means; Lloyd's rule on a line ends long before."""
+
+INITS = ("linear", "random", "density")
+
+
+def starts(values: NDArray[np.float64], count: int, init: str, seed: int = 0) -> NDArray[np.float64]:
+    """Where k-means starts, rising (Deep Compression, section 3.2).
+
+    Parameters
+    ----------
+    values : float array of shape `(n,)`
+        What is to be clustered, at least one.
+    count : int
+        How many centroids.
+    init : str
+        `"linear"`: evenly between the smallest and the largest value; `"random"`: values drawn by `seed`;
+        `"density"`: evenly over the values' distribution function, so that each has as many values around it.
+    seed : int
+        For `"random"`.
+
+    Raises
+    ------
+    ValueError
+        When there is no such initialisation.
+    """
+    if init == "linear":
+        return np.linspace(values.min(), values.max(), count)
+    if init == "density":
+        return np.quantile(values, (np.arange(count) + 0.5) / count)
+    if init == "random":
+        distinct = np.unique(values)
+        return np.sort(np.random.default_rng(seed).choice(distinct, count, replace=len(distinct) < count))
+    raise ValueError(f"init must be one of {', '.join(INITS)}, got {init!r}")
+
+
+def kmeans(
+    values: NDArray[np.float64], centroids: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Lloyd's k-means on a line, until no value changes its cluster.
+
+    On a line a cluster is a run of the sorted values, so a round is one binary search a centroid. A centroid that no
+    value is nearest to stays where it is; a value half-way between two goes to the lower one.
+
+    Parameters
+    ----------
+    values : float array of shape `(n,)`
+    centroids : float array of shape `(k,)`
+        Where they start.
+
+    Returns
+    -------
+    clusters : int array of shape `(n,)`
+        Index of each value's centroid.
+    centroids : float array of shape `(k,)`
+        Rising.
+    """
+    order = np.argsort(values, kind="stable")
+    ranked = values[order]
+    sums = np.concatenate([[0.0], np.cumsum(ranked)])
+    centroids = np.sort(centroids)
+    ends = np.full(len(centroids), -1)
+    for _ in range(MAX_ROUNDS):
+        middles = (centroids[:-1] + centroids[1:]) / 2
+        before, ends = ends, np.append(np.searchsorted(ranked, middles, side="right"), len(ranked))
+        if np.array_equal(before, ends):
+            break
+        begins = np.append(0, ends[:-1])
+        filled = ends > begins
+        means = (sums[ends] - sums[begins])[filled] / (ends - begins)[filled]
+        centroids = np.sort(_with(centroids, filled, means))
+    clusters = np.empty(len(values), np.int64)
+    clusters[order] = np.repeat(np.arange(len(centroids)), np.diff(ends, prepend=0))
+    return clusters, centroids
+
+
+def _with(values: NDArray[np.float64], where: NDArray[np.bool_], new: NDArray[np.float64]) -> NDArray[np.float64]:
+    changed = values.copy()
+    changed[where] = new
+    return changed
+
+
+def share(weight: Tensor, mask: Tensor, bits: int, init: str = "linear", seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Give each kept weight the code of its cluster.
+
+    Parameters
+    ----------
+    weight : float tensor of any shape
+    mask : bool tensor of the same shape
+        True where a weight is kept.
+    bits : int
+        Width of a code, 1..8.
+    init, seed : str, int
+        See `starts`.
+
+    Returns
+    -------
+    codes : uint8 tensor of the weight's shape
+        0 for pruned, else 1 to 2**bits - 1.
+    codebook : float32 tensor of shape `(2**bits,)`
+        Entry 0 is 0.0, the others rise.
+    """
+    count = 2 ** _check.integer("bits", bits, 1, MAX_BITS) - 1
+    codes = torch.zeros(weight.shape, dtype=torch.uint8)
+    codebook = torch.zeros(count + 1)
+    kept = weight.detach()[mask].double().numpy()
+    if len(kept):
+        clusters, centroids = kmeans(kept, starts(kept, count, init, seed))
+        codes[mask] = torch.from_numpy((clusters + 1).astype(np.uint8))
+        codebook[1:] = torch.from_numpy(centroids.astype(np.float32))
+    return codes, codebook
+
+
+def shared(codes: Tensor, codebook: Tensor) -> Tensor:
+    """The weights that codes stand for."""
+    return codebook[codes.int()]
+
+
+def gradient(codes: Tensor, weight_gradient: Tensor, size: int) -> Tensor:
+    """Gradient of a codebook: the sum over the weights that share an entry (Deep Compression, section 3.3).
+
+    Parameters
+    ----------
+    codes : uint8 tensor of any shape
+    weight_gradient : float tensor of the same shape
+        Gradient of the loss with respect to each weight.
+    size : int
+        Entries of the codebook.
+
+    Returns
+    -------
+    float32 tensor of shape `(size,)`
+        0 for entry 0: pruned weights stay zero.
+    """
+    sums = torch.bincount(codes.flatten().int(), weight_gradient.flatten().double(), size)
+    sums[0] = 0
+    return sums.float()

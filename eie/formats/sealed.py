@@ -1,0 +1,89 @@
+"""Named arrays in one safetensors file, sealed with a digest, so that no damage goes unnoticed.
+
+Any safetensors reader can open it. Beside the arrays its metadata holds `facts`, a few strings, and `digest`, the SHA-256
+of both. Nothing in such a file can execute.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie._files import written_aside
+from eie.formats.errors import FormatError
+
+MAX_BYTES = 2**30
+"""No file may be larger; reading one takes memory for about three times its size."""
+
+
+def write(path: str | Path, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, str]) -> None:
+    """Write arrays and facts; the file appears when it is whole.
+
+    Raises
+    ------
+    ValueError
+        When they are more than `MAX_BYTES`, or an array's type is none of safetensors.
+    """
+    from safetensors.numpy import save
+
+    whole = {name: np.require(array, requirements="C") for name, array in arrays.items()}
+    size = sum(array.nbytes for array in whole.values())
+    if size > MAX_BYTES // 2:
+        raise ValueError(f"{path}: arrays must have at most {MAX_BYTES // 2} bytes, they have {size}")
+    metadata = {"facts": json.dumps(dict(facts), sort_keys=True), "digest": _digest(whole, facts)}
+    with written_aside(path) as aside:
+        aside.write_bytes(save(whole, metadata))
+
+
+def read(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Read what `write` wrote.
+
+    Returns
+    -------
+    arrays : dict of str to array
+    facts : dict of str to str
+
+    Raises
+    ------
+    FormatError
+        When the file is not there, is too large, is no safetensors file, or does not match its digest.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FormatError(f"{path}: there is no such file")
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise FormatError(f"{path}: must have at most {MAX_BYTES} bytes, has {size}")
+    arrays, metadata = _opened(path)
+    try:
+        facts = json.loads(metadata["facts"])
+        intact = metadata["digest"] == _digest(arrays, facts)
+    except (KeyError, ValueError, AttributeError, TypeError) as error:
+        raise FormatError(f"{path}: has no facts and digest after byte 8 ({error})") from error
+    if not intact:
+        raise FormatError(f"{path}: what it holds from byte 8 on does not match its digest")
+    return arrays, facts
+
+
+def _opened(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError) as error:
+        raise FormatError(f"{path}: is no safetensors file of arrays: {error}") from error
+
+
+def _digest(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, str]) -> str:
+    whole = hashlib.sha256(json.dumps(sorted(facts.items())).encode())
+    for name, array in sorted(arrays.items()):
+        whole.update(json.dumps([name, str(array.dtype), array.shape]).encode())
+        whole.update(array.tobytes())
+    return whole.hexdigest()

@@ -66,6 +66,27 @@ def _parser() -> argparse.ArgumentParser:
     )
     claims.add_argument("--json", action="store_true", help="for machines; exit status 1 if a verdict got worse")
 
+    compress = _command(
+        commands,
+        "compress",
+        _compress,
+        "train and compress the LeNets of the book on MNIST",
+        "eie compress --seeds 0 --schedule short -o build/lenets",
+    )
+    compress.add_argument("networks", nargs="*", metavar="NETWORK", help="lenet-300-100, lenet-5 (default: both)")
+    compress.add_argument(
+        "--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4], metavar="SEED", help="default: 0 to 4"
+    )
+    compress.add_argument("--schedule", default="full", help="full (the default) or short")
+    compress.add_argument("--sweep", action="store_true", help="also compress the first seed's to other sizes")
+    compress.add_argument(
+        "-o",
+        "--output",
+        metavar="FOLDER",
+        required=True,
+        help="gets tables, networks and checkpoints; an earlier run goes on",
+    )
+
     measure = _command(
         commands, "measure", _measure, "time the layers of Table III on this machine", "eie measure --quick"
     )
@@ -156,6 +177,14 @@ def _claims(arguments: argparse.Namespace) -> int:
     text, status = import_module("eie.claims").report(arguments.json)
     print(text)
     return int(status)
+
+
+def _compress(arguments: argparse.Namespace) -> None:
+    lenets = import_module("eie.lenets")
+    lenets.make(
+        arguments.output, arguments.seeds, arguments.schedule, arguments.networks or None, sweep=arguments.sweep
+    )
+    print(f"written to {arguments.output}")
 
 
 def _measure(arguments: argparse.Namespace) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Self
@@ -32,6 +31,9 @@ from eie.networks import CompressedNetwork
 FILE = "lenets.toml"
 SCHEDULES = ("full", "short")
 MAX_SEED = 2**31 - 1
+NOTHING = Phase(0, 0.0)
+"""A phase that is left out."""
+
 BINS = 60
 """Bars of a histogram of weights."""
 
@@ -79,7 +81,15 @@ def recipe(name: str, schedule: str = "full") -> Recipe:
         raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, got {schedule!r}")
     entry = _entry(name)
     phases = {phase: Phase(*given) for phase, given in entry["schedules"][schedule].items()}
-    return Recipe(**phases, bits=entry["bits"], keep=entry["keep"], ramp=entry["ramp"], init=entry["init"])
+    return Recipe(
+        phases["train"],
+        phases["prune"],
+        phases["share"],
+        bits=entry["bits"],
+        keep=entry["keep"],
+        ramp=entry["ramp"],
+        init=entry["init"],
+    )
 
 
 def fresh(name: str, seed: int) -> nn.Sequential:
@@ -101,8 +111,7 @@ def judged(run: Run, network: CompressedNetwork, mnist: Mnist) -> dict[str, floa
     """Errors in percent and sizes of a run: dense, pruned and compressed, on test and validation pictures."""
     errors = {}
     for stage, state in (("dense", run.dense), ("pruned", run.pruned), ("compressed", run.model.state_dict())):
-        module = lenet.NETWORKS[network.name]()
-        module.load_state_dict(state)
+        module = _with(network.name, state)
         errors[f"{stage}_error"] = lenet.error(module, *mnist.test)
         errors[f"{stage}_validation_error"] = lenet.error(module, *mnist.validation)
     layers = network.sizes
@@ -114,66 +123,127 @@ def judged(run: Run, network: CompressedNetwork, mnist: Mnist) -> dict[str, floa
     }
 
 
-def make(seeds: Iterable[int], schedule: str, folder: str | Path, names: Sequence[str] = networks.LENETS) -> None:
-    """Make the networks and the tables; what is in the folder already is not made again.
+def make(
+    folder: str | Path,
+    seeds: Sequence[int],
+    schedule: str = "full",
+    names: Sequence[str] | None = None,
+    *,
+    sweep: bool = False,
+) -> None:
+    """Make networks and tables, several at a time; what the folder has already is not made again.
 
     Parameters
     ----------
-    seeds : iterable of int
-        The first one's networks are those that the book shows.
+    folder : path
+        Gets the table `lenets.csv`; of the first seed the networks, `lenets_centroids.csv`, `lenets_weights.csv` and,
+        if wanted, `lenets_sweep.csv`; and checkpoints, from which an interrupted run goes on.
+    seeds : sequence of int
     schedule : str
         See `recipe`.
-    folder : path
-        Gets `lenets.csv`, and of the first seed `lenets_centroids.csv`, `lenets_weights.csv`, `lenets_sweep.csv` and the
-        networks; also checkpoints, from which an interrupted run goes on.
-    names : sequence of str
-        Which networks.
+    names : sequence of str, optional
+        Networks; both if left out.
+    sweep : bool
+        Also prune the first seed's dense networks to other densities, and share them with other widths.
     """
     chosen = [_check.integer("each of seeds", seed, 0, MAX_SEED) for seed in seeds]
+    names = networks.LENETS if names is None else names
+    for name in names:
+        recipe(name, schedule)
+    datasets.require("mnist")
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
-    Mnist.load()  # before any work, say what is missing
-    tasks = [(name, schedule, seed, place) for seed in chosen for name in names]
-    rows = _side_by_side(_one, tasks)
-    _write(pd.DataFrame(rows), place / "lenets.csv")
-    runs = {name: _finished(name, schedule, chosen[0], place) for name in names}
-    _write(pd.concat([centroids(name, run) for name, run in runs.items()]), place / "lenets_centroids.csv")
-    _write(pd.concat([histograms(name, run) for name, run in runs.items()]), place / "lenets_weights.csv")
-
-
-def _side_by_side(work: Any, tasks: Sequence[tuple[Any, ...]]) -> list[Any]:
-    """Results of tasks in their order, computed in as many processes as there are cores."""
+    tasks = [_Task(name, schedule, seed, place) for seed in chosen for name in names]
     with ProcessPoolExecutor(len(measure.own_cores()), mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(work, *task) for task in tasks]
-        return [each.result() for each in tqdm(waiting, unit="network", disable=None, leave=False)]
+        rows = _in_order([pool.submit(_one, task) for task in tasks])
+        _write(pd.DataFrame(rows), place / "lenets.csv")
+        if sweep:
+            waiting = [pool.submit(_swept, task, times) for task in tasks[: len(names)] for times in _densities()]
+            _write(pd.concat(_in_order(waiting)), place / "lenets_sweep.csv")
+    runs = {task.name: task.run(Mnist.load()) for task in tasks[: len(names)]}
+    for table, what in (("lenets_centroids", centroids), ("lenets_weights", histograms)):
+        _write(pd.concat([what(name, run) for name, run in runs.items()]), place / f"{table}.csv")
+    for task in tasks[: len(names)]:
+        networks.write(place / f"{task.name}.safetensors", task.compressed(runs[task.name]))
 
 
-def _one(name: str, schedule: str, seed: int, folder: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Task:
+    """One network to make, and where its files are."""
+
+    name: str
+    schedule: str
+    seed: int
+    folder: Path
+
+    def path(self, ending: str) -> Path:
+        return self.folder / f"{self.name}-{self.schedule}-{self.seed}{ending}"
+
+    def run(self, mnist: Mnist) -> Run:
+        """Train it, or read it if that is done."""
+        return train(self.name, self.schedule, self.seed, mnist, self.path(".checkpoint"), progress=False)
+
+    def compressed(self, run: Run) -> CompressedNetwork:
+        return export.compressed(self.name, run, _entry(self.name)["index_bits"])
+
+
+def _in_order(waiting: Sequence[Future[Any]]) -> list[Any]:
+    return [each.result() for each in tqdm(waiting, unit="network", disable=None, leave=False)]
+
+
+def _one(task: _Task) -> dict[str, Any]:
     """Make one network; returns its row of the table."""
-    target = folder / f"{name}-{schedule}-{seed}.json"
-    if target.exists():
-        row: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
-        return row
-    started = time.process_time()
-    mnist = Mnist.load()
-    run = train(name, schedule, seed, mnist, _checkpoint(name, schedule, seed, folder), progress=False)
-    network = export.compressed(name, run, _entry(name)["index_bits"])
-    networks.write(folder / f"{name}-{schedule}-{seed}.safetensors", network)
-    row = {"network": name, "schedule": schedule, "seed": seed} | judged(run, network, mnist)
-    row |= {"cpu_seconds": round(time.process_time() - started)} | _provenance()
-    with written_aside(target) as aside:
-        aside.write_text(json.dumps(row), encoding="utf-8")
-    return row
+    return _kept(task.path(".json"), lambda: _made(task))
 
 
-def _checkpoint(name: str, schedule: str, seed: int, folder: Path) -> Path:
-    return folder / f"{name}-{schedule}-{seed}.checkpoint"
+def _made(task: _Task) -> dict[str, Any]:
+    started, mnist = time.process_time(), Mnist.load()
+    run = task.run(mnist)
+    row: dict[str, Any] = {"network": task.name, "schedule": task.schedule, "seed": task.seed}
+    row |= judged(run, task.compressed(run), mnist)
+    return row | {"cpu_seconds": round(time.process_time() - started)} | _provenance()
 
 
-def _finished(name: str, schedule: str, seed: int, folder: Path) -> Run:
-    """A run that has ended, from its checkpoint."""
-    path = _checkpoint(name, schedule, seed, folder)
-    return train(name, schedule, seed, Mnist.load(), path, progress=False)
+def _kept(path: Path, make: Callable[[], Any]) -> Any:
+    """What a file has, or what is made now and kept there."""
+    if not path.exists():
+        made = json.dumps(make())
+        with written_aside(path) as aside:
+            aside.write_text(made, encoding="utf-8")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _densities() -> list[float]:
+    """Multiples of a recipe's fractions that the sweep keeps."""
+    found: list[float] = read_toml(FILE)["sweep"]["keep_times"]
+    return found
+
+
+def _swept(task: _Task, times: float) -> pd.DataFrame:
+    """Compress a dense network to one other density, with several widths of codes."""
+    return pd.DataFrame(_kept(task.path(f"-{times:g}.json"), lambda: _points(task, times)))
+
+
+def _points(task: _Task, times: float) -> list[dict[str, Any]]:
+    mnist, first = Mnist.load(), recipe(task.name, task.schedule)
+    batches, dense = _batches(task.name, mnist), task.run(mnist).dense
+    keep = {name: min(1.0, times * rate) for name, rate in first.keep.items()}
+    pruning = replace(first, train=NOTHING, share=NOTHING, keep=keep)
+    pruned = compress(_with(task.name, dense), pruning, batches, seed=task.seed, progress=False).pruned
+    rows = []
+    for bits in read_toml(FILE)["sweep"]["bits"]:
+        sharing = replace(pruning, prune=NOTHING, share=first.share, bits=dict.fromkeys(first.bits, bits))
+        run = compress(_with(task.name, pruned), sharing, batches, seed=task.seed, progress=False)
+        row = {"network": task.name, "keep_times": times, "bits": bits, "seed": task.seed}
+        found = judged(run, task.compressed(run), mnist) | _provenance()
+        rows.append(row | {key: value for key, value in found.items() if not key.startswith(("dense", "pruned"))})
+    return rows
+
+
+def _with(name: str, state: Mapping[str, torch.Tensor]) -> nn.Sequential:
+    module = lenet.NETWORKS[name]()
+    module.load_state_dict(state)
+    return module
 
 
 def centroids(name: str, run: Run) -> pd.DataFrame:

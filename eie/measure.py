@@ -721,6 +721,7 @@ def _libraries() -> dict[str, str]:
 
 
 def cpu_name() -> str:
+    """What this machine's processor calls itself."""
     with suppress(OSError):
         found = re.search(r"^model name\s*: *(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
         if found:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eie import _check
 from eie._data import data_path
 from eie.compress import huffman, sizes, stream
 from eie.formats import FormatError, sealed
@@ -174,14 +175,14 @@ def _packed(part: Part) -> dict[str, NDArray[Any]]:
 
 
 def _unpacked(entry: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], most: int) -> Part:
-    name, index_bits = entry["name"], entry["index_bits"]
+    name, index_bits = entry["name"], _check.integer("index_bits", entry["index_bits"], 1, stream.MAX_INDEX_BITS)
     codebook, bias = (_floats(arrays[f"{name}/{what}"]) for what in ("codebook", "bias"))
     packed = [arrays[f"{name}/{what}"].tobytes() for what in STREAMS]
-    symbols = [
+    values, skips = (
         huffman.decode(data, entry["entries"], huffman.unpack_table(table, size))
         for table, data, size in zip(packed[::2], packed[1::2], (len(codebook), 2**index_bits), strict=True)
-    ]
-    codes = stream.codes(*symbols, _count(entry["shape"], most)).reshape(entry["shape"])
+    )
+    codes = stream.codes(values, skips, _count(entry["shape"], most)).reshape(entry["shape"])
     return Part(name, codes, codebook, bias, index_bits)
 
 

@@ -81,12 +81,30 @@ def shared_values(values: Any, n_shared: int) -> NDArray[np.float32]:
     distinct = _distinct(ranked, n_shared + 1)
     if len(distinct) <= n_shared:
         return np.append(distinct, np.repeat(distinct[-1:], n_shared - len(distinct)))
-    centroids = np.linspace(float(ranked[0]), float(ranked[-1]), n_shared)
-    _lloyd(ranked, centroids)
-    return centroids.astype(np.float32)
+    return kmeans(ranked, np.linspace(float(ranked[0]), float(ranked[-1]), n_shared)).astype(np.float32)
 
 
-def nearest(values: NDArray[np.float32], centroids: NDArray[np.float32]) -> NDArray[np.uint8]:
+def kmeans(values: Any, starts: Any) -> NDArray[np.float64]:
+    """Lloyd's k-means on a line from given centroids, until no value changes its cluster.
+
+    A value half-way between two centroids goes to the lower one; a centroid that no value is nearest to stays.
+
+    Parameters
+    ----------
+    values : float32 array of shape `(n,)`
+    starts : float array of shape `(k,)`
+
+    Returns
+    -------
+    float64 array of shape `(k,)`
+        Rising.
+    """
+    centroids = np.sort(np.array(starts, np.float64))
+    _lloyd(np.sort(np.asarray(values, np.float32)), centroids)
+    return centroids
+
+
+def nearest(values: NDArray[np.float32], centroids: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
     """Index of each value's nearest centroid; half-way between two, the lower one. Centroids must rise."""
     middles = (centroids[:-1].astype(np.float64) + centroids[1:]) / 2
     return _nearest(values, middles)

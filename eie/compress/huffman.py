@@ -47,7 +47,7 @@ def lengths(counts: Any) -> NDArray[np.uint8]:
     if len(used) < 2:
         found[used] = 1
         return found
-    single = sorted((int(counts[symbol]), (int(symbol),)) for symbol in used)
+    single: list[tuple[int, tuple[int, ...]]] = sorted((int(counts[symbol]), (int(symbol),)) for symbol in used)
     row = single
     for _ in range(MAX_LENGTH - 1):
         pairs = zip(row[::2], row[1::2], strict=False)

@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from eie.compress.weights import weights
+
 WHITE = 255
 """Largest value of a pixel."""
 
@@ -48,7 +50,10 @@ def lenet_5() -> nn.Sequential:
             ip2=nn.Linear(500, 10),
         )
     )
-    return network.to(memory_format=torch.channels_last)  # twice as fast on a CPU
+    for weight in weights(network).values():
+        if weight.ndim == 4:
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)  # twice as fast on a CPU
+    return network
 
 
 NETWORKS: dict[str, Callable[[], nn.Sequential]] = {"lenet-300-100": lenet_300_100, "lenet-5": lenet_5}
@@ -83,7 +88,7 @@ class Digits:
         """Batches of float pictures `(batch, 1, 28, 28)`, 0..1, and labels `(batch,)`."""
         padded = np.pad(self.images, ((0, 0), (self.shift,) * 2, (self.shift,) * 2))
         windows = torch.from_numpy(padded).unfold(1, 28, 1).unfold(2, 28, 1)
-        labels = torch.from_numpy(self.labels).long()
+        labels = torch.tensor(self.labels).long()
         for chosen in torch.randperm(len(labels), generator=generator).split(self.batch):
             down, right = torch.randint(2 * self.shift + 1, (2, len(chosen)), generator=generator)
             yield pictures(windows[chosen, down, right]), labels[chosen]
@@ -98,6 +103,6 @@ def pictures(images: Tensor) -> Tensor:
 def error(model: nn.Module, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> float:
     """Share of pictures that a network takes for another digit, percent."""
     wrong = 0
-    for x, y in zip(torch.from_numpy(images).split(1000), torch.from_numpy(labels).split(1000), strict=True):
+    for x, y in zip(torch.tensor(images).split(1000), torch.tensor(labels).split(1000), strict=True):
         wrong += int((model(pictures(x)).argmax(1) != y).sum())
     return 100 * wrong / len(labels)

@@ -5,23 +5,22 @@ With n bits a layer has 2**n - 1 shared weights: code 0 stands for the pruned we
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from eie import _check
+from eie import _check, sharing
 
 MAX_BITS = 8
 """Codes are bytes."""
 
-MAX_ROUNDS = 1000
-"""Rounds of k-means; Lloyd's rule on a line ends long before."""
-
 INITS = ("linear", "random", "density")
 
 
-def starts(values: NDArray[np.float64], count: int, init: str, seed: int = 0) -> NDArray[np.float64]:
+def starts(values: NDArray[np.floating[Any]], count: int, init: str, seed: int = 0) -> NDArray[np.float64]:
     """Where k-means starts, rising (Deep Compression, section 3.2).
 
     Parameters
@@ -51,52 +50,6 @@ def starts(values: NDArray[np.float64], count: int, init: str, seed: int = 0) ->
     raise ValueError(f"init must be one of {', '.join(INITS)}, got {init!r}")
 
 
-def kmeans(
-    values: NDArray[np.float64], centroids: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Lloyd's k-means on a line, until no value changes its cluster.
-
-    On a line a cluster is a run of the sorted values, so a round is one binary search a centroid. A centroid that no
-    value is nearest to stays where it is; a value half-way between two goes to the lower one.
-
-    Parameters
-    ----------
-    values : float array of shape `(n,)`
-    centroids : float array of shape `(k,)`
-        Where they start.
-
-    Returns
-    -------
-    clusters : int array of shape `(n,)`
-        Index of each value's centroid.
-    centroids : float array of shape `(k,)`
-        Rising.
-    """
-    order = np.argsort(values, kind="stable")
-    ranked = values[order]
-    sums = np.concatenate([[0.0], np.cumsum(ranked)])
-    centroids = np.sort(centroids)
-    ends = np.full(len(centroids), -1)
-    for _ in range(MAX_ROUNDS):
-        middles = (centroids[:-1] + centroids[1:]) / 2
-        before, ends = ends, np.append(np.searchsorted(ranked, middles, side="right"), len(ranked))
-        if np.array_equal(before, ends):
-            break
-        begins = np.append(0, ends[:-1])
-        filled = ends > begins
-        means = (sums[ends] - sums[begins])[filled] / (ends - begins)[filled]
-        centroids = np.sort(_with(centroids, filled, means))
-    clusters = np.empty(len(values), np.int64)
-    clusters[order] = np.repeat(np.arange(len(centroids)), np.diff(ends, prepend=0))
-    return clusters, centroids
-
-
-def _with(values: NDArray[np.float64], where: NDArray[np.bool_], new: NDArray[np.float64]) -> NDArray[np.float64]:
-    changed = values.copy()
-    changed[where] = new
-    return changed
-
-
 def share(weight: Tensor, mask: Tensor, bits: int, init: str = "linear", seed: int = 0) -> tuple[Tensor, Tensor]:
     """Give each kept weight the code of its cluster.
 
@@ -120,10 +73,10 @@ def share(weight: Tensor, mask: Tensor, bits: int, init: str = "linear", seed: i
     count = 2 ** _check.integer("bits", bits, 1, MAX_BITS) - 1
     codes = torch.zeros(weight.shape, dtype=torch.uint8)
     codebook = torch.zeros(count + 1)
-    kept = weight.detach()[mask].double().numpy()
+    kept = weight.detach()[mask].numpy()
     if len(kept):
-        clusters, centroids = kmeans(kept, starts(kept, count, init, seed))
-        codes[mask] = torch.from_numpy((clusters + 1).astype(np.uint8))
+        centroids = sharing.kmeans(kept, starts(kept, count, init, seed))
+        codes[mask] = torch.from_numpy(sharing.nearest(kept, centroids) + np.uint8(1))
         codebook[1:] = torch.from_numpy(centroids.astype(np.float32))
     return codes, codebook
 

@@ -26,7 +26,7 @@ PHASES = ("train", "prune", "share")
 PRUNE, SHARE = 1, 2
 
 PRUNE_EVERY = 8
-"""Steps from one look at which weights are smallest to the next; the look takes longer than a step of a small network."""
+"""Steps from one look at which weights are smallest to the next; a look takes longer than a small network's step."""
 
 
 class Batches(Protocol):
@@ -266,7 +266,7 @@ def _copied(model: nn.Module) -> dict[str, Tensor]:
 
 def _optimizer(run: Run, rate: float) -> torch.optim.Adam:
     """Adam over what this phase trains, with what it remembers of the epoch before."""
-    trained = list(run.model.parameters())
+    trained: list[Tensor] = list(run.model.parameters())
     if run.phase == SHARE:
         compressed = {id(parameter) for parameter in weights(run.model).values()}
         trained = [*run.codebooks.values(), *(p for p in trained if id(p) not in compressed)]

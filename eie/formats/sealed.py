@@ -1,7 +1,7 @@
 """Named arrays in one safetensors file, sealed with a digest, so that no damage goes unnoticed.
 
-Any safetensors reader can open it. Beside the arrays its metadata holds `facts`, a few strings, and `digest`, the SHA-256
-of both. Nothing in such a file can execute.
+Any safetensors reader can open it. Beside the arrays its metadata holds `facts`, a few strings, and `digest`, the
+SHA-256 of both. Nothing in such a file can execute.
 """
 
 from __future__ import annotations

@@ -166,6 +166,7 @@ def test_a_box_takes_any_number_of_the_range_and_nothing_else(open_page):
         box.fill(text)
         box.press("Enter")
         expect(box).to_have_value(kept)
+        expect(box).to_be_focused()
 
 
 def test_a_layer_too_large_for_the_page_is_refused_in_words(open_page):

@@ -142,6 +142,12 @@ def test_assemble_puts_notebooks_beside_the_prose(build_book, tmp_path):
     assert found == {"_toc.yml", "_static/book.css", "notebooks/fig.ipynb"}
 
 
+def test_only_what_lies_in_static_itself_is_on_every_page(build_book, tmp_path):
+    config = build_book.sphinx_config(build_book.ROOT / "book", "https://host/eie", tmp_path)
+    assert "book.css" in config["html_css_files"]
+    assert [name for name in config["html_css_files"] + config["html_js_files"] if "/" in name] == []
+
+
 def test_mathjax_comes_with_its_fonts(build_book, tmp_path):
     build_book.copy_mathjax(tmp_path)
     assert (tmp_path / "mathjax" / "input" / "tex.js").stat().st_size > 100_000

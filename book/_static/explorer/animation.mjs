@@ -48,7 +48,7 @@ export function smallMachine(mount, facts, query, changed) {
   let run;
 
   function change(key, value) {
-    if (!Number.isNaN(value)) set[key] = value;
+    set[key] = value;
     sliders[key].show(set[key]);
     if (key !== "speed") restart();
     changed(encode(set, player.cycle()));
@@ -57,7 +57,7 @@ export function smallMachine(mount, facts, query, changed) {
   function restart() {
     run = runOf(set, facts);
     stage.replaceChildren(...rows(run, set));
-    timeline.replaceChildren(drawTimeline(run, set, (cycle) => player.go(cycle)));
+    timeline.replaceChildren(laneNames(set), drawTimeline(run, set, (cycle) => player.go(cycle)));
     sums.replaceChildren(...sumsOf(run, set));
     player.rewind(run.cycles);
   }
@@ -181,6 +181,11 @@ function statesOf(run, p) {
   return Array.from({ length: run.cycles }, (_, cycle) => stateOf(run, p, cycle).state);
 }
 
+function laneNames({ pes }) {
+  const names = ["control", ...Array.from({ length: pes }, (_, p) => `PE ${p}`)];
+  return el("div", { class: "x-lanes", "aria-hidden": "true" }, ...names.map((name) => el("span", {}, name)));
+}
+
 /** Cycles to the right, a lane for the control unit and one for each PE. */
 function drawTimeline(run, { pes, depth }, go) {
   const control = Array.from({ length: run.cycles }, (_, cycle) => `control-${controlOf(run, cycle, depth).state}`);
@@ -192,7 +197,6 @@ function drawTimeline(run, { pes, depth }, go) {
   const cursor = svg("rect", { class: "x-cursor", x: 0, y: 0, width: 1, height: lanes.length * height });
   const label = `Timeline of ${run.cycles} cycles: a lane for the control unit and one for each of ${pes} PEs. The list below gives the sums.`;
   const drawing = svg("svg", { viewBox: `0 0 ${run.cycles} ${lanes.length * height}`, preserveAspectRatio: "none", role: "img", "aria-label": label }, ...bars, cursor);
-  drawing.style.height = `${lanes.length * (pes > 8 ? 0.7 : 1)}rem`;
   drawing.addEventListener("click", (event) => {
     const box = drawing.getBoundingClientRect();
     go(Math.min(Math.floor(((event.clientX - box.left) / box.width) * run.cycles), run.cycles - 1));

@@ -33,20 +33,21 @@ export function slider(spec, change) {
     inputmode: "decimal",
   });
   const place = (value) => (stops ? stops.indexOf(fitted(value, { of: stops })) : value);
+  let current;
   const show = (value) => {
+    current = value;
     track.value = place(value);
     track.setAttribute("aria-valuetext", `${shown(value)} ${unit}`.trim());
     track.style.setProperty("--x-part", (track.value - track.min) / (track.max - track.min));
-    if (document.activeElement !== box) box.value = shown(value);
+    if (document.activeElement !== box) box.value = shown(value); // leave alone what is being typed
   };
   track.addEventListener("input", () => change(stops ? stops[track.value] : Number(track.value)));
   box.addEventListener("input", () => {
     if (box.value !== "" && box.checkValidity()) change(fitted(Number(box.value) / scale, range));
   });
   box.addEventListener("change", () => {
-    const value = box.value === "" ? NaN : fitted(Number(box.value) / scale, range);
-    box.blur();
-    change(value); // not a number: the old value is shown again
+    if (box.value !== "") change(fitted(Number(box.value) / scale, range));
+    box.value = shown(current); // also where nothing or too much was typed
   });
   const heading = el("div", { class: "x-control-head" }, el("label", { for: id }, label), box, el("span", { class: "x-unit" }, unit));
   const element = el("div", { class: "x-control" }, heading, track);

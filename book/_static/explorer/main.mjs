@@ -34,16 +34,15 @@ const animation = smallMachine(document.getElementById("eie-queues"), facts, loc
 small = animation.query();
 update();
 
-/** Take over a change. */
 function change(part) {
-  const changed = Object.entries(part).find(([key, value]) => Number.isNaN(value) || setting[key] === value);
-  if (changed && Object.keys(part).length === 1) return showControls();
   setting = { ...setting, ...part };
-  return update();
+  update();
 }
 
+/** A layer of Table III whose size or density is changed becomes the reader's own. */
 function changeOne(key, value) {
-  change(OF_THE_LAYER.includes(key) && value !== setting[key] && !Number.isNaN(value) ? { [key]: value, layer: OWN } : { [key]: value });
+  const isOwn = OF_THE_LAYER.includes(key) && value !== setting[key];
+  change(isOwn ? { [key]: value, layer: OWN } : { [key]: value });
 }
 
 function update() {
@@ -165,5 +164,5 @@ function remember() {
 /** Browsers refuse an address that changes too often. */
 function rememberSoon() {
   clearTimeout(rememberSoon.timer);
-  rememberSoon.timer = setTimeout(remember, 250);
+  rememberSoon.timer = setTimeout(remember, 400);
 }

@@ -58,8 +58,8 @@ function ofPaper(setting, facts) {
 /** The elements that show an answer, and a function that fills them. */
 export function results() {
   const time = tile("Time", "x-time");
-  const cpu = tile("Faster than the CPU");
-  const gpu = tile("Faster than the GPU");
+  const cpu = tile("Speed-up over CPU");
+  const gpu = tile("Speed-up over GPU");
   const balance = gauge("Load balance", "Cycles of the PEs that are spent on entries");
   const padding = gauge("Padding zeros", "Entries that only bridge long gaps");
   const joules = tile("Energy");
@@ -127,8 +127,9 @@ function showSpeedUp({ show }, answer, platform) {
   const other = dense(answer, platform);
   if (!other) return show("–", "", "the paper has no such layer");
   const paper = answer.paper.seconds;
-  const notes = paper ? [paperSays(`${number(other.seconds / paper)}\u202f×`), " · "] : [];
-  return show(number(other.seconds / answer.seconds), "×", ...notes, `${other.name}, dense`);
+  const notes = paper ? [paperSays(`${number(other.seconds / paper)}\u202f×`), " "] : [];
+  const which = el("span", { class: "x-which" }, `${other.name}, dense`);
+  return show(number(other.seconds / answer.seconds), "×", ...notes, which);
 }
 
 function dense({ platforms }, platform) {

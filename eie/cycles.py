@@ -278,13 +278,13 @@ def _run_one(pointers, active, idle, fifo_depth, entries_per_row):  # type: igno
     for k in range(len(active)):
         start, end = pointers[active[k]], pointers[active[k] + 1]
         broadcast = max(broadcast + 1 + idle[k], taken[k % holds] + 1)
-        taken[k % holds] = _take(start, end, broadcast, free)
-        _read(start, end, entries_per_row, row, entries, reads)
+        taken[k % holds] = take(start, end, broadcast, free)
+        read_rows(start, end, entries_per_row, row, entries, reads)
     return free.max() + PIPELINE_CYCLES, entries.sum(), reads.sum()
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
-def _take(start, end, broadcast, free):  # type: ignore[no-untyped-def]
+def take(start, end, broadcast, free):  # type: ignore[no-untyped-def]
     """Every PE takes the broadcast when it is free; the cycle in which the last one does."""
     latest = 0
     for p in range(len(free)):
@@ -295,7 +295,7 @@ def _take(start, end, broadcast, free):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
-def _read(start, end, entries_per_row, row, entries, reads):  # type: ignore[no-untyped-def]
+def read_rows(start, end, entries_per_row, row, entries, reads):  # type: ignore[no-untyped-def]
     """Every PE reads the Spmat rows of its column that it does not hold already."""
     # Half an entry keeps the product clear of whole numbers, so that rounding cannot change the row: exact division by
     # multiplication, which the compiler can do for many PEs at once (a whole-number division it cannot).

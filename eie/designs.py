@@ -16,8 +16,8 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.cycles import PIPELINE_CYCLES, CycleReport, _read, _take, checked_activations, scan
-from eie.interleaved import MAX_ENTRIES, _place, check_codebook
+from eie.cycles import PIPELINE_CYCLES, CycleReport, checked_activations, read_rows, scan, take
+from eie.interleaved import MAX_ENTRIES, check_codebook, place
 from eie.layer import CompressedLayer
 from eie.machine import Machine
 
@@ -111,7 +111,7 @@ def _counted(
     depths = sorted({machine.fifo_depth for machine in machines})
     per_row = sorted({machine.entries_per_row for machine in machines})
     n_pe, _, index_bits = memory_layout(machines[0])
-    pe_of, local_of = (part.astype(np.int32) for part in _place(np.arange(layer.n_out), n_pe))
+    pe_of, local_of = (part.astype(np.int32) for part in place(np.arange(layer.n_out), n_pe))
     idle_of_column = np.full(layer.n_in + 1, NOT_SENT, np.int64)
     idle_of_column[active] = idle
     holds = np.minimum(depths, max(len(active), 1) + 1) - 1  # a queue that holds all broadcasts is as good as any
@@ -155,9 +155,9 @@ def _pass(columns, pe_of, local_of, idle, holds, entries_per_row, n_pe, index_bi
             for q in range(len(holds)):
                 slot = k % holds[q]
                 broadcast[q] = max(broadcast[q] + 1 + idle[j], taken[q, slot] + 1)
-                taken[q, slot] = _take(start, end, broadcast[q], free[q])
+                taken[q, slot] = take(start, end, broadcast[q], free[q])
             for w in range(len(entries_per_row)):
-                _read(start, end, entries_per_row[w], row[w], entries[w], reads[w])
+                read_rows(start, end, entries_per_row[w], row[w], entries[w], reads[w])
             k += 1
         start[:] = end
     cycles = np.array([free[q].max() for q in range(len(holds))]) + PIPELINE_CYCLES

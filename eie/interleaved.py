@@ -177,7 +177,7 @@ def encode(layer: CompressedLayer, machine: Machine) -> InterleavedCSC:
     """
     check_codebook(layer, machine)
     indptr, rows, codes = _with_bias_column(layer)
-    pe_of, local_of = (part.astype(np.int32) for part in _place(np.arange(layer.n_out), machine.n_pe))
+    pe_of, local_of = (part.astype(np.int32) for part in place(np.arange(layer.n_out), machine.n_pe))
     pointers = _count_entries(indptr, rows, pe_of, local_of, machine.n_pe, machine.index_bits)
     n_entries = int(pointers.sum(dtype=np.int64))  # before they are summed in 32 bits
     if n_entries > MAX_ENTRIES:
@@ -225,7 +225,7 @@ def check_codebook(layer: CompressedLayer, machine: Machine) -> None:
         )
 
 
-def _place(rows: NDArray[Any], n_pe: int) -> tuple[NDArray[Any], NDArray[Any]]:
+def place(rows: NDArray[Any], n_pe: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """PE and local row of each row."""
     return rows % n_pe, rows // n_pe
 

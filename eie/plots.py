@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 PUBLISHED = "#555555"
 """The paper's numbers, in every plot."""
@@ -317,6 +317,43 @@ def scatter(frame: pd.DataFrame, x: str, y: str, x_label: str, y_label: str, hig
         ax.set(xscale="log", yscale="log", xlabel=x_label, ylabel=y_label)
         ax.margins(x=0.3, y=0.1)
         fig.tight_layout()
+    return fig
+
+
+def design_space(designs: pd.DataFrame, chosen: tuple[Any, ...], objectives: Sequence[str]) -> Figure:
+    """Every design by the first objective and each other one; the front and one design marked. All axes logarithmic.
+
+    Parameters
+    ----------
+    designs : DataFrame
+        A row a design; the objectives, `holds all` and `front` (truth values).
+    chosen : tuple
+        Row to mark as the paper's.
+    objectives : sequence of str
+        Columns, which label the axes.
+    """
+    x, *others = objectives
+    kinds = {
+        "does not hold every layer": (~designs["holds all"], {"color": "#d9d9d9", "s": 3}),
+        "holds every layer": (designs["holds all"] & ~designs["front"], {"color": PALETTE[5], "s": 3}),
+        "on the front": (designs["front"], {"color": PALETTE[0], "s": 9}),
+    }
+    with mpl.rc_context(STYLE):
+        fig, axes = plt.subplots(1, len(others), figsize=(8.2, 3.9), squeeze=False)
+        for ax, y in zip(axes[0], others, strict=True):
+            for label, (which, style) in kinds.items():
+                some = designs[which]
+                # Thousands of dots are a picture; the axes and words around them stay lines and letters.
+                ax.scatter(some[x], some[y], label=label, rasterized=True, linewidths=0, **style)
+            mine = designs.loc[chosen]
+            ax.plot(mine[x], mine[y], "*", color=PALETTE[1], markersize=13, label="the paper's choice")
+            ax.set(xscale="log", yscale="log", xlabel=x, ylabel=y)
+            for axis, marks in ((ax.xaxis, (1.0,)), (ax.yaxis, (1.0, 2.0, 5.0))):
+                axis.set_major_locator(LogLocator(subs=marks))
+                axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+                axis.set_minor_formatter(NullFormatter())
+        fig.legend(*axes[0][0].get_legend_handles_labels(), loc="lower center", ncols=4, markerscale=1.5)
+        fig.tight_layout(rect=(0, 0.08, 1, 1))
     return fig
 
 

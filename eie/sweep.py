@@ -21,6 +21,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from tqdm import tqdm
 
 from eie import _check, chip
@@ -190,18 +191,35 @@ def run(space: DesignSpace, output: str | Path, executor: Executor | None = None
     return True
 
 
+def frame(space: DesignSpace) -> pd.DataFrame:
+    """The points of a design space in memory, simulated on all cores.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a point, with the columns of `COLUMNS`, in the order of the file that `run` would write.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = [point for of_job in pool.map(rows, space.jobs()) for point in of_job]
+    return pd.DataFrame(found, columns=list(COLUMNS))
+
+
 def points(job: Job) -> pa.Table:
-    """The rows of one job, with the columns of `COLUMNS`."""
+    """The points of one job, with the columns of `COLUMNS`."""
     import pyarrow as pa
 
+    return pa.Table.from_pylist(rows(job), _schema())
+
+
+def rows(job: Job) -> list[dict[str, Any]]:
+    """The points of one job: those of `COLUMNS` that it has, and some more."""
     designs = job.run()
-    rows = [
+    return [
         row(job.benchmark, job.draw, machine, report)
         | costs(report, machine)
         | {"spmat_fill": designs.fullest * machine.n_pe / chip.weights_held(machine)}
         for machine, report in zip(job.machines, designs.reports, strict=True)
     ]
-    return pa.Table.from_pylist(rows, _schema())
 
 
 def costs(report: CycleReport, machine: Machine) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from eie.exhibits.fig09 import figure9
 from eie.exhibits.fig10 import figure10
 from eie.exhibits.format_example import figures2_3
 from eie.exhibits.ladder import ladder
+from eie.exhibits.pareto import pareto
 from eie.exhibits.partitioning import partitioning
 from eie.exhibits.pe_counts import figure11, figure12, figure13
 from eie.exhibits.table1 import table_i
@@ -58,6 +59,7 @@ __all__ = [
     "figure13",
     "figures2_3",
     "ladder",
+    "pareto",
     "partitioning",
     "show",
     "table_i",

@@ -19,7 +19,7 @@ from eie.technology import sram_widths
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-N_PES = (1, 2, 4, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 96, 112, 128, 160, 192, 256, 384, 512)
+N_PES = (1, 2, 4, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 96, 112, 128, 144, 192, 256, 384, 512)
 FIFO_DEPTHS = (*range(2, 17), 20, 24, 32, 40, 48, 64, 96, 128, 256)
 INDEX_BITS = (3, 4, 5, 6)
 

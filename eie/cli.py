@@ -96,6 +96,15 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--layers", nargs="+", metavar="NAME", help="layers of Table III (default: all nine)")
     measure.add_argument("--quick", action="store_true", help="a trial: the smallest layer only, and shorter")
 
+    accuracy = _command(
+        commands,
+        "accuracy",
+        _accuracy,
+        "measure real networks' accuracy by the width of arithmetic",
+        "eie accuracy -o precision.csv",
+    )
+    accuracy.add_argument("-o", "--output", metavar="FILE", required=True, help="table to write")
+
     data = commands.add_parser("data", help="fetch data made by others", description="Data made by others.")
     kinds = data.add_subparsers(required=True, metavar="COMMAND")
     _command(kinds, "list", _data_list, "list the data sets, and which are at hand", "eie data list")
@@ -189,6 +198,11 @@ def _compress(arguments: argparse.Namespace) -> None:
 
 def _measure(arguments: argparse.Namespace) -> None:
     import_module("eie.measure").run(arguments.output, arguments.layers, quick=arguments.quick)
+
+
+def _accuracy(arguments: argparse.Namespace) -> None:
+    table = import_module("eie.precision").run(arguments.output)
+    print(f"{table.to_string(index=False, float_format='{:.2f}'.format)}\nwritten to {arguments.output}")
 
 
 def _data_list(arguments: argparse.Namespace) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eie import _check
 from eie.batches import batches, run_batches, whole
 from eie.cycles import CycleReport
 from eie.energy import EnergyReport
@@ -60,6 +61,7 @@ __all__ = [
     "Conv2d",
     "Flatten",
     "GlobalAveragePool2d",
+    "HostOperation",
     "Linear",
     "LocalResponseNorm",
     "MaxPool2d",
@@ -73,6 +75,7 @@ __all__ = [
     "Softmax",
     "Tanh",
     "Transpose",
+    "WeightOperation",
     "convolution_matrix",
 ]
 
@@ -168,11 +171,12 @@ class Network:
             self._evaluate(block, how)
         return {name: recorder.ranges() for name, recorder in how.items()}
 
-    def formats(self, ranges: Mapping[str, Ranges], bits: int = 16) -> dict[str, LayerFormats]:
+    def formats(self, ranges: Mapping[str, Ranges], bits: int = 16, headroom: int = 1) -> dict[str, LayerFormats]:
         """Fixed-point formats of every weight layer, by one rule: the finest of `bits` bits that cover what was seen.
 
-        Weights get the format that covers the codebook, accumulators the one that covers every partial sum seen, and
-        inputs the one in which they were written if a layer wrote them, else the one that covers them.
+        Weights get the format that covers the codebook; accumulators the one that covers every partial sum seen, times
+        two for each bit of `headroom`; and inputs the one in which they were written if a layer wrote them, else the
+        one that covers them, with the same headroom.
 
         Parameters
         ----------
@@ -180,12 +184,16 @@ class Network:
             What `calibrate` found.
         bits : int
             Width of weights, activations and accumulators, 2..32.
+        headroom : int
+            Bits kept for other samples than those of calibration, 0..8.
         """
+        _check.integer("headroom", headroom, 0, 8)
         found: dict[str, LayerFormats] = {}
         for node in self.nodes:
             if isinstance(node.op, WeightOperation):
                 writer = self._writer(node.inputs[0])
-                found[node.name] = ranges[node.name].formats(bits, found[writer].output if writer else None)
+                written_in = found[writer].output if writer else None
+                found[node.name] = ranges[node.name].formats(bits, headroom, written_in)
         return found
 
     def run(
@@ -305,11 +313,11 @@ class Ranges:
     activation: float
     total: float
 
-    def formats(self, bits: int, written_in: FixedPoint | None = None) -> LayerFormats:
-        """The finest formats of `bits` bits that cover them; inputs are in `written_in`, if given."""
+    def formats(self, bits: int, headroom: int = 0, written_in: FixedPoint | None = None) -> LayerFormats:
+        """The finest formats of `bits` bits that cover them, by the rule of `Network.formats`."""
         weight = FixedPoint.covering(self.weight, bits)
-        activation = written_in or FixedPoint.covering(self.activation, bits)
-        total = FixedPoint.covering(self.total, bits)
+        activation = written_in or FixedPoint.covering(self.activation * 2**headroom, bits)
+        total = FixedPoint.covering(self.total * 2**headroom, bits)
         # Steps finer than those of the products would hold nothing more.
         return LayerFormats(weight, activation, FixedPoint(bits, min(total.frac, weight.frac + activation.frac)))
 

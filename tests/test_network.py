@@ -131,10 +131,11 @@ def test_wide_arithmetic_comes_near_the_reference(net, images):
 
 
 def test_nothing_saturates_on_the_pictures_of_calibration(net, images):
-    formats = net.formats(net.calibrate(images), bits=16)
+    formats = net.formats(net.calibrate(images), headroom=0)
     assert set(net.run(images, formats=formats).saturations.values()) == {0}
-    darker = net.formats(net.calibrate(images / 4), bits=16)
-    assert net.run(images, formats=darker).saturations["conv"] > 0
+    darker = net.calibrate(images / 4)
+    assert net.run(images, formats=net.formats(darker, headroom=0)).saturations["conv"] > 0
+    assert set(net.run(images, formats=net.formats(darker, headroom=2)).saturations.values()) == {0}
 
 
 def test_calibration_of_parts_covers_the_parts(net, images):
@@ -147,7 +148,7 @@ def test_calibration_of_parts_covers_the_parts(net, images):
 def test_registers_change_places(net, images):
     ranges = net.calibrate(images)
     ranges["fc"] = replace(ranges["fc"], activation=1000.0)
-    formats = net.formats(ranges, bits=16)
+    formats = net.formats(ranges, headroom=0)
     # The point-wise convolution reads what the first one wrote, through ReLU and a pool; the classifier reads what the
     # host put together.
     assert formats["point"].activation == formats["conv"].output
@@ -157,8 +158,8 @@ def test_registers_change_places(net, images):
 def test_ranges_give_the_finest_formats_that_cover_them():
     formats = network.Ranges(weight=1.0, activation=100.0, total=0.9).formats(8)
     assert formats == LayerFormats(FixedPoint(8, 6), FixedPoint(8, 0), FixedPoint(8, 6))
-    written = network.Ranges(1.0, 100.0, 1000.0).formats(8, FixedPoint(8, 2))
-    assert (written.activation, written.output) == (FixedPoint(8, 2), FixedPoint(8, -3))
+    written = network.Ranges(1.0, 100.0, 1000.0).formats(8, 1, FixedPoint(8, 2))
+    assert (written.activation, written.output) == (FixedPoint(8, 2), FixedPoint(8, -4))
 
 
 def test_layers_report_what_they_took(net, images):

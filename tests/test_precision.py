@@ -1,0 +1,64 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+import eie
+from eie import datasets, network, precision
+from eie.network import Network
+from eie.precision import Task
+
+
+@pytest.fixture(scope="module")
+def task():
+    rng = np.random.default_rng(0)
+    layers = [
+        eie.CompressedLayer.from_codes(rng.integers(0, 16, shape), np.append(0, rng.normal(size=15)))
+        for shape in ((30, 20), (8, 30))
+    ]
+    net = Network.chain((20,), {"a": network.Linear(layers[0]), "relu": network.Relu(), "b": network.Linear(layers[1])})
+    inputs = rng.normal(size=(100, 20)).astype(np.float32)
+    labels = np.where(rng.random(100) < 0.8, net.reference(inputs).argmax(axis=1), 0)
+    return Task("small", "drawn", net, inputs, labels, rng.normal(size=(50, 20)).astype(np.float32), "50 others")
+
+
+def test_a_row_an_arithmetic(task):
+    table = precision.measure(task, [24, 16, 4])
+    assert table["precision"].tolist() == ["32b float", "24b int", "16b int", "4b int"]
+    assert set(table["count"]) == {100}
+    reference = task.network.reference(task.inputs)
+    formats = task.network.formats(task.network.calibrate(task.calibration), 4)
+    narrow = task.network.run(task.inputs, formats=formats)
+    for row, outputs in ((0, reference), (3, narrow.outputs)):
+        best = outputs.argmax(axis=1)
+        assert table["top-1, %"][row] == pytest.approx(100 * np.mean(best == task.labels))
+        assert table["as in float, %"][row] == pytest.approx(100 * np.mean(best == reference.argmax(axis=1)))
+        # Of equal scores the lower class comes first.
+        ranks = [sorted(range(8), key=lambda i, scores=scores: -scores[i]) for scores in outputs]
+        among = [label in rank[:5] for label, rank in zip(task.labels, ranks, strict=True)]
+        assert table["top-5, %"][row] == pytest.approx(100 * np.mean(among))
+    assert table["saturations"].tolist()[::3] == [0, sum(narrow.saturations.values())]
+    assert table["as in float, %"][1] == 100 > table["as in float, %"][3]
+
+
+def test_pictures_are_evenly_spread():
+    paths = list("abcdefghi")
+    assert precision._spread(paths, 3) == ["a", "e", "i"]
+    assert precision._spread(paths, None) == precision._spread(paths, 20) == paths
+
+
+def test_without_data(monkeypatch, tmp_path):
+    monkeypatch.setattr(datasets, "find", lambda name: None)
+    assert (precision.mnist_tasks(), precision.imagenet_tasks()) == ([], [])
+    assert len(precision.missing()) == 4
+    with pytest.raises(FileNotFoundError, match="eie data fetch mnist"):
+        precision.run(tmp_path / "precision.csv")
+
+
+def test_the_table_is_written_with_what_made_it(task, monkeypatch, tmp_path):
+    monkeypatch.setattr(precision, "missing", list)
+    monkeypatch.setattr(precision, "mnist_tasks", lambda: [task])
+    monkeypatch.setattr(precision, "imagenet_tasks", list)
+    table = precision.run(tmp_path / "precision.csv")
+    assert (tmp_path / "precision.csv").read_text(encoding="utf-8").startswith("# Made by `eie accuracy` on 20")
+    found = pd.read_csv(tmp_path / "precision.csv", comment="#")
+    pd.testing.assert_frame_equal(found, table)

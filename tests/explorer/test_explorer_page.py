@@ -3,9 +3,6 @@
 import os
 import re
 import shutil
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -13,7 +10,7 @@ from playwright.sync_api import expect, sync_playwright
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
 RAW_HTML = re.compile(r"^```\{raw\} html\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-HEAD = """<!doctype html><html lang="en"><title>Explorer</title><link rel="icon" href="data:,">
+HEAD = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Explorer</title><link rel="icon" href="data:,">
 <meta name="viewport" content="width=device-width">"""
 TRIES = 15
 """Answers to take the fastest of: the machine may be busy with other things."""
@@ -24,51 +21,29 @@ def share_of_others():
     return max(1.0, os.getloadavg()[0] / os.cpu_count())
 
 
-class Handler(SimpleHTTPRequestHandler):
-    """Serves the book's folder, and of `explorer.md` what is HTML."""
-
-    def do_GET(self):
-        if not self.path.startswith("/explorer.html"):
-            return super().do_GET()
-        body = "\n".join(RAW_HTML.findall((BOOK / "explorer.md").read_text(encoding="utf-8")))
-        page = HEAD + body
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.end_headers()
-        self.wfile.write(page.encode())
-        return None
-
-    def log_message(self, *_):
-        """Stay quiet."""
+@pytest.fixture(scope="module")
+def address(tool, tmp_path_factory):
+    """Where the page is served, without the rest of the book."""
+    root = tmp_path_factory.mktemp("book")
+    shutil.copytree(BOOK / "_static" / "explorer", root / "_static" / "explorer")
+    body = RAW_HTML.findall((BOOK / "explorer.md").read_text(encoding="utf-8"))
+    (root / "explorer.html").write_text("\n".join([HEAD, *body]), encoding="utf-8")
+    with tool("browser").served(root) as host:
+        yield f"{host}/explorer.html"
 
 
 @pytest.fixture(scope="module")
-def address():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=BOOK))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/explorer.html"
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Chromium; a machine that checks changes must have it, a reader's need not."""
-    chromium = shutil.which("chromium")
-    if chromium is None and os.environ.get("CI"):
-        pytest.fail("the explorer's page is tested in Chromium, which is not installed (Debian: apt install chromium)")
-    if chromium is None:
-        pytest.skip("the explorer's page is tested in Chromium, which is not installed")
+def browser(tool):
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+        found = playwright.chromium.launch(executable_path=tool("browser").chromium(), args=tool("browser").FLAGS)
+        yield found
+        found.close()
 
 
 @pytest.fixture
 def open_page(browser, address):
     """A function that opens the page; at the end it must have had no error and asked no other host."""
-    contexts, faults = [], []
+    contexts, faults, host = [], [], address.removesuffix("explorer.html")
 
     def opened(query="", **options):
         context = browser.new_context(**options)
@@ -76,7 +51,7 @@ def open_page(browser, address):
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-        page.on("request", lambda request: None if request.url.startswith(address[:21]) else faults.append(request.url))
+        page.on("request", lambda request: None if request.url.startswith(host) else faults.append(request.url))
         page.goto(address + query)
         return page
 
@@ -153,6 +128,18 @@ def test_the_address_restores_a_setting(open_page):
     expect(page.get_by_text("entries in a read: 7; bits unused: 1")).to_be_visible()
     expect(page.locator(".x-sentence")).to_contain_text("Cycle 11")
     assert page.locator(".x-pe").count() == 6
+
+
+def test_links_set_what_they_say(open_page):
+    page = open_page()
+    wait_for_answer(page, 0)
+    links = page.locator("a.x-try")
+    for n in range(links.count()):
+        before, shown = len(answers(page)), figure(page, "Time")
+        links.nth(n).click()
+        wait_for_answer(page, before)
+        assert figure(page, "Time") != shown
+        page.wait_for_url(re.compile(re.escape(links.nth(n).get_attribute("href")) + "$"))
 
 
 def test_a_box_takes_any_number_of_the_range_and_nothing_else(open_page):

@@ -32,6 +32,7 @@ const animation = smallMachine(document.getElementById("eie-queues"), facts, loc
   rememberSoon();
 });
 small = animation.query();
+followLinks();
 update();
 
 function change(part) {
@@ -140,6 +141,17 @@ function buildPage() {
   const mount = document.getElementById("eie-explorer");
   mount.classList.add("is-live");
   mount.replaceChildren(view.hero, controls, view.body, go, warning, status);
+}
+
+/** Links to settings are followed without loading the page again. */
+function followLinks() {
+  for (const link of document.querySelectorAll("a.x-try")) {
+    link.addEventListener("click", (event) => {
+      if (event.metaKey || event.ctrlKey || event.shiftKey) return; // in a window of its own
+      event.preventDefault();
+      change(decode(link.search, facts));
+    });
+  }
 }
 
 /** The machine's part of the paper's setting. */

@@ -40,6 +40,17 @@ def names() -> list[str]:
     return list(read_toml("datasets.toml"))
 
 
+def title(name: str) -> str:
+    """What a data set is, in a few words.
+
+    Raises
+    ------
+    ValueError
+        When there is no data set of that name; the message lists them.
+    """
+    return str(_entry(name)["title"])
+
+
 def find(name: str) -> Path | None:
     """Folder of a data set, or None when it is not at hand.
 

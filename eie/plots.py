@@ -357,6 +357,89 @@ def design_space(designs: pd.DataFrame, chosen: tuple[Any, ...], objectives: Seq
     return fig
 
 
+def dots(frame: pd.DataFrame, x: str, by: str, reference: pd.Series, x_label: str) -> Figure:
+    """A dot a row, in a strip for each layer, coloured by a column; a line where the paper has its number.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns `layer`, and those that `x` and `by` name.
+    reference : Series
+        The paper's number of each layer.
+    """
+    layers = list(dict.fromkeys(frame["layer"]))
+    with mpl.rc_context(STYLE):
+        fig, ax = plt.subplots(figsize=(8.2, 0.9 * len(layers) + 1.2))
+        for colour, (name, rows) in zip(PALETTE, frame.groupby(by, sort=False), strict=False):
+            spread = 0.28 * np.modf(np.arange(len(rows)) * 0.618)[0] - 0.14  # apart, and always the same
+            places = rows["layer"].map(layers.index) + spread
+            ax.plot(rows[x], places, "o", color=colour, alpha=0.6, markeredgewidth=0, label=name)
+        places = np.arange(len(layers))
+        ax.vlines(reference.loc[layers], places - 0.3, places + 0.3, color=PUBLISHED, linewidth=2, label="paper")
+        ax.set(xlabel=x_label, ylim=(len(layers) - 0.5, -0.5), xlim=(0, None))
+        ax.set_yticks(places, layers)
+        ax.grid(visible=False, axis="y")
+        fig.legend(loc="upper center", ncols=3)
+        fig.tight_layout(rect=(0, 0, 1, 1 - 0.3 / fig.get_size_inches()[1]))
+    return fig
+
+
+def patterns(rows: dict[str, np.ndarray], x_label: str, y_label: str) -> Figure:
+    """Matrices of what is 0 (white) and what is not (dark), one above the other.
+
+    Parameters
+    ----------
+    rows : dict
+        By title, bool arrays of the same shape; the first dimension runs to the right.
+    """
+    with mpl.rc_context(STYLE):
+        fig, axes = plt.subplots(len(rows), 1, figsize=(8.2, 1.6 * len(rows) + 0.5), sharex=True, squeeze=False)
+        for ax, (name, values) in zip(axes.flat, rows.items(), strict=True):
+            ax.imshow(values.T, cmap="Greys", aspect="auto", interpolation="nearest", vmax=1.3)
+            ax.set_title(name)
+            ax.set_ylabel(y_label)
+            ax.grid(visible=False)
+        axes.flat[-1].set_xlabel(x_label)
+        fig.tight_layout()
+    return fig
+
+
+def clouds(
+    frame: pd.DataFrame,
+    x: str,
+    series: dict[str, str],
+    x_label: str,
+    y_label: str,
+    reference: pd.DataFrame,
+    reference_label: str,
+) -> Figure:
+    """A plot a layer: the points of several series, and one reference point.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns `layer`, `x`, and a column for each series.
+    series : dict
+        Labels of the series by column; the first is drawn as rings, the others as dots within them.
+    reference : DataFrame
+        A row a layer: columns `layer`, `x` and `time`.
+    """
+    layers = list(dict.fromkeys(frame["layer"]))
+    with mpl.rc_context(STYLE):
+        fig, axes = plt.subplots(1, len(layers), figsize=(4.1 * len(layers), 3.4), squeeze=False)
+        for ax, layer in zip(axes.flat, layers, strict=True):
+            points, printed = frame[frame["layer"] == layer], reference[reference["layer"] == layer]
+            for number, (column, label) in enumerate(series.items()):
+                size = {"markersize": 3} if number else {"markersize": 7, "fillstyle": "none"}
+                ax.plot(points[x], points[column], "o", color=PALETTE[number], label=label, **size)
+            ax.plot(printed[x], printed["time"], "ks", markersize=6, label=reference_label)
+            ax.set(title=layer, xlabel=x_label, xlim=(0, None), ylim=(0, None))
+        axes.flat[0].set_ylabel(y_label)
+        fig.legend(*axes.flat[0].get_legend_handles_labels(), loc="upper center", ncols=len(series) + 1)
+        fig.tight_layout(rect=(0, 0, 1, 0.92))
+    return fig
+
+
 def steps(frame: pd.DataFrame, x_label: str) -> Figure:
     """A small plot a row of the frame: its columns as horizontal bars from top to bottom, logarithmic."""
     with mpl.rc_context(STYLE):

@@ -151,3 +151,23 @@ def read_net(data, shapes):
         weights[name] = flat.reshape(shape)
     assert at == len(data)
     return weights
+
+
+def convolutions(trunk, picture):
+    """What a trunk makes of one picture of shape (height, width, channels): channel after channel, row after row."""
+    values = picture.astype(float)
+    for number, (kernel, bias) in enumerate(zip(trunk.kernels, trunk.biases, strict=True)):
+        pad, stride, (high, wide) = trunk.paddings[number], trunk.strides[number], kernel.shape[:2]
+        padded = np.pad(values, [(pad, pad), (pad, pad), (0, 0)])
+        values = windows(padded, high, wide, stride, lambda window, k=kernel, b=bias: np.tensordot(window, k, 3) + b)
+        values = np.maximum(values, 0)
+        if number + 1 in trunk.pool_after:
+            values = windows(values, trunk.pool, trunk.pool, trunk.pool_stride, lambda window: window.max(axis=(0, 1)))
+    return values.transpose(2, 0, 1).ravel()
+
+
+def windows(values, high, wide, stride, compute):
+    """What `compute` gives for each window of an array of shape (height, width, channels)."""
+    rows = range(0, values.shape[0] - high + 1, stride)
+    columns = range(0, values.shape[1] - wide + 1, stride)
+    return np.array([[compute(values[i : i + high, j : j + wide]) for j in columns] for i in rows])

@@ -19,6 +19,7 @@ from eie.exhibits.ladder import ladder
 from eie.exhibits.pareto import pareto
 from eie.exhibits.partitioning import partitioning
 from eie.exhibits.pe_counts import figure11, figure12, figure13
+from eie.exhibits.real_activations import real_activations
 from eie.exhibits.table1 import table_i
 from eie.exhibits.table2 import table_ii
 from eie.exhibits.table3 import table_iii
@@ -61,6 +62,7 @@ __all__ = [
     "ladder",
     "pareto",
     "partitioning",
+    "real_activations",
     "show",
     "table_i",
     "table_ii",

@@ -105,6 +105,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     accuracy.add_argument("-o", "--output", metavar="FILE", required=True, help="table to write")
 
+    experiment = _command(
+        commands, "experiment", _experiment, "run a longer experiment and write its table", "eie experiment w4a16"
+    )
+    experiment.add_argument("name", help="name of the table; any other word lists all")
+    experiment.add_argument("-o", "--output", metavar="FILE", help="CSV file (default: the table of the book's page)")
+
     data = commands.add_parser("data", help="fetch data made by others", description="Data made by others.")
     kinds = data.add_subparsers(required=True, metavar="COMMAND")
     _command(kinds, "list", _data_list, "list the data sets, and which are at hand", "eie data list")
@@ -203,6 +209,11 @@ def _measure(arguments: argparse.Namespace) -> None:
 def _accuracy(arguments: argparse.Namespace) -> None:
     table = import_module("eie.precision").run(arguments.output)
     print(f"{table.to_string(index=False, float_format='{:.2f}'.format)}\nwritten to {arguments.output}")
+
+
+def _experiment(arguments: argparse.Namespace) -> None:
+    written = import_module("eie.experiments").run(arguments.name, arguments.output)
+    print(f"written to {written}")
 
 
 def _data_list(arguments: argparse.Namespace) -> None:

@@ -698,3 +698,41 @@ def precision(rows: pd.DataFrame) -> Figure:
             axes.grid(visible=False, axis="x")
         fig.tight_layout()
     return fig
+
+
+def series_by_panel(
+    points: pd.DataFrame, panel: str, x: str, y: str, by: str, x_label: str, y_label: str, *, log_y: bool = False
+) -> Figure:
+    """A small plot for each value of one column, in it a line for each value of another.
+
+    Parameters
+    ----------
+    points : DataFrame
+        Columns `panel`, `x`, `y` and `by`.
+    panel, x, y, by : str
+        Columns: of the plots, of the axes, and of the lines.
+    x_label, y_label : str
+        Labels of the axes, with units.
+    log_y : bool
+        Make the vertical axis logarithmic.
+    """
+    panels_, series = list(dict.fromkeys(points[panel])), list(dict.fromkeys(points[by]))
+    with mpl.rc_context(STYLE):
+        fig, axes = _grid(len(panels_), (3.6, 2.6), (0.4, 0.7))
+        for ax, name in zip(axes.flat, panels_, strict=False):
+            for line, marker, colour in zip(series, "osD^vP", PALETTE, strict=False):
+                own = points[(points[panel] == name) & (points[by] == line)].sort_values(x)
+                ax.plot(own[x], own[y], color=colour, marker=marker, label=line)
+            ax.set_title(name)
+            ax.set_xlabel(x_label)
+        if log_y:
+            axes.flat[0].set_yscale("log")
+            for axis in (axes.flat[0].yaxis.set_major_formatter, axes.flat[0].yaxis.set_minor_formatter):
+                axis(FuncFormatter(lambda value, _: f"{value:g}"))
+        fig.supylabel(y_label, fontsize=10)
+        handles, labels = axes.flat[0].get_legend_handles_labels()
+        n_columns = min(len(labels), 2 * len(panels_))
+        rows = -(-len(labels) // n_columns)
+        fig.legend(handles, labels, loc="upper center", ncols=n_columns)
+        fig.tight_layout(rect=(0, 0, 1, 1 - 0.3 * rows / fig.get_size_inches()[1]))
+    return fig

@@ -1,0 +1,89 @@
+"""What the pages on real transformers and recognisers share: inputs to look at, compressed weights, and quality."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie import _check
+from eie._data import read_toml
+from eie.layer import CompressedLayer
+from eie.recogniser import Recogniser, draw_text
+from eie.translator import Translator
+
+Array = NDArray[np.float32]
+
+LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
+"""What random strings are made of: no letter or digit that looks like another."""
+
+
+def sentences(n: int) -> list[str]:
+    """The first `n` sentences of `data/sentences.toml`.
+
+    Raises
+    ------
+    ValueError
+        When there are fewer.
+    """
+    known = read_toml("sentences.toml")["sentences"]
+    return list(known[: _check.integer("sentences", n, 1, len(known))])
+
+
+def strings(n: int, seed: int = 0, length: int = 5) -> list[str]:
+    """Random strings to draw and to read."""
+    rng = np.random.default_rng(seed)
+    return ["".join(rng.choice(list(LETTERS), length)) for _ in range(_check.integer("strings", n, 1, 10_000))]
+
+
+def matrices(model: Translator | Recogniser) -> dict[str, Array]:
+    """The matrices of weights of a model that the machine would hold, each as `(n_out, n_in)`."""
+    if isinstance(model, Translator):
+        return {name: weights.T for name, weights in model.matrices.items()}
+    return dict(model.weights)
+
+
+def with_matrices(model: Any, weights: Mapping[str, Array]) -> Any:
+    """The model with some matrices, given as `(n_out, n_in)`, replaced."""
+    if isinstance(model, Translator):
+        return model.with_weights({name: values.T for name, values in weights.items()})
+    return model.with_weights(weights)
+
+
+def inputs_of(model: Any, run: Callable[[Any], object]) -> dict[str, Array]:
+    """The inputs of every matrix while `run` uses the model: arrays of shape `(n_vectors, n_in)`."""
+    weights, seen = matrices(model), dict[str, list[Array]]()
+
+    def product(name: str, x: Array) -> Array:
+        seen.setdefault(name, []).append(x)
+        return np.asarray(x @ weights[name].T)
+
+    run(model.with_product(product))
+    return {name: np.concatenate(parts) for name, parts in seen.items()}
+
+
+def dense(layer: CompressedLayer) -> Array:
+    """A compressed layer's weights as a matrix of shape `(n_out, n_in)`."""
+    weights = np.zeros((layer.n_out, layer.n_in), np.float32)
+    columns = np.repeat(np.arange(layer.n_in), np.diff(layer.indptr))
+    weights[layer.rows, columns] = layer.codebook[layer.codes]
+    return weights
+
+
+def read_correctly(model: Recogniser, texts: Sequence[str]) -> NDArray[np.bool_]:
+    """Whether each string is read as it was drawn, capital letters or not."""
+    return np.array([model.read(draw_text(text)).lower() == text for text in texts])
+
+
+def chrf(found: Sequence[str], expected: Sequence[str]) -> float:
+    """How alike two translations are, 0..100, by the characters that follow each other (chrF2; Popovic, WMT 2015)."""
+    from sacrebleu.metrics.chrf import CHRF
+
+    return float(CHRF().corpus_score(list(found), [list(expected)]).score)
+
+
+def error(found: Array, expected: Array) -> float:
+    """Size of the difference of two arrays as a fraction of the size of the second (root of squares)."""
+    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))

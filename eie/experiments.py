@@ -37,6 +37,7 @@ class Experiment:
 
 
 EXPERIMENTS = {
+    "emerging": Experiment("eie.retrospective.emerging", "curve", "quality of two real networks over their density"),
     "w4a16": Experiment("eie.retrospective.w4a16", "measure", "weights of two real networks stored in a few bits"),
 }
 """Every experiment, by the name of its table."""
@@ -95,8 +96,8 @@ def made_by(name: str) -> dict[str, str]:
     """What made the committed table of an experiment: `command`, `date`, `processor`, `cores`, `eie`, `commit`."""
     _known(name)
     lines = data_path(f"{FOLDER}/{name}.csv").read_text(encoding="utf-8").splitlines()
-    facts = [tuple(line.removeprefix("# ").split(": ", 1)) for line in lines if line.startswith("# ")]
-    return dict(facts)
+    facts = [line.removeprefix("# ").partition(": ") for line in lines if line.startswith("# ")]
+    return {key: value for key, _, value in facts}
 
 
 def about(name: str) -> str:

@@ -701,7 +701,16 @@ def precision(rows: pd.DataFrame) -> Figure:
 
 
 def series_by_panel(
-    points: pd.DataFrame, panel: str, x: str, y: str, by: str, x_label: str, y_label: str, *, log_y: bool = False
+    points: pd.DataFrame,
+    panel: str,
+    x: str,
+    y: str,
+    by: str,
+    x_label: str,
+    y_label: str,
+    *,
+    log_y: bool = False,
+    spread: str | None = None,
 ) -> Figure:
     """A small plot for each value of one column, in it a line for each value of another.
 
@@ -715,6 +724,8 @@ def series_by_panel(
         Labels of the axes, with units.
     log_y : bool
         Make the vertical axis logarithmic.
+    spread : str, optional
+        Column with the standard deviation of `y`, drawn as a bar at each point.
     """
     panels_, series = list(dict.fromkeys(points[panel])), list(dict.fromkeys(points[by]))
     with mpl.rc_context(STYLE):
@@ -722,13 +733,16 @@ def series_by_panel(
         for ax, name in zip(axes.flat, panels_, strict=False):
             for line, marker, colour in zip(series, "osD^vP", PALETTE, strict=False):
                 own = points[(points[panel] == name) & (points[by] == line)].sort_values(x)
-                ax.plot(own[x], own[y], color=colour, marker=marker, label=line)
+                ax.errorbar(
+                    own[x], own[y], own[spread] if spread else None, color=colour, marker=marker, capsize=2, label=line
+                )
             ax.set_title(name)
             ax.set_xlabel(x_label)
         if log_y:
             axes.flat[0].set_yscale("log")
-            for axis in (axes.flat[0].yaxis.set_major_formatter, axes.flat[0].yaxis.set_minor_formatter):
-                axis(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.flat[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.flat[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.flat[0].yaxis.set_minor_formatter(NullFormatter())
         fig.supylabel(y_label, fontsize=10)
         handles, labels = axes.flat[0].get_legend_handles_labels()
         n_columns = min(len(labels), 2 * len(panels_))

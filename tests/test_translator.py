@@ -22,14 +22,18 @@ class Letters:
         return 10
 
 
-@pytest.fixture
-def tensors():
+def random_tensors():
     rng = np.random.default_rng(0)
     names = {"decoder_l1_ffn_W1": np.zeros((WIDTH, HIDDEN))}
     names |= {f"encoder_l{layer}_ffn_W1": np.zeros((WIDTH, HIDDEN)) for layer in range(1, 7)}
     names["decoder_l2_ffn_W1"] = np.zeros((WIDTH, HIDDEN))
     shapes = translator._shapes(TOKENS, WIDTH, names) | {"Wemb": (TOKENS, WIDTH)}
     return {name: rng.normal(0, 0.3, shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+@pytest.fixture
+def tensors():
+    return random_tensors()
 
 
 @pytest.fixture

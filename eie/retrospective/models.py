@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eie import _check
+from eie import _check, datasets
 from eie._data import read_toml
 from eie.layer import CompressedLayer
 from eie.recogniser import Recogniser, draw_text
@@ -18,6 +18,11 @@ Array = NDArray[np.float32]
 
 LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 """What random strings are made of: no letter or digit that looks like another."""
+
+
+def missing() -> list[str]:
+    """How to get each of the two networks that is not at hand, for a page."""
+    return [datasets.how_to_get(name, anywhere=True) for name in ("translator", "ddddocr") if not datasets.find(name)]
 
 
 def sentences(n: int) -> list[str]:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from eie import _check, datasets, experiments, recogniser, translator
+from eie import _check, experiments, recogniser, translator
 from eie.retrospective import models
 from eie.sharing import compressed
 
@@ -211,8 +211,11 @@ class FourBitWeights:
 
     def table(self) -> pd.DataFrame:
         """A row a network, number of bits and scheme."""
-        rows = self.rows.assign(scheme=[Scheme(r.kind, r.bits, r.group).name for r in self.rows.itertuples()])
-        shown = rows.set_index(["network", "bits", "scheme"]).drop(columns=["kind", "group"])
+        labels = [
+            f"{row.network}, {row.bits} bits: {Scheme(row.kind, row.bits, row.group).name}"
+            for row in self.rows.itertuples()
+        ]
+        shown = self.rows.drop(columns=["network", "kind", "bits", "group"]).set_axis(labels)
         shown["error"] *= 100
         names = {
             "bits_each": "bits a weight",
@@ -298,8 +301,3 @@ def four_bit_weights(
     if n_sentences is None:
         return FourBitWeights(experiments.read("w4a16"))
     return FourBitWeights(measure(n_sentences, n_strings, bits, groups))
-
-
-def missing() -> list[str]:
-    """How to get each network that is not at hand."""
-    return [datasets.how_to_get(name) for name in ("translator", "ddddocr") if datasets.find(name) is None]

@@ -7,6 +7,7 @@ import ast
 import inspect
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
@@ -33,7 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="eie", description=eie.__doc__, epilog=EXIT_CODES)
+    # Every command on a line of its own, so that the list fits a screen.
+    form = partial(argparse.HelpFormatter, max_help_position=16)
+    parser = argparse.ArgumentParser(prog="eie", description=eie.__doc__, epilog=EXIT_CODES, formatter_class=form)
     parser.add_argument("--version", action="version", version=f"eie {eie.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -123,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
         commands,
         "sweep",
         _sweep,
-        "simulate every combination of machine parameters, into a Parquet file",
+        "simulate every combination of machine parameters",
         "eie sweep --pe 1..512 --fifo 2..256 -o sweep.parquet",
     )
     sweep.add_argument(

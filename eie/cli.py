@@ -7,8 +7,8 @@ import ast
 import inspect
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
 from contextlib import nullcontext
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any

@@ -81,21 +81,17 @@ def require(name: str) -> Path:
     return folder
 
 
-def how_to_get(name: str, *, anywhere: bool = False) -> str:
+def how_to_get(*names: str, anywhere: bool = False) -> str:
     """A sentence on what is missing, and the command that fetches it.
 
     With `anywhere`, no folder of this machine is named, for text that others will read on theirs.
     """
-    entry = _entry(name)
-    facts = f"{_size(entry)}, licence: {entry['licence']}"
-    command = f"`.venv/bin/eie data fetch {name}`"
-    if anywhere:
-        return (
-            f"{entry['title']}: not at hand when this page was made. To get it ({facts}): {command}, then run the page "
-            f"again."
-        )
-    target = shlex.quote(str(root() / entry["folder"]))
-    return f"{entry['title']}: not in `{target}`. To get it ({facts}): {command}"
+    entries = [_entry(name) for name in names]
+    what = " and ".join(f"{entry['title']} ({_size(entry)}, licence: {entry['licence']})" for entry in entries)
+    folders = " or ".join(f"`{shlex.quote(str(root() / entry['folder']))}`" for entry in entries)
+    where = "at hand when this page was made" if anywhere else f"in {folders}"
+    command = f"To get {'it' if len(names) == 1 else 'them'}: `.venv/bin/eie data fetch {' '.join(names)}`"
+    return f"{what}: not {where}. {command}" + (", then run the page again." if anywhere else "")
 
 
 def overview() -> list[dict[str, str]]:

@@ -81,6 +81,12 @@ def test_how_to_get_names_folder_command_size_and_licence(data):
     assert " MB, " in text
 
 
+def test_how_to_get_several_is_one_command(data):
+    text = datasets.how_to_get("mnist", NAME)
+    assert f"`{data / 'mnist'}` or `{data / FOLDER}`" in text
+    assert text.endswith(f"To get them: `.venv/bin/eie data fetch mnist {NAME}`")
+
+
 def test_how_to_get_for_others_names_no_folder_of_this_machine(data):
     text = datasets.how_to_get(NAME, anywhere=True)
     assert str(data) not in text

@@ -48,8 +48,8 @@ class RealActivations:
     example : dict
         The first picture's inputs of the first layer: whether each is not 0, bool arrays of shape
         `(channels, pixels)`, by how they are ordered.
-    missing : tuple of str
-        How to get the data that are not at hand.
+    missing : str
+        What is not at hand, and how to get it; empty when all is.
     other_machine : str
         A warning, where the machine is not the paper's; empty if it is.
     """
@@ -57,7 +57,7 @@ class RealActivations:
     runs: pd.DataFrame
     published: pd.DataFrame
     example: dict[str, NDArray[np.bool_]]
-    missing: tuple[str, ...] = ()
+    missing: str = ""
     other_machine: str = ""
 
     def table(self) -> pd.DataFrame:
@@ -116,7 +116,7 @@ class RealActivations:
     def words(self) -> str:
         """The densities, the times, and what the order of the inputs does."""
         layers = [self._layer_words(layer) for layer in self.runs["layer"].unique()]
-        return ("" if self.runs.empty else self.other_machine) + "\n\n".join([*layers, *self.missing])
+        return "\n\n".join(filter(None, [self.other_machine if layers else "", *layers, self.missing]))
 
     def _layer_words(self, layer: str) -> str:
         found, printed = self.runs[self.runs["layer"] == layer], self.published.loc[layer]
@@ -159,9 +159,8 @@ def real_activations(
     machine = Machine(n_pe=n_pe, fifo_depth=fifo_depth)
     _check.integer("seed", seed, 0, MAX_SEED)
     wanted = _wanted(MOST if most is None else most)
-    missing = tuple(
-        datasets.how_to_get(name, anywhere=True) for name in ("trunks", *trunks.SETS) if datasets.find(name) is None
-    )
+    absent = [name for name in ("trunks", *trunks.SETS) if datasets.find(name) is None]
+    missing = datasets.how_to_get(*absent, anywhere=True) if absent else ""
     runs: list[dict[str, Any]] = []
     published: dict[str, dict[str, float]] = {}
     example: dict[str, NDArray[np.bool_]] = {}

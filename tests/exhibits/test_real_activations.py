@@ -97,8 +97,7 @@ def test_without_data_the_page_says_how_to_get_them(monkeypatch, tmp_path):
     monkeypatch.setenv("EIE_DATA", str(tmp_path))
     monkeypatch.setattr(datasets, "user_cache_path", lambda name: tmp_path / name)
     result = exhibits.real_activations()
-    for name in ("trunks", "pictures", "imagenet-samples"):
-        assert f"`.venv/bin/eie data fetch {name}`" in result.words()
+    assert "`.venv/bin/eie data fetch trunks pictures imagenet-samples`" in result.words()
     assert result.table().empty
     assert result.times().empty
     for figure in (result.plot(), result.plot_times(), result.plot_example()):

@@ -92,7 +92,7 @@ class CycleReport:
 
     @property
     def entries(self) -> int:
-        """Entries processed, padding zeros among them: the work of the PEs in cycles."""
+        """Entries processed, padding zeros among them; a PE takes a cycle for each."""
         return self.macs + self.padding
 
     @property

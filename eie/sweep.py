@@ -124,7 +124,7 @@ class DesignSpace:
 
     @property
     def points(self) -> int:
-        """Rows of the file: designs x layers x draws."""
+        """Rows of the file, designs x layers x draws."""
         return self.designs * len(self.benchmarks) * self.draws
 
     def jobs(self) -> list[Job]:

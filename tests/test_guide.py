@@ -1,0 +1,86 @@
+"""What README.md and the guide show is run as it stands; the library's page has every public name."""
+
+import re
+import shlex
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import eie
+from eie import cli
+
+ROOT = Path(__file__).resolve().parent.parent
+README, GUIDE, API = (
+    (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "book/guide.md", "book/api.md")
+)
+
+
+def blocks(text):
+    """Language and content of the code blocks of a page, in its order."""
+    return re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def commands(text):
+    """Arguments of the `eie` commands of a page."""
+    lines = "\n".join(content for language, content in blocks(text) if language in ("bash", "sh"))
+    words = [shlex.split(line, comments=True) for line in lines.replace("\\\n", " ").splitlines()]
+    return [line[1:] for line in words if line and Path(line[0]).name == "eie"]
+
+
+def run(content, language, names):
+    if language == "python":
+        exec(compile(content, f"a block of the page: {content[:40]!r}", "exec"), names)
+    else:
+        assert language == "bash"
+        for arguments in commands(f"```bash\n{content}```"):
+            assert cli.main(arguments) == 0, arguments
+
+
+def test_blocks_and_commands_are_found():
+    page = "a\n```bash\neie sweep -o 'a b' \\\n  --pe 3  # so\nls\n```\n```python\nx = 1\n```\n"
+    assert [language for language, _ in blocks(page)] == ["bash", "python"]
+    assert commands(page) == [["sweep", "-o", "a b", "--pe", "3"]]
+
+
+def test_guide_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    names, found = {}, blocks(GUIDE)
+    assert {language for language, _ in found} == {"python", "bash"}
+    for language, content in found:
+        run(content, language, names)
+    assert capsys.readouterr().err == ""
+    assert len(names["points"]) == 2 * 3 * 5 * 2 * 4
+    assert len(names["pd"].read_parquet("cluster.parquet")) == names["space"].points
+
+
+def test_readme_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for language, content in blocks(README):
+        if language == "python":
+            run(content, language, names)
+    assert names["report"].cycles > 0
+
+
+@pytest.mark.parametrize("arguments", commands(README), ids=" ".join)
+def test_commands_of_the_readme_are_commands(arguments):
+    assert callable(cli._parser().parse_args(arguments).run)
+
+
+def documented():
+    return re.findall(r"^\.\. auto(?:class|function|data):: (\S+)$", API, re.MULTILINE)
+
+
+def test_api_page_has_every_public_name_once():
+    names = documented()
+    assert len(names) == len(set(names))
+    last = {name.rpartition(".")[2] for name in names}
+    assert set(eie.__all__) <= last
+
+
+@pytest.mark.parametrize("name", documented())
+def test_names_of_the_api_page_have_a_docstring(name):
+    module, _, attribute = name.rpartition(".")
+    assert getattr(import_module(module), attribute).__doc__

@@ -167,19 +167,26 @@ def test_a_layer_too_large_for_the_page_is_refused_in_words(open_page):
 
 
 def test_the_small_machine_steps_plays_and_pauses(open_page):
-    page = open_page(reduced_motion="reduce")
+    page = open_page("?at=5&speed=20", reduced_motion="reduce")
     sentence = page.locator(".x-sentence")
-    expect(sentence).to_contain_text("Cycle 0")
+    expect(sentence).to_contain_text("Cycle 5")
     page.wait_for_timeout(500)
-    expect(sentence).to_contain_text("Cycle 0")  # it never plays by itself
-    for button, cycle in (("Next", 1), ("Next", 2), ("Back", 1), ("Start", 0)):
+    expect(sentence).to_contain_text("Cycle 5")  # it never plays by itself
+    for button, cycle in (("Start", 0), ("Next", 1), ("Next", 2), ("Back", 1), ("Start", 0)):
         page.get_by_role("button", name=button, exact=True).click()
         expect(sentence).to_contain_text(f"Cycle {cycle}")
     page.get_by_role("button", name="Play").click()
-    expect(sentence).to_contain_text("Cycle 2")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    page.wait_for_function("parseInt(document.querySelector('.x-sentence').textContent.slice(6)) > 3")
     page.get_by_role("button", name="Pause").click()
     page.get_by_role("slider", name="Cycle", exact=True).press("End")
     expect(sentence).to_contain_text("pipeline")
+
+
+def test_the_small_machine_first_shows_a_full_queue_and_starving_pes(open_page):
+    page = open_page()
+    expect(page.locator(".x-sentence")).to_contain_text("waits: the queue of PE")
+    assert page.locator(".x-pe[data-state=starved]").count() > 1
 
 
 def test_a_phone_shows_all_of_it_without_scrolling_sideways(open_page):

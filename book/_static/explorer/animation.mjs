@@ -7,6 +7,7 @@ import { fitted } from "./setting.mjs";
 import { controlOf, stateOf, trace } from "./trace.mjs";
 
 const N_IN = 24;
+const FIRST_SHOWN = 14; // a cycle of the first layer in which one queue is full and other PEs starve
 const ROWS_EACH = 12; // of a PE
 const INDEX_BITS = 2; // so narrow that padding zeros show in so small a layer
 const CONTROLS = {
@@ -70,12 +71,12 @@ export function smallMachine(mount, facts, query, changed) {
   }
 
   mount.replaceChildren(
-    el("div", { class: "x-small-controls", role: "group", "aria-label": "Small machine" }, ...Object.values(sliders).map((control) => control.element)),
     player.element,
     sentence,
     stage,
     timeline,
     sums,
+    el("div", { class: "x-small-controls", role: "group", "aria-label": "Small machine" }, ...Object.values(sliders).map((control) => control.element)),
   );
   for (const [key, control] of Object.entries(sliders)) control.show(set[key]);
   restart();
@@ -89,7 +90,7 @@ function decode(query) {
     const found = Number(given.get(key));
     return given.get(key) && Number.isFinite(found) ? fitted(found, range) : otherwise;
   };
-  const set = { at: value("at", { min: 0, max: 100000, step: 1 }, 0) };
+  const set = { at: value("at", { min: 0, max: 100000, step: 1 }, FIRST_SHOWN) };
   for (const [key, spec] of Object.entries(CONTROLS)) set[key] = value(key, spec.range, spec.value);
   return set;
 }
@@ -97,7 +98,7 @@ function decode(query) {
 function encode(set, cycle) {
   const query = new URLSearchParams();
   for (const [key, spec] of Object.entries(CONTROLS)) if (set[key] !== spec.value) query.set(key, set[key]);
-  if (cycle) query.set("at", cycle);
+  if (cycle !== FIRST_SHOWN) query.set("at", cycle);
   return String(query);
 }
 
@@ -204,15 +205,15 @@ function drawTimeline(run, { pes, depth }, go) {
   return drawing;
 }
 
-/** The legend, with the share of the PEs' cycles that each state takes. */
+/** The legend, with the share of the cycles that each state takes. */
 function sumsOf(run, { pes, depth }) {
   const states = Array.from({ length: pes }, (_, p) => statesOf(run, p)).flat();
-  const share = (state) => percent(states.filter((found) => found === state).length / states.length);
+  const share = (state, all) => percent(all.filter((found) => found === state).length / all.length);
   const item = (key, name, amount) => el("li", {}, el("span", { class: `x-key x-state-${key}` }), name, el("span", { class: "x-amount" }, amount));
   const control = Array.from({ length: run.cycles }, (_, cycle) => controlOf(run, cycle, depth).state);
   return [
-    ...Object.entries(STATES).map(([state, name]) => item(state, `PE: ${name}`, share(state))),
-    ...Object.entries(OF_CONTROL).map(([state, name]) => item(`control-${state}`, `control: ${name}`, `${control.filter((found) => found === state).length} cycles`)),
+    ...Object.entries(STATES).map(([state, name]) => item(state, `PE: ${name}`, share(state, states))),
+    ...Object.entries(OF_CONTROL).map(([state, name]) => item(`control-${state}`, `control: ${name}`, share(state, control))),
   ];
 }
 

@@ -105,7 +105,7 @@ class Linear(WeightOperation):
     bias: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "bias", _checked_bias(self.bias, self.layer.n_out))
+        object.__setattr__(self, "bias", checked_bias(self.bias, self.layer.n_out))
 
     @property
     def layers(self) -> tuple[CompressedLayer, ...]:
@@ -119,7 +119,7 @@ class Linear(WeightOperation):
 
     def shape(self, *inputs: Shape) -> Shape:
         """The same, with `n_out` for the last axis."""
-        (shape,) = _counted(inputs, 1)
+        (shape,) = counted(inputs, 1)
         if not shape or shape[-1] != self.layer.n_in:
             raise ValueError(f"the last axis must have {self.layer.n_in} inputs, got shape {shape}")
         return (*shape[:-1], self.layer.n_out)
@@ -162,7 +162,7 @@ class Conv2d(WeightOperation):
     dilation: Pair = (1, 1)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "bias", _checked_bias(self.bias, self.layer.n_out))
+        object.__setattr__(self, "bias", checked_bias(self.bias, self.layer.n_out))
         _check_window(self.kernel, self.stride, self.padding, self.dilation)
         if self.layer.n_in % math.prod(self.kernel):
             taps = math.prod(self.kernel)
@@ -185,9 +185,9 @@ class Conv2d(WeightOperation):
 
     def shape(self, *inputs: Shape) -> Shape:
         """`(n_out, height, width)`."""
-        (shape,) = _counted(inputs, 1)
-        _check_image(shape, self.channels)
-        return (self.layer.n_out, *_positions(shape[1:], self.kernel, self.stride, self.padding, self.dilation))
+        (shape,) = counted(inputs, 1)
+        check_image(shape, self.channels)
+        return (self.layer.n_out, *positions(shape[1:], self.kernel, self.stride, self.padding, self.dilation))
 
     def vectors(self, shape: Shape) -> int:
         """Output positions."""
@@ -202,7 +202,7 @@ class Conv2d(WeightOperation):
 
     def _unfold(self, values: Array) -> Array:
         """The taps of every position, one position a row."""
-        padded = np.pad(values.transpose(0, 2, 3, 1), _around(self.padding))
+        padded = np.pad(values.transpose(0, 2, 3, 1), around(self.padding))
         reach = [1 + (size - 1) * apart for size, apart in zip(self.kernel, self.dilation, strict=True)]
         windows = np.lib.stride_tricks.sliding_window_view(padded, tuple(reach), axis=(1, 2))
         at = windows[:, :: self.stride[0], :: self.stride[1], :, :: self.dilation[0], :: self.dilation[1]]
@@ -268,7 +268,7 @@ class LSTM(WeightOperation):
     reverse: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "bias", _checked_bias(self.bias, self.layer.n_out))
+        object.__setattr__(self, "bias", checked_bias(self.bias, self.layer.n_out))
         if self.layer.n_out % 4 or self.layer.n_in <= self.hidden:
             size = f"{self.layer.n_out} x {self.layer.n_in}"
             raise ValueError(f"the matrix must be 4 * hidden x (inputs + hidden), inputs at least 1, got {size}")
@@ -290,7 +290,7 @@ class LSTM(WeightOperation):
 
     def shape(self, *inputs: Shape) -> Shape:
         """`(steps, hidden)`."""
-        (shape,) = _counted(inputs, 1)
+        (shape,) = counted(inputs, 1)
         n_in = self.layer.n_in - self.hidden
         if len(shape) != 2 or shape[1] != n_in:
             raise ValueError(f"the input must have shape (steps, {n_in}), got {shape}")
@@ -328,7 +328,7 @@ class Relu(HostOperation):
 
     def shape(self, *inputs: Shape) -> Shape:
         """The same."""
-        return _counted(inputs, 1)[0]
+        return counted(inputs, 1)[0]
 
     def __call__(self, *inputs: Array) -> Array:
         """Its output."""
@@ -341,7 +341,7 @@ class Sigmoid(HostOperation):
 
     def shape(self, *inputs: Shape) -> Shape:
         """The same."""
-        return _counted(inputs, 1)[0]
+        return counted(inputs, 1)[0]
 
     def __call__(self, *inputs: Array) -> Array:
         """Its output."""
@@ -354,7 +354,7 @@ class Tanh(HostOperation):
 
     def shape(self, *inputs: Shape) -> Shape:
         """The same."""
-        return _counted(inputs, 1)[0]
+        return counted(inputs, 1)[0]
 
     def __call__(self, *inputs: Array) -> Array:
         """Its output."""
@@ -369,7 +369,7 @@ class Softmax(HostOperation):
 
     def shape(self, *inputs: Shape) -> Shape:
         """The same."""
-        (shape,) = _counted(inputs, 1)
+        (shape,) = counted(inputs, 1)
         _check_axis(self.axis, shape)
         return shape
 
@@ -403,9 +403,9 @@ class MaxPool2d(HostOperation):
 
     def shape(self, *inputs: Shape) -> Shape:
         """`(channels, height, width)`."""
-        (shape,) = _counted(inputs, 1)
-        _check_image(shape)
-        return (shape[0], *_positions(shape[1:], self.kernel, self.stride, self.padding, ceil_mode=self.ceil_mode))
+        (shape,) = counted(inputs, 1)
+        check_image(shape)
+        return (shape[0], *positions(shape[1:], self.kernel, self.stride, self.padding, ceil_mode=self.ceil_mode))
 
     def __call__(self, *inputs: Array) -> Array:
         """Its output."""
@@ -436,9 +436,9 @@ class AveragePool2d(HostOperation):
 
     def shape(self, *inputs: Shape) -> Shape:
         """`(channels, height, width)`."""
-        (shape,) = _counted(inputs, 1)
-        _check_image(shape)
-        return (shape[0], *_positions(shape[1:], self.kernel, self.stride, self.padding, ceil_mode=self.ceil_mode))
+        (shape,) = counted(inputs, 1)
+        check_image(shape)
+        return (shape[0], *positions(shape[1:], self.kernel, self.stride, self.padding, ceil_mode=self.ceil_mode))
 
     def __call__(self, *inputs: Array) -> Array:
         """Its output."""
@@ -454,8 +454,8 @@ class GlobalAveragePool2d(HostOperation):
 
     def shape(self, *inputs: Shape) -> Shape:
         """`(channels, 1, 1)`."""
-        (shape,) = _counted(inputs, 1)
-        _check_image(shape)
+        (shape,) = counted(inputs, 1)
+        check_image(shape)
         return (shape[0], 1, 1)
 
     def __call__(self, *inputs: Array) -> Array:
@@ -477,8 +477,8 @@ class LocalResponseNorm(HostOperation):
 
     def shape(self, *inputs: Shape) -> Shape:
         """The same."""
-        (shape,) = _counted(inputs, 1)
-        _check_image(shape)
+        (shape,) = counted(inputs, 1)
+        check_image(shape)
         return shape
 
     def __call__(self, *inputs: Array) -> Array:
@@ -498,7 +498,7 @@ class Flatten(HostOperation):
 
     def shape(self, *inputs: Shape) -> Shape:
         """`(size,)`."""
-        return (math.prod(_counted(inputs, 1)[0]),)
+        return (math.prod(counted(inputs, 1)[0]),)
 
     def __call__(self, *inputs: Array) -> Array:
         """Its output."""
@@ -514,7 +514,7 @@ class Reshape(HostOperation):
 
     def shape(self, *inputs: Shape) -> Shape:
         """`to`."""
-        (shape,) = _counted(inputs, 1)
+        (shape,) = counted(inputs, 1)
         if math.prod(shape) != math.prod(self.to):
             raise ValueError(f"shape {shape} has {math.prod(shape)} numbers, and {self.to} has {math.prod(self.to)}")
         return self.to
@@ -533,7 +533,7 @@ class Transpose(HostOperation):
 
     def shape(self, *inputs: Shape) -> Shape:
         """The input's, in the new order."""
-        (shape,) = _counted(inputs, 1)
+        (shape,) = counted(inputs, 1)
         if sorted(self.axes) != list(range(len(shape))):
             raise ValueError(f"axes must be an order of 0..{len(shape) - 1}, got {self.axes}")
         return tuple(shape[axis] for axis in self.axes)
@@ -580,13 +580,15 @@ class Add(HostOperation):
         return reduce(np.add, inputs)
 
 
-def _counted(inputs: tuple[Shape, ...], number: int) -> tuple[Shape, ...]:
+def counted(inputs: tuple[Shape, ...], number: int) -> tuple[Shape, ...]:
+    """The inputs, if there are as many."""
     if len(inputs) != number:
         raise ValueError(f"takes {number} input, got {len(inputs)}")
     return inputs
 
 
-def _checked_bias(bias: Any, n_out: int) -> NDArray[np.float32] | None:
+def checked_bias(bias: Any, n_out: int) -> NDArray[np.float32] | None:
+    """The bias as an array of shape `(n_out,)`, or None."""
     if bias is None:
         return None
     values = np.asarray(bias, dtype=np.float32)
@@ -614,7 +616,8 @@ def _check_window(kernel: Pair, stride: Pair, padding: Sides, dilation: Pair = (
             _check.integer(f"each of {name}", size, low, _MAX_WINDOW)
 
 
-def _check_image(shape: Shape, channels: int | None = None) -> None:
+def check_image(shape: Shape, channels: int | None = None) -> None:
+    """Raise a `ValueError` unless `shape` is `(channels, height, width)`."""
     wanted = "channels" if channels is None else channels
     if len(shape) != 3 or (channels is not None and shape[0] != channels):
         raise ValueError(f"the input must have shape ({wanted}, height, width), got {shape}")
@@ -630,7 +633,7 @@ def _in_array(axis: int) -> int:
     return axis + 1 if axis >= 0 else axis
 
 
-def _positions(
+def positions(
     size: Shape, kernel: Pair, stride: Pair, padding: Sides, dilation: Pair = (1, 1), ceil_mode: bool = False
 ) -> Pair:
     """Windows down and across."""
@@ -650,7 +653,7 @@ def _windows(size: int, kernel: int, stride: int, before: int, after: int, dilat
     return count - ((count - 1) * stride >= size + before)  # the last window must start inside
 
 
-def _around(padding: Sides, first: int = 1) -> list[Pair]:
+def around(padding: Sides, first: int = 1) -> list[Pair]:
     """Padding of an array of pictures whose rows are axis `first`, for NumPy."""
     top, left, bottom, right = padding
     sides = [(0, 0)] * 4
@@ -661,11 +664,11 @@ def _around(padding: Sides, first: int = 1) -> list[Pair]:
 def _taps(pool: MaxPool2d | AveragePool2d, values: Array, fill: float, overhang: float) -> Sequence[Array]:
     """What each tap of a pool's windows sees, at all positions: `fill` in the padding, `overhang` beyond it."""
     down, across = pool.shape(values.shape[1:])[1:]
-    padded = np.pad(values, _around(pool.padding, first=2), constant_values=fill)
+    padded = np.pad(values, around(pool.padding, first=2), constant_values=fill)
     rows, columns = pool.stride
     bottom = max(0, (down - 1) * rows + pool.kernel[0] - padded.shape[2])
     right = max(0, (across - 1) * columns + pool.kernel[1] - padded.shape[3])
-    padded = np.pad(padded, _around((0, 0, bottom, right), first=2), constant_values=overhang)
+    padded = np.pad(padded, around((0, 0, bottom, right), first=2), constant_values=overhang)
     return [
         padded[:, :, y : y + rows * (down - 1) + 1 : rows, x : x + columns * (across - 1) + 1 : columns]
         for y in range(pool.kernel[0])

@@ -171,29 +171,34 @@ class Network:
             self._evaluate(block, how)
         return {name: recorder.ranges() for name, recorder in how.items()}
 
-    def formats(self, ranges: Mapping[str, Ranges], bits: int = 16, headroom: int = 1) -> dict[str, LayerFormats]:
+    def formats(
+        self, ranges: Mapping[str, Ranges], bits: int = 16, sum_bits: int | None = None, headroom: int = 1
+    ) -> dict[str, LayerFormats]:
         """Fixed-point formats of every weight layer, by one rule: the finest of `bits` bits that cover what was seen.
 
         Weights get the format that covers the codebook; accumulators the one that covers every partial sum seen, times
-        two for each bit of `headroom`; and inputs the one in which they were written if a layer wrote them, else the
-        one that covers them, with the same headroom.
+        two for each bit of `headroom`; and inputs the one in which they were written if a layer wrote them and sums are
+        no wider, else the one that covers them, with the same headroom.
 
         Parameters
         ----------
         ranges : mapping of str to Ranges
             What `calibrate` found.
         bits : int
-            Width of weights, activations and accumulators, 2..32.
+            Width of weights and activations, 2..32.
+        sum_bits : int, optional
+            Width of the accumulators; `bits`, as on EIE, if left out.
         headroom : int
             Bits kept for other samples than those of calibration, 0..8.
         """
         _check.integer("headroom", headroom, 0, 8)
+        sum_bits = bits if sum_bits is None else sum_bits
         found: dict[str, LayerFormats] = {}
         for node in self.nodes:
             if isinstance(node.op, WeightOperation):
                 writer = self._writer(node.inputs[0])
-                written_in = found[writer].output if writer else None
-                found[node.name] = ranges[node.name].formats(bits, headroom, written_in)
+                written_in = found[writer].output if writer and sum_bits == bits else None
+                found[node.name] = ranges[node.name].formats(bits, sum_bits, headroom, written_in)
         return found
 
     def run(
@@ -313,13 +318,15 @@ class Ranges:
     activation: float
     total: float
 
-    def formats(self, bits: int, headroom: int = 0, written_in: FixedPoint | None = None) -> LayerFormats:
-        """The finest formats of `bits` bits that cover them, by the rule of `Network.formats`."""
+    def formats(
+        self, bits: int, sum_bits: int, headroom: int = 0, written_in: FixedPoint | None = None
+    ) -> LayerFormats:
+        """The finest formats that cover them, by the rule of `Network.formats`."""
         weight = FixedPoint.covering(self.weight, bits)
         activation = written_in or FixedPoint.covering(self.activation * 2**headroom, bits)
-        total = FixedPoint.covering(self.total * 2**headroom, bits)
+        total = FixedPoint.covering(self.total * 2**headroom, sum_bits)
         # Steps finer than those of the products would hold nothing more.
-        return LayerFormats(weight, activation, FixedPoint(bits, min(total.frac, weight.frac + activation.frac)))
+        return LayerFormats(weight, activation, FixedPoint(sum_bits, min(total.frac, weight.frac + activation.frac)))
 
 
 _BLOCK_NUMBERS = 4_000_000

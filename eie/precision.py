@@ -21,8 +21,8 @@ from eie.formats import idx
 from eie.network import Network
 from eie.networks import LENETS
 
-WIDTHS = (32, 16, 8)
-"""Bits of the integer arithmetics of Figure 10."""
+WIDTHS = ((32, 32), (16, 16), (8, 8), (8, 16))
+"""Bits of weights and activations, and of accumulators: the integers of Figure 10, and a mixture."""
 
 FLOAT = "32b float"
 MNIST_CALIBRATION = 256
@@ -60,17 +60,16 @@ class Task:
     calibration_name: str
 
 
-def measure(task: Task, widths: Sequence[int] = WIDTHS, *, progress: bool = False) -> pd.DataFrame:
+def measure(task: Task, widths: Sequence[tuple[int, int]] = WIDTHS, *, progress: bool = False) -> pd.DataFrame:
     """Accuracy of one network in float32 and in fixed point of several widths, of the same compressed weights.
 
-    Weights, activations and accumulators all have the width; formats follow from `Network.calibrate` on the task's
-    calibration pictures by the rule of `Network.formats`.
+    Formats follow from `Network.calibrate` on the task's calibration pictures by the rule of `Network.formats`.
 
     Parameters
     ----------
     task : Task
-    widths : sequence of int
-        Bits, 2..32 each.
+    widths : sequence of (int, int)
+        Bits of weights and activations, and of accumulators, 2..32 each.
     progress : bool
         Show how far it is, on a terminal.
 
@@ -85,13 +84,18 @@ def measure(task: Task, widths: Sequence[int] = WIDTHS, *, progress: bool = Fals
     with tqdm(total=(1 + len(widths)) * count, desc=task.network_name, disable=None if progress else True) as bar:
         reference = np.concatenate([network.reference(block) for block in _watched(task.inputs, bar)])
         rows = [_row(task, FLOAT, reference, reference, 0)]
-        for bits in widths:
-            formats = network.formats(ranges, bits)
+        for bits, sum_bits in widths:
+            formats = network.formats(ranges, bits, sum_bits)
             runs = [network.run(block, machine, formats, reports=False) for block in _watched(task.inputs, bar)]
             outputs = np.concatenate([run.outputs for run in runs])
             saturations = sum(sum(run.saturations.values()) for run in runs)
-            rows.append(_row(task, f"{bits}b int", outputs, reference, saturations))
+            rows.append(_row(task, _named(bits, sum_bits), outputs, reference, saturations))
     return pd.DataFrame(rows)
+
+
+def _named(bits: int, sum_bits: int) -> str:
+    """An integer arithmetic as Figure 10 calls it."""
+    return f"{bits}b int" if sum_bits == bits else f"{bits}b int, {sum_bits}b sums"
 
 
 def _watched(inputs: NDArray[Any], bar: tqdm[Any]) -> Iterator[NDArray[Any]]:

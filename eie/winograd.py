@@ -1,12 +1,12 @@
 """Winograd's minimal filtering of 3 x 3 convolutions, F(2 x 2, 3 x 3) (Lavin and Gray, arXiv:1509.09308).
 
-A patch of 4 x 4 inputs gives 2 x 2 outputs by 16 products a channel where the plain way takes 36, so 2.25 times fewer;
-on EIE each of the 16 is a matrix-vector product over the channels (ISCA 2016, section VII-C). The host transforms
-patches and outputs, which takes only additions; weights are transformed once, and shared anew.
+A patch of 4 x 4 inputs gives 2 x 2 outputs by 16 products a channel where the plain way takes 36; on EIE each of the 16
+is a matrix-vector product over the channels (ISCA 2016, section VII-C). The host transforms patches and outputs, which
+takes only additions; weights are transformed once, and shared anew.
 
 Two things that the paper leaves open are seen here. A transformed weight is the sum of one to nine weights of a kernel,
-so few are 0 unless the transformed weights are pruned themselves; and a transformed input is the sum of four, so few are
-0 where ReLU made many. Little is left to skip.
+so that few are 0, unless the transformed weights are pruned themselves; and a transformed input is the sum of four, so
+that few are 0 where ReLU made many. Little is left to skip.
 """
 
 from __future__ import annotations

@@ -153,12 +153,16 @@ def test_registers_change_places(net, images):
     # host put together.
     assert formats["point"].activation == formats["conv"].output
     assert formats["fc"].activation == FixedPoint(16, 5)
+    wider = net.formats(ranges, 8, sum_bits=16, headroom=0)
+    assert wider["conv"].output.bits == 16
+    # Sums of 16 bits do not fit activations of 8: those are rounded to a format of their own.
+    assert wider["point"].activation == FixedPoint.covering(ranges["point"].activation, 8)
 
 
 def test_ranges_give_the_finest_formats_that_cover_them():
-    formats = network.Ranges(weight=1.0, activation=100.0, total=0.9).formats(8)
+    formats = network.Ranges(weight=1.0, activation=100.0, total=0.9).formats(8, 8)
     assert formats == LayerFormats(FixedPoint(8, 6), FixedPoint(8, 0), FixedPoint(8, 6))
-    written = network.Ranges(1.0, 100.0, 1000.0).formats(8, 1, FixedPoint(8, 2))
+    written = network.Ranges(1.0, 100.0, 1000.0).formats(8, 8, 1, FixedPoint(8, 2))
     assert (written.activation, written.output) == (FixedPoint(8, 2), FixedPoint(8, -4))
 
 

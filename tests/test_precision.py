@@ -22,8 +22,8 @@ def task():
 
 
 def test_a_row_an_arithmetic(task):
-    table = precision.measure(task, [24, 16, 4])
-    assert table["precision"].tolist() == ["32b float", "24b int", "16b int", "4b int"]
+    table = precision.measure(task, [(24, 24), (8, 16), (4, 4)])
+    assert table["precision"].tolist() == ["32b float", "24b int", "8b int, 16b sums", "4b int"]
     assert set(table["count"]) == {100}
     reference = task.network.reference(task.inputs)
     formats = task.network.formats(task.network.calibrate(task.calibration), 4)

@@ -19,7 +19,7 @@ book: data
 
 # What pages use of others' data, where it is not at hand yet.
 data: .venv/ready
-	@$(BIN)/eie data fetch mnist pictures trunks > /dev/null || echo "Without them the book is built all the same: pages say what is missing."
+	@$(BIN)/eie data fetch mnist pictures trunks translator ddddocr > /dev/null || echo "Without them the book is built all the same: pages say what is missing."
 
 # What only a finished book can show: every page in Chromium, and a second build that is the same byte for byte.
 check: book

@@ -67,7 +67,7 @@ lock:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-build/html/index.html: $(EXECUTED) $(PROSE) tools/build_book.py tools/check_book.py pyproject.toml
+build/html/index.html: $(EXECUTED) $(PROSE) $(wildcard tools/*book*.py) pyproject.toml
 	$(BIN)/python tools/build_book.py --notebooks build/notebooks --out build/html --work build/book-source
 	$(BIN)/python tools/check_book.py build/html
 

@@ -13,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from eie._carry import carrying
+
 PUBLISHED = "#555555"
 """The paper's numbers, in every plot."""
 
@@ -106,7 +108,7 @@ def panels(
         handles, labels = _legend_of(list(axes.flat[: len(layers)]))
         fig.legend(handles, labels, loc="upper center", ncols=len(labels))
         fig.tight_layout(rect=(0, 0, 1, 1 - 0.35 / fig.get_size_inches()[1]))
-    return fig
+    return carrying(fig, points=points)
 
 
 def _grid(n: int, each: tuple[float, float], around: tuple[float, float]) -> tuple[Figure, Any]:
@@ -197,7 +199,7 @@ def lines(
         axes.flat[0].set_ylabel(y_label)
         fig.legend(*axes.flat[0].get_legend_handles_labels(), loc="upper center", ncols=len(values) + 1)
         fig.tight_layout(rect=(0, 0, 1, 0.9))
-    return fig
+    return carrying(fig, frame=frame, reference=reference)
 
 
 def bars(
@@ -255,7 +257,7 @@ def bars(
         fig.legend(*ax.get_legend_handles_labels(), loc="upper center", ncols=legend_columns or len(series))
         lines = -(-len(series) // (legend_columns or len(series)))
         fig.tight_layout(rect=(0, 0, 1, 1 - 0.07 * lines))
-    return fig
+    return carrying(fig, frame=frame)
 
 
 def matrix(owners: Any, vector: Sequence[bool], labels: Sequence[str]) -> Figure:
@@ -286,7 +288,7 @@ def matrix(owners: Any, vector: Sequence[bool], labels: Sequence[str]) -> Figure
         handles.append(mpl.patches.Patch(color=PALETTE[len(labels)]))
         fig.legend(handles, [*labels, "a, not 0"], loc="upper center", ncols=len(labels) + 1, handlelength=1)
         fig.tight_layout(rect=(0, 0, 1, 0.95))
-    return fig
+    return carrying(fig, owners=pd.DataFrame(owners))
 
 
 def _cells(ax: Axes, values: np.ndarray) -> None:
@@ -317,7 +319,7 @@ def scatter(frame: pd.DataFrame, x: str, y: str, x_label: str, y_label: str, hig
         ax.set(xscale="log", yscale="log", xlabel=x_label, ylabel=y_label)
         ax.margins(x=0.3, y=0.1)
         fig.tight_layout()
-    return fig
+    return carrying(fig, frame=frame)
 
 
 def design_space(designs: pd.DataFrame, chosen: tuple[Any, ...], objectives: Sequence[str]) -> Figure:
@@ -354,7 +356,7 @@ def design_space(designs: pd.DataFrame, chosen: tuple[Any, ...], objectives: Seq
                 axis.set_minor_formatter(NullFormatter())
         fig.legend(*axes[0][0].get_legend_handles_labels(), loc="lower center", ncols=4, markerscale=1.5)
         fig.tight_layout(rect=(0, 0.08, 1, 1))
-    return fig
+    return carrying(fig, designs=designs)
 
 
 def dots(frame: pd.DataFrame, x: str, by: str, reference: pd.Series, x_label: str) -> Figure:
@@ -381,7 +383,7 @@ def dots(frame: pd.DataFrame, x: str, by: str, reference: pd.Series, x_label: st
         ax.grid(visible=False, axis="y")
         fig.legend(loc="upper center", ncols=3)
         fig.tight_layout(rect=(0, 0, 1, 1 - 0.3 / fig.get_size_inches()[1]))
-    return fig
+    return carrying(fig, frame=frame, reference=reference)
 
 
 def patterns(rows: dict[str, np.ndarray], x_label: str, y_label: str) -> Figure:
@@ -401,7 +403,7 @@ def patterns(rows: dict[str, np.ndarray], x_label: str, y_label: str) -> Figure:
             ax.grid(visible=False)
         axes.flat[-1].set_xlabel(x_label)
         fig.tight_layout()
-    return fig
+    return carrying(fig, **{name: pd.DataFrame(values).astype(int) for name, values in rows.items()})
 
 
 def clouds(
@@ -437,7 +439,7 @@ def clouds(
         axes.flat[0].set_ylabel(y_label)
         fig.legend(*axes.flat[0].get_legend_handles_labels(), loc="upper center", ncols=len(series) + 1)
         fig.tight_layout(rect=(0, 0, 1, 0.92))
-    return fig
+    return carrying(fig, frame=frame, reference=reference)
 
 
 def steps(frame: pd.DataFrame, x_label: str) -> Figure:
@@ -452,7 +454,7 @@ def steps(frame: pd.DataFrame, x_label: str) -> Figure:
         axes.flat[0].invert_yaxis()
         fig.supxlabel(x_label, fontsize=10)
         fig.tight_layout()
-    return fig
+    return carrying(fig, frame=frame)
 
 
 def log_bars(names: Sequence[str], values: Sequence[float], x_label: str) -> Figure:
@@ -470,7 +472,7 @@ def log_bars(names: Sequence[str], values: Sequence[float], x_label: str) -> Fig
         ax.set_axisbelow(True)
         ax.grid(visible=False, axis="y")
         fig.tight_layout()
-    return fig
+    return carrying(fig, values=pd.Series(values, index=names, name=x_label))
 
 
 def stacked(parts: pd.DataFrame, beside: pd.Series, x_label: str, beside_label: str, *, longest: float = 3.5) -> Figure:
@@ -517,7 +519,7 @@ def stacked(parts: pd.DataFrame, beside: pd.Series, x_label: str, beside_label: 
         ax.grid(visible=False, axis="y")
         fig.legend(*ax.get_legend_handles_labels(), loc="upper center", ncols=3, handlelength=1.2)
         fig.tight_layout(rect=(0, 0, 1, 1 - 0.55 / fig.get_size_inches()[1]))
-    return fig
+    return carrying(fig, parts=parts, beside=beside)
 
 
 def _plain_bars(ax: Axes, values: pd.Series, label: str) -> None:
@@ -577,7 +579,7 @@ def floorplan(blocks: pd.DataFrame, side: float) -> Figure:
         ax.spines[["left", "bottom"]].set_bounds(0, side)
         ax.xaxis.set_label_coords(0.5 / 1.43, -0.07)
         fig.tight_layout()
-    return fig
+    return carrying(fig, blocks=blocks)
 
 
 def _named_beside(ax: Axes, blocks: Sequence[dict[str, Any]], side: float) -> None:
@@ -641,7 +643,7 @@ def reads_and_energy(left: pd.DataFrame, name: str, sweep_label: str, points: pd
         )
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, columnspacing=1, handlelength=1.5)
         fig.tight_layout()
-    return fig
+    return carrying(fig, points=points, left=left)
 
 
 def _left_of_figure_9(ax: Axes, left: pd.DataFrame, name: str, sweep_label: str) -> None:
@@ -697,7 +699,7 @@ def precision(rows: pd.DataFrame) -> Figure:
             axes.set_axisbelow(True)
             axes.grid(visible=False, axis="x")
         fig.tight_layout()
-    return fig
+    return carrying(fig, rows=rows)
 
 
 def series_by_panel(
@@ -749,4 +751,4 @@ def series_by_panel(
         rows = -(-len(labels) // n_columns)
         fig.legend(handles, labels, loc="upper center", ncols=n_columns)
         fig.tight_layout(rect=(0, 0, 1, 1 - 0.3 * rows / fig.get_size_inches()[1]))
-    return fig
+    return carrying(fig, points=points)

@@ -7,8 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
+from eie._carry import carrying
 from eie.claims import Claim, Result, Verdict, number, totals
+from eie.claims import table as claims_table
+
+if TYPE_CHECKING:
+    from IPython.display import HTML
 
 SIGNS = {
     Verdict.REPRODUCED: "✓",
@@ -112,6 +118,17 @@ def words(results: Sequence[Result]) -> str:
     )
 
 
+def headline(results: Sequence[Result]) -> str:
+    """What EIE gains over a CPU, published and computed, as one sentence of Markdown."""
+    by_id = {result.claim.id: result for result in results}
+    speed, energy = by_id["speedup-over-cpu"], by_id["energy-over-cpu"]
+    return (
+        f"One input at a time, EIE is **{speed.computed:,.3g} times as fast** as the paper's CPU and needs "
+        f"**{energy.computed:,.0f} times less energy**, by what is computed here; the paper says "
+        f"{speed.claim.published:,.3g} and {energy.claim.published:,.0f}."
+    )
+
+
 def bar(results: Sequence[Result]) -> str:
     """The totals as one bar with a key, HTML."""
     count = totals(results)
@@ -135,6 +152,13 @@ def table(results: Sequence[Result]) -> str:
         f'<table id="claims-table"><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>'
         f"<script>{SCRIPT}</script>"
     )
+
+
+def shown(results: Sequence[Result], listed: Sequence[Result]) -> HTML:
+    """The table of the claims to list, for a page; it carries all of them as data."""
+    from IPython.display import HTML
+
+    return carrying(HTML(table(listed)), claims=claims_table(results))
 
 
 def _filter() -> str:

@@ -26,6 +26,8 @@ def _no_open_plots():
 def tool():
     """A function that loads a module of tools/, which is no package."""
 
+    sys.path.append(str(TOOLS))  # they import each other
+
     @cache
     def load(name):
         spec = spec_from_file_location(f"tools_{name}", TOOLS / f"{name}.py")
@@ -34,4 +36,5 @@ def tool():
         spec.loader.exec_module(module)
         return module
 
-    return load
+    yield load
+    sys.path.remove(str(TOOLS))

@@ -215,6 +215,19 @@ def test_scorecard_tells_verdicts_by_words(results):
         assert f"{scorecard.SIGNS[verdict]} {verdict.value}" in scorecard.table(results)
 
 
+def test_scorecard_says_the_result_in_one_sentence(results):
+    said = scorecard.headline(results)
+    by_id = {one.claim.id: one for one in results}
+    assert f"{by_id['speedup-over-cpu'].computed:.3g} times as fast" in said
+    assert f"{by_id['energy-over-cpu'].claim.published:,.0f}" in said
+
+
+def test_scorecard_carries_every_claim(results):
+    carried = scorecard.shown(results, results[:1])._repr_mimebundle_()
+    (data,) = carried.values()
+    assert data["claims"].count("\n") >= len(results) + 1
+
+
 def test_scorecard_of_some(results):
     few = scorecard.chosen(results, ["differs"])
     assert {one.verdict for one in few} == {Verdict.DIFFERS}

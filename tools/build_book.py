@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import book_pages
 import nbformat
 from jupyter_book.config import get_final_config
 from sphinx.application import Sphinx
@@ -28,6 +29,7 @@ from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = "notebooks/"
+SCORECARD = "scorecard"  # the page that carries the verdicts on all claims
 RUN_METADATA = ("papermill", "execution")
 INJECTED = "injected-parameters"  # papermill's tag for the cell it adds, with a random id
 ADDRESS = re.compile(r"(<[\w.]+[^<>\n]*) at 0x[0-9a-f]+>")  # as in "<Styler at 0x7fbb883fc8d0>"
@@ -103,13 +105,22 @@ def read_notebook(path: Path) -> str:
     return normalised(notebook)
 
 
-def assemble(book: Path, executed: Path, source: Path) -> None:
-    """Copy the prose and, beside it, the executed notebooks into the folder that Sphinx reads."""
-    shutil.copytree(book, source)
+def assemble(root: Path, executed: Path, source: Path, url: str) -> None:
+    """Copy the prose and, beside it, the executed notebooks into the folder that Sphinx reads.
+
+    What single cells show is written to `cells/PAGE/CELL.md` and `.svg`, where prose can include it.
+    """
+    shutil.copytree(root / "book", source)
     folder = source / NOTEBOOKS
     folder.mkdir()
-    for name in toc_notebooks(book / "_toc.yml"):
-        (folder / name).write_text(read_notebook(executed / name), encoding="utf-8")
+    names = toc_notebooks(root / "book" / "_toc.yml")
+    notebooks = {Path(name).stem: json.loads(read_notebook(executed / name)) for name in names}
+    claims = book_pages.claims_by_page(notebooks[SCORECARD]) if SCORECARD in notebooks else {}
+    site = book_pages.Site(url, claims, root)
+    for page, notebook in notebooks.items():
+        book_pages.write_cells(notebook, source / "cells" / page)
+        text = json.dumps(book_pages.furnish(notebook, page, site, folder), indent=1, ensure_ascii=False)
+        (folder / f"{page}.ipynb").write_text(text + "\n", encoding="utf-8")
 
 
 def copy_mathjax(static: Path) -> None:
@@ -185,7 +196,7 @@ def build(executed: Path, out: Path, work: Path, root: Path = ROOT) -> None:
     url = repository_url(root / "pyproject.toml")
     for folder in ("source", "static", "doctrees", "html", "jupyter_execute"):
         shutil.rmtree(work / folder, ignore_errors=True)
-    assemble(root / "book", executed, work / "source")
+    assemble(root, executed, work / "source", url)
     copy_mathjax(work / "static")
     run_sphinx(work, url)
     lighten(work / "html")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from eie._carry import carrying
+
 if TYPE_CHECKING:
     from IPython.display import Markdown
     from pandas.io.formats.style import Styler
@@ -33,7 +35,7 @@ def show(frame: pd.DataFrame, name: str, number: str, columns: dict[str, str] | 
     plain.columns = [f"{column:g}" if isinstance(column, (int, float)) else column for column in plain.columns]
     formats = dict.fromkeys(plain.columns, number) | (columns or {})
     shown = {column: partial(_shown, form) for column, form in formats.items()}
-    return plain.style.format(shown, na_rep="-").set_uuid(name)
+    return carrying(plain.style.format(shown, na_rep="-").set_uuid(name), **{name: frame})
 
 
 def _shown(form: str, value: Any) -> str:

@@ -1,6 +1,5 @@
 import asyncio
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -31,11 +30,7 @@ FAULTS = {
 
 @pytest.fixture(scope="module")
 def check_browser(tool):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
-    try:
-        yield tool("check_browser")
-    finally:
-        sys.path.pop(0)
+    return tool("check_browser")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,126 @@
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CLAIMS = (
+    "id,page,verdict,statement,published,computed,unit,reason\n"
+    'a,fig,reproduced,A,1,1,x,\nb,fig,differs,B,1,2,x,"As I say, so."\nc,other,close,C,1,1.1,yes or no,Why.\n'
+    "d,fig,not testable here,D,1,-,us,No CPU.\n"
+)
+
+
+@pytest.fixture
+def book_pages(tool):
+    return tool("book_pages")
+
+
+@pytest.fixture
+def furnished(book_pages, tmp_path):
+    """A function that furnishes a page of these cells; gives its cells by id."""
+
+    def furnish(*cells, page="fig", claims=None, sources=tmp_path):
+        site = book_pages.Site("https://github.com/owner/name", claims or {}, sources)
+        found = book_pages.furnish({"cells": list(cells)}, page, site, tmp_path)["cells"]
+        return {cell["id"]: "".join(cell["source"]) for cell in found}
+
+    return furnish
+
+
+def markdown(name, text):
+    return {"cell_type": "markdown", "id": name, "metadata": {}, "source": [text]}
+
+
+def code(name, source="", figure=None, **data):
+    output = {"output_type": "display_data", "data": data, "metadata": {}}
+    metadata = {"mystnb": {"figure": {"name": figure}}} if figure else {}
+    return {"cell_type": "code", "id": name, "metadata": metadata, "source": [source], "outputs": [output]}
+
+
+def data(book_pages, **tables):
+    return {book_pages.DATA_MIME: tables}
+
+
+def test_figure_has_its_picture_and_its_numbers_beside_it(book_pages, furnished, tmp_path):
+    cell = code("plot", figure="fig-a", **{"image/svg+xml": ["<svg>", "</svg>"]}, **data(book_pages, points="x\n1\n"))
+    links = furnished(cell)["plot-files"]
+    assert (tmp_path / "files" / "fig" / "fig-a.svg").read_text() == "<svg></svg>"
+    assert (tmp_path / "files" / "fig" / "fig-a.csv").read_text() == "x\n1\n"
+    assert "{download}`picture (SVG) <files/fig/fig-a.svg>`" in links
+    assert "{download}`data (CSV) <files/fig/fig-a.csv>`" in links
+    assert list(cell["outputs"][0]["data"]) == ["image/svg+xml"]
+
+
+def test_each_table_behind_a_figure_has_a_file(book_pages, furnished, tmp_path):
+    links = furnished(code("plot", **data(book_pages, points="x\n", left="y\n")))["plot-files"]
+    assert "data: points (CSV) <files/fig/plot.csv>" in links
+    assert "data: left (CSV) <files/fig/plot-left.csv>" in links
+    assert (tmp_path / "files" / "fig" / "plot-left.csv").read_text() == "y\n"
+
+
+def test_what_has_no_files_has_no_links(furnished):
+    assert list(furnished(code("words", **{"text/markdown": "hello"}))) == ["words"]
+
+
+def test_note_on_running_again_becomes_a_box_with_buttons(furnished):
+    box = furnished(markdown("run-again", "**Run this page again**, with other parameters:\n"))["run-again"]
+    assert box.startswith("(run-fig)=\n````{admonition} Run this page again\n")
+    assert "With other parameters:" in box
+    for link in (
+        "https://colab.research.google.com/github/owner/name/blob/main/notebooks/fig.ipynb",
+        "https://mybinder.org/v2/gh/owner/name/main?labpath=notebooks%2Ffig.ipynb",
+        "<fig.ipynb>",
+    ):
+        assert link in box
+
+
+def test_claims_come_by_page_with_the_reason_of_what_differs(book_pages, furnished):
+    claims = book_pages.claims_by_page({"cells": [code("table", **data(book_pages, claims=CLAIMS))]})
+    text = furnished(markdown("why-they-differ", "## Why they differ"), claims=claims)["page-claims"]
+    assert "Of 3 claims" in text
+    assert "1 are reproduced" in text
+    differs = 'differs*: <a href="scorecard.html#claim-b">B</a>; published 1, computed 2 (x). As I say, so.'
+    assert differs in text
+    assert text.index("claim-b") < text.index("claim-d") < text.index("{dropdown} What is reproduced (1)")
+    assert "published 1 (us). No CPU." in text
+    assert "claim-c" not in text
+
+
+def test_code_behind_a_page_is_that_of_what_it_calls(book_pages):
+    cell = code("compute", "from eie import exhibits, plots\nfrom eie.exhibits import table4\nexhibits.figure6(1)\n")
+    install = code("install", "try:\n  import eie\nexcept ImportError:\n    %pip install eie")
+    found = book_pages.code_of({"cells": [install, cell]}, ROOT)
+    assert sorted(found) == ["eie/exhibits/table4.py", "eie/exhibits/versus_platforms.py"]
+
+
+def test_code_behind_a_page_stands_before_its_run_time(furnished, tmp_path):
+    (tmp_path / "eie").mkdir()
+    (tmp_path / "eie" / "claims.py").write_text("x = 1\n")
+    cells = furnished(code("compute", "from eie import claims"), code("run-time"))
+    assert list(cells) == ["compute", "code-behind", "run-time"]
+    assert "```{literalinclude} code/eie/claims.py" in cells["code-behind"]
+    assert (tmp_path / "code" / "eie" / "claims.py").read_text() == "x = 1\n"
+
+
+def test_cells_are_written_for_prose_to_include(book_pages, tmp_path):
+    cells = [code("words", **{"text/markdown": ["a", "b"]}), code("plot", **{"image/svg+xml": "<svg/>"}), code("none")]
+    book_pages.write_cells({"cells": cells}, tmp_path)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"words.md": "ab", "plot.svg": "<svg/>"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        path
+        for kind in ("fig*", "table*", "sec*", "abstract*")
+        for path in sorted((ROOT / "notebooks").glob(f"{kind}.ipynb"))
+    ],
+    ids=lambda path: path.stem,
+)
+def test_pages_of_the_paper_have_one_form(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    parts = ["\n## What the paper says\n", "\n## What we do\n", "\n## What we get", "\n## Why they differ"]
+    assert [text.count(part) for part in parts] == [1, 1, 1, 1]
+    assert sorted(parts, key=text.index) == parts

@@ -37,11 +37,12 @@ lint: .venv/ready
 	$(BIN)/mypy
 	$(BIN)/python tools/notebooks.py check
 
-# Bring code and notebooks into the form that lint asks for.
+# Bring code and notebooks into the form that lint asks for, and the explorer's facts up to date.
 format: .venv/ready
 	$(BIN)/ruff check --fix --exit-zero .
 	$(BIN)/ruff format .
 	$(BIN)/python tools/notebooks.py write
+	$(BIN)/python tools/explorer_data.py
 
 # Speed, memory, and how cost grows with size; the plot goes to build/bench/.
 bench: .venv/ready

@@ -27,10 +27,22 @@ test(`${expected.cases.length} random cases: every counter equals the library's`
 test("watching a run shows when every PE takes each broadcast, and what it then holds", () => {
   for (const { layer, active, machine, timeline } of expected.cases.filter((found) => found.timeline)) {
     const run = trace(layer, active, machine, facts.pipelineCycles);
-    assert.deepEqual(run.sent.map((sent) => sent.cycle), timeline.broadcast);
-    assert.deepEqual(run.sent.map((sent) => sent.ready), timeline.ready);
-    assert.deepEqual(run.sent.map((sent) => sent.taken), timeline.taken);
-    assert.deepEqual(run.sent.map((sent) => sent.work.map((entries) => entries.map(Number))), timeline.real);
+    assert.deepEqual(
+      run.sent.map((sent) => sent.cycle),
+      timeline.broadcast,
+    );
+    assert.deepEqual(
+      run.sent.map((sent) => sent.ready),
+      timeline.ready,
+    );
+    assert.deepEqual(
+      run.sent.map((sent) => sent.taken),
+      timeline.taken,
+    );
+    assert.deepEqual(
+      run.sent.map((sent) => sent.work.map((entries) => entries.map(Number))),
+      timeline.real,
+    );
   }
 });
 

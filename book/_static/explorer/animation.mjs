@@ -22,8 +22,8 @@ const STATES = {
   work: "multiplies",
   padding: "padding zero",
   empty: "empty column",
-  starved: "starved: its queue is empty",
-  done: "all done",
+  starved: "starves",
+  done: "done",
 };
 const OF_CONTROL = { send: "sends an input", search: "searches the next input", wait: "waits for a full queue" };
 
@@ -37,15 +37,22 @@ const OF_CONTROL = { send: "sends an input", search: "searches the next input", 
 export function smallMachine(mount, facts, query, changed) {
   const set = decode(query);
   const sliders = Object.fromEntries(
-    Object.entries(CONTROLS).map(([key, spec]) => [key, slider({ ...spec, key: `small-${key}` }, (value) => change(key, value))]),
+    Object.entries(CONTROLS).map(([key, spec]) => [
+      key,
+      slider({ ...spec, key: `small-${key}` }, (value) => change(key, value)),
+    ]),
   );
   const stage = el("div", { class: "x-stage" });
   const sentence = el("p", { class: "x-sentence", "aria-live": "polite" });
   const timeline = el("div", { class: "x-timeline" });
   const sums = el("ul", { class: "x-legend" });
-  const player = transport((cycle) => show(cycle), () => 1000 / set.speed, (isPlaying) => {
-    sentence.setAttribute("aria-live", isPlaying ? "off" : "polite");
-  });
+  const player = transport(
+    (cycle) => show(cycle),
+    () => 1000 / set.speed,
+    (isPlaying) => {
+      sentence.setAttribute("aria-live", isPlaying ? "off" : "polite");
+    },
+  );
   let run;
 
   function change(key, value) {
@@ -58,7 +65,10 @@ export function smallMachine(mount, facts, query, changed) {
   function restart() {
     run = runOf(set, facts);
     stage.replaceChildren(...rows(run, set));
-    timeline.replaceChildren(laneNames(set), drawTimeline(run, set, (cycle) => player.go(cycle)));
+    timeline.replaceChildren(
+      laneNames(set),
+      drawTimeline(run, set, (cycle) => player.go(cycle)),
+    );
     sums.replaceChildren(...sumsOf(run, set));
     player.rewind(run.cycles);
   }
@@ -76,7 +86,11 @@ export function smallMachine(mount, facts, query, changed) {
     stage,
     timeline,
     sums,
-    el("div", { class: "x-small-controls", role: "group", "aria-label": "Small machine" }, ...Object.values(sliders).map((control) => control.element)),
+    el(
+      "div",
+      { class: "x-small-controls", role: "group", "aria-label": "Small machine" },
+      ...Object.values(sliders).map((control) => control.element),
+    ),
   );
   for (const [key, control] of Object.entries(sliders)) control.show(set[key]);
   restart();
@@ -118,11 +132,18 @@ function sentenceOf(run, cycle, { depth }) {
   if (control.state === "send") return `Input ${nameOf(control.column)} is sent to every queue.`;
   if (control.state === "search") return "The control unit searches for the next input that is not zero.";
   if (control.state === "wait") {
-    const which = control.full.length === 1 ? `the queue of PE ${control.full[0]} is` : `the queues of PEs ${control.full.join(", ")} are`;
+    const which =
+      control.full.length === 1
+        ? `the queue of PE ${control.full[0]} is`
+        : `the queues of PEs ${control.full.join(", ")} are`;
     return `Input ${nameOf(control.column)} waits: ${which} full.`;
   }
-  const last = Math.max(...run.sent.at(-1).taken.map((taken, p) => taken + Math.max(run.sent.at(-1).work[p].length, 1)));
-  return cycle < last ? "All inputs are sent; the PEs empty their queues." : "The last results go through the pipeline.";
+  const last = Math.max(
+    ...run.sent.at(-1).taken.map((taken, p) => taken + Math.max(run.sent.at(-1).work[p].length, 1)),
+  );
+  return cycle < last
+    ? "All inputs are sent; the PEs empty their queues."
+    : "The last results go through the pipeline.";
 }
 
 /** A row for each PE: its queue, what it works on, and a word. */
@@ -132,7 +153,11 @@ function rows(run, { pes, depth }) {
       "div",
       { class: "x-pe" },
       el("span", { class: "x-pe-name" }, `PE ${p}`),
-      el("span", { class: "x-queue", role: "img" }, ...Array.from({ length: depth - 1 }, () => el("span", { class: "x-slot" }))),
+      el(
+        "span",
+        { class: "x-queue", role: "img" },
+        ...Array.from({ length: depth - 1 }, () => el("span", { class: "x-slot" })),
+      ),
       el("span", { class: "x-unit-box" }, el("span", { class: "x-column" }), el("span", { class: "x-entries" })),
       el("span", { class: "x-word" }),
     ),
@@ -159,13 +184,20 @@ function showQueue(element, queue) {
     slot.dataset.held = queue[n] ? (queue[n].leaves ? "leaves" : "waits") : "no";
   });
   element.dataset.full = queue.length === slots.length;
-  element.setAttribute("aria-label", queue.length ? `queue holds ${queue.map((one) => nameOf(one.column)).join(", ")}` : "queue is empty");
+  element.setAttribute(
+    "aria-label",
+    queue.length ? `queue holds ${queue.map((one) => nameOf(one.column)).join(", ")}` : "queue is empty",
+  );
 }
 
 function entriesOf(run, p, now) {
   if (now.column === undefined) return [];
   const { work } = run.sent.find((one) => one.column === now.column);
-  return work[p].map((isReal, n) => el("i", { class: `${isReal ? "is-real" : "is-padding"}${n + 1 < now.entry ? " is-past" : n + 1 === now.entry ? " is-now" : ""}` }));
+  return work[p].map((isReal, n) =>
+    el("i", {
+      class: `${isReal ? "is-real" : "is-padding"}${n + 1 < now.entry ? " is-past" : n + 1 === now.entry ? " is-now" : ""}`,
+    }),
+  );
 }
 
 /** Runs of equal states of one PE, as [state, first cycle, cycles]. */
@@ -193,11 +225,25 @@ function drawTimeline(run, { pes, depth }, go) {
   const lanes = [control, ...Array.from({ length: pes }, (_, p) => statesOf(run, p))];
   const height = 10;
   const bars = lanes.flatMap((states, lane) =>
-    stretches(states).map(([state, x, width]) => svg("rect", { class: `x-state-${state}`, x, y: lane * height + 1, width, height: height - 2 })),
+    stretches(states).map(([state, x, width]) =>
+      svg("rect", { class: `x-state-${state}`, x, y: lane * height + 1, width, height: height - 2 }),
+    ),
   );
   const cursor = svg("rect", { class: "x-cursor", x: 0, y: 0, width: 1, height: lanes.length * height });
-  const label = `Timeline of ${run.cycles} cycles: a lane for the control unit and one for each of ${pes} PEs. The list below gives the sums.`;
-  const drawing = svg("svg", { viewBox: `0 0 ${run.cycles} ${lanes.length * height}`, preserveAspectRatio: "none", role: "img", "aria-label": label }, ...bars, cursor);
+  const label =
+    `Timeline of ${run.cycles} cycles: a lane for the control unit and one for each of ${pes} PEs. ` +
+    "The list below gives the sums.";
+  const drawing = svg(
+    "svg",
+    {
+      viewBox: `0 0 ${run.cycles} ${lanes.length * height}`,
+      preserveAspectRatio: "none",
+      role: "img",
+      "aria-label": label,
+    },
+    ...bars,
+    cursor,
+  );
   drawing.addEventListener("click", (event) => {
     const box = drawing.getBoundingClientRect();
     go(Math.min(Math.floor(((event.clientX - box.left) / box.width) * run.cycles), run.cycles - 1));
@@ -209,11 +255,14 @@ function drawTimeline(run, { pes, depth }, go) {
 function sumsOf(run, { pes, depth }) {
   const states = Array.from({ length: pes }, (_, p) => statesOf(run, p)).flat();
   const share = (state, all) => percent(all.filter((found) => found === state).length / all.length);
-  const item = (key, name, amount) => el("li", {}, el("span", { class: `x-key x-state-${key}` }), name, el("span", { class: "x-amount" }, amount));
+  const item = (key, name, amount) =>
+    el("li", {}, el("span", { class: `x-key x-state-${key}` }), name, el("span", { class: "x-amount" }, amount));
   const control = Array.from({ length: run.cycles }, (_, cycle) => controlOf(run, cycle, depth).state);
   return [
     ...Object.entries(STATES).map(([state, name]) => item(state, `PE: ${name}`, share(state, states))),
-    ...Object.entries(OF_CONTROL).map(([state, name]) => item(`control-${state}`, `control: ${name}`, share(state, control))),
+    ...Object.entries(OF_CONTROL).map(([state, name]) =>
+      item(`control-${state}`, `control: ${name}`, share(state, control)),
+    ),
   ];
 }
 
@@ -226,7 +275,10 @@ function transport(show, delay, playing) {
   const play = button("Play", () => (timer ? pause() : start()));
   const track = el("input", { type: "range", min: 0, step: 1, "aria-label": "Cycle" });
   const shown = el("span", { class: "x-amount" });
-  track.addEventListener("input", () => { pause(); go(Number(track.value)); });
+  track.addEventListener("input", () => {
+    pause();
+    go(Number(track.value));
+  });
 
   function go(next) {
     cycle = Math.max(0, Math.min(next, cycles - 1));
@@ -261,7 +313,12 @@ function transport(show, delay, playing) {
     go(cycle + by);
   }
 
-  const buttons = [button("Start", () => step(-cycle)), button("Back", () => step(-1)), play, button("Next", () => step(1))];
+  const buttons = [
+    button("Start", () => step(-cycle)),
+    button("Back", () => step(-1)),
+    play,
+    button("Next", () => step(1)),
+  ];
   document.addEventListener("visibilitychange", () => document.hidden && pause());
   return {
     element: el("div", { class: "x-transport", role: "group", "aria-label": "Playback" }, ...buttons, track, shown),

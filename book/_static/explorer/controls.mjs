@@ -49,7 +49,13 @@ export function slider(spec, change) {
     if (box.value !== "") change(fitted(Number(box.value) / scale, range));
     box.value = shown(current); // also where nothing or too much was typed
   });
-  const heading = el("div", { class: "x-control-head" }, el("label", { for: id }, label), box, el("span", { class: "x-unit" }, unit));
+  const heading = el(
+    "div",
+    { class: "x-control-head" },
+    el("label", { for: id }, label),
+    box,
+    el("span", { class: "x-unit" }, unit),
+  );
   const element = el("div", { class: "x-control" }, heading, track);
   if (note) element.append(el("p", { id: `${id}-note`, class: "x-note" }, note));
   return { element, show };

@@ -22,7 +22,9 @@ export function svg(tag, attributes = {}, ...children) {
 /** A number to three significant digits, with a thin space between thousands. */
 export function number(value, digits = 3) {
   const whole = Math.abs(value) >= 10 ** digits;
-  const options = whole ? { maximumFractionDigits: 0 } : { minimumSignificantDigits: digits, maximumSignificantDigits: digits };
+  const options = whole
+    ? { maximumFractionDigits: 0 }
+    : { minimumSignificantDigits: digits, maximumSignificantDigits: digits };
   return value.toLocaleString("en", options).replaceAll(",", "\u202f");
 }
 
@@ -36,7 +38,13 @@ export function percent(fraction) {
   return `${(100 * fraction).toFixed(1)}\u202f%`;
 }
 
-const PREFIXES = [[1, ""], [1e-3, "m"], [1e-6, "µ"], [1e-9, "n"], [1e-12, "p"]];
+const PREFIXES = [
+  [1, ""],
+  [1e-3, "m"],
+  [1e-6, "µ"],
+  [1e-9, "n"],
+  [1e-12, "p"],
+];
 
 /** A physical value with a fitting prefix, as its digits and its unit. */
 export function quantity(value, unit, digits = 3) {
@@ -54,9 +62,14 @@ export function written(value, unit, digits = 3) {
 export function copyButton(label, text) {
   const button = el("button", { type: "button", class: "x-button" }, label);
   button.addEventListener("click", async () => {
-    const copied = await navigator.clipboard?.writeText(text()).then(() => true, () => false);
+    const copied = await navigator.clipboard?.writeText(text()).then(
+      () => true,
+      () => false,
+    );
     button.textContent = copied ? "Copied" : "Copy it from the address bar or the box";
-    setTimeout(() => { button.textContent = label; }, 1500);
+    setTimeout(() => {
+      button.textContent = label;
+    }, 1500);
   });
   return button;
 }

@@ -22,7 +22,13 @@ export function drawLayer(nOut, nIn, density, seed, spread) {
   const room = Math.ceil(expected + 10 * Math.sqrt(expected) + 100); // ten standard deviations are never exceeded
   const rows = new (nOut <= 2 ** 16 ? Uint16Array : Int32Array)(room + nOut);
   const indptr = new Int32Array(nIn + 2);
-  drawColumns(rowRate, columnRate.map((rate) => rate * density), seed, rows, indptr);
+  drawColumns(
+    rowRate,
+    columnRate.map((rate) => rate * density),
+    seed,
+    rows,
+    indptr,
+  );
   let end = indptr[nIn];
   for (let i = 0; i < nOut; i++) if (bits.uniform() <= spread.biasDensity) rows[end++] = i;
   indptr[nIn + 1] = end;

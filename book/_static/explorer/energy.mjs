@@ -52,7 +52,7 @@ export function power(nPe, width, entriesPerRow, clockHz, technology, paper) {
 /** Nodes of the tree that finds the next non-zero input. */
 export function lnzdNodes(nPe, children) {
   let nodes = 0;
-  for (let level = nPe; level > 1; ) {
+  for (let level = nPe; level > 1;) {
     level = Math.ceil(level / children);
     nodes += level;
   }

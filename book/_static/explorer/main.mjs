@@ -5,7 +5,16 @@ import { doublings, slider } from "./controls.mjs";
 import { copyButton, count, el } from "./dom.mjs";
 import { answerOf, results, spoken } from "./results.mjs";
 import {
-  decode, encode, limits, machineOf, MOST_WEIGHTS, OF_THE_LAYER, ofLayer, OWN, paperSetting, python,
+  decode,
+  encode,
+  limits,
+  machineOf,
+  MOST_WEIGHTS,
+  OF_THE_LAYER,
+  ofLayer,
+  OWN,
+  paperSetting,
+  python,
 } from "./setting.mjs";
 
 const facts = await (await fetch(new URL("facts.json", import.meta.url))).json();
@@ -25,7 +34,8 @@ let isWaiting = false;
 
 worker.postMessage({ facts });
 worker.onmessage = ({ data }) => answered(data);
-worker.onerror = () => warn("The computation failed. Please reload the page; if it fails again, tell us with this address.");
+worker.onerror = () =>
+  warn("The computation failed. Please reload the page; if it fails again, tell us with this address.");
 buildPage();
 const animation = smallMachine(document.getElementById("eie-queues"), facts, location.search, (query) => {
   small = query;
@@ -52,8 +62,15 @@ function update() {
   rememberSoon();
   const weights = setting.nIn * setting.nOut * setting.weightDensity;
   const isTooLarge = weights > MOST_WEIGHTS;
-  warn(isTooLarge ? `This layer would keep ${count(weights)} weights; this page draws up to ${count(MOST_WEIGHTS)}. The numbers are still those of the last setting. The Python below takes it.` : "");
+  warn(isTooLarge ? tooLarge(weights) : "");
   if (!isTooLarge) ask();
+}
+
+function tooLarge(weights) {
+  return (
+    `This layer would keep ${count(weights)} weights; this page draws up to ${count(MOST_WEIGHTS)}. ` +
+    "The numbers are still those of the last setting. The Python below takes it."
+  );
 }
 
 /** One question at a time; the latest setting is asked when the answer before it is there. */
@@ -98,15 +115,22 @@ function layerChoice() {
     el("option", { value: name }, `${name} (${model}, ${count(nIn)} → ${count(nOut)})`),
   );
   const own = el("option", { value: OWN }, "A layer of your own");
-  return el("select", {
-    id: "x-layer",
-    onchange: () => change(choice.value === OWN ? { layer: OWN } : ofLayer(facts, choice.value)),
-  }, ...named, own);
+  return el(
+    "select",
+    {
+      id: "x-layer",
+      onchange: () => change(choice.value === OWN ? { layer: OWN } : ofLayer(facts, choice.value)),
+    },
+    ...named,
+    own,
+  );
 }
 
 function makeSliders() {
   const ranges = limits(facts);
-  const fractions = [0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
+  const fractions = [
+    0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1,
+  ];
   const specs = [
     { key: "nIn", label: "Inputs", stops: doublings(16, ranges.nIn.max, true) },
     { key: "nOut", label: "Outputs", stops: doublings(16, ranges.nOut.max, true) },
@@ -120,7 +144,10 @@ function makeSliders() {
     { key: "clockMhz", label: "Clock", unit: "MHz" },
   ];
   return Object.fromEntries(
-    specs.map((spec) => [spec.key, slider({ ...spec, range: ranges[spec.key] }, (value) => changeOne(spec.key, value))]),
+    specs.map((spec) => [
+      spec.key,
+      slider({ ...spec, range: ranges[spec.key] }, (value) => changeOne(spec.key, value)),
+    ]),
   );
 }
 
@@ -128,8 +155,15 @@ function buildPage() {
   const part = (legend, ...children) => el("fieldset", {}, el("legend", {}, legend), ...children);
   const of = (...keys) => keys.map((key) => sliders[key].element);
   const layer = el("div", { class: "x-control" }, el("label", { for: "x-layer" }, "Layer"), choice);
-  const reset = el("button", { type: "button", class: "x-button", onclick: () => change(papersMachine()) }, "Reset to the paper's machine");
-  const link = copyButton("Copy link to this setting", () => { remember(); return location.href; });
+  const reset = el(
+    "button",
+    { type: "button", class: "x-button", onclick: () => change(papersMachine()) },
+    "Reset to the paper's machine",
+  );
+  const link = copyButton("Copy link to this setting", () => {
+    remember();
+    return location.href;
+  });
   const controls = el(
     "form",
     { class: "x-controls", "aria-label": "Setting", onsubmit: (event) => event.preventDefault() },
@@ -137,7 +171,13 @@ function buildPage() {
     part("Machine", ...of("nPe", "fifoDepth", "spmatWidthBits", "indexBits", "clockMhz")),
     el("div", { class: "x-buttons" }, reset, link),
   );
-  const go = el("div", { class: "x-python" }, el("p", { class: "x-label" }, "Go on in Python"), el("pre", { tabindex: 0 }, code), copyButton("Copy the code", () => code.textContent));
+  const go = el(
+    "div",
+    { class: "x-python" },
+    el("p", { class: "x-label" }, "Go on in Python"),
+    el("pre", { tabindex: 0 }, code),
+    copyButton("Copy the code", () => code.textContent),
+  );
   const mount = document.getElementById("eie-explorer");
   mount.classList.add("is-live");
   mount.replaceChildren(view.hero, controls, view.body, go, warning, status);
@@ -163,7 +203,9 @@ function papersMachine() {
 /** Say it once the reader has stopped moving the slider. */
 function saySoon(text) {
   clearTimeout(saySoon.timer);
-  saySoon.timer = setTimeout(() => { status.textContent = text; }, 700);
+  saySoon.timer = setTimeout(() => {
+    status.textContent = text;
+  }, 700);
 }
 
 function remember() {

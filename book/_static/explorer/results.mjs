@@ -189,7 +189,11 @@ function timeChart() {
     caption.textContent = "Time for one input, each step ten times longer";
     rows.replaceChildren(
       ...bars.map((bar) => timeRow(bar, place(bar.seconds))),
-      el("div", { class: "x-axis", "aria-hidden": "true" }, ...ticks.map((tick) => tickAt(place(tick), written(tick, "s", 1)))),
+      el(
+        "div",
+        { class: "x-axis", "aria-hidden": "true" },
+        ...ticks.map((tick) => tickAt(place(tick), written(tick, "s", 1))),
+      ),
     );
   };
   return { element, show };
@@ -198,7 +202,11 @@ function timeChart() {
 function timeBars({ seconds, paper, platforms }) {
   const ours = { name: "EIE, here", seconds, kind: "ours" };
   const printed = paper.seconds ? [{ name: "EIE, paper", seconds: paper.seconds, kind: "paper" }] : [];
-  const others = platforms.map((one) => ({ name: `${one.platform}, ${one.variant}`, seconds: one.seconds, kind: "other" }));
+  const others = platforms.map((one) => ({
+    name: `${one.platform}, ${one.variant}`,
+    seconds: one.seconds,
+    kind: "other",
+  }));
   return [ours, ...printed, ...others.sort((a, b) => a.seconds - b.seconds)];
 }
 
@@ -208,8 +216,18 @@ function decades(values) {
 }
 
 function timeRow({ name, seconds, kind }, width) {
-  const bar = el("div", { class: "x-track", "aria-hidden": "true" }, el("div", { class: `x-fill x-${kind}`, style: `width:${width}%` }));
-  return el("div", { class: "x-row" }, el("span", { class: "x-name" }, name), bar, el("span", { class: "x-amount" }, written(seconds, "s")));
+  const bar = el(
+    "div",
+    { class: "x-track", "aria-hidden": "true" },
+    el("div", { class: `x-fill x-${kind}`, style: `width:${width}%` }),
+  );
+  return el(
+    "div",
+    { class: "x-row" },
+    el("span", { class: "x-name" }, name),
+    bar,
+    el("span", { class: "x-amount" }, written(seconds, "s")),
+  );
 }
 
 function tickAt(left, text) {
@@ -221,7 +239,11 @@ function energyChart() {
   const names = Object.keys(GROUPS);
   const parts = names.map((_, n) => el("div", { class: `x-part-${n}` }));
   const amounts = names.map(() => el("span", { class: "x-amount" }));
-  const legend = el("ul", { class: "x-legend" }, ...names.map((name, n) => el("li", {}, el("span", { class: `x-key x-part-${n}` }), name, amounts[n])));
+  const legend = el(
+    "ul",
+    { class: "x-legend" },
+    ...names.map((name, n) => el("li", {}, el("span", { class: `x-key x-part-${n}` }), name, amounts[n])),
+  );
   const caption = el("figcaption", {}, "Where the energy goes");
   const bar = el("div", { class: "x-stack", "aria-hidden": "true" }, ...parts);
   const element = el("figure", { class: "x-chart" }, caption, bar, legend);
@@ -244,7 +266,9 @@ function counterRows(answer) {
     "padding zeros processed": count(answer.paddingZeros),
     "reads of a pointer pair": count(answer.ptrReads),
     "reads of an Spmat row": count(answer.spmatReads),
-    ...Object.fromEntries(Object.entries(answer.components).map(([name, joules]) => [`energy: ${name}`, written(joules, "J")])),
+    ...Object.fromEntries(
+      Object.entries(answer.components).map(([name, joules]) => [`energy: ${name}`, written(joules, "J")]),
+    ),
   };
   return Object.entries(rows).map(([name, text]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, text)));
 }

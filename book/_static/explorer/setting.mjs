@@ -96,15 +96,17 @@ export function python(setting, facts) {
   const { layer, nIn, nOut, weightDensity, actDensity, nPe, fifoDepth, indexBits, clockMhz, seed } = setting;
   const { entriesPerRow } = machineOf(setting, facts);
   const width = entriesPerRow * (facts.machine.weightBits + indexBits);
+  const sizes = `n_in=${nIn}, n_out=${nOut}, weight_density=${weightDensity}, act_density=${actDensity}`;
   const drawn =
     layer === OWN
-      ? [`layer = eie.Benchmark("${layer}", n_in=${nIn}, n_out=${nOut}, weight_density=${weightDensity}, act_density=${actDensity})`]
+      ? [`layer = eie.Benchmark("${layer}", ${sizes})`]
       : ["from eie.benchmarks import select", "", `(layer,) = select(["${layer}"])`];
   const known = width === setting.spmatWidthBits;
   return [
     "import eie",
     ...drawn,
-    `machine = eie.Machine(n_pe=${nPe}, fifo_depth=${fifoDepth}, spmat_width_bits=${width}, clock_hz=${clockMhz}e6, index_bits=${indexBits})`,
+    `machine = eie.Machine(n_pe=${nPe}, fifo_depth=${fifoDepth}, spmat_width_bits=${width},`,
+    `                      clock_hz=${clockMhz}e6, index_bits=${indexBits})`,
     `report = eie.simulate(*layer.draw(seed=${seed}), machine)`,
     ...(known ? ["joules = eie.energy(report, machine).total"] : []),
     `print(report.seconds, report.load_balance${known ? ", joules" : ""})`,

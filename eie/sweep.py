@@ -277,10 +277,10 @@ def dask(address: str) -> Iterator[Executor]:
     ModuleNotFoundError
         When dask is not installed.
     OSError
-        When no scheduler answers.
+        When no scheduler answers, or a job lost one worker after the other.
     """
     try:
-        from distributed import Client
+        from distributed import Client, KilledWorker
     except ModuleNotFoundError:
         raise ModuleNotFoundError("--dask needs Dask; to install it: pip install 'eie[dask]'") from None
     try:
@@ -288,7 +288,10 @@ def dask(address: str) -> Iterator[Executor]:
     except OSError as error:
         raise OSError(f"no Dask scheduler answers at {address}; to start one: dask scheduler ({error})") from error
     with client:
-        yield client.get_executor(pure=False)
+        try:
+            yield client.get_executor(pure=False)
+        except KilledWorker as error:
+            raise OSError(f"workers died again and again ({error}); run the command again to go on") from error
 
 
 def _range(part: str, doubling: bool) -> Iterable[int]:

@@ -179,6 +179,17 @@ def test_on_a_dask_cluster_that_loses_a_worker(tmp_path):
     pd.testing.assert_frame_equal(pd.read_parquet(there), pd.read_parquet(here))
 
 
+def test_a_cluster_that_loses_every_worker_is_an_error_in_words():
+    from distributed import KilledWorker, LocalCluster
+
+    with (
+        LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster,
+        pytest.raises(OSError, match=r"workers died again and again .*; run the command again to go on"),
+        sweep.dask(cluster.scheduler_address),
+    ):
+        raise KilledWorker("points-1", cluster.workers[0], 3)
+
+
 def test_no_scheduler(monkeypatch):
     def client(address, **_):
         raise OSError("Timed out")

@@ -1,0 +1,289 @@
+"""`.eie` files: encoded layers of a network, written once and mapped into memory when they are read.
+
+An `.eie` file is a safetensors file: eight bytes with the length of a header, the header as JSON, then the numbers. The
+header's `__metadata__` holds, as texts,
+
+- `format`: `eie`, and `version`: `1`;
+- `layers`: a JSON list with an object a layer: `name`, `kind`, `note`, `n_out`, `n_in`, `n_pe`, `weight_bits`,
+  `index_bits`, `has_bias` (whether the last column is the bias) and `vectors` (products that an inference takes);
+- `checksums`: a JSON object with the CRC-32 of every tensor's bytes, by its name;
+- `checksum`: the CRC-32 of all of this and of the tensors' types and shapes, as `_header_checksum` writes them down.
+
+Layer i has the tensors `i.codes` and `i.skips` (U8, an entry each, PE after PE), `i.pe_start` (I64, a PE each and an
+end), `i.pointers` (I32, columns + 1 by PEs), `i.column_macs` (I64, a column each), `i.codebook` (F32) and, where the
+accumulators start from a bias, `i.bias` (F32, an output each): the attributes of `eie.InterleavedCSC`.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from eie import _check
+from eie._files import written_aside
+from eie.formats.errors import FormatError
+from eie.formats.weights import check_file
+from eie.interleaved import MAX_ENTRIES, InterleavedCSC
+from eie.layer import MAX_SIZE
+from eie.machine import MAX_PE
+
+ENDING = ".eie"
+VERSION = "1"
+
+MAX_BYTES = 2**40
+"""Bytes of a file, which is mapped, not read."""
+
+MAX_HEADER_BYTES = 2**24
+"""Bytes of the header."""
+
+MAX_VECTORS = 2**40
+"""Products of a layer in one inference."""
+
+_PARTS = {
+    "codes": "U8",
+    "skips": "U8",
+    "pe_start": "I64",
+    "pointers": "I32",
+    "column_macs": "I64",
+    "codebook": "F32",
+}
+_DTYPES = {"U8": "u1", "I32": "<i4", "I64": "<i8", "F32": "<f4"}
+_NUMBERS = {
+    "n_out": (1, MAX_SIZE),
+    "n_in": (1, MAX_SIZE),
+    "n_pe": (1, MAX_PE),
+    "weight_bits": (1, 8),
+    "index_bits": (1, 8),
+    "vectors": (1, MAX_VECTORS),
+}
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class EncodedLayer:
+    """One layer of a network as the PEs hold it.
+
+    Attributes
+    ----------
+    name, kind, note : str
+        As in `eie.formats.weights.WeightLayer`.
+    mem : InterleavedCSC
+    bias : float32 array of shape `(n_out,)` or None
+        What the accumulators start from.
+    vectors : int
+        Products that one inference takes.
+    """
+
+    name: str
+    kind: str
+    mem: InterleavedCSC
+    bias: NDArray[np.float32] | None = None
+    vectors: int = 1
+    note: str = ""
+
+
+def write(path: str | Path, layers: Sequence[EncodedLayer]) -> None:
+    """Write encoded layers.
+
+    Raises
+    ------
+    ValueError
+        When there is no layer, or the path does not end in `.eie`.
+    OSError
+        When the file cannot be written; an old one is left as it was.
+    """
+    from safetensors.numpy import save_file
+
+    if not layers or Path(path).suffix != ENDING:
+        raise ValueError(
+            f"an {ENDING} file must end so and have at least one layer, got {path} and {len(layers)} layers"
+        )
+    tensors = {name: array for i, layer in enumerate(layers) for name, array in _tensors(i, layer)}
+    metadata = {
+        "format": "eie",
+        "version": VERSION,
+        "layers": json.dumps([_described(layer) for layer in layers]),
+        "checksums": json.dumps({name: _crc(array) for name, array in tensors.items()}),
+    }
+    kinds = {np.dtype(dtype): kind for kind, dtype in _DTYPES.items()}
+    metadata["checksum"] = _header_checksum(
+        metadata, {name: (kinds[array.dtype], array.shape) for name, array in tensors.items()}
+    )
+    with written_aside(path) as aside:
+        save_file(tensors, aside, metadata)
+
+
+def read(path: str | Path) -> tuple[EncodedLayer, ...]:
+    """Read encoded layers. Their numbers are mapped: they come from the file when they are used.
+
+    Raises
+    ------
+    FormatError
+        When the file is missing, truncated or damaged, of another version, or what it says is no encoded layer.
+    """
+    path = Path(path)
+    header, start = _header(path, check_file(path, MAX_BYTES))
+    metadata = header.pop("__metadata__")
+    layers = _parsed(path, metadata, "layers", list)
+    checksums = _parsed(path, metadata, "checksums", dict)
+    arrays = {name: _mapped(path, name, part, start, checksums.get(name)) for name, part in header.items()}
+    return tuple(_layer(path, i, facts, arrays) for i, facts in enumerate(layers))
+
+
+def _tensors(i: int, layer: EncodedLayer) -> list[tuple[str, NDArray[Any]]]:
+    parts = [(f"{i}.{name}", np.ascontiguousarray(getattr(layer.mem, name))) for name in _PARTS]
+    return parts if layer.bias is None else [*parts, (f"{i}.bias", np.ascontiguousarray(layer.bias, np.float32))]
+
+
+def _described(layer: EncodedLayer) -> dict[str, Any]:
+    facts = {name: getattr(layer, name) for name in ("name", "kind", "note", "vectors")}
+    return facts | {name: getattr(layer.mem, name) for name in (*_NUMBERS, "has_bias") if name not in facts}
+
+
+def _crc(array: NDArray[Any]) -> int:
+    return zlib.crc32(memoryview(array.reshape(-1).view(np.uint8)))
+
+
+def _header_checksum(metadata: Mapping[str, str], shapes: Mapping[str, tuple[str, Sequence[int]]]) -> str:
+    """CRC-32 of metadata, types and shapes as JSON with sorted keys and no spaces."""
+    said = [
+        {key: value for key, value in metadata.items() if key != "checksum"},
+        {name: [dtype, list(shape)] for name, (dtype, shape) in shapes.items()},
+    ]
+    return str(zlib.crc32(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()))
+
+
+def _header(path: Path, size: int) -> tuple[dict[str, Any], int]:
+    """The checked header, and where the numbers begin. The safetensors library checks that parts fit the file."""
+    from safetensors import SafetensorError, safe_open
+
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if not 2 <= length <= min(MAX_HEADER_BYTES, size - 8):
+            raise FormatError(f"{path}: the header at byte 8 must have 2..{MAX_HEADER_BYTES} bytes, says {length}")
+        text = file.read(length)
+    try:
+        with safe_open(path, framework="numpy"):
+            header = json.loads(text)
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
+        raise FormatError(f"{path}: the header at byte 8 is damaged, or the file is cut off: {error}") from error
+    metadata = header.get("__metadata__") or {}
+    if metadata.get("format") != "eie":
+        raise FormatError(f"{path}: is no {ENDING} file: the header at byte 8 does not say so")
+    if metadata.get("version") != VERSION:
+        raise FormatError(f"{path}: has version {metadata.get('version')}, this program reads {VERSION}")
+    shapes = {name: (part["dtype"], part["shape"]) for name, part in header.items() if name != "__metadata__"}
+    if metadata.get("checksum") != _header_checksum(metadata, shapes):
+        raise FormatError(f"{path}: the header at byte 8 is damaged: its checksum does not match")
+    return header, 8 + length
+
+
+def _parsed(path: Path, metadata: Mapping[str, str], key: str, kind: type) -> Any:
+    try:
+        found = json.loads(metadata.get(key, ""))
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, kind) or not found:
+        raise FormatError(f"{path}: the header at byte 8 has no proper {key!r}")
+    return found
+
+
+def _mapped(path: Path, name: str, part: Mapping[str, Any], start: int, checksum: Any) -> NDArray[Any]:
+    begin, end = (start + offset for offset in part["data_offsets"])
+    dtype = _DTYPES.get(part["dtype"])
+    if dtype is None:
+        raise FormatError(f"{path}: {name} at byte {begin} must be of {', '.join(_DTYPES)}, is {part['dtype']}")
+    array = np.asarray(np.memmap(path, dtype, "r", begin, tuple(part["shape"]))) if end > begin else np.zeros(0, dtype)
+    if _crc(array) != checksum:
+        raise FormatError(f"{path}: {name} at byte {begin} is damaged: its checksum does not match")
+    return array
+
+
+def _layer(path: Path, i: int, facts: Any, arrays: Mapping[str, NDArray[Any]]) -> EncodedLayer:
+    try:
+        return _checked_layer(i, facts, arrays)
+    except (ValueError, KeyError, TypeError) as error:
+        raise FormatError(f"{path}: layer {i} is no encoded layer: {error}") from error
+
+
+def _checked_layer(i: int, facts: Any, arrays: Mapping[str, NDArray[Any]]) -> EncodedLayer:
+    numbers = {name: _check.integer(name, facts[name], *limits) for name, limits in _NUMBERS.items()}
+    vectors = numbers.pop("vectors")
+    name, kind, note, has_bias = (facts[key] for key in ("name", "kind", "note", "has_bias"))
+    if not all(isinstance(text, str) for text in (name, kind, note)) or not isinstance(has_bias, bool):
+        raise ValueError("name, kind and note must be texts, has_bias true or false")
+    parts = {part: arrays[f"{i}.{part}"] for part in _PARTS}
+    bias = arrays.get(f"{i}.bias")
+    n_columns, n_entries, n_pe = numbers["n_in"] + has_bias, len(parts["codes"]), numbers["n_pe"]
+    shapes = {
+        "codes": (min(n_entries, MAX_ENTRIES),),
+        "skips": (n_entries,),
+        "pe_start": (n_pe + 1,),
+        "pointers": (n_columns + 1, n_pe),
+        "column_macs": (n_columns,),
+        "codebook": (1 << numbers["weight_bits"],),
+        "bias": (numbers["n_out"],),
+    }
+    for part, array in (parts | ({"bias": bias} if bias is not None else {})).items():
+        if array.shape != shapes[part] or array.dtype != _DTYPES[_PARTS.get(part, "F32")]:
+            raise ValueError(f"{part} must have shape {shapes[part]}, has {array.shape} of {array.dtype}")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(f"{part} must be finite")
+    if parts["codebook"][0] != 0:
+        raise ValueError(f"the first shared weight must be 0, is {parts['codebook'][0]}")
+    everything: dict[str, Any] = {**numbers, **parts, "has_bias": has_bias}
+    mem = InterleavedCSC(**everything)
+    _check_memories(mem)
+    return EncodedLayer(name, kind, mem, bias, vectors, note)
+
+
+def _check_memories(mem: InterleavedCSC) -> None:
+    """No pointer and no relative index may lead out of the memories or below the last row."""
+    starts, ends = mem.pe_start[:-1], mem.pe_start[1:]
+    if mem.pe_start[0] != 0 or mem.pe_start[-1] != mem.n_entries or (starts > ends).any():
+        raise ValueError(f"pe_start must rise from 0 to {mem.n_entries}")
+    if mem.pointers[0].any() or (mem.pointers[-1] != ends - starts).any():
+        raise ValueError("pointers of a PE must run from 0 to the number of its entries")
+    if mem.n_entries and (mem.codes.max() >> mem.weight_bits or mem.skips.max() >> mem.index_bits):
+        raise ValueError(f"entries must be of {mem.weight_bits} and {mem.index_bits} bits")
+    p, j = _first_wrong(mem.codes, mem.skips, mem.pe_start, mem.pointers, mem.n_out)
+    if p >= 0:
+        raise ValueError(f"the pointers or relative indices of column {j} on PE {p} lead out of the layer")
+    if not np.array_equal(_count(mem.codes, mem.pe_start, mem.pointers), mem.column_macs):
+        raise ValueError("column_macs must count the entries that are no padding")
+
+
+@nb.njit(cache=True, nogil=True)
+def _first_wrong(codes, skips, pe_start, pointers, n_out):  # type: ignore[no-untyped-def]
+    """PE and column of the first pointer that falls or row that is not there, or (-1, -1)."""
+    n_pe = len(pe_start) - 1
+    for p in range(n_pe):
+        for j in range(pointers.shape[0] - 1):
+            if pointers[j + 1, p] < pointers[j, p]:
+                return p, j
+    for p in range(n_pe):
+        for j in range(pointers.shape[0] - 1):
+            local = -1
+            for e in range(pe_start[p] + pointers[j, p], pe_start[p] + pointers[j + 1, p]):
+                local += skips[e] + 1
+            if local * n_pe + p >= n_out and local >= 0:
+                return p, j
+    return -1, -1
+
+
+@nb.njit(cache=True, nogil=True)
+def _count(codes, pe_start, pointers):  # type: ignore[no-untyped-def]
+    """Entries of each column that are no padding, over all PEs."""
+    found = np.zeros(pointers.shape[0] - 1, np.int64)
+    for p in range(len(pe_start) - 1):
+        for j in range(len(found)):
+            for e in range(pe_start[p] + pointers[j, p], pe_start[p] + pointers[j + 1, p]):
+                found[j] += codes[e] != 0
+    return found

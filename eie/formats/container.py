@@ -148,7 +148,7 @@ def _described(layer: EncodedLayer) -> dict[str, Any]:
 
 
 def _crc(array: NDArray[Any]) -> int:
-    return zlib.crc32(memoryview(array.reshape(-1).view(np.uint8)))
+    return zlib.crc32(array.reshape(-1).view(np.uint8).data)
 
 
 def _header_checksum(metadata: Mapping[str, str], shapes: Mapping[str, tuple[str, Sequence[int]]]) -> str:

@@ -120,6 +120,12 @@ def write(path: str | Path, layers: Sequence[EncodedLayer]) -> None:
         save_file(tensors, aside, metadata)
 
 
+def check_path(path: str | Path) -> None:
+    """Refuse a path that does not end in `.eie`, before any work is done for it."""
+    if Path(path).suffix != ENDING:
+        raise ValueError(f"a file of encoded layers must end in {ENDING}, got {path}")
+
+
 def read(path: str | Path) -> tuple[EncodedLayer, ...]:
     """Read encoded layers. Their numbers are mapped: they come from the file when they are used.
 

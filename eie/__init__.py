@@ -3,6 +3,7 @@
 from eie.benchmarks import Benchmark
 from eie.cycles import CycleReport, simulate
 from eie.energy import EnergyReport, energy
+from eie.evaluate import Evaluation, evaluate
 from eie.fixedpoint import FixedPoint, LayerFormats
 from eie.infer import Inference, calibrate, infer
 from eie.interleaved import InterleavedCSC, decode, encode
@@ -18,6 +19,7 @@ __all__ = [
     "CompressedLayer",
     "CycleReport",
     "EnergyReport",
+    "Evaluation",
     "FixedPoint",
     "Inference",
     "InterleavedCSC",
@@ -30,6 +32,7 @@ __all__ = [
     "draw_layer",
     "encode",
     "energy",
+    "evaluate",
     "infer",
     "simulate",
     "step",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import inspect
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import eie
-from eie import datasets, pages
+from eie import cli_networks, datasets, pages
 from eie._files import written_aside
 
 EXIT_CODES = "exit status: 0 done, 1 failed, 2 the command line or a value on it is wrong"
@@ -24,7 +25,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     arguments = _parser().parse_args(argv)
     try:
-        return arguments.run(arguments) or 0
+        status = arguments.run(arguments) or 0
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # who reads our output wants no more of it, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (ValueError, OSError, ModuleNotFoundError) as error:
         print(f"eie: {error}", file=sys.stderr)
         return 2 if isinstance(error, ValueError) else 1
@@ -121,6 +127,8 @@ def _parser() -> argparse.ArgumentParser:
     fetch.add_argument("names", nargs="+", metavar="NAME", help="name of a data set, or all")
     path = _command(kinds, "path", _data_path, "print the folder of a data set", "eie data path mnist")
     path.add_argument("name", metavar="NAME", help="name of a data set")
+
+    cli_networks.add(partial(_command, commands))
 
     sweep = _command(
         commands,

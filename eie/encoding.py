@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from eie.benchmarks import select, table3
 from eie.cycles import encoded_for
 from eie.formats import container
 from eie.formats.container import EncodedLayer
+from eie.formats.weights import WeightLayer
 from eie.interleaved import InterleavedCSC, encode
 from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM, Machine
@@ -51,6 +52,7 @@ def encoded(
     *,
     density: float | Mapping[str, float] | None = None,
     seed: int = 0,
+    only: str | None = None,
 ) -> Encoded:
     """Prepare a network for a machine.
 
@@ -66,6 +68,8 @@ def encoded(
         stands for all others.
     seed : int
         Names the random numbers of a drawn layer.
+    only : str, optional
+        Name of a single layer to take.
 
     Raises
     ------
@@ -75,105 +79,139 @@ def encoded(
         When it is none of these, a layer is encoded for another machine, or a density is given for no layer.
     """
     if isinstance(network, (str, Path)):
-        return _named(network, machine, density, seed)
-    if isinstance(network, Mapping) and network:
-        chip = machine or EIE_45NM
-        layers = (EncodedLayer(name, "linear", encoded_for(layer, chip)) for name, layer in network.items())
-        return Encoded("layers", layers, len(network), chip, {})
-    if isinstance(network, Sequence) and network and all(isinstance(layer, EncodedLayer) for layer in network):
-        return _as_they_are("layers", network, machine)
-    if hasattr(network, "weight_nodes"):
-        chip = machine or EIE_45NM
-        parts = _parts_of(network)
-        return Encoded("network", (_encoded_part(part, chip) for part in parts), len(parts), chip, {})
-    raise ValueError(
-        "the network must be a file, a layer of Table III, layers by name, or an eie.network.Network, "
-        f"got {type(network).__name__}"
-    )
+        found = _named(network, machine, density, seed)
+    elif isinstance(network, Mapping) and network:
+        found = _Source("layers", [_Part(name, "linear", layer) for name, layer in network.items()])
+    elif isinstance(network, Sequence) and network and all(isinstance(layer, EncodedLayer) for layer in network):
+        found = _Source("layers", list(network))
+    elif hasattr(network, "weight_nodes"):
+        found = _Source("network", _parts_of(network))
+    else:
+        raise ValueError(
+            "the network must be a file, a layer of Table III, layers by name, or an eie.network.Network, "
+            f"got {type(network).__name__}"
+        )
+    parts = _chosen(found, only)
+    chip = machine or _own_machine(parts[0])
+    layers = (_encoded_part(found.name, part, chip) for part in parts)
+    return Encoded(found.name, layers, len(parts), chip, found.activations)
 
 
-def save(encoded_network: Encoded, path: str | Path) -> None:
-    """Write all layers to an `.eie` file.
+def save(encoded_network: Encoded, path: str | Path, *, progress: bool = False) -> None:
+    """Write all layers to an `.eie` file, with a bar if `progress`.
 
     Raises
     ------
     ValueError, OSError
         As `eie.formats.container.write` does.
     """
+    from tqdm import tqdm
+
     container.check_path(path)
-    container.write(path, list(encoded_network.layers))
+    layers = tqdm(encoded_network.layers, total=encoded_network.count, unit="layer", disable=not progress, leave=False)
+    container.write(path, list(layers))
 
 
-def _named(network: str | Path, machine: Machine | None, density: Any, seed: int) -> Encoded:
+@dataclass(frozen=True, eq=False, slots=True)
+class _Part:
+    """A matrix that is not encoded yet: as codes, or as weights of a file, to be pruned to `density`."""
+
+    name: str
+    kind: str
+    layer: CompressedLayer | InterleavedCSC | WeightLayer
+    bias: NDArray[np.float32] | None = None
+    vectors: int = 1
+    note: str = ""
+    density: float | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Source:
+    """What a network consists of, and inputs that come with it."""
+
+    name: str
+    parts: Sequence[_Part | EncodedLayer]
+    activations: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+
+def _named(network: str | Path, machine: Machine | None, density: Any, seed: int) -> _Source:
     path = Path(network)
-    if str(network) in {benchmark.name for benchmark in table3()}:
-        chip = machine or EIE_45NM
+    known = [benchmark.name for benchmark in table3()]
+    if str(network) in known:
         layer, activations = select([str(network)])[0].draw(seed)
-        drawn = EncodedLayer(str(network), "linear", encode(layer, chip), note="drawn at random, as Table III has it")
-        return Encoded(str(network), iter([drawn]), 1, chip, {str(network): activations})
+        part = _Part(str(network), "linear", layer, note="drawn at random, as Table III has it")
+        return _Source(str(network), [part], {str(network): activations})
     if path.suffix.lower() == container.ENDING:
-        return _as_they_are(path.name, container.read(path), machine)
+        return _Source(path.name, container.read(path))
     if not path.exists() and not path.suffix:
-        names = ", ".join(benchmark.name for benchmark in table3())
-        raise ValueError(f"there is no file {network}, and Table III has no such layer; it has {names}")
-    return _imported(path, machine or EIE_45NM, density)
+        raise ValueError(f"there is no file {network}, and Table III has no such layer; it has {', '.join(known)}")
+    layers = importing.read(path).layers
+    _check_names(density, [layer.name for layer in layers])
+    asked = [importing.density_for(layer.name, density) for layer in layers]
+    parts = [
+        _Part(layer.name, layer.kind, layer, None, layer.vectors, layer.note, keep)
+        for layer, keep in zip(layers, asked, strict=True)
+    ]
+    return _Source(path.name, parts)
 
 
-def _imported(path: Path, machine: Machine, density: float | Mapping[str, float] | None) -> Encoded:
-    file = importing.read(path)
-    if isinstance(density, Mapping):
-        names = [layer.name for layer in file.layers]
-        unknown = [name for name in density if name not in names and name != "*"]
-        if unknown:
-            raise ValueError(f"a density is given for {', '.join(unknown)}; the layers are {', '.join(names)}")
-
-    def layers() -> Iterator[EncodedLayer]:
-        for layer in file.layers:
-            asked = importing.density_for(layer.name, density)
-            compressed, was_pruned = importing.compress(layer, asked, machine.weight_bits)
-            bias = layer.bias() if layer.bias is not None else None
-            note = _noted(layer.note, was_pruned, asked)
-            yield EncodedLayer(layer.name, layer.kind, encode(compressed, machine), bias, layer.vectors, note)
-
-    return Encoded(path.name, layers(), len(file.layers), machine, {})
+def _check_names(density: Any, names: list[str]) -> None:
+    unknown = [name for name in density if name not in names and name != "*"] if isinstance(density, Mapping) else []
+    if unknown:
+        raise ValueError(f"a density is given for {', '.join(unknown)}; the layers are {', '.join(names)}")
 
 
-def _noted(note: str, was_pruned: bool, asked: float | None) -> str:
-    how = "" if was_pruned else "dense: --density prunes it" if asked is None else "pruned here, not trained again"
-    return "; ".join(filter(None, [how, note]))
+def _chosen(source: _Source, only: str | None) -> Sequence[_Part | EncodedLayer]:
+    if only is None:
+        return source.parts
+    found = [part for part in source.parts if part.name == only]
+    if not found:
+        listed = ", ".join(part.name for part in source.parts)
+        raise ValueError(f"{source.name} has no layer {only!r}; it has {listed}")
+    return found
 
 
-def _as_they_are(name: str, layers: Sequence[EncodedLayer], machine: Machine | None) -> Encoded:
-    chip = machine or machine_of(layers[0].mem)
-    for layer in layers:
+def _encoded_part(source: str, part: _Part | EncodedLayer, machine: Machine) -> EncodedLayer:
+    if isinstance(part, EncodedLayer):
         try:
-            encoded_for(layer.mem, chip)
+            encoded_for(part.mem, machine)
         except ValueError as error:
-            raise ValueError(f"{name}, {layer.name}: {error}; encode the network again for this machine") from None
-    return Encoded(name, iter(layers), len(layers), chip, {})
+            raise ValueError(f"{source}, {part.name}: {error}; encode the network again for this machine") from None
+        return part
+    if isinstance(part.layer, WeightLayer):
+        return _imported(part, part.layer, machine)
+    return EncodedLayer(part.name, part.kind, encoded_for(part.layer, machine), part.bias, part.vectors, part.note)
+
+
+def _imported(part: _Part, layer: WeightLayer, machine: Machine) -> EncodedLayer:
+    compressed, was_pruned = importing.compress(layer, part.density, machine.weight_bits)
+    bias = layer.bias() if layer.bias is not None else None
+    how = "dense; --density would prune it" if part.density is None else "pruned, and not trained again"
+    note = "; ".join(filter(None, ["" if was_pruned else how, part.note]))
+    return EncodedLayer(part.name, part.kind, encode(compressed, machine), bias, part.vectors, note)
+
+
+def _own_machine(part: _Part | EncodedLayer) -> Machine:
+    """The paper's machine, or for what is encoded the one that holds it."""
+    mem = part.mem if isinstance(part, EncodedLayer) else part.layer
+    return machine_of(mem) if isinstance(mem, InterleavedCSC) else EIE_45NM
 
 
 def machine_of(mem: InterleavedCSC) -> Machine:
     """The paper's machine with the PEs and bits that a layer was encoded for."""
-    width = EIE_45NM.entries_per_row * (mem.weight_bits + mem.index_bits)
     return replace(
         EIE_45NM,
         n_pe=mem.n_pe,
         weight_bits=mem.weight_bits,
         index_bits=mem.index_bits,
-        spmat_width_bits=width,
     )
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Part:
-    """One matrix of a node of a `Network`."""
-
-    name: str
-    kind: str
-    layer: CompressedLayer
-    bias: NDArray[np.float32] | None
-    vectors: int
+def machine_for(network: str | Path, changes: Mapping[str, Any]) -> Machine:
+    """The machine that a file's layers are encoded for (else the paper's), with some of its parameters changed."""
+    path = Path(network)
+    base = machine_of(container.read(path)[0].mem) if path.suffix.lower() == container.ENDING else EIE_45NM
+    return replace(base, **changes)
 
 
 def _parts_of(network: Any) -> list[_Part]:
@@ -188,7 +226,3 @@ def _parts_of(network: Any) -> list[_Part]:
             for own, layer, bias in zip(names, op.layers, op.biases, strict=True)
         ]
     return found
-
-
-def _encoded_part(part: _Part, machine: Machine) -> EncodedLayer:
-    return EncodedLayer(part.name, part.kind, encode(part.layer, machine), part.bias, part.vectors)

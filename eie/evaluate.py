@@ -25,7 +25,7 @@ from eie.energy import EnergyReport, energy
 from eie.explain import CAUSES, Explanation, Timeline, explain, timeline
 from eie.fit import MemoryFit, chips, memory_fit
 from eie.formats.container import EncodedLayer
-from eie.machine import Machine
+from eie.machine import EIE_45NM, Machine
 from eie.workload import LayerRun, table
 
 BLOCK_NUMBERS = 2**24
@@ -145,7 +145,8 @@ def evaluate(
         As for `eie.encoding.encoded`: a file, a layer of Table III, layers by name, or an `eie.network.Network`.
     activations : array or mapping of str to array, optional
         Inputs, of shape `(n_in,)` or `(n_vectors, n_in)`: by layer if a mapping; a single array goes to every layer of
-        that length. They take the place of the products that the layer has in its network.
+        that length. They take the place of the products that the layer has in its network. For a `Network`, samples
+        that it is run on: the inputs of its layers follow from them.
     act_density : float, optional
         Fraction of the inputs that are not 0, 0..1, for layers without activations: for each product a vector is drawn.
         A layer of Table III comes with its own.
@@ -169,12 +170,49 @@ def evaluate(
     """
     from tqdm import tqdm
 
+    if hasattr(network, "weight_nodes") and activations is not None:
+        return _of_samples(network, machine or EIE_45NM, activations, seed)
     given = encoded(network, machine, density=density, seed=seed)
     inputs = Inputs(given.activations if activations is None else activations, act_density, seed, signed)
     bar = tqdm(given.layers, total=given.count, unit="layer", disable=not progress, leave=False)
     layers = tuple(_evaluated(layer, given.machine, inputs) for layer in bar)
     inputs.check_all_used()
     return Evaluation(given.name, given.machine, layers, inputs.described())
+
+
+def explain_layer(
+    network: Any,
+    machine: Machine | None = None,
+    *,
+    layer: str | None = None,
+    activations: Any = None,
+    act_density: float | None = None,
+    density: float | Mapping[str, float] | None = None,
+    seed: int = 0,
+    signed: bool = False,
+) -> tuple[EncodedLayer, Explanation]:
+    """Say where the cycles of one layer went, over all its products.
+
+    Parameters
+    ----------
+    layer : str, optional
+        Name of the layer; may be left out when there is only one.
+    network, machine, activations, act_density, density, seed, signed
+        As for `evaluate`.
+
+    Raises
+    ------
+    FormatError, ModuleNotFoundError, ValueError
+        As `evaluate` does; also when there are several layers and none is named.
+    """
+    given = encoded(network, machine, density=density, seed=seed, only=layer)
+    if given.count > 1:
+        raise ValueError(f"{given.name} has {given.count} layers: say which (layer; --layer on the command line)")
+    inputs = Inputs(given.activations if activations is None else activations, act_density, seed, signed)
+    one = next(given.layers)
+    vectors = np.concatenate(list(inputs.blocks(one)))
+    inputs.check_all_used()
+    return one, explain(one.mem, vectors, given.machine, signed=True)
 
 
 class Inputs:
@@ -253,6 +291,26 @@ def _evaluated(layer: EncodedLayer, machine: Machine, inputs: Inputs) -> LayerEv
         memory_fit(layer.mem, machine),
         layer.note,
     )
+
+
+def _of_samples(network: Any, machine: Machine, samples: Any, seed: int) -> Evaluation:
+    """A `Network` on samples: it says itself what its layers take; their first products are drawn as dense as found."""
+    layers = []
+    encoded_parts = list(encoded(network, machine).layers)
+    for run in network.run(samples, machine).layers:
+        parts = [part for part in encoded_parts if part.name.split("[")[0] == run.name]
+        first = next(Inputs({}, run.activation_density, seed, signed=True).blocks(parts[0]))[0]
+        fits = [memory_fit(part.mem, machine) for part in parts]
+        layers.append(
+            LayerEvaluation(
+                run,
+                explain(parts[0].mem, first, machine),
+                timeline(parts[0].mem, first, machine),
+                MemoryFit(sum(fit.spmat for fit in fits), sum(fit.pointers for fit in fits), fits[0].activations),
+                "first product drawn, as dense as its inputs are",
+            )
+        )
+    return Evaluation("network", machine, tuple(layers), f"of {len(samples)} samples")
 
 
 def _more(layer: LayerEvaluation) -> dict[str, Any]:

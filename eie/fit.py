@@ -38,8 +38,8 @@ class MemoryFit:
     Attributes
     ----------
     spmat, pointers, activations : float
-        Bytes: entries of the fullest PE, a pointer a column and an end, and inputs and outputs of 16 bits, shared out
-        over the PEs.
+        Bytes: rows of the fullest PE's entries, a pointer a column and an end, and inputs and outputs of 16 bits,
+        shared out over the PEs.
     """
 
     spmat: float
@@ -62,7 +62,7 @@ def memory_fit(mem: InterleavedCSC, machine: Machine) -> MemoryFit:
     fullest = int(np.diff(mem.pe_start).max())
     an_activation = chip_facts()["arithmetic"]["bits"] // 8
     return MemoryFit(
-        fullest * machine.entry_bits / 8,
+        -(-fullest // machine.entries_per_row) * machine.spmat_width_bits / 8,
         (mem.n_columns + 1) * POINTER_BYTES,
         (-(-mem.n_in // mem.n_pe) + -(-mem.n_out // mem.n_pe)) * an_activation,
     )

@@ -32,6 +32,7 @@ CONDA_NAMES = {"pytorch": "torch"}
 MACHINE = ["machine", "layer", "interleaved", "cycles", "designs", "fixedpoint", "infer", "stepped"]
 AROUND_IT = [
     *("published", "technology", "chip", "energy", "benchmarks", "evaluation", "sweep", "platforms", "measure"),
+    *("importing", "encoding", "evaluate", "report"),
     *("exhibits", "findings", "claims", "plots", "pages", "cli"),
 ]
 FOLDER_OF_A_MACHINE = re.compile(r"/(home|root|work|tmp)/")

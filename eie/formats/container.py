@@ -1,13 +1,13 @@
 """`.eie` files: encoded layers of a network, written once and mapped into memory when they are read.
 
 An `.eie` file is a safetensors file: eight bytes with the length of a header, the header as JSON, then the numbers. The
-header's `__metadata__` holds, as texts,
+header's `__metadata__` has one text, `eie`, which is JSON itself, an object of
 
-- `format`: `eie`, and `version`: `1`;
-- `layers`: a JSON list with an object a layer: `name`, `kind`, `note`, `n_out`, `n_in`, `n_pe`, `weight_bits`,
-  `index_bits`, `has_bias` (whether the last column is the bias) and `vectors` (products that an inference takes);
-- `checksums`: a JSON object with the CRC-32 of every tensor's bytes, by its name;
-- `checksum`: the CRC-32 of all of this and of the tensors' types and shapes, as `_header_checksum` writes them down.
+- `version`: 1;
+- `layers`: a list with an object a layer: `name`, `kind`, `note`, `n_out`, `n_in`, `n_pe`, `weight_bits`, `index_bits`,
+  `has_bias` (whether the last column is the bias) and `vectors` (products that an inference takes);
+- `checksums`: the CRC-32 of every tensor's bytes, by its name;
+- `checksum`: the CRC-32 of these three and of the tensors' types and shapes, as `_header_checksum` writes them down.
 
 Layer i has the tensors `i.codes` and `i.skips` (U8, an entry each, PE after PE), `i.pe_start` (I64, a PE each and an
 end), `i.pointers` (I32, columns + 1 by PEs), `i.column_macs` (I64, a column each), `i.codebook` (F32) and, where the
@@ -36,7 +36,7 @@ from eie.layer import MAX_SIZE
 from eie.machine import MAX_PE
 
 ENDING = ".eie"
-VERSION = "1"
+VERSION = 1
 
 MAX_BYTES = 2**40
 """Bytes of a file, which is mapped, not read."""
@@ -101,23 +101,20 @@ def write(path: str | Path, layers: Sequence[EncodedLayer]) -> None:
     """
     from safetensors.numpy import save_file
 
-    if not layers or Path(path).suffix != ENDING:
-        raise ValueError(
-            f"an {ENDING} file must end so and have at least one layer, got {path} and {len(layers)} layers"
-        )
+    check_path(path)
+    if not layers:
+        raise ValueError(f"{path}: a file of layers must have at least one, got none")
     tensors = {name: array for i, layer in enumerate(layers) for name, array in _tensors(i, layer)}
-    metadata = {
-        "format": "eie",
+    facts: dict[str, Any] = {
         "version": VERSION,
-        "layers": json.dumps([_described(layer) for layer in layers]),
-        "checksums": json.dumps({name: _crc(array) for name, array in tensors.items()}),
+        "layers": [_described(layer) for layer in layers],
+        "checksums": {name: _crc(array) for name, array in tensors.items()},
     }
     kinds = {np.dtype(dtype): kind for kind, dtype in _DTYPES.items()}
-    metadata["checksum"] = _header_checksum(
-        metadata, {name: (kinds[array.dtype], array.shape) for name, array in tensors.items()}
-    )
+    shapes = {name: (kinds[array.dtype], array.shape) for name, array in tensors.items()}
+    text = json.dumps(facts | {"checksum": _header_checksum(facts, shapes)})
     with written_aside(path) as aside:
-        save_file(tensors, aside, metadata)
+        save_file(tensors, aside, {"eie": text})
 
 
 def check_path(path: str | Path) -> None:
@@ -135,12 +132,10 @@ def read(path: str | Path) -> tuple[EncodedLayer, ...]:
         When the file is missing, truncated or damaged, of another version, or what it says is no encoded layer.
     """
     path = Path(path)
-    header, start = _header(path, check_file(path, MAX_BYTES))
-    metadata = header.pop("__metadata__")
-    layers = _parsed(path, metadata, "layers", list)
-    checksums = _parsed(path, metadata, "checksums", dict)
+    header, facts, start = _header(path, check_file(path, MAX_BYTES))
+    checksums = facts["checksums"]
     arrays = {name: _mapped(path, name, part, start, checksums.get(name)) for name, part in header.items()}
-    return tuple(_layer(path, i, facts, arrays) for i, facts in enumerate(layers))
+    return tuple(_layer(path, i, layer, arrays) for i, layer in enumerate(facts["layers"]))
 
 
 def _tensors(i: int, layer: EncodedLayer) -> list[tuple[str, NDArray[Any]]]:
@@ -157,17 +152,17 @@ def _crc(array: NDArray[Any]) -> int:
     return zlib.crc32(array.reshape(-1).view(np.uint8).data)
 
 
-def _header_checksum(metadata: Mapping[str, str], shapes: Mapping[str, tuple[str, Sequence[int]]]) -> str:
-    """CRC-32 of metadata, types and shapes as JSON with sorted keys and no spaces."""
+def _header_checksum(facts: Mapping[str, Any], shapes: Mapping[str, tuple[str, Sequence[int]]]) -> int:
+    """CRC-32 of a list of facts and of types and shapes by tensor, as JSON with sorted keys and no spaces."""
     said = [
-        {key: value for key, value in metadata.items() if key != "checksum"},
+        {key: value for key, value in facts.items() if key != "checksum"},
         {name: [dtype, list(shape)] for name, (dtype, shape) in shapes.items()},
     ]
-    return str(zlib.crc32(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()))
+    return zlib.crc32(json.dumps(said, sort_keys=True, separators=(",", ":")).encode())
 
 
-def _header(path: Path, size: int) -> tuple[dict[str, Any], int]:
-    """The checked header, and where the numbers begin. The safetensors library checks that parts fit the file."""
+def _header(path: Path, size: int) -> tuple[dict[str, Any], dict[str, Any], int]:
+    """Tensors, facts, and where the numbers begin. The safetensors library checks that the tensors fit the file."""
     from safetensors import SafetensorError, safe_open
 
     with path.open("rb") as file:
@@ -178,27 +173,24 @@ def _header(path: Path, size: int) -> tuple[dict[str, Any], int]:
     try:
         with safe_open(path, framework="numpy"):
             header = json.loads(text)
+        said = (header.pop("__metadata__", None) or {}).get("eie")
+        facts = json.loads(said) if said is not None else None
     except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise FormatError(f"{path}: the header at byte 8 is damaged, or the file is cut off: {error}") from error
-    metadata = header.get("__metadata__") or {}
-    if metadata.get("format") != "eie":
+    if facts is None:
         raise FormatError(f"{path}: is no {ENDING} file: the header at byte 8 does not say so")
-    if metadata.get("version") != VERSION:
-        raise FormatError(f"{path}: has version {metadata.get('version')}, this program reads {VERSION}")
-    shapes = {name: (part["dtype"], part["shape"]) for name, part in header.items() if name != "__metadata__"}
-    if metadata.get("checksum") != _header_checksum(metadata, shapes):
+    _check_facts(path, facts, {name: (part["dtype"], part["shape"]) for name, part in header.items()})
+    return header, facts, 8 + length
+
+
+def _check_facts(path: Path, facts: Any, shapes: Mapping[str, tuple[str, Sequence[int]]]) -> None:
+    kinds = {"version": int, "layers": list, "checksums": dict, "checksum": int}
+    if not isinstance(facts, dict) or not all(isinstance(facts.get(key), kind) for key, kind in kinds.items()):
+        raise FormatError(f"{path}: the header at byte 8 must have {', '.join(kinds)}")
+    if facts["version"] != VERSION:
+        raise FormatError(f"{path}: has version {facts['version']}, this program reads version {VERSION}")
+    if facts["checksum"] != _header_checksum(facts, shapes) or not facts["layers"]:
         raise FormatError(f"{path}: the header at byte 8 is damaged: its checksum does not match")
-    return header, 8 + length
-
-
-def _parsed(path: Path, metadata: Mapping[str, str], key: str, kind: type) -> Any:
-    try:
-        found = json.loads(metadata.get(key, ""))
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, kind) or not found:
-        raise FormatError(f"{path}: the header at byte 8 has no proper {key!r}")
-    return found
 
 
 def _mapped(path: Path, name: str, part: Mapping[str, Any], start: int, checksum: Any) -> NDArray[Any]:

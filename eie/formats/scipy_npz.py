@@ -29,7 +29,7 @@ def read(path: Path) -> WeightFile:
     """
     check_file(path, MAX_BYTES)
     try:
-        _check_archive(path)
+        check_archive(path, MAX_BYTES)
         matrix = sp.load_npz(path)
         if matrix.format not in _FORMATS:
             raise FormatError(f"{path}: must be in a format of {', '.join(_FORMATS)}, is {matrix.format}")
@@ -47,12 +47,12 @@ def read(path: Path) -> WeightFile:
     return WeightFile(path, (WeightLayer(path.name.split(".")[0], "matrix", n_out, n_in, lambda: columns),))
 
 
-def _check_archive(path: Path) -> None:
-    """Every array must be as long as its own header says, and all of them no longer than is allowed."""
+def check_archive(path: Path, max_bytes: int) -> None:
+    """Every array must be as long as its own header says, hold numbers, and all of them fit what is allowed."""
     with zipfile.ZipFile(path) as archive:
         total = sum(entry.file_size for entry in archive.infolist())
-        if total > MAX_BYTES:
-            raise FormatError(f"{path}: must unpack to at most {MAX_BYTES} bytes, says {total}")
+        if total > max_bytes:
+            raise FormatError(f"{path}: must unpack to at most {max_bytes} bytes, says {total}")
         for entry in archive.infolist():
             with archive.open(entry) as file:
                 wanted = _npy_bytes(path, entry.filename, file)

@@ -81,9 +81,9 @@ def test_the_format_is_as_documented(path):
     content = path.read_bytes()
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
-    metadata, tensors = header["__metadata__"], load_file(path)
-    assert (metadata["format"], metadata["version"]) == ("eie", "1")
-    (fc, conv) = json.loads(metadata["layers"])
+    facts, tensors = json.loads(header["__metadata__"]["eie"]), load_file(path)
+    assert facts["version"] == 1
+    (fc, conv) = facts["layers"]
     assert (fc["name"], fc["n_out"], fc["n_in"], fc["n_pe"], fc["has_bias"], conv["vectors"]) == (
         "fc",
         90,
@@ -92,7 +92,7 @@ def test_the_format_is_as_documented(path):
         True,
         49,
     )
-    for name, checksum in json.loads(metadata["checksums"]).items():
+    for name, checksum in facts["checksums"].items():
         begin, end = header[name]["data_offsets"]
         assert zlib.crc32(content[8 + length + begin : 8 + length + end]) == checksum
     np.testing.assert_array_equal(tensors["0.codes"], layers()[0].mem.codes)
@@ -154,15 +154,14 @@ def forged(path, change, facts=None):
     tensors = dict(container._tensors(0, layer)) | change
     described = container._described(layer) | (facts or {})
     kinds = {"uint8": "U8", "int64": "I64", "int32": "I32", "float32": "F32"}
-    metadata = {
-        "format": "eie",
-        "version": "1",
-        "layers": json.dumps([described]),
-        "checksums": json.dumps({name: container._crc(array) for name, array in tensors.items()}),
+    facts = {
+        "version": 1,
+        "layers": [described],
+        "checksums": {name: container._crc(array) for name, array in tensors.items()},
     }
     shapes = {name: (kinds[array.dtype.name], array.shape) for name, array in tensors.items()}
-    metadata["checksum"] = container._header_checksum(metadata, shapes)
-    save_file(tensors, path, metadata)
+    facts["checksum"] = container._header_checksum(facts, shapes)
+    save_file(tensors, path, {"eie": json.dumps(facts)})
 
 
 def changed(name, place, value):
@@ -206,8 +205,8 @@ def test_forged_layers_are_refused_before_they_are_used(tmp_path, change, facts,
 def test_other_safetensors_files_and_versions(tmp_path, path, monkeypatch):
     save_file({"a": np.zeros(3)}, tmp_path / "a.eie")
     refused(tmp_path / "a.eie", "is no .eie file")
-    monkeypatch.setattr(container, "VERSION", "2")
-    refused(path, "has version 1, this program reads 2")
+    monkeypatch.setattr(container, "VERSION", 2)
+    refused(path, "has version 1, this program reads version 2")
 
 
 def test_what_cannot_be_written(tmp_path):
@@ -216,6 +215,17 @@ def test_what_cannot_be_written(tmp_path):
     with pytest.raises(ValueError, match=r"must end in \.eie"):
         container.write(tmp_path / "a.bin", layers())
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"version": 1}', "[" * 100_000, "nonsense"])
+def test_metadata_that_are_none(tmp_path, text):
+    save_file({"a": np.zeros(3)}, tmp_path / "a.eie", {"eie": text})
+    refused(tmp_path / "a.eie", "the header at byte 8")
+
+
+def test_the_same_layers_give_the_same_file(path, tmp_path):
+    container.write(tmp_path / "again.eie", layers())
+    assert (tmp_path / "again.eie").read_bytes() == path.read_bytes()
 
 
 def test_old_file_stays_when_writing_fails(path):

@@ -28,7 +28,7 @@ MODULES = {
     for path in sorted((ROOT / "eie").rglob("*.py"))
 }
 
-CONDA_NAMES = {"pytorch": "torch"}
+CONDA_NAMES = {"pytorch": "torch", "ml_dtypes": "ml-dtypes"}
 MACHINE = ["machine", "layer", "interleaved", "cycles", "designs", "fixedpoint", "infer", "stepped"]
 AROUND_IT = [
     *("published", "technology", "chip", "energy", "benchmarks", "evaluation", "sweep", "platforms", "measure"),

@@ -3,11 +3,11 @@
 from eie.benchmarks import Benchmark
 from eie.cycles import CycleReport, simulate
 from eie.energy import EnergyReport, energy
-from eie.evaluate import Evaluation, evaluate
 from eie.fixedpoint import FixedPoint, LayerFormats
 from eie.infer import Inference, calibrate, infer
 from eie.interleaved import InterleavedCSC, decode, encode
 from eie.layer import CompressedLayer
+from eie.layerwise import Evaluation, evaluate
 from eie.machine import EIE_28NM, EIE_45NM, Machine
 from eie.stepped import step
 from eie.synthetic import Spread, draw_activations, draw_layer

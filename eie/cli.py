@@ -42,9 +42,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     # Every command on a line of its own, so that the list fits a screen.
     form = partial(argparse.HelpFormatter, max_help_position=16)
-    parser = argparse.ArgumentParser(prog="eie", description=eie.__doc__, epilog=EXIT_CODES, formatter_class=form)
-    parser.add_argument("--version", action="version", version=f"eie {eie.__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    usage = "eie [-h] [--version] COMMAND ..."
+    parser = argparse.ArgumentParser(
+        prog="eie", usage=usage, description=eie.__doc__, epilog=EXIT_CODES, formatter_class=form, add_help=False
+    )
+    # The usage line names these two; listed again they would push the commands off the screen.
+    parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
+    parser.add_argument("--version", action="version", version=f"eie {eie.__version__}", help=argparse.SUPPRESS)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", prog="eie")
 
     table = _command(
         commands, "table", _table, "print a table of the paper as computed here", "eie table 4 -p n_pe 128"

@@ -121,7 +121,7 @@ def _encode(arguments: argparse.Namespace) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    evaluate, report = import_module("eie.evaluate").evaluate, import_module("eie.report")
+    evaluate, report = import_module("eie.layerwise").evaluate, import_module("eie.report")
     if arguments.output:
         report.check_folder(arguments.output)
     progress = sys.stderr.isatty()
@@ -132,7 +132,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _explain(arguments: argparse.Namespace) -> None:
-    found = import_module("eie.evaluate").explain_layer(
+    found = import_module("eie.layerwise").explain_layer(
         arguments.file, _machine(arguments), layer=arguments.layer, **_inputs(arguments)
     )
     print(import_module("eie.report").explained(*found))

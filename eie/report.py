@@ -13,10 +13,10 @@ import numpy as np
 import eie
 from eie._data import PACKAGE
 from eie._files import written_aside
-from eie.evaluate import Evaluation, LayerEvaluation
 from eie.explain import CAUSES, Explanation, Timeline
 from eie.fit import capacity
 from eie.formats.container import EncodedLayer
+from eie.layerwise import Evaluation, LayerEvaluation
 
 FILES = ("layers.csv", "layers.json", "report.html")
 

@@ -32,7 +32,7 @@ CONDA_NAMES = {"pytorch": "torch", "ml_dtypes": "ml-dtypes"}
 MACHINE = ["machine", "layer", "interleaved", "cycles", "designs", "fixedpoint", "infer", "stepped"]
 AROUND_IT = [
     *("published", "technology", "chip", "energy", "benchmarks", "evaluation", "sweep", "platforms", "measure"),
-    *("importing", "encoding", "evaluate", "report"),
+    *("importing", "encoding", "layerwise", "report"),
     *("exhibits", "findings", "claims", "plots", "pages", "cli"),
 ]
 FOLDER_OF_A_MACHINE = re.compile(r"/(home|root|work|tmp)/")

@@ -8,8 +8,8 @@ import pytest
 
 import eie
 from eie import report
-from eie.evaluate import evaluate
 from eie.explain import Timeline
+from eie.layerwise import evaluate
 from eie.report import si
 
 MACHINE = eie.Machine(n_pe=4)

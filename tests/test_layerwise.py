@@ -8,10 +8,10 @@ import eie
 from eie import network as networks
 from eie.benchmarks import select
 from eie.encoding import encoded, machine_for, save
-from eie.evaluate import evaluate, explain_layer
 from eie.explain import explain
 from eie.fit import memory_fit
 from eie.formats import FormatError, container
+from eie.layerwise import evaluate, explain_layer
 
 MACHINE = eie.Machine(n_pe=4)
 
@@ -64,7 +64,7 @@ def test_the_same_seed_draws_the_same(path):
 
 def test_drawn_in_blocks_is_drawn_all_the_same(path, monkeypatch):
     whole = evaluate(path, MACHINE, act_density=0.4).to_dict()
-    monkeypatch.setattr("eie.evaluate.BLOCK_NUMBERS", 60)
+    monkeypatch.setattr("eie.layerwise.BLOCK_NUMBERS", 60)
     assert [layer["vectors"] for layer in evaluate(path, MACHINE, act_density=0.4).to_dict()["layers"]] == [9, 1, 1]
     assert whole["layers"][1:] == evaluate(path, MACHINE, act_density=0.4).to_dict()["layers"][1:]
 

@@ -154,6 +154,13 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("--seed", metavar="N", type=int, default=0, help="names the random numbers (default: 0)")
     sweep.add_argument("--dask", metavar="ADDRESS", help="run on the Dask cluster of tcp://HOST:PORT")
     sweep.add_argument("-o", "--output", metavar="FILE", required=True, help=".parquet file; run again to go on")
+
+    bench = _command(
+        commands, "bench", _bench, "time EIE's format on this machine beside other libraries", "eie bench cpu"
+    )
+    bench.add_argument("what", choices=["cpu"], help="cpu: kernels of the processor, and of a GPU where there is one")
+    bench.add_argument("-o", "--output", metavar="FILE", help="result (default: the one that comes with the project)")
+    bench.add_argument("--quick", action="store_true", help="a trial: one density, two batches, and shorter")
     return parser
 
 
@@ -274,6 +281,10 @@ def _sweep(arguments: argparse.Namespace) -> None:
         + ("written to " if new else "already in ")
         + arguments.output
     )
+
+
+def _bench(arguments: argparse.Namespace) -> None:
+    print(f"written to {import_module('eie.retrospective.bench').run(arguments.output, quick=arguments.quick)}")
 
 
 def _exhibit(exhibits: dict[int, Callable[..., Any]], kind: str, arguments: argparse.Namespace) -> Any:

@@ -30,7 +30,15 @@ from eie.exhibits.table4 import Table4, table_iv
 from eie.exhibits.table5 import Table5, table_v
 from eie.exhibits.versus_platforms import GEOMEAN, Versus, figure6, figure7
 from eie.interleaved import InterleavedCSC, encode
+from eie.layer import CompressedLayer
 from eie.machine import EIE_28NM, EIE_45NM, Machine
+from eie.retrospective.ablation import Ablation, ablation
+from eie.retrospective.capacity import COMPRESSED, DRAM, SRAM, Capacity, capacity
+from eie.retrospective.dense_array import DenseArray
+from eie.retrospective.density import ARRAYS, FAIREST, Density, density
+from eie.retrospective.overheads import BY_BLOCK, UNSTRUCTURED, Overheads, overheads
+from eie.retrospective.vector import Vector, vector
+from eie.synthetic import draw_activations, draw_layer
 from eie.technology import chip_facts, sram, table2, text_value
 
 PAST_THE_KNEE = 0.5
@@ -107,6 +115,31 @@ def _ladder() -> Ladder:
 @cache
 def _partitioning() -> Partitioning:
     return partitioning()
+
+
+@cache
+def _density() -> Density:
+    return density(draws=2)
+
+
+@cache
+def _ablation() -> Ablation:
+    return ablation(draws=2)
+
+
+@cache
+def _overheads() -> Overheads:
+    return overheads(draws=2)
+
+
+@cache
+def _capacity() -> Capacity:
+    return capacity(draws=2)
+
+
+@cache
+def _vector() -> Vector:
+    return vector(draws=2, live=False)
 
 
 @cache
@@ -515,3 +548,77 @@ def _half_a_percent() -> pd.DataFrame:
         low, high = (sweep([other], [EIE_45NM]).iloc[0] for other in near)
         changes[layer.name] = {row: 100 * (high[column] / low[column] - 1) / 2 for row, column in columns.items()}
     return pd.DataFrame(changes).T
+
+
+def pays_at_half_density(multipliers: str) -> bool:
+    """Whether EIE takes no more energy than a dense array at the slide's density, at every density of the inputs.
+
+    The array has `"as many"` multipliers as EIE, or one for each weight of `"a row"` of its memory.
+    """
+    array = {"as many": FAIREST, "a row": ARRAYS[-1]}[multipliers]
+    even = _density().break_even("energy")[str(array)].mean()
+    return bool((even >= published.row("retrospective", id="sparse-hardware-density")["value"]).all())
+
+
+def saved_cycles(by: str) -> float:
+    """Cycles of a dense layer over those left, at the slide's density of `"weights"` or of `"inputs"`."""
+    sparsity = {"weights": "weight-sparsity", "inputs": "activation-sparsity"}[by]
+    kept = 1 - published.row("retrospective", id=sparsity)["value"] / 100
+    layer, x = _slide_layer(kept if by == "weights" else 1.0, 1.0 if by == "weights" else kept)
+    full = DenseArray(EIE_45NM.weight_bits, skips_zeros=False).run(layer.n_out, x)
+    return full.cycles / simulate(layer, x).cycles
+
+
+def saved_memory(by: str) -> float:
+    """Bits of a layer before over after: pruning (`"weights"`, index, padding and pointers counted) or `"sharing"`."""
+    sparsity = published.row("retrospective", id="weight-sparsity")["value"] / 100
+    layer, _ = _slide_layer(1 - sparsity, 1.0)
+    weights, bits = layer.n_out * layer.n_in, EIE_45NM.weight_bits
+    if by == "sharing":
+        return 32 * weights / (bits * weights + 32 * EIE_45NM.codebook_size)
+    mem = encode(layer, EIE_45NM)
+    return bits * weights / (mem.spmat_bits + mem.pointer_bits(int(text_value("pointer-bits"))))
+
+
+@cache
+def _slide_layer(weight_density: float, act_density: float) -> tuple[CompressedLayer, np.ndarray]:
+    """A layer of Alex-7's size at the slide's densities."""
+    (size,) = select(["Alex-7"])
+    layer = draw_layer(size.n_out, size.n_in, weight_density, 0, bias=False)
+    return layer, draw_activations(size.n_in, act_density, 0)
+
+
+def skips_the_cycle() -> bool:
+    """Whether skipping zeros takes fewer cycles, and less energy than gating them, on each of the nine layers."""
+    wide = _ablation().ways.set_index(["layer", "seed", "way"]).unstack("way")
+    fewer = wide["cycles"]["skip both"] < wide["cycles"]["nothing"]
+    return bool((fewer & (wide["shared"]["skip both"] < wide["shared"]["gate both"])).all())
+
+
+def dense_wins_in_batches() -> bool:
+    """Whether dense int8 is faster than EIE's format on a processor, at the largest batch and the layer's density."""
+    found = _vector()
+    largest = int(found.times(1).index.unique("batch").max())
+    return found.over("int8", batch=largest) < 1
+
+
+def more_around_a_weight() -> bool:
+    """Whether a kept weight takes more bits, and its multiplication more energy, beside itself than for itself."""
+    row = _overheads().of_blocks().loc[UNSTRUCTURED, 1]
+    return bool(row["bits"] > 2 * row["code"] and row["multiplier, %"] < 50)
+
+
+def blocks_cost_less() -> bool:
+    """Whether a layer pruned by the tallest blocks takes fewer bits and less energy a weight than one by one."""
+    table = _overheads().of_blocks()
+    tall = table.loc[BY_BLOCK].index.max()
+    single, block = table.loc[UNSTRUCTURED, 1], table.loc[BY_BLOCK, tall]
+    return bool(block["bits"] < single["bits"] and block["pJ"] < single["pJ"])
+
+
+def sram_suits_only_the_small(small: str, large: str) -> bool:
+    """Whether one model is on one chip and takes less energy than from DRAM, and the other is neither."""
+    table = _capacity().table()
+    saves = table[f"{COMPRESSED}, {SRAM}, mJ"] < table[f"{COMPRESSED}, {DRAM}, mJ"]
+    fits = table["chips"] == 1
+    return bool(fits[small] and saves[small] and not fits[large] and not saves[large])

@@ -51,7 +51,12 @@ INT4_GROUP = 128
 """Inputs that share a scale in int4: the default of torchao."""
 INT4_ROWS = 16
 """The int4 kernel takes that many rows at a time."""
-TOLERANCE = {"dense": 1e-4, "sparse": 1e-4, "csc-columns": 1e-4, "int8": 0.03, "int4": 0.15}
+TOLERANCE = {
+    **dict.fromkeys(("dense", "sparse", "csc-columns", "csc", "eie"), 1e-4),
+    **dict.fromkeys(("float16", "2:4"), 0.01),
+    "int8": 0.03,
+    "int4": 0.15,
+}
 """How far a result may lie from the exact one, as a fraction of its norm; wider where weights are rounded."""
 TINY = 1e-20
 ABOUT = (

@@ -1,0 +1,213 @@
+"""EIE's format as a kernel for an ordinary processor: a thread is a PE, a byte is an entry.
+
+Rows are dealt to threads as EIE deals them to PEs, so that each thread adds into an array of its own and none waits for
+another. Inputs that are zero are skipped with their whole column, and since a processor cannot guess which column is
+next, it is told two columns ahead. A column's products with its input are worked out once, for all that a byte can
+name, and looked up for each entry, as `eie.infer` does. What stays serial is the relative index: the row of an entry is
+known only when all entries before it in its column are.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Self
+
+import numba as nb
+import numpy as np
+from llvmlite import ir
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from eie import _check
+from eie.interleaved import encode
+from eie.layer import CompressedLayer
+from eie.machine import Machine
+
+MAX_THREADS = 256
+NIBBLE = 4
+"""Bits of a code, and of a relative index: two in a byte."""
+TOGETHER = 16
+"""From so many inputs on, an entry is read once for all of them; fewer are multiplied one by one."""
+
+AHEAD = 2
+"""Columns that the memory is asked for in advance."""
+CACHE_LINE = 64
+"""Bytes that come from memory together."""
+
+_ONE = np.uint64(1)
+_FOUR = np.uint64(4)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class CpuLayer:
+    """A layer as the threads of a processor hold it. Made by `pack`.
+
+    Attributes
+    ----------
+    n_out, n_in : int
+        Outputs and inputs.
+    has_bias : bool
+        Whether the last column is the bias.
+    entries : uint8 array of shape `(n_entries,)`
+        Code in the low, relative index in the high half of each byte; one thread's entries after the other's.
+    start : int64 array of shape `(n_columns + 1, threads)`
+        Column j's entries of thread t are `start[j, t]` to `start[j + 1, t]`.
+    weights : float32 array of shape `(256,)`
+        The shared weight that each byte names, whatever its relative index.
+    """
+
+    n_out: int
+    n_in: int
+    has_bias: bool
+    entries: NDArray[np.uint8]
+    start: NDArray[np.int64]
+    weights: NDArray[np.float32]
+
+    @classmethod
+    def pack(cls, layer: CompressedLayer, threads: int = 1) -> Self:
+        """Encode a layer for so many threads.
+
+        Raises
+        ------
+        ValueError
+            When there are fewer than one or more than 256 threads, or codes have other than 4 bits.
+        """
+        threads = _check.integer("threads", threads, 1, MAX_THREADS)
+        mem = encode(layer, Machine(n_pe=threads, weight_bits=NIBBLE, index_bits=NIBBLE))
+        entries = mem.skips << np.uint8(NIBBLE) | mem.codes
+        weights = np.tile(layer.codebook, 1 << NIBBLE)
+        return cls(layer.n_out, layer.n_in, mem.has_bias, entries, mem.pointers + mem.pe_start[:-1], weights)
+
+    @property
+    def threads(self) -> int:
+        """Threads that the rows are dealt to."""
+        return self.start.shape[1]
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of entries and pointers."""
+        return self.entries.nbytes + self.start.nbytes
+
+    def copy(self) -> CpuLayer:
+        """A copy elsewhere in memory."""
+        return CpuLayer(self.n_out, self.n_in, self.has_bias, self.entries.copy(), self.start.copy(), self.weights)
+
+    def multiply(self, inputs: Any) -> NDArray[np.float32]:
+        """Multiply with one or more inputs, on all threads.
+
+        Parameters
+        ----------
+        inputs : array of shape `(n_in,)` or `(batch, n_in)`
+            Taken as float32.
+
+        Returns
+        -------
+        float32 array of shape `(n_out,)` or `(batch, n_out)`
+
+        Raises
+        ------
+        ValueError
+            When an input has another length.
+        """
+        given = np.asarray(inputs, np.float32)
+        if given.ndim not in (1, 2) or given.shape[-1] != self.n_in:
+            raise ValueError(f"inputs must have shape ({self.n_in},) or (batch, {self.n_in}), got {given.shape}")
+        batch = np.atleast_2d(given)
+        if self.has_bias:
+            batch = np.append(batch, np.ones((len(batch), 1), np.float32), axis=1)
+        sums = self._together(batch) if len(batch) >= TOGETHER else np.stack([self._single(x) for x in batch])
+        return sums.reshape(*given.shape[:-1], self.n_out)
+
+    def _single(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._on_threads(_multiply_one, x, np.flatnonzero(x), ())
+
+    def _together(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        active = np.flatnonzero(batch.any(axis=0))
+        return self._on_threads(_multiply_many, np.ascontiguousarray(batch.T), active, (len(batch),)).T
+
+    def _on_threads(
+        self, kernel: Any, x: NDArray[np.float32], active: NDArray[np.int64], more: tuple[int, ...]
+    ) -> NDArray[np.float32]:
+        """Rows of each thread by itself, then dealt back; the last thread is the one that asks."""
+        rows = -(-self.n_out // self.threads)
+        sums = np.zeros((self.threads, rows, *more), np.float32)
+        shares: list[Any] = [
+            (self.entries, self.start, self.weights, x, active, t, sums[t]) for t in range(self.threads)
+        ]
+        others: list[Future[None]] = [_pool(self.threads).submit(kernel, *share) for share in shares[:-1]]
+        kernel(*shares[-1])
+        for other in others:
+            other.result()
+        return sums.swapaxes(0, 1).reshape(rows * self.threads, *more)[: self.n_out]
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max(1, threads - 1))
+
+
+@intrinsic
+def _prefetch(_, array, index):  # type: ignore[no-untyped-def]
+    """Ask the memory for the cache line of an array's element, without waiting for it."""
+
+    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        place = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [place.type, number, number, number])
+        to_read, all_caches, is_data = (number(value) for value in (0, 3, 1))
+        builder.call(
+            builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind), [place, to_read, all_caches, is_data]
+        )
+        return context.get_dummy_value()
+
+    return nb.void(array, nb.int64), codegen
+
+
+@nb.njit(cache=True, nogil=True)
+def _multiply_one(entries, start, weights, x, active, thread, sums):  # type: ignore[no-untyped-def]
+    """Four entries a turn: a column's rows differ, so four sums can be read before the first is written."""
+    terms = np.empty(256, np.float32)
+    for k in range(len(active)):
+        j, later = active[k], active[min(k + AHEAD, len(active) - 1)]
+        for e in range(start[later, thread], start[later + 1, thread], CACHE_LINE):
+            _prefetch(entries, e)  # type: ignore[call-arg]
+        for byte in range(256):
+            terms[byte] = weights[byte] * x[j]
+        row = np.uint64(0) - _ONE
+        at, end = np.uint64(start[j, thread]), np.uint64(start[j + 1, thread])
+        while at + _FOUR <= end:
+            a, b = np.uint64(entries[at]), np.uint64(entries[at + _ONE])
+            c, d = np.uint64(entries[at + np.uint64(2)]), np.uint64(entries[at + np.uint64(3)])
+            row_a = row + (a >> _FOUR) + _ONE
+            row_b = row_a + (b >> _FOUR) + _ONE
+            row_c = row_b + (c >> _FOUR) + _ONE
+            row = row_c + (d >> _FOUR) + _ONE
+            sum_a, sum_b, sum_c = sums[row_a] + terms[a], sums[row_b] + terms[b], sums[row_c] + terms[c]
+            sums[row] += terms[d]
+            sums[row_a], sums[row_b], sums[row_c] = sum_a, sum_b, sum_c
+            at += _FOUR
+        while at < end:
+            a = np.uint64(entries[at])
+            row += (a >> _FOUR) + _ONE
+            sums[row] += terms[a]
+            at += _ONE
+
+
+@nb.njit(cache=True, nogil=True)
+def _multiply_many(entries, start, weights, columns, active, thread, sums):  # type: ignore[no-untyped-def]
+    """`columns` has an input of every batch member in a row, `sums` an output of each."""
+    batch = columns.shape[1]
+    x = np.empty(batch, np.float32)  # what no other array can share memory with is multiplied several at once
+    for j in active:
+        x[:] = columns[j]
+        row = np.uint64(0) - _ONE
+        for e in range(start[j, thread], start[j + 1, thread]):
+            entry = np.uint64(entries[e])
+            row += (entry >> _FOUR) + _ONE
+            weight = weights[entry]
+            own = sums[row]
+            for k in range(batch):
+                own[k] += weight * x[k]

@@ -1,0 +1,80 @@
+"""The points of the authors' look back, and the pages that measure them (`data/published/retrospective.toml`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from eie._data import read_toml
+
+FILE = "published/retrospective.toml"
+HEADINGS = {
+    "pro": "What was good",
+    "con": "What was not",
+    "principle": "The principle",
+    "opportunity": "New opportunities",
+    "outlook": "Outlook",
+}
+"""Kinds of points, in their order."""
+SLIDE = "SECONDARY: lecture slide on Retrospective: EIE (arXiv:2306.09552)"
+"""Where the points are from, as claims name it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point.
+
+    Attributes
+    ----------
+    id : str
+    kind : str
+        A key of `HEADINGS`.
+    statement : str
+        What it says, in this project's words.
+    page : str
+        Page of the book that measures it; empty while none does.
+    """
+
+    id: str
+    kind: str
+    statement: str
+    page: str
+
+
+def load() -> list[Point]:
+    """All points, in their order."""
+    return [Point(**entry) for entry in _file()["points"]]
+
+
+def abstract() -> tuple[str, str]:
+    """What the paper's abstract says, in this project's words, and its place."""
+    found = _file()["abstract"]
+    return " ".join(found["statement"].split()), found["place"]
+
+
+def words() -> str:
+    """How much of it is measured, and what the abstract says; Markdown."""
+    points = load()
+    said, place = abstract()
+    measured = sum(bool(point.page) for point in points)
+    return f"**{measured} of {len(points)} points** have a page that measures them.\n\nThe abstract ({place}): {said}"
+
+
+def listed() -> str:
+    """All points by kind, each with a link to its page, as HTML."""
+    return "".join(
+        f"<p><strong>{heading}</strong></p><ul>"
+        + "".join(_item(point) for point in load() if point.kind == kind)
+        + "</ul>"
+        for kind, heading in HEADINGS.items()
+    )
+
+
+def _item(point: Point) -> str:
+    link = f' <a href="{point.page}.html">Measured here.</a>' if point.page else ""
+    return f"<li>{escape(point.statement)}.{link}</li>"
+
+
+def _file() -> dict[str, Any]:
+    return read_toml(FILE)

@@ -127,7 +127,12 @@ def cells(quick: bool = False) -> list[Cell]:
     size = table3_layer()
     threads = sorted({1, measure.provenance([])["cores"]})
     densities = (size.weight_density,) if quick else DENSITIES
-    return [Cell(t, a, d) for t in threads for a in (size.act_density, 1.0) for d in (1.0, *densities)]
+    return [
+        Cell(t, act, density)
+        for t in threads
+        for act in ((size.act_density, 1.0) if t == 1 else (size.act_density,))
+        for density in (1.0, *densities)
+    ]
 
 
 def time_cell(cell: Cell, batches: Sequence[int], repeats: int) -> dict[str, Any]:

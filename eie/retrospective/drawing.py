@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from eie._carry import carrying
 from eie.plots import PALETTE, PUBLISHED, STYLE
 
 MARKERS = "osD^vPX*"
@@ -44,7 +45,7 @@ def ratios(frame: pd.DataFrame, claimed: float) -> Figure:
         for ax in axes[1]:
             ax.set_xlabel("weights kept, %")
         _legend_above(fig, axes[0][0], 2)
-    return fig
+    return carrying(fig, ratios=frame)
 
 
 def _by_line(ax: Axes, frame: pd.DataFrame, by: str, quantity: str, x: str = "density", scale: float = 100) -> None:
@@ -87,7 +88,7 @@ def savings(table: pd.DataFrame, quantities: Sequence[str]) -> Figure:
         ax.set_xticks(places, [str(name).replace(" ", "\n") for name in table.index])
         ax.grid(visible=False, axis="x")
         _legend_above(fig, ax, len(quantities))
-    return fig
+    return carrying(fig, savings=table)
 
 
 def bit_parts(panels: Mapping[str, pd.DataFrame]) -> Figure:
@@ -110,7 +111,7 @@ def bit_parts(panels: Mapping[str, pd.DataFrame]) -> Figure:
             ax.tick_params(labelleft=False)
         axes[0].set_ylabel("bits of a kept weight")
         _legend_above(fig, axes[0], 5)
-    return fig
+    return carrying(fig, bits=pd.concat(panels, names=["parameter", "value"]))
 
 
 def energy_parts(parts: pd.DataFrame, chips: pd.Series) -> Figure:
@@ -140,7 +141,7 @@ def energy_parts(parts: pd.DataFrame, chips: pd.Series) -> Figure:
         ax.invert_yaxis()
         ax.grid(visible=False, axis="y")
         _legend_above(fig, ax, len(parts.columns))
-    return fig
+    return carrying(fig, energy=parts)
 
 
 def vector(times: pd.DataFrame, lanes: pd.DataFrame) -> Figure:
@@ -177,4 +178,4 @@ def vector(times: pd.DataFrame, lanes: pd.DataFrame) -> Figure:
         right.set(xlabel="lanes", ylabel="useful lanes, %", ylim=(0, 100), title="lanes that do useful work")
         right.legend(loc="lower center", bbox_to_anchor=(0.5, 1.08), ncols=2, fontsize=8, columnspacing=1)
         fig.tight_layout()
-    return fig
+    return carrying(fig, times=times, lanes=lanes)

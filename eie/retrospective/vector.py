@@ -139,10 +139,16 @@ class Vector:
             f"{100 * density:g} % density, {100 * act:g} % non-zero inputs and batch 1, "
             f"{self.over('csc', act_density=1.0):.1f} times where all inputs are non-zero; {self.over('sparse'):.1f} "
             f"times the fastest CSR, {self.over('dense'):.1f} times dense float32, {int8:.1f} times dense int8. "
-            f"{self.threads()[-1]} threads make it {self.scaling():.2f} times faster still. Measured on "
+            f"{self._scaled()} Measured on "
             f"{provenance['cpu']}, {provenance['cores']} cores, {self.result['date']} UTC, at a load of "
             f"{min(load):.1f} to {max(load):.1f} (above {provenance['cores']}, other work was in the way)."
         )
+
+    def _scaled(self) -> str:
+        most = self.threads()[-1]
+        if most == 1:
+            return "More threads were not timed."
+        return f"{most} threads make it {self.scaling():.2f} times faster still."
 
     def _what_changes(self) -> str:
         wins = self.int8_wins()

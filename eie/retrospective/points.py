@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from eie import _check
 from eie._data import read_toml
 
 FILE = "published/retrospective.toml"
@@ -61,13 +63,28 @@ def words() -> str:
     return f"**{measured} of {len(points)} points** have a page that measures them.\n\nThe abstract ({place}): {said}"
 
 
-def listed() -> str:
-    """All points by kind, each with a link to its page, as HTML."""
+def listed(kinds: Sequence[str] | None = None) -> str:
+    """Points by kind, each with a link to its page, as HTML.
+
+    Parameters
+    ----------
+    kinds : sequence of str, optional
+        Keys of `HEADINGS`; all if left out.
+
+    Raises
+    ------
+    ValueError
+        When there is no such kind; the message lists them.
+    """
+    wanted = list(HEADINGS) if kinds is None else list(_check.literal(kinds))
+    for kind in wanted:
+        if kind not in HEADINGS:
+            raise ValueError(f"kinds must be of {', '.join(HEADINGS)}, got {kind!r}")
     return "".join(
-        f"<p><strong>{heading}</strong></p><ul>"
+        f"<p><strong>{HEADINGS[kind]}</strong></p><ul>"
         + "".join(_item(point) for point in load() if point.kind == kind)
         + "</ul>"
-        for kind, heading in HEADINGS.items()
+        for kind in wanted
     )
 
 

@@ -1,3 +1,5 @@
+import pytest
+
 from eie import pages
 from eie.retrospective import points
 
@@ -21,3 +23,9 @@ def test_words_and_list():
     for point in points.load():
         assert point.page == "" or f'<a href="{point.page}.html">' in listed
     assert "arXiv:2306.09552" in points.words()
+
+
+def test_some_kinds():
+    assert points.listed(["con"]).count("<li>") == 5
+    with pytest.raises(ValueError, match="kinds must be of pro, con, principle, opportunity, outlook, got 'cons'"):
+        points.listed("['cons']")

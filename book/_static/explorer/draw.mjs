@@ -1,11 +1,12 @@
 // Pruned layers and inputs drawn at random, from the statistics that eie/synthetic.py draws from: each row and each column
-// has a normal rate of its own, and cell (i, j) is kept with probability density x row rate i x column rate j.
+// has a normal rate of its own, and cell (i, j) is kept with probability density x row rate i x column rate j, nearly.
 // The random numbers are others than the library's, so a layer here is another draw of the same kind.
 
 import { Exponentials, RandomBits } from "./random.mjs";
 
-const STREAMS = { rates: 1, leaps: 2, kept: 3, inputs: 4 };
+const STREAMS = { rates: 1, leaps: 2, inputs: 3 };
 const WHOLE = 2 ** 32;
+const STEPS_A_ROW = 4;
 
 /**
  * Draw a pruned layer; see cycles.mjs for its fields. Time and memory go with the entries drawn.
@@ -22,49 +23,73 @@ export function drawLayer(nOut, nIn, density, seed, spread) {
   const room = Math.ceil(expected + 10 * Math.sqrt(expected) + 100); // ten standard deviations are never exceeded
   const rows = new (nOut <= 2 ** 16 ? Uint16Array : Int32Array)(room + nOut);
   const indptr = new Int32Array(nIn + 2);
-  drawColumns(
-    rowRate,
-    columnRate.map((rate) => rate * density),
-    seed,
-    rows,
-    indptr,
-  );
+  if (density > 0) (density < 1 ? drawColumns : fillColumns)(rowRate, columnRate, density, seed, rows, indptr);
   let end = indptr[nIn];
   for (let i = 0; i < nOut; i++) if (bits.uniform() <= spread.biasDensity) rows[end++] = i;
   indptr[nIn + 1] = end;
   return { nOut, nIn, hasBias: true, indptr, rows: rows.subarray(0, end) };
 }
 
-/** Fill rows and indptr, leaping from candidate to candidate at the likeliest row's rate; the others stay in proportion. */
-function drawColumns(rowRate, columnRate, seed, rows, indptr) {
+/**
+ * Fill rows and indptr from the hits of a Poisson process: a cell of hazard h is hit with probability 1 - exp(-h), which
+ * costs one random number a hit and none for the cells between. Row i has the hazard -log(1 - d r) for its rate r and the
+ * density d, and column j so many times it that a row of rate 1 is kept with d c. So d r c is off only where row and
+ * column both stand out, and there by the product of three small numbers.
+ */
+function drawColumns(rowRate, columnRate, density, seed, rows, indptr) {
   const leaps = new Exponentials(new RandomBits(seed, STREAMS.leaps));
-  const chances = new RandomBits(seed, STREAMS.kept);
-  const top = highest(rowRate);
-  const kept = Uint32Array.from(rowRate, (rate) => (rate / top) * (WHOLE - 1)); // a candidate stays up to this
-  const nOut = rowRate.length;
+  const until = cumulated(rowRate.map((rate) => hazard(density * rate)));
+  const total = until.at(-1);
+  const steps = (STEPS_A_ROW * until.length) / total;
+  const near = firstRows(until, steps);
   let leap = leaps.refill();
-  let chance = chances.refill();
   let at = 0;
   let end = 0;
   for (let j = 0; j < columnRate.length; j++) {
-    const rate = columnRate[j] * top;
-    const meanLeap = rate < 1 ? -1 / Math.log1p(-rate) : 0;
-    let i = rate > 0 ? -1 : nOut;
-    while (i < nOut) {
+    const meanLeap = hazard(density) / hazard(density * columnRate[j]);
+    for (let place = 0, last = -1; ;) {
       if (at === leap.length) {
         leap = leaps.refill();
-        chance = chances.refill();
         at = 0;
       }
-      const far = leap[at] * meanLeap;
-      if (far >= nOut - i - 1) i = nOut;
-      else {
-        i += 1 + (far | 0);
-        if (chance[at] <= kept[i]) rows[end++] = i;
-      }
-      at++;
+      place += leap[at++] * meanLeap;
+      if (!(place < total)) break;
+      let i = near[(place * steps) | 0];
+      while (until[i] <= place) i++;
+      rows[end] = i;
+      end += i > last ? 1 : 0; // a row that is hit again is kept once
+      last = i;
     }
     indptr[j + 1] = end;
+  }
+}
+
+/** Hazard of a cell that is kept with this probability; 40 is as good as certain. */
+function hazard(probability) {
+  return Math.min(-Math.log1p(-Math.min(probability, 1)), 40);
+}
+
+function cumulated(values) {
+  let sum = 0;
+  return values.map((value) => (sum += value));
+}
+
+/** For each step along the hazards, the first row that ends beyond it: where to start looking for a place. */
+function firstRows(until, steps) {
+  const near = new Int32Array(STEPS_A_ROW * until.length + 1);
+  for (let step = 0, i = 0; step < near.length; step++) {
+    while (i < until.length - 1 && until[i] <= step / steps) i++;
+    near[step] = i;
+  }
+  return near;
+}
+
+/** Fill rows and indptr with a matrix from which nothing is pruned. */
+function fillColumns(rowRate, columnRate, density, seed, rows, indptr) {
+  const nOut = rowRate.length;
+  for (let j = 0; j < columnRate.length; j++) {
+    for (let i = 0; i < nOut; i++) rows[j * nOut + i] = i;
+    indptr[j + 1] = (j + 1) * nOut;
   }
 }
 

@@ -20,7 +20,9 @@ from eie.sharing import compressed
 PRUNED_BELOW = 0.9
 """A layer of a lower density has been pruned by its makers: training alone leaves next to no weight at exactly 0."""
 
-_READERS = {
+Reader = Callable[[Path], WeightFile]
+
+_READERS: dict[str, str | Reader] = {
     ".onnx": "onnx.read",
     ".safetensors": "safetensors.read",
     ".pt": "pytorch.read",
@@ -36,6 +38,26 @@ _READERS = {
 def endings() -> tuple[str, ...]:
     """Endings of the files that can be imported."""
     return tuple(_READERS)
+
+
+def register(ending: str, reader: Reader) -> None:
+    """Let `read`, and with it all that takes a file, take files of one more format.
+
+    Parameters
+    ----------
+    ending : str
+        Of its files, such as `.json`, or of two parts, such as `.json.gz`. A reader that it had before is replaced.
+    reader : callable
+        From a path to a `WeightFile`; raises `FormatError` for a file that is missing, damaged or too large.
+
+    Raises
+    ------
+    ValueError
+        When the ending does not begin with a dot.
+    """
+    if not ending.startswith(".") or ending == ".":
+        raise ValueError(f"an ending must begin with a dot, such as .json, got {ending!r}")
+    _READERS[ending.lower()] = reader
 
 
 def read(path: str | Path) -> WeightFile:
@@ -64,9 +86,8 @@ def read(path: str | Path) -> WeightFile:
     reader = _READERS.get("".join(path.suffixes[-2:]).lower()) or _READERS.get(path.suffix.lower())
     if reader is None:
         raise ValueError(f"{path}: can import files that end in {', '.join(_READERS)}, not {path.suffix or 'none'!r}")
-    module, function = reader.split(".")
     try:
-        found = _function(module, function)(path)
+        found = _function(reader)(path)
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"{path}: needs the package {error.name}; install it with: pip install 'eie[networks]'", name=error.name
@@ -77,8 +98,12 @@ def read(path: str | Path) -> WeightFile:
     return found
 
 
-def _function(module: str, function: str) -> Callable[[Path], WeightFile]:
-    found: Callable[[Path], WeightFile] = getattr(import_module(f"eie.formats.{module}"), function)
+def _function(reader: str | Reader) -> Reader:
+    """A reader of this package by its module and name, which is imported only now; any other as it is."""
+    if callable(reader):
+        return reader
+    module, name = reader.split(".")
+    found: Reader = getattr(import_module(f"eie.formats.{module}"), name)
     return found
 
 

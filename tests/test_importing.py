@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from eie import importing
 from eie.formats import FormatError
-from eie.formats.weights import WeightLayer
+from eie.formats.weights import WeightFile, WeightLayer
 
 
 def layer_of(weights):
@@ -27,6 +27,21 @@ def test_unknown_ending_lists_the_known(tmp_path, name):
 def test_missing_file_is_named(tmp_path, ending):
     with pytest.raises(FormatError, match="there is no such file"):
         importing.read(tmp_path / f"net{ending}")
+
+
+def test_a_reader_of_ones_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(importing, "_READERS", dict(importing._READERS))
+    importing.register(".Rows.GZ", lambda path: WeightFile(path, (layer_of(np.ones((2, 3), np.float32)),)))
+    (layer,) = importing.read(tmp_path / "net.rows.gz").layers
+    assert (layer.n_out, layer.n_in) == (2, 3)
+    with pytest.raises(ValueError, match=r"files that end in .*, \.rows\.gz, not '\.rows'"):
+        importing.read(tmp_path / "net.rows")
+
+
+@pytest.mark.parametrize("ending", ["", ".", "json"])
+def test_an_ending_that_is_none(ending):
+    with pytest.raises(ValueError, match=f"must begin with a dot, such as .json, got '{ending}'"):
+        importing.register(ending, lambda path: WeightFile(path, ()))
 
 
 def test_endings_in_capitals(tmp_path):

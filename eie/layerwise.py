@@ -77,7 +77,7 @@ class Evaluation:
 
     @property
     def seconds(self) -> float:
-        """Time of one inference: of all products of all layers."""
+        """Time of one inference, of all products of all layers."""
         return sum(layer.run.report.seconds for layer in self.layers)
 
     @property

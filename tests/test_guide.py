@@ -84,3 +84,11 @@ def test_api_page_has_every_public_name_once():
 def test_names_of_the_api_page_have_a_docstring(name):
     module, _, attribute = name.rpartition(".")
     assert getattr(import_module(module), attribute).__doc__
+
+
+@pytest.mark.parametrize("name", documented())
+def test_properties_say_nothing_that_the_page_would_take_for_a_type(name):
+    module, _, attribute = name.rpartition(".")
+    members = getattr(getattr(import_module(module), attribute), "__dict__", {}).values()
+    lines = [member.__doc__.splitlines()[0] for member in members if isinstance(member, property)]
+    assert [line for line in lines if ": " in line] == []

@@ -9,7 +9,7 @@ EXECUTED := $(NOTEBOOKS:%=build/notebooks/%.ipynb)
 SOURCES := $(shell find eie data -type f ! -path '*/__pycache__/*')
 PROSE := $(shell find book -type f)
 
-.PHONY: book data check test lint format bench clean lock
+.PHONY: book data check pdf links test lint format bench clean lock
 .DELETE_ON_ERROR:
 
 # Notebooks side by side; each draws with one thread of the numerical libraries.
@@ -27,6 +27,16 @@ check: book
 	$(BIN)/python tools/build_book.py --notebooks build/notebooks --out build/again/html --work build/again
 	diff --recursive --brief build/html build/again/html
 	@echo "Two builds are the same"
+
+# The book as one long page, and that page on paper.
+pdf: book
+	$(BIN)/python tools/build_book.py --builder singlehtml --notebooks build/notebooks --out build/single --work build/single-source
+	$(BIN)/python tools/print_book.py build/single build/eie-recomputed.pdf
+	@echo "The book is at build/eie-recomputed.pdf"
+
+# Ask every site that the book links to; no part of the gate, since links break by themselves.
+links: book
+	$(BIN)/python tools/build_book.py --builder linkcheck --notebooks build/notebooks --out build/links --work build/links-source
 
 test: .venv/ready
 	$(BIN)/python -m pytest

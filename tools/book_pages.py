@@ -22,9 +22,13 @@ SIGNS = {"reproduced": "✓", "close": "≈", "differs": "✗", "not testable he
 NOT_TELLING = {"datasets", "eie", "plots"}
 """Modules that a page uses without their having made its numbers."""
 
-LEAD = re.compile(r"^\*\*(What the paper says|What we do|What we get|Why they differ)\.\*\* ", re.MULTILINE)
+LEAD = re.compile(
+    r"^\*\*(What the (?:paper|retrospective) says|What we do|What we get|Why they differ)\.\*\* ", re.MULTILINE
+)
 """How a page that has no headings yet begins its parts."""
 
+RUN_AGAIN = "**Run this page again**"  # how the note on it begins
+INSTALL = "%pip install"  # in the cell that Colab needs
 WORDS = re.compile(r"[^A-Za-z0-9]+")  # what stands between words, and in no file name
 
 Cell = dict[str, Any]
@@ -41,26 +45,34 @@ class Site:
 
 def furnish(notebook: dict[str, Any], page: str, site: Site, folder: Path) -> dict[str, Any]:
     """Furnish a page and return it; the files that it links to are written beside it, under `folder`."""
-    cells: list[Cell] = []
     modules = code_of(notebook, site.sources)
+    last = len(notebook["cells"]) - _is_run_time(notebook["cells"][-1])
     ids = {cell.get("id") for cell in notebook["cells"]}
-    for cell in notebook["cells"]:
-        if cell.get("id") == "run-time":
-            if "why-they-differ" not in ids and page in site.claims:
-                cells.append(_markdown("why-they-differ", "## Why they differ"))
-                cells.append(_markdown("page-claims", claims_text(site.claims[page])))
-            cells += _code_cells(modules, site.sources, folder)
+    cells: list[Cell] = []
+    for cell in notebook["cells"][:last]:
         cells.append(_in_form(cell, page, site.url))
         cells += _after(cell, page, site, folder, bool(modules))
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(DATA_MIME, None)  # in files now, and nothing that a page could show
+    if "why-they-differ" not in ids and page in site.claims:
+        cells.append(_markdown("why-they-differ", "## Why they differ"))
+        cells.append(_markdown("page-claims", claims_text(site.claims[page])))
+    cells += [*_code_cells(modules, site.sources, folder), *notebook["cells"][last:]]
     return notebook | {"cells": cells}
+
+
+def _is_run_time(cell: Cell) -> bool:
+    return "This page ran in" in "".join(cell["source"])
+
+
+def _is_run_again(cell: Cell) -> bool:
+    return "".join(cell["source"]).startswith(RUN_AGAIN)
 
 
 def _in_form(cell: Cell, page: str, url: str) -> Cell:
     """A cell of prose in the book's form; any other as it is."""
-    if cell.get("id") == "run-again":
-        return _markdown("run-again", run_box(cell, page, url))
+    if _is_run_again(cell):
+        return _markdown(cell["id"], run_box(cell, page, url))
     if cell["cell_type"] == "markdown":
         return cell | {"source": LEAD.sub(r"## \1\n\n", "".join(cell["source"])).splitlines(keepends=True)}
     return cell
@@ -74,8 +86,12 @@ def _after(cell: Cell, page: str, site: Site, folder: Path, has_code: bool) -> I
     if files:
         links = [f"{{download}}`{label} <files/{page}/{name}>`" for name, label in files]
         if has_code and any(name.endswith(".svg") for name, _ in files):
-            links += ["[code](#the-code-behind-this-page)", f"[run it again](#run-{page.replace('_', '-')})"]
+            links += ["[code](#the-code-behind-this-page)", f"[run it again](#{_run_label(page)})"]
         yield _markdown(f"{cell['id']}-files", "{.files}\n" + " · ".join(links))
+
+
+def _run_label(page: str) -> str:
+    return f"run-{page.replace('_', '-')}"
 
 
 def _markdown(name: str, text: str) -> Cell:
@@ -106,7 +122,7 @@ def write_files(cell: Cell, folder: Path) -> list[tuple[str, str]]:
 
 def run_box(cell: Cell, page: str, url: str) -> str:
     """Return the note on running a page again as a box with buttons; its first words become the title."""
-    text = "".join(cell["source"]).replace("**Run this page again**, with", "With", 1)
+    text = "".join(cell["source"]).replace(f"{RUN_AGAIN}, with", "With", 1)
     repository = url.removeprefix("https://github.com/")
     buttons = {
         "Open in Colab": f"https://colab.research.google.com/github/{repository}/blob/main/notebooks/{page}.ipynb",
@@ -116,8 +132,8 @@ def run_box(cell: Cell, page: str, url: str) -> str:
     linked = [f"[{label}]({target})" for label, target in buttons.items()]
     executed = f"{{download}}`The notebook as it ran <{page}.ipynb>`"
     row = "{.buttons}\n" + "\n".join([*linked, executed])
-    label = f"(run-{page.replace('_', '-')})="
-    return f"{label}\n````{{admonition}} Run this page again\n:class: tip run-again\n\n{text}\n\n{row}\n````\n"
+    box = f"````{{admonition}} Run this page again\n:class: tip run-again\n\n{text}\n\n{row}\n````\n"
+    return f"({_run_label(page)})=\n{box}"
 
 
 def claims_by_page(scorecard: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
@@ -156,8 +172,8 @@ def _claim(claim: Mapping[str, str]) -> str:
 
 def code_of(notebook: Mapping[str, Any], sources: Path) -> list[str]:
     """Return the modules whose functions a page calls, as paths in the repository, in order of their use."""
-    code = (cell for cell in notebook["cells"] if cell["cell_type"] == "code" and cell.get("id") != "install")
-    tree = ast.parse("\n".join("".join(cell["source"]) for cell in code))
+    code = ("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code")
+    tree = ast.parse("\n".join(text for text in code if INSTALL not in text))
     known = _exported(sources / "eie" / "exhibits" / "__init__.py")
     found: dict[str, None] = {}
     for node in ast.walk(tree):

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 
 GLOSSARY = "glossary"
 OUT_OF_REACH = (
     nodes.title, nodes.reference, nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw,
-    nodes.term, nodes.comment, nodes.caption,
+    nodes.term, nodes.comment, nodes.caption, addnodes.desc_signature,
 )  # fmt: skip
 """Where a link would disturb, or could not be."""
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import book_pages
+import layout
 import nbformat
 from jupyter_book.config import get_final_config
 from sphinx.application import Sphinx
@@ -30,6 +31,7 @@ from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = "notebooks/"
 SCORECARD = "scorecard"  # the page that carries the verdicts on all claims
+BUILDERS = ("html", "singlehtml", "linkcheck")
 RUN_METADATA = ("papermill", "execution")
 INJECTED = "injected-parameters"  # papermill's tag for the cell it adds, with a random id
 ADDRESS = re.compile(r"(<[\w.]+[^<>\n]*) at 0x[0-9a-f]+>")  # as in "<Styler at 0x7fbb883fc8d0>"
@@ -111,6 +113,8 @@ def assemble(root: Path, executed: Path, source: Path, url: str) -> None:
     What single cells show is written to `cells/PAGE/CELL.md` and `.svg`, where prose can include it.
     """
     shutil.copytree(root / "book", source)
+    if (root / "eie").is_dir():
+        (source / "_static" / "layout.svg").write_text(layout.drawing(root / "eie"), encoding="utf-8")
     folder = source / NOTEBOOKS
     folder.mkdir()
     names = toc_notebooks(root / "book" / "_toc.yml")
@@ -154,7 +158,7 @@ def point_at_source(_app: Sphinx, page: str, _template: str, context: dict[str, 
     context["doc_path"] = "" if page.startswith(NOTEBOOKS) else "book"
 
 
-def run_sphinx(work: Path, url: str) -> None:
+def run_sphinx(work: Path, url: str, builder: str) -> None:
     """Turn work/source into work/html; a warning fails the build once all of them are printed."""
     source, html = work / "source", work / "html"
     config = sphinx_config(source, url, work / "static")
@@ -162,7 +166,7 @@ def run_sphinx(work: Path, url: str) -> None:
         nocolor()
     with patch_docutils(str(source)), docutils_namespace():
         app = Sphinx(
-            source, None, html, work / "doctrees", "html", config, status=None, warningiserror=True, keep_going=True
+            source, None, html, work / "doctrees", builder, config, status=None, warningiserror=True, keep_going=True
         )
         app.connect("html-page-context", point_at_source, priority=400)  # before the theme makes its buttons
         app.build()
@@ -191,14 +195,14 @@ def publish(html: Path, out: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def build(executed: Path, out: Path, work: Path, root: Path = ROOT) -> None:
+def build(executed: Path, out: Path, work: Path, builder: str = "html", root: Path = ROOT) -> None:
     """Assemble the sources, build them aside and publish the result."""
     url = repository_url(root / "pyproject.toml")
     for folder in ("source", "static", "doctrees", "html", "jupyter_execute"):
         shutil.rmtree(work / folder, ignore_errors=True)
     assemble(root, executed, work / "source", url)
     copy_mathjax(work / "static")
-    run_sphinx(work, url)
+    run_sphinx(work, url, builder)
     lighten(work / "html")
     publish(work / "html", out)
 
@@ -209,9 +213,12 @@ def main() -> int:
     parser.add_argument("--notebooks", type=Path, required=True, help="folder of the executed notebooks")
     parser.add_argument("--out", type=Path, required=True, help="folder that the HTML replaces")
     parser.add_argument("--work", type=Path, default=Path("build/book-src"), help="folder for what is made on the way")
+    parser.add_argument(
+        "--builder", default="html", choices=BUILDERS, help="pages, one page for all, or a check of links"
+    )
     arguments = parser.parse_args()
     try:
-        build(arguments.notebooks, arguments.out.absolute(), arguments.work.absolute())
+        build(arguments.notebooks, arguments.out.absolute(), arguments.work.absolute(), arguments.builder)
     except (BookError, SphinxError) as error:
         print(f"book: {error}", file=sys.stderr)
         return 1

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from tqdm import tqdm
 
-from eie import _check, chip
+from eie import __version__, _check, chip
 from eie._files import target_of, written_aside
 from eie.benchmarks import MAX_SEED, Benchmark
 from eie.cycles import CycleReport
@@ -70,6 +70,7 @@ COLUMNS = {
 _TEXT = ("layer", "note")
 _REAL = tuple(name for name, words in COLUMNS.items() if name.endswith(("_j", "_mm2")) or "seconds" in name)
 _REAL += ("clock_hz", "theoretical_cycles", "load_balance", "real_work", "spmat_fill")
+PLAN_FILE = "plan.json"
 _PLAN = b"eie.sweep"
 _READ_TOGETHER = 256
 """Parts that are in memory at a time when they are put together."""
@@ -138,7 +139,8 @@ class DesignSpace:
 
     def plan(self) -> str:
         """All that decides the file's content, as JSON."""
-        return json.dumps(asdict(self) | {"spread": asdict(measured_spread()), "columns": list(COLUMNS)})
+        more = {"eie": __version__, "spread": asdict(measured_spread()), "columns": list(COLUMNS)}
+        return json.dumps(asdict(self) | more)
 
 
 def run(space: DesignSpace, output: str | Path, executor: Executor | None = None) -> bool:
@@ -172,19 +174,13 @@ def run(space: DesignSpace, output: str | Path, executor: Executor | None = None
         raise ValueError(f"the result must be a .parquet file, got {str(output)!r}")
     target = target_of(output)
     folder = target.with_name(f"{target.name}.parts")
+    parts = {folder / f"{number:06d}.parquet": job for number, job in enumerate(space.jobs())}
+    _check_ours(folder)
     if _plan_of(target) == space.plan():
         shutil.rmtree(folder, ignore_errors=True)  # the last thing that a run does, if it gets there
         return False
-    parts = {folder / f"{number:06d}.parquet": job for number, job in enumerate(space.jobs())}
     _open(folder, space.plan())
-    missing = {part: job for part, job in parts.items() if not _is_whole(part, job)}
-    done = [space.points - sum(len(job.machines) for job in missing.values()), space.points]
-    with _bar(parts.values(), missing.values(), done) as bar:
-        for part, table in _results(missing, executor):
-            with written_aside(part) as aside:
-                _parquet().write_table(table, aside)
-            done[0] += len(table)
-            bar.update(missing[part].cost)
+    _write_missing(parts, space, executor)
     _put_together(list(parts), space, folder / "whole.parquet")
     os.replace(folder / "whole.parquet", target)
     shutil.rmtree(folder)
@@ -339,7 +335,7 @@ def _plan_of(target: Path) -> str | None:
 def _open(folder: Path, plan: str) -> None:
     """Make the folder of parts, or see that it is of the same sweep."""
     folder.mkdir(exist_ok=True)
-    kept = folder / "plan.json"
+    kept = folder / PLAN_FILE
     if not kept.exists():
         with written_aside(kept) as aside:
             aside.write_text(plan, encoding="utf-8")
@@ -348,6 +344,25 @@ def _open(folder: Path, plan: str) -> None:
             f"{folder} holds the parts of an unfinished sweep with other parameters: give those to finish it, "
             "remove the folder to drop it, or write to another file"
         )
+
+
+def _check_ours(folder: Path) -> None:
+    """Refuse a folder that some other program made: it will be removed in the end."""
+    if folder.exists() and not (folder / PLAN_FILE).is_file():
+        found = [path.name for path in folder.glob("*") if not path.name.startswith(".")]
+        if found:
+            raise ValueError(f"{folder} is there, is no folder of a sweep, and holds {found[0]}: write to another file")
+
+
+def _write_missing(parts: Mapping[Path, Job], space: DesignSpace, executor: Executor | None) -> None:
+    missing = {part: job for part, job in parts.items() if not _is_whole(part, job)}
+    done = [space.points - sum(len(job.machines) for job in missing.values()), space.points]
+    with _bar(parts.values(), missing.values(), done) as bar:
+        for part, table in _results(missing, executor):
+            with written_aside(part) as aside:
+                _parquet().write_table(table, aside)
+            done[0] += len(table)
+            bar.update(missing[part].cost)
 
 
 def _is_whole(part: Path, job: Job) -> bool:

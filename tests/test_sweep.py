@@ -130,6 +130,15 @@ def test_parts_of_another_sweep_are_not_mixed_in(tmp_path):
         sweep.run(sweep.DesignSpace(LAYERS), tmp_path / "sweep.parquet")
 
 
+def test_a_folder_of_others_is_left_alone(tmp_path):
+    parts = tmp_path / "sweep.parquet.parts"
+    parts.mkdir()
+    (parts / "thesis.txt").write_text("mine")
+    with pytest.raises(ValueError, match=r"is no folder of a sweep, and holds thesis\.txt: write to another file"):
+        sweep.run(SPACE, tmp_path / "sweep.parquet")
+    assert (parts / "thesis.txt").read_text() == "mine"
+
+
 COMMAND = [
     *(sys.executable, "-m", "eie.cli", "sweep", "--layers", "NT-We,NT-Wd", "--pe", "1..64", "--fifo", "2..16"),
     *("--width", "32,64", "--index-bits", "3..6"),
@@ -161,7 +170,7 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_twice(tmp_path, monkey
 def test_on_a_dask_cluster_that_loses_a_worker(tmp_path):
     from distributed import LocalCluster
 
-    space = sweep.DesignSpace([Benchmark("larger", 4096, 2048, 0.1, 0.4)], (1, 16, 64), (2, 8), (64,), (3, 4), draws=8)
+    space = sweep.DesignSpace([Benchmark("larger", 4096, 2048, 0.1, 0.4)], (1, 16, 64), (2, 8), (64,), (3, 4), draws=4)
     here, there = tmp_path / "here.parquet", tmp_path / "there.parquet"
     sweep.run(space, here)
     with (
@@ -170,13 +179,22 @@ def test_on_a_dask_cluster_that_loses_a_worker(tmp_path):
         ThreadPoolExecutor(1) as thread,
     ):
         running = thread.submit(sweep.run, space, there, executor)
-        while len(list((tmp_path / "there.parquet.parts").glob("[0-9]*.parquet"))) < 4:
+        while len(list((tmp_path / "there.parquet.parts").glob("[0-9]*.parquet"))) < 2:
             assert not running.done(), running.result()
             time.sleep(0.001)
         os.kill(cluster.workers[0].pid, signal.SIGKILL)
         assert not running.done()
         assert running.result()
     pd.testing.assert_frame_equal(pd.read_parquet(there), pd.read_parquet(here))
+
+
+def test_command_on_a_cluster(tmp_path, capsys):
+    from distributed import LocalCluster
+
+    path = str(tmp_path / "a.parquet")
+    with LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster:
+        assert main(["sweep", "--layers", "NT-We", "--dask", cluster.scheduler_address, "-o", path]) == 0
+    assert capsys.readouterr().out == f"1 points, 1 designs: written to {path}\n"
 
 
 def test_a_cluster_that_loses_every_worker_is_an_error_in_words():

@@ -19,7 +19,7 @@ _FILE = "ONNX, PyTorch, safetensors, .npz, .mtx or .eie file, or a layer of Tabl
 def add(command: Command) -> None:
     """Add the commands; `command(name, run, text, example)` makes the parser of one."""
     inspect = command("inspect", _inspect, "list a file's layers, and what does not map", "eie inspect model.onnx")
-    inspect.add_argument("file", metavar="FILE", help=_FILE)
+    inspect.add_argument("file", metavar="FILE", help="ONNX, PyTorch, safetensors, .npz, .mtx or .eie file")
 
     encode = command(
         "encode",

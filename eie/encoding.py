@@ -15,7 +15,7 @@ from eie.benchmarks import select, table3
 from eie.cycles import encoded_for
 from eie.formats import container
 from eie.formats.container import EncodedLayer
-from eie.formats.weights import WeightLayer
+from eie.formats.weights import WeightFile, WeightLayer
 from eie.interleaved import InterleavedCSC, encode
 from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM, Machine
@@ -58,8 +58,9 @@ def encoded(
 
     Parameters
     ----------
-    network : path or str, mapping, sequence of EncodedLayer, or Network
+    network : path or str, WeightFile, mapping, sequence of EncodedLayer, or Network
         A file that `eie.importing.read` takes, or an `.eie` file; the name of a layer of Table III, which is drawn;
+        what a reader of one's own made of another file;
         layers by name, each a CompressedLayer or InterleavedCSC; encoded layers; or an `eie.network.Network`.
     machine : Machine, optional
         The paper's if left out; for encoded layers, the paper's with the PEs and bits that they were encoded for.
@@ -84,6 +85,8 @@ def encoded(
         found = _Source("layers", [_Part(name, "linear", layer) for name, layer in network.items()])
     elif isinstance(network, Sequence) and network and all(isinstance(layer, EncodedLayer) for layer in network):
         found = _Source("layers", list(network))
+    elif isinstance(network, WeightFile):
+        found = _of_file(network, density)
     elif hasattr(network, "weight_nodes"):
         found = _Source("network", _parts_of(network))
     else:
@@ -145,14 +148,18 @@ def _named(network: str | Path, machine: Machine | None, density: Any, seed: int
         return _Source(path.name, container.read(path))
     if not path.exists() and not path.suffix:
         raise ValueError(f"there is no file {network}, and Table III has no such layer; it has {', '.join(known)}")
-    layers = importing.read(path).layers
+    return _of_file(importing.read(path), density)
+
+
+def _of_file(file: WeightFile, density: Any) -> _Source:
+    layers = file.layers
     _check_names(density, [layer.name for layer in layers])
     asked = [importing.density_for(layer.name, density) for layer in layers]
     parts = [
         _Part(layer.name, layer.kind, layer, None, layer.vectors, layer.note, keep)
         for layer, keep in zip(layers, asked, strict=True)
     ]
-    return _Source(path.name, parts)
+    return _Source(file.path.name, parts)
 
 
 def _check_names(density: Any, names: list[str]) -> None:

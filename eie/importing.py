@@ -12,8 +12,11 @@ import pandas as pd
 import scipy.sparse as sp
 
 from eie import _check
+from eie.formats import container
+from eie.formats.container import EncodedLayer
 from eie.formats.errors import FormatError
 from eie.formats.weights import WeightFile, WeightLayer
+from eie.interleaved import InterleavedCSC
 from eie.layer import CompressedLayer
 from eie.sharing import compressed
 
@@ -163,7 +166,7 @@ def density_for(name: str, densities: float | Mapping[str, float] | None) -> flo
 
 
 def inspect(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What a file holds: the layers that the machine runs, and the rest with the reasons.
+    """What a file holds: the layers that the machine runs, and the rest with the reasons. An `.eie` file will do, too.
 
     Returns
     -------
@@ -178,19 +181,27 @@ def inspect(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     FormatError, ModuleNotFoundError, ValueError
         As `read` does.
     """
+    rest = pd.DataFrame(columns=["part", "kind", "why"])
+    if Path(path).suffix.lower() == container.ENDING:
+        return pd.DataFrame([_described(layer, *_encoded_size(layer.mem)) for layer in container.read(path)]), rest
     found = read(path)
-    runs = [
-        {
-            "layer": layer.name,
-            "kind": layer.kind,
-            "n_out": layer.n_out,
-            "n_in": layer.n_in,
-            "vectors": layer.vectors,
-            "weights": layer.n_out * layer.n_in,
-            "density": density_of(_weights(layer)),
-            "note": layer.note,
-        }
-        for layer in found.layers
-    ]
-    rest = [{"part": part.name, "kind": part.kind, "why": part.why} for part in found.unmapped]
-    return pd.DataFrame(runs), pd.DataFrame(rest, columns=["part", "kind", "why"])
+    runs = [_described(layer, layer.n_out, layer.n_in, density_of(_weights(layer))) for layer in found.layers]
+    parts = [{"part": part.name, "kind": part.kind, "why": part.why} for part in found.unmapped]
+    return pd.DataFrame(runs), pd.DataFrame(parts) if parts else rest
+
+
+def _encoded_size(mem: InterleavedCSC) -> tuple[int, int, float]:
+    return mem.n_out, mem.n_in, int(mem.column_macs[: mem.n_in].sum()) / (mem.n_out * mem.n_in)
+
+
+def _described(layer: WeightLayer | EncodedLayer, n_out: int, n_in: int, density: float) -> dict[str, Any]:
+    return {
+        "layer": layer.name,
+        "kind": layer.kind,
+        "n_out": n_out,
+        "n_in": n_in,
+        "vectors": layer.vectors,
+        "weights": n_out * n_in,
+        "density": density,
+        "note": layer.note,
+    }

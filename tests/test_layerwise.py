@@ -11,6 +11,7 @@ from eie.encoding import encoded, machine_for, save
 from eie.explain import explain
 from eie.fit import memory_fit
 from eie.formats import FormatError, container
+from eie.formats.weights import WeightFile, WeightLayer
 from eie.layerwise import evaluate, explain_layer
 
 MACHINE = eie.Machine(n_pe=4)
@@ -93,6 +94,12 @@ def test_layers_by_name():
     found = evaluate(layers, MACHINE, activations=np.ones(10))
     assert [layer.run.name for layer in found.layers] == ["a", "b"]
     assert found.layers[0].run.report == eie.simulate(layers["a"], np.ones(10), MACHINE)
+
+
+def test_file_of_a_format_of_ones_own(tmp_path):
+    layer = WeightLayer("fc", "linear", 20, 30, lambda: make.values(20, 30), vectors=2)
+    found = evaluate(WeightFile(tmp_path / "net.own", (layer,)), MACHINE, act_density=1.0, density=0.5)
+    assert (found.name, found.layers[0].run.density, found.layers[0].run.vectors) == ("net.own", 0.5, 2)
 
 
 def lenet():

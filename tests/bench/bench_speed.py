@@ -6,6 +6,7 @@ import sys
 import time
 
 import numpy as np
+import onnx_models
 import pytest
 
 import eie
@@ -154,6 +155,26 @@ def test_drawing_vgg6_takes_little_memory(benchmark):
     peak = benchmark.pedantic(peak_kilobytes, rounds=1)
     benchmark.extra_info["peak_MB"] = peak / 1000
     assert peak < 600_000
+
+
+@pytest.mark.parametrize("options", [(), ("--density", "0.1")], ids=["dense", "pruned"])
+def test_run_a_network_of_61_million_weights(benchmark, tmp_path, options):
+    """`eie run` on AlexNet's shapes, weights beside the ONNX file, as a whole process with its kernels compiled."""
+    path = onnx_models.alexnet(tmp_path / "alexnet.onnx")
+    command = ("run", str(path), "--act-density", "0.35", *options, "-o", str(tmp_path / "report"))
+    script = (
+        f"import resource; from eie.cli import main; status = main({command!r});"
+        "print(status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+
+    def run():
+        done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+        return map(int, done.stdout.splitlines()[-1].split())
+
+    status, peak = benchmark.pedantic(run, rounds=1, warmup_rounds=1)
+    benchmark.extra_info["peak_MB"] = peak / 1000
+    assert (status, peak < 2_000_000) == (0, True)
+    hold(benchmark, 30.0)
 
 
 STEPS = {

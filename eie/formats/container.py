@@ -7,8 +7,8 @@ header's `__metadata__` has one text, `eie`, which is JSON itself, an object of
 - `layers`: a list with an object a layer: `name`, `kind`, `note`, `n_out`, `n_in`, `n_pe`, `weight_bits`, `index_bits`,
   `has_bias` (whether the last column is the bias) and `vectors` (products that an inference takes);
 - `checksums`: the CRC-32 of every tensor's bytes, by its name;
-- `checksum`: the CRC-32 of the text of a JSON list, keys sorted and no spaces in it: the object of the three above, and an
-  object with the type and the shape of every tensor by its name.
+- `checksum`: the CRC-32 of the text of a JSON list, its keys sorted and without spaces: an object of the three above,
+  and one of the type and the shape of every tensor by its name.
 
 Layer i has the tensors `i.codes` and `i.skips` (U8, an entry each, PE after PE), `i.pe_start` (I64, a PE each and an
 end), `i.pointers` (I32, columns + 1 by PEs), `i.column_macs` (I64, a column each), `i.codebook` (F32) and, where the

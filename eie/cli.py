@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     # The usage line names these two; listed again they would push the commands off the screen.
     parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
     parser.add_argument("--version", action="version", version=f"eie {eie.__version__}", help=argparse.SUPPRESS)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", prog="eie")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND, each with --help", prog="eie")
 
     table = _command(
         commands, "table", _table, "print a table of the paper as computed here", "eie table 4 -p n_pe 128"

@@ -196,12 +196,12 @@ class Conv2d(WeightOperation):
     def apply(self, values: Array, arithmetic: Arithmetic) -> Array:
         """Its output."""
         n_out, height, width = self.shape(values.shape[1:])
-        rows = self._unfold(arithmetic.take(values))
+        rows = self.unfold(arithmetic.take(values))
         outputs = arithmetic.multiply(0, rows).reshape(len(values), height, width, n_out)
         return outputs.transpose(0, 3, 1, 2)
 
-    def _unfold(self, values: Array) -> Array:
-        """The taps of every position, one position a row."""
+    def unfold(self, values: Array) -> Array:
+        """The taps of every position of inputs of shape `(n, channels, height, width)`, one position a row."""
         padded = np.pad(values.transpose(0, 2, 3, 1), around(self.padding))
         reach = [1 + (size - 1) * apart for size, apart in zip(self.kernel, self.dilation, strict=True)]
         windows = np.lib.stride_tricks.sliding_window_view(padded, tuple(reach), axis=(1, 2))

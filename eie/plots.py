@@ -667,39 +667,45 @@ def _left_of_figure_9(ax: Axes, left: pd.DataFrame, name: str, sweep_label: str)
     ax.grid(visible=False)
 
 
-def precision(rows: pd.DataFrame) -> Figure:
-    """Energy of a multiplication and published accuracy, by precision.
+def precision(rows: pd.DataFrame, accuracies: pd.DataFrame, published: str) -> Figure:
+    """Energy of a multiplication, and accuracy of networks, by precision.
 
     Parameters
     ----------
     rows : DataFrame
-        Columns `precision`, `published energy`, `energy` (pJ) and `published accuracy` (percent).
+        Columns `precision`, `published energy` and `energy` (pJ).
+    accuracies : DataFrame
+        Percent: a row a network, a column a precision.
+    published : str
+        The row of `accuracies` that is the paper's.
     """
-    places = np.arange(len(rows))
     with mpl.rc_context(STYLE):
-        fig, (ax, right) = plt.subplots(1, 2, figsize=(8.2, 3.4), width_ratios=[1.5, 1])
+        fig, (ax, below) = plt.subplots(2, 1, figsize=(8.2, 6.4))
+        places = np.arange(len(rows))
         for column, shift, label in (("published energy", -0.2, "paper's figure"), ("energy", 0.2, "energy model")):
-            published = column.startswith("published")
-            bars = ax.bar(
-                places + shift,
-                rows[column],
-                0.38,
-                color="white" if published else PALETTE[0],
-                edgecolor=PUBLISHED if published else "none",
-                label=label,
-            )
+            paper = column.startswith("published")
+            bars = ax.bar(places + shift, rows[column], 0.38, **_bar_style(paper, PALETTE[0]), label=label)
             ax.bar_label(bars, fmt="%.2f", padding=2, fontsize=9)
         ax.set(ylabel="energy of a multiplication, pJ", ylim=(0, 1.15 * rows["published energy"].max()))
+        ax.set_xticks(places, rows["precision"])
         ax.legend()
-        bars = right.bar(places, rows["published accuracy"], 0.6, color="white", edgecolor=PUBLISHED)
-        right.bar_label(bars, fmt="%.1f", padding=2, fontsize=9)
-        right.set(ylabel="accuracy, % (the paper's)", ylim=(0, 100))
-        for axes in (ax, right):
-            axes.set_xticks(places, rows["precision"])
-            axes.set_axisbelow(True)
+        places, width = np.arange(accuracies.shape[1]), 0.8 / len(accuracies)
+        for i, (name, values) in enumerate(accuracies.iterrows()):
+            shift = (i - (len(accuracies) - 1) / 2) * width
+            style = _bar_style(name == published, PALETTE[i % len(PALETTE)])
+            below.bar(places + shift, values, 0.92 * width, **style, label=name)
+        below.set(ylabel="accuracy, %", ylim=(0, 100))
+        below.set_xticks(places, accuracies.columns)
+        for axes in (ax, below):
             axes.grid(visible=False, axis="x")
+        below.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
         fig.tight_layout()
-    return carrying(fig, rows=rows)
+    return carrying(fig, rows=rows, accuracies=accuracies.rename_axis("network").reset_index())
+
+
+def _bar_style(published: bool, colour: str) -> dict[str, str]:
+    """Hollow bars for the paper's numbers, filled ones for others."""
+    return {"color": "white", "edgecolor": PUBLISHED} if published else {"color": colour, "edgecolor": "none"}
 
 
 def series_by_panel(
@@ -752,3 +758,52 @@ def series_by_panel(
         fig.legend(handles, labels, loc="upper center", ncols=n_columns)
         fig.tight_layout(rect=(0, 0, 1, 1 - 0.3 * rows / fig.get_size_inches()[1]))
     return carrying(fig, points=points)
+
+
+def mosaics(steps: dict[str, tuple[np.ndarray, int]], columns: int = 3) -> Figure:
+    """Arrays of small pictures, one panel each.
+
+    Parameters
+    ----------
+    steps : dict of str to (array of shape `(n, height, width)`, int)
+        By title: pictures, and how many of them stand side by side. Zeros stay white.
+    columns : int
+        Panels side by side.
+    """
+    with mpl.rc_context(STYLE):
+        fig, axes = plt.subplots(
+            -(-len(steps) // columns), columns, squeeze=False, figsize=(8.4, 2.7 * -(-len(steps) // columns))
+        )
+        for ax in axes.flat:
+            ax.set_axis_off()
+        for ax, (title, (pictures, across)) in zip(axes.flat, steps.items(), strict=False):
+            shown = ax.imshow(
+                _mosaic(pictures, across), cmap=_WHITE_AT_ZERO, vmin=0, vmax=max(float(np.nanmax(pictures)), 1e-9)
+            )
+            ax.set_title(title, fontsize=9)
+            bar = fig.colorbar(shown, ax=ax, shrink=0.8)
+            bar.ax.tick_params(labelsize=7)
+        fig.tight_layout()
+    return carrying(fig, pictures=pd.concat([_numbers(title, shown) for title, (shown, _) in steps.items()]))
+
+
+def _numbers(title: str, pictures: np.ndarray) -> pd.DataFrame:
+    """A row a pixel."""
+    picture, row, column = (axis.ravel() for axis in np.indices(pictures.shape))
+    return pd.DataFrame(
+        {"panel": title, "picture": picture, "row": row, "column": column, "value": pictures.ravel()}
+    ).dropna()
+
+
+def _mosaic(pictures: np.ndarray, across: int) -> np.ndarray:
+    """Pictures in rows of `across`, a blank line between them."""
+    n, height, width = pictures.shape
+    down = -(-n // across)
+    page = np.full((down * (height + 1) - 1, across * (width + 1) - 1), np.nan)
+    for i, picture in enumerate(pictures):
+        y, x = i // across * (height + 1), i % across * (width + 1)
+        page[y : y + height, x : x + width] = picture
+    return page
+
+
+_WHITE_AT_ZERO = mpl.colors.LinearSegmentedColormap.from_list("eie", ["white", PALETTE[0], "#001a33"], bad="#e5e5e5")

@@ -34,7 +34,6 @@ IMAGENET = {"imagenet-samples": "*.JPEG", "pictures": "imagenet_*.jpg"}
 
 WHITE = 255
 FILE = "measured/precision.csv"
-COMMAND = "eie accuracy"
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,6 +184,8 @@ def missing() -> list[str]:
 def run(output: str | Path) -> pd.DataFrame:
     """Measure every network on all of its pictures, and write the table to a CSV file.
 
+    The file is written anew after each network; an interrupted run goes on with what is not in it yet.
+
     Raises
     ------
     FileNotFoundError
@@ -192,20 +193,24 @@ def run(output: str | Path) -> pd.DataFrame:
     """
     if lacking := missing():
         raise FileNotFoundError(" ".join(lacking))
-    tasks = [*mnist_tasks(), *imagenet_tasks()]
-    table = pd.concat([measure(task, progress=True) for task in tasks], ignore_index=True)
-    with written_aside(output) as aside:
-        aside.write_text(f"{_header()}{table.to_csv(index=False, float_format='%.4f')}", encoding="utf-8")
+    made = _provenance()
+    table = pd.read_csv(output) if Path(output).is_file() else pd.DataFrame(columns=["network", "pictures"])
+    for task in [*mnist_tasks(), *imagenet_tasks()]:
+        if ((table["network"] == task.network_name) & (table["pictures"] == task.pictures_name)).any():
+            continue
+        rows = measure(task, progress=True).assign(**made)
+        table = pd.concat([table, rows], ignore_index=True) if len(table) else rows
+        with written_aside(output) as aside:
+            aside.write_text(table.to_csv(index=False, float_format="%.4f"), encoding="utf-8")
     return table
 
 
-def _header() -> str:
-    """What made the table, as comments."""
+def _provenance() -> dict[str, str]:
+    """When, and from which commit, rows were made."""
     asked = subprocess.run(["git", "-C", PACKAGE, "describe", "--always", "--dirty"], capture_output=True, text=True)
-    commit, today = asked.stdout.strip() or "unknown", datetime.now(UTC).strftime("%Y-%m-%d")
-    return f"# Made by `{COMMAND}` on {today}, commit {commit}.\n"
+    return {"date": datetime.now(UTC).strftime("%Y-%m-%d"), "commit": asked.stdout.strip() or "unknown"}
 
 
 def measured() -> pd.DataFrame:
-    """The table that the project's own run of `eie accuracy` gave, as `measure` describes it."""
-    return pd.read_csv(data_path(FILE), comment="#")
+    """The table that the project's own run of `eie accuracy` gave: `measure`'s columns, `date` and `commit`."""
+    return pd.read_csv(data_path(FILE))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -54,11 +56,26 @@ def test_without_data(monkeypatch, tmp_path):
         precision.run(tmp_path / "precision.csv")
 
 
-def test_the_table_is_written_with_what_made_it(task, monkeypatch, tmp_path):
+def test_an_interrupted_run_goes_on(task, monkeypatch, tmp_path):
+    path = tmp_path / "precision.csv"
     monkeypatch.setattr(precision, "missing", list)
     monkeypatch.setattr(precision, "mnist_tasks", lambda: [task])
     monkeypatch.setattr(precision, "imagenet_tasks", list)
-    table = precision.run(tmp_path / "precision.csv")
-    assert (tmp_path / "precision.csv").read_text(encoding="utf-8").startswith("# Made by `eie accuracy` on 20")
-    found = pd.read_csv(tmp_path / "precision.csv", comment="#")
-    pd.testing.assert_frame_equal(found, table)
+    first = precision.run(path)
+    assert first["network"].tolist() == ["small"] * 5
+    assert first[["date", "commit"]].notna().all(axis=None)
+    monkeypatch.setattr(precision, "imagenet_tasks", lambda: [replace(task, network_name="other")])
+    monkeypatch.setattr(precision, "measure", only("other", precision.measure))
+    both = precision.run(path)
+    assert both["network"].tolist() == ["small"] * 5 + ["other"] * 5
+    pd.testing.assert_frame_equal(pd.read_csv(path), both)
+
+
+def only(name, measure):
+    """`measure`, which must not be asked for another network."""
+
+    def checked(task, **settings):
+        assert task.network_name == name
+        return measure(task, **settings)
+
+    return checked

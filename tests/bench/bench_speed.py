@@ -10,7 +10,7 @@ import onnx_models
 import pytest
 
 import eie
-from eie import datasets, evaluation, exhibits, sweep
+from eie import datasets, evaluation, exhibits, precision, sweep, zoo
 from eie.benchmarks import select, table3
 from eie.formats import authors
 
@@ -55,12 +55,32 @@ def test_draw_vgg6(benchmark):
     hold(benchmark, 0.400)
 
 
-def test_infer_vgg6(benchmark, vgg6):
-    mem = eie.encode(vgg6[0], eie.Machine())
+@pytest.mark.parametrize("layer", select(), ids=lambda layer: layer.name)
+def test_infer_benchmark_layers(benchmark, layer):
+    mem = eie.encode(layer.draw()[0], eie.Machine())
     activations = eie.draw_activations(mem.n_in, 1.0, 0)
     formats = eie.calibrate(mem, activations)
     benchmark.pedantic(eie.infer, (mem, activations), {"formats": formats}, rounds=10, warmup_rounds=1)
     hold(benchmark, mem.n_entries / 100e6)
+
+
+@pytest.mark.skipif(datasets.find("mnist") is None, reason=datasets.how_to_get("mnist"))
+def test_lenet_300_100_over_the_test_images(benchmark):
+    task, _ = precision.mnist_tasks()
+    net, images = task.network, task.inputs
+    formats = net.formats(net.calibrate(task.calibration))
+    benchmark.pedantic(net.run, (images, zoo.machine_for(net), formats), {"reports": False}, rounds=3, warmup_rounds=1)
+    hold(benchmark, 10.0)
+
+
+@pytest.mark.skipif(datasets.find("squeezenet") is None, reason=datasets.how_to_get("squeezenet"))
+def test_one_picture_through_squeezenet_with_all_reports(benchmark):
+    net = zoo.squeezenet()
+    picture = 100 * np.random.default_rng(0).normal(size=(1, *net.input_shape))
+    formats = net.formats(net.calibrate(picture))
+    run = benchmark.pedantic(net.run, (picture, zoo.machine_for(net), formats), rounds=5, warmup_rounds=1)
+    assert len(run.layers) == 26
+    hold(benchmark, 3.0)
 
 
 def all_points():

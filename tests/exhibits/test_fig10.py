@@ -1,6 +1,7 @@
 import pytest
 from matplotlib import pyplot
 
+from eie import datasets
 from eie.exhibits import fig10
 
 
@@ -34,8 +35,34 @@ def test_share_of_a_pe(figure):
     assert half.tolist() == pytest.approx((share / 2).tolist())
 
 
-def test_words_say_that_accuracy_is_not_measured(figure):
-    assert "**Accuracy is the paper's**" in figure.words()
+def test_accuracies_of_the_paper_and_of_the_project(figure):
+    table = figure.accuracies()
+    assert table.index[0] == fig10.PAPER
+    assert table.loc[fig10.PAPER].dropna().tolist() == figure.table()["published accuracy"].tolist()
+    names = {name.split(",")[0] for name in table.index[1:]}
+    assert names == {"LeNet-300-100", "LeNet-5", "SqueezeNet"}
+    assert table.columns.tolist() == ["32b float", "32b int", "16b int", "8b int", "8b int, 16b sums"]
+    assert "**Accuracy.** With 16b int the paper's network loses 0.5 points." in figure.words()
+
+
+def test_sixteen_bits_keep_the_accuracy_of_floating_point(figure):
+    table = figure.accuracies()
+    loss = (table["32b float"] - table["16b int"]).abs()
+    limits = [{"LeNet": 0.1, "Squee": 1.0}[name[:5]] for name in table.index[1:]]
+    assert (loss.iloc[1:] <= limits).all()
+
+
+@pytest.mark.skipif(datasets.find("mnist") is None, reason=datasets.how_to_get("mnist"))
+def test_a_few_pictures_measured_again(figure):
+    again = fig10.measured_again(test_images=50, pictures=0)
+    assert again.index.tolist() == ["LeNet-300-100, 50 of mnist", "LeNet-5, 50 of mnist"]
+    assert again["16b int"].min() > 90
+    assert fig10.measured_again(0, 0) is None
+
+
+def test_pictures_that_there_are():
+    with pytest.raises(ValueError, match=r"test_images must be an integer of 0\.\.10000, got -1"):
+        fig10.measured_again(-1, 0)
 
 
 def test_a_clock_that_stands():
@@ -44,8 +71,10 @@ def test_a_clock_that_stands():
 
 
 def test_plot(figure):
-    left, right = figure.plot().axes
-    assert left.get_ylabel() == "energy of a multiplication, pJ"
-    assert right.get_ylabel() == "accuracy, % (the paper's)"
-    assert [label.get_text() for label in left.get_xticklabels()] == list(figure.rows["precision"])
+    above, below = figure.plot().axes
+    assert above.get_ylabel() == "energy of a multiplication, pJ"
+    assert below.get_ylabel() == "accuracy, %"
+    assert [label.get_text() for label in above.get_xticklabels()] == list(figure.rows["precision"])
+    assert [label.get_text() for label in below.get_xticklabels()] == list(figure.accuracies().columns)
+    assert len(below.containers) == len(figure.accuracies())
     pyplot.close("all")

@@ -7,7 +7,7 @@ BIN := .venv/bin
 NOTEBOOKS := $(patsubst notebooks/%.ipynb,%,$(wildcard notebooks/*.ipynb))
 EXECUTED := $(NOTEBOOKS:%=build/notebooks/%.ipynb)
 SOURCES := $(shell find eie data -type f ! -path '*/__pycache__/*')
-PROSE := $(shell find book -type f)
+PROSE := $(shell find book -type f) CONTRIBUTING.md CHANGELOG.md
 
 .PHONY: book data check pdf links test lint format bench clean lock
 .DELETE_ON_ERROR:
@@ -78,7 +78,7 @@ lock:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-build/html/index.html: $(EXECUTED) $(PROSE) $(wildcard tools/*book*.py) pyproject.toml
+build/html/index.html: $(EXECUTED) $(PROSE) $(wildcard tools/*book*.py) tools/layout.py pyproject.toml
 	$(BIN)/python tools/build_book.py --notebooks build/notebooks --out build/html --work build/book-source
 	$(BIN)/python tools/check_book.py build/html
 

@@ -71,6 +71,17 @@ def test_conda_environment_has_from_pip_what_conda_has_not():
     ]
 
 
+def test_contributing_notes_say_what_each_package_is_for():
+    notes = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Dependencies")[2]
+    named = {canonicalize_name(name) for name in re.findall(r"`([\w.-]+)`", notes)}
+    assert sorted(required().keys() - named) == []
+
+
+def test_changelog_has_this_version_or_is_unreleased():
+    headings = re.findall(r"(?m)^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
+    assert headings[0] == "Unreleased" or headings[0] == eie.__version__
+
+
 def test_lock_holds_only_pins():
     pins = [line for line in LOCK if not line.startswith("#")]
     assert [pin for pin in pins if not re.fullmatch(r"[\w.-]+==[\w.!]+", pin)] == []

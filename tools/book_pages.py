@@ -171,19 +171,21 @@ def _claim(claim: Mapping[str, str]) -> str:
 
 
 def code_of(notebook: Mapping[str, Any], sources: Path) -> list[str]:
-    """Return the modules whose functions a page calls, as paths in the repository, in order of their use."""
+    """Return the modules whose functions a page calls, as paths in the repository, exhibits first."""
     code = ("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code")
     tree = ast.parse("\n".join(text for text in code if INSTALL not in text))
     known = _exported(sources / "eie" / "exhibits" / "__init__.py")
-    found: dict[str, None] = {}
+    called: dict[str, None] = {}
+    named: dict[str, None] = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module in ("eie", "eie.exhibits"):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "exhibits":
+            called[known.get(node.attr, "")] = None
+        elif isinstance(node, ast.ImportFrom) and node.module in ("eie", "eie.exhibits"):
             names = (alias.name for alias in node.names if alias.name not in NOT_TELLING)
-            found |= dict.fromkeys(f"{node.module}.{name}" for name in names)
+            named |= dict.fromkeys(f"{node.module}.{name}" for name in names)
         elif isinstance(node, ast.ImportFrom) and str(node.module).startswith("eie."):
-            found[str(node.module)] = None
-        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "exhibits":
-            found[known.get(node.attr, "")] = None
+            named[str(node.module)] = None
+    found = called | named
     paths = (f"{name.replace('.', '/')}.py" for name in found if name and name != "eie.exhibits.display")
     return [path for path in paths if (sources / path).is_file()]
 

@@ -113,6 +113,9 @@ def assemble(root: Path, executed: Path, source: Path, url: str) -> None:
     What single cells show is written to `cells/PAGE/CELL.md` and `.svg`, where prose can include it.
     """
     shutil.copytree(root / "book", source)
+    for notes in root.glob("C*.md"):  # the contributing notes and the changelog are pages as well
+        (source / "texts").mkdir(exist_ok=True)
+        shutil.copy(notes, source / "texts")
     if (root / "eie").is_dir():
         (source / "_static" / "layout.svg").write_text(layout.drawing(root / "eie"), encoding="utf-8")
     folder = source / NOTEBOOKS

@@ -91,7 +91,7 @@ def test_code_behind_a_page_is_that_of_what_it_calls(book_pages):
     cell = code("compute", "from eie import exhibits, plots\nfrom eie.exhibits import table4\nexhibits.figure6(1)\n")
     install = code("install", "try:\n  import eie\nexcept ImportError:\n    %pip install eie")
     found = book_pages.code_of({"cells": [install, cell]}, ROOT)
-    assert sorted(found) == ["eie/exhibits/table4.py", "eie/exhibits/versus_platforms.py"]
+    assert found == ["eie/exhibits/versus_platforms.py", "eie/exhibits/table4.py"]
 
 
 def test_code_behind_a_page_stands_before_its_run_time(furnished, tmp_path):

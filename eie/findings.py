@@ -19,6 +19,7 @@ from eie.benchmarks import select, table3
 from eie.cycles import CycleReport, simulate
 from eie.evaluation import geomean, sweep
 from eie.exhibits import disagreements, fig08, fig09, pe_counts
+from eie.exhibits.deep_compression import DeepCompression, deep_compression
 from eie.exhibits.fig10 import Figure10, figure10
 from eie.exhibits.format_example import FormatExample, figures2_3
 from eie.exhibits.ladder import STEPS, Ladder, ladder
@@ -105,6 +106,11 @@ def _figure9() -> fig09.Figure9:
 @cache
 def _figure10() -> Figure10:
     return figure10()
+
+
+@cache
+def _deep_compression() -> DeepCompression:
+    return deep_compression(evaluate=False)
 
 
 @cache
@@ -622,3 +628,13 @@ def sram_suits_only_the_small(small: str, large: str) -> bool:
     saves = table[f"{COMPRESSED}, {SRAM}, mJ"] < table[f"{COMPRESSED}, {DRAM}, mJ"]
     fits = table["chips"] == 1
     return bool(fits[small] and saves[small] and not fits[large] and not saves[large])
+
+
+def lenet_keeps_accuracy(network: str) -> bool:
+    """Whether compression leaves the mean test error of a network of `eie compress` where it was, or lowers it."""
+    return float(_deep_compression().rise(network).mean()) <= 0
+
+
+def lenet_as_small_and_accurate(network: str) -> bool:
+    """Whether every run errs no more, and gets no less small, than Deep Compression's Table 1 has it."""
+    return _deep_compression().beats_published(network)

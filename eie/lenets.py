@@ -123,6 +123,11 @@ def judged(run: Run, network: CompressedNetwork, mnist: Mnist) -> dict[str, floa
     }
 
 
+def test_error(network: CompressedNetwork) -> float:
+    """Share of MNIST's test pictures that a compressed network takes for another digit, percent."""
+    return lenet.error(export.load(network, lenet.NETWORKS[network.name]()), *_pair("t10k"))
+
+
 def make(
     folder: str | Path,
     seeds: Sequence[int],

@@ -64,6 +64,7 @@ bench: .venv/ready
 
 # Train and compress the LeNets of the book anew, on MNIST: half an hour on one core. What was stopped goes on.
 lenets: .venv/ready
+	$(BIN)/eie data fetch mnist
 	$(BIN)/eie compress --sweep -o build/lenets
 	cp build/lenets/lenets*.csv data/measured/
 	cp $(LENETS:%=build/lenets/%.safetensors) data/networks/

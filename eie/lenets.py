@@ -225,22 +225,25 @@ def _densities() -> list[float]:
 
 
 def _swept(task: _Task, times: float) -> pd.DataFrame:
-    """Compress a dense network to one other density, with several widths of codes."""
+    """Compress a dense network to one other density, with several widths of codes.
+
+    It is pruned as long as by the short schedule, and what k-means finds is not trained on.
+    """
     return pd.DataFrame(_kept(task.path(f"-{times:g}.json"), lambda: _points(task, times)))
 
 
 def _points(task: _Task, times: float) -> list[dict[str, Any]]:
-    mnist, first = Mnist.load(), recipe(task.name, task.schedule)
+    mnist, first = Mnist.load(), recipe(task.name, "short")
     batches, dense = _batches(task.name, mnist), task.run(mnist).dense
     keep = {name: min(1.0, times * rate) for name, rate in first.keep.items()}
     pruning = replace(first, train=NOTHING, share=NOTHING, keep=keep)
     pruned = compress(_with(task.name, dense), pruning, batches, seed=task.seed, progress=False).pruned
     rows = []
     for bits in read_toml(FILE)["sweep"]["bits"]:
-        sharing = replace(pruning, prune=NOTHING, share=first.share, bits=dict.fromkeys(first.bits, bits))
+        sharing = replace(pruning, prune=NOTHING, bits=dict.fromkeys(first.bits, bits))
         run = compress(_with(task.name, pruned), sharing, batches, seed=task.seed, progress=False)
         row = {"network": task.name, "keep_times": times, "bits": bits, "seed": task.seed}
-        found = judged(run, task.compressed(run), mnist) | _provenance()
+        found = judged(run, task.compressed(run), mnist)
         rows.append(row | {key: value for key, value in found.items() if not key.startswith(("dense", "pruned"))})
     return rows
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from eie._carry import carrying
 from eie.plots import PALETTE, PUBLISHED, STYLE
 
 
@@ -34,13 +35,14 @@ def error_by_factor(sweep: pd.DataFrame, dense: pd.Series, printed: pd.DataFrame
             ax.axhline(before, color="black", linestyle=":", label="before compression")
             ax.plot(*printed.loc[name], "s", color=PUBLISHED, fillstyle="none", label="published")
             ax.set(xscale="log", title=name, xlabel="times smaller, everything counted")
+            ax.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
             ax.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
-            ax.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+            ax.xaxis.set_minor_locator(mpl.ticker.NullLocator())
             ax.set_ylim(bottom=0)
         axes.flat[0].set_ylabel("test error, %")
         fig.legend(*axes.flat[0].get_legend_handles_labels(), loc="upper center", ncols=5, handlelength=1.4)
         fig.tight_layout(rect=(0, 0, 1, 0.93))
-    return fig
+    return carrying(fig, sweep=sweep, dense=dense, printed=printed)
 
 
 def values_over_epochs(trace: pd.DataFrame) -> Figure:
@@ -61,7 +63,7 @@ def values_over_epochs(trace: pd.DataFrame) -> Figure:
         axes.flat[0].set_ylabel("shared weight")
         fig.supxlabel("epochs of training the shared weights", fontsize=10)
         fig.tight_layout()
-    return fig
+    return carrying(fig, trace=trace)
 
 
 def weight_histograms(counts: pd.DataFrame, stages: dict[str, str]) -> Figure:
@@ -86,9 +88,10 @@ def weight_histograms(counts: pd.DataFrame, stages: dict[str, str]) -> Figure:
                 if column == 0:
                     ax.set_ylabel(f"{title}\nweights a bin")
                 ax.tick_params(labelsize=8)
+                ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(3))
         fig.supxlabel("weight", fontsize=10)
         fig.tight_layout()
-    return fig
+    return carrying(fig, counts=counts)
 
 
 def parts_of_sizes(parts: pd.DataFrame, x_label: str) -> Figure:
@@ -115,4 +118,4 @@ def parts_of_sizes(parts: pd.DataFrame, x_label: str) -> Figure:
         ax.grid(visible=False, axis="y")
         fig.legend(*ax.get_legend_handles_labels(), loc="upper center", ncols=len(parts.columns), handlelength=1.2)
         fig.tight_layout(rect=(0, 0, 1, 1 - 0.4 / fig.get_size_inches()[1]))
-    return fig
+    return carrying(fig, parts=parts)

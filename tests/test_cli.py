@@ -247,3 +247,15 @@ def test_figure_needs_a_name_with_an_ending(capsys, tmp_path, monkeypatch, outpu
     assert main(["figure", "2", "-o", output]) == 2
     assert "must be a .svg, .png or .pdf file" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_compress_hands_on_what_was_asked(capsys, monkeypatch):
+    from eie import lenets
+
+    asked = []
+    monkeypatch.setattr(lenets, "make", lambda *given, **named: asked.append((*given, named)))
+    status, out, _ = run(capsys, "compress", "lenet-5", "--seeds", "3", "--schedule", "short", "-o", "folder")
+    assert (status, out) == (0, "written to folder\n")
+    assert asked == [("folder", [3], "short", ["lenet-5"], {"sweep": False})]
+    assert main(["compress", "-o", "folder"]) == 0
+    assert asked[-1] == ("folder", [0, 1, 2, 3, 4], "full", None, {"sweep": False})

@@ -15,8 +15,8 @@ HIGHEST_ERROR = {"lenet-300-100": 1.75, "lenet-5": 0.85}
 LEAST_FACTOR = {"lenet-300-100": 40, "lenet-5": 39}
 """Times smaller, everything counted."""
 
-MOST_LOST = 0.1
-"""Points of error that compression of LeNet-300-100 may cost."""
+MOST_LOST = {"lenet-300-100": 0.1}
+"""Points of error that compression may cost."""
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_full_schedule_holds_for_every_seed(table, name):
     assert set(runs["schedule"]) == {"full"}
     assert runs["compressed_error"].max() <= HIGHEST_ERROR[name]
     assert runs["factor"].min() >= LEAST_FACTOR[name]
-    assert (runs["compressed_error"] - runs["dense_error"]).max() <= MOST_LOST
+    assert (runs["compressed_error"] - runs["dense_error"]).max() <= MOST_LOST.get(name, np.inf)
     assert not runs["commit"].str.contains("dirty|unknown").any()
 
 
@@ -60,7 +60,7 @@ def test_short_schedule_of_one_seed(tmp_path):
     made = pd.read_csv(tmp_path / "lenets.csv").set_index("network")
     for name, row in made.iterrows():
         assert row["compressed_error"] <= HIGHEST_ERROR[name]
-        assert row["compressed_error"] <= row["dense_error"] + MOST_LOST
+        assert row["compressed_error"] <= row["dense_error"] + MOST_LOST.get(name, np.inf)
         assert row["factor"] >= LEAST_FACTOR[name]
         network = networks.read(tmp_path / f"{name}.safetensors")
         assert lenets.test_error(network) == pytest.approx(row["compressed_error"])

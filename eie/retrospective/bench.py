@@ -32,16 +32,16 @@ from eie.formats import FormatError
 from eie.measure import Bench, CannotTime, Device, Kernel, Work
 from eie.retrospective.cpu import CpuLayer
 
-DENSITIES = (0.01, 0.02, 0.05, 0.09, 0.15, 0.25, 0.35, 0.5)
-BATCHES = (1, 4, 16, 64)
+DENSITIES = (0.01, 0.02, 0.05, 0.09, 0.15, 0.25, 0.5)
+BATCHES = (1, 8, 64)
 LAYER = "Alex-7"
 """The layer of Table III whose size and input density are taken."""
-REPEATS = 25
+REPEATS = 15
 DENSE = ("dense", "int8", "int4")
 """Variants that do not see the weights' density: timed once."""
 ONE_INPUT = ("csc-columns",)
 """Variants that take one input at a time."""
-LIBRARY_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+LIBRARY_THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 RESULT = "measured/cpu_kernels.json"
 SCHEMA = 1
 COLUMNS = (
@@ -207,7 +207,7 @@ def table3_layer() -> Benchmark:
 def _settings(quick: bool) -> dict[str, Any]:
     return {
         "layer": LAYER,
-        "repeats": REPEATS // 8 if quick else REPEATS,
+        "repeats": REPEATS // 3 if quick else REPEATS,
         "batches": list(BATCHES[:2] if quick else BATCHES),
     }
 

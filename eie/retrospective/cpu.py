@@ -2,16 +2,13 @@
 
 Rows are dealt to threads as EIE deals them to PEs, so that each thread adds into an array of its own and none waits for
 another. Inputs that are zero are skipped with their whole column, and since a processor cannot guess which column is
-next, it is told two columns ahead. A column's products with its input are worked out once, for all that a byte can
-name, and looked up for each entry, as `eie.infer` does. What stays serial is the relative index: the row of an entry is
-known only when all entries before it in its column are.
+next, it is told two columns ahead. What stays serial is the relative index: the row of an entry is known only when all
+entries before it in its column are.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Self
 
 import numba as nb
@@ -121,31 +118,25 @@ class CpuLayer:
         return sums.reshape(*given.shape[:-1], self.n_out)
 
     def _single(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._on_threads(_multiply_one, x, np.flatnonzero(x), ())
+        return self._on_threads(_multiply_one, _on_threads_one, x, np.flatnonzero(x), ())
 
     def _together(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         active = np.flatnonzero(batch.any(axis=0))
-        return self._on_threads(_multiply_many, np.ascontiguousarray(batch.T), active, (len(batch),)).T
+        columns = np.ascontiguousarray(batch.T)
+        return self._on_threads(_multiply_many, _on_threads_many, columns, active, (len(batch),)).T
 
     def _on_threads(
-        self, kernel: Any, x: NDArray[np.float32], active: NDArray[np.int64], more: tuple[int, ...]
+        self, alone: Any, on_threads: Any, x: NDArray[np.float32], active: NDArray[np.int64], more: tuple[int, ...]
     ) -> NDArray[np.float32]:
-        """Rows of each thread by itself, then dealt back; the last thread is the one that asks."""
+        """Rows of each thread by itself, then dealt back."""
         rows = -(-self.n_out // self.threads)
         sums = np.zeros((self.threads, rows, *more), np.float32)
-        shares: list[Any] = [
-            (self.entries, self.start, self.weights, x, active, t, sums[t]) for t in range(self.threads)
-        ]
-        others: list[Future[None]] = [_pool(self.threads).submit(kernel, *share) for share in shares[:-1]]
-        kernel(*shares[-1])
-        for other in others:
-            other.result()
+        layer = self.entries, self.start, self.weights
+        if self.threads == 1:  # no other thread is to be waited for
+            alone(*layer, x, active, 0, sums[0])
+        else:
+            on_threads(*layer, x, active, sums)
         return sums.swapaxes(0, 1).reshape(rows * self.threads, *more)[: self.n_out]
-
-
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max(1, threads - 1))
 
 
 @intrinsic
@@ -169,13 +160,10 @@ def _prefetch(_, array, index):  # type: ignore[no-untyped-def]
 @nb.njit(cache=True, nogil=True)
 def _multiply_one(entries, start, weights, x, active, thread, sums):  # type: ignore[no-untyped-def]
     """Four entries a turn: a column's rows differ, so four sums can be read before the first is written."""
-    terms = np.empty(256, np.float32)
     for k in range(len(active)):
         j, later = active[k], active[min(k + AHEAD, len(active) - 1)]
         for e in range(start[later, thread], start[later + 1, thread], CACHE_LINE):
             _prefetch(entries, e)  # type: ignore[call-arg]
-        for byte in range(256):
-            terms[byte] = weights[byte] * x[j]
         row = np.uint64(0) - _ONE
         at, end = np.uint64(start[j, thread]), np.uint64(start[j + 1, thread])
         while at + _FOUR <= end:
@@ -185,14 +173,14 @@ def _multiply_one(entries, start, weights, x, active, thread, sums):  # type: ig
             row_b = row_a + (b >> _FOUR) + _ONE
             row_c = row_b + (c >> _FOUR) + _ONE
             row = row_c + (d >> _FOUR) + _ONE
-            sum_a, sum_b, sum_c = sums[row_a] + terms[a], sums[row_b] + terms[b], sums[row_c] + terms[c]
-            sums[row] += terms[d]
-            sums[row_a], sums[row_b], sums[row_c] = sum_a, sum_b, sum_c
+            sum_a, sum_b = sums[row_a] + weights[a] * x[j], sums[row_b] + weights[b] * x[j]
+            sum_c, sum_d = sums[row_c] + weights[c] * x[j], sums[row] + weights[d] * x[j]
+            sums[row_a], sums[row_b], sums[row_c], sums[row] = sum_a, sum_b, sum_c, sum_d
             at += _FOUR
         while at < end:
             a = np.uint64(entries[at])
             row += (a >> _FOUR) + _ONE
-            sums[row] += terms[a]
+            sums[row] += weights[a] * x[j]
             at += _ONE
 
 
@@ -211,3 +199,15 @@ def _multiply_many(entries, start, weights, columns, active, thread, sums):  # t
             own = sums[row]
             for k in range(batch):
                 own[k] += weight * x[k]
+
+
+@nb.njit(cache=True, nogil=True, parallel=True)
+def _on_threads_one(entries, start, weights, x, active, sums):  # type: ignore[no-untyped-def]
+    for thread in nb.prange(start.shape[1]):
+        _multiply_one(entries, start, weights, x, active, thread, sums[thread])
+
+
+@nb.njit(cache=True, nogil=True, parallel=True)
+def _on_threads_many(entries, start, weights, columns, active, sums):  # type: ignore[no-untyped-def]
+    for thread in nb.prange(start.shape[1]):
+        _multiply_many(entries, start, weights, columns, active, thread, sums[thread])

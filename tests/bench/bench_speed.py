@@ -13,6 +13,7 @@ import eie
 from eie import datasets, evaluation, exhibits, precision, sweep, zoo
 from eie.benchmarks import select, table3
 from eie.formats import authors
+from eie.retrospective.cpu import CpuLayer
 
 (VGG6,) = select(["VGG-6"])
 (ALEX8,) = select(["Alex-8"])
@@ -81,6 +82,14 @@ def test_one_picture_through_squeezenet_with_all_reports(benchmark):
     run = benchmark.pedantic(net.run, (picture, zoo.machine_for(net), formats), rounds=5, warmup_rounds=1)
     assert len(run.layers) == 26
     hold(benchmark, 3.0)
+
+
+def test_multiply_alex7_on_a_processor(benchmark):
+    (alex7,) = select(["Alex-7"])
+    layer, activations = alex7.draw()
+    packed = CpuLayer.pack(layer)
+    benchmark.pedantic(packed.multiply, (activations,), rounds=100, warmup_rounds=10)
+    hold(benchmark, 1e-3)
 
 
 def all_points():

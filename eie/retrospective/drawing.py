@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from eie._carry import carrying
 from eie.plots import PALETTE, PUBLISHED, STYLE
@@ -57,6 +57,8 @@ def _by_line(ax: Axes, frame: pd.DataFrame, by: str, quantity: str, x: str = "de
 
 
 def _plain_numbers(ax: Axes) -> None:
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_minor_formatter(NullFormatter())
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 

@@ -89,15 +89,12 @@ class Vector:
         one, most = (self.times(n).loc[1, self.usual[0]]["eie"] for n in (1, self.threads()[-1]))
         return float(one / most)
 
-    def int8_wins(self, threads: int = 1) -> pd.DataFrame:
-        """Density up to which EIE's format is faster than dense int8, %: a row a batch, a column an input density."""
-        found = {}
-        for act in (self.usual[1], 1.0):
-            times = self.times(threads, act)
-            faster = (times["eie"] < times["int8"]).groupby("batch").cummin()
-            kept = faster[faster].reset_index().groupby("batch")["density"].max()
-            found[f"inputs {100 * act:g} %"] = 100 * kept.reindex(times.index.unique("batch"), fill_value=0.0)
-        return pd.DataFrame(found)
+    def int8_wins(self) -> pd.Series:
+        """Density in percent up to which EIE's format is faster than dense int8 on one thread, by batch; 0 for none."""
+        times = self.times(1)
+        faster = (times["eie"] < times["int8"]).groupby("batch").cummin()
+        kept = faster[faster].reset_index().groupby("batch")["density"].max()
+        return 100 * kept.reindex(times.index.unique("batch"), fill_value=0.0)
 
     def useful(self) -> pd.DataFrame:
         """Percent of useful lanes by number of lanes and model: means, and the largest standard deviation."""
@@ -151,12 +148,10 @@ class Vector:
         return f"{most} threads make it {self.scaling():.2f} times faster still."
 
     def _what_changes(self) -> str:
-        wins = self.int8_wins()
-        usual = wins.iloc[:, 0]
         times = self.times(1).loc[1]
         sparsest = times.index.min()
         csc = times.loc[sparsest, "csc"] / times.loc[sparsest, "eie"]
-        listed = ", ".join(f"{_up_to(limit)} at batch {batch}" for batch, limit in usual.items())
+        listed = ", ".join(f"{_up_to(limit)} at batch {batch}" for batch, limit in self.int8_wins().items())
         return (
             f"**What would change the answer.** The batch: EIE's format is faster than dense int8 on one thread "
             f"{listed}. The density: at {100 * sparsest:g} % padding zeros outnumber the weights, and SciPy's CSC "
@@ -169,7 +164,7 @@ class Vector:
 
 
 def vector(
-    lane_counts: Sequence[int] = LANES, draws: int = 3, seed: int = 0, repeats: int = 10, live: bool = True
+    lane_counts: Sequence[int] = LANES, draws: int = 3, seed: int = 0, repeats: int = 5, live: bool = True
 ) -> Vector:
     """Show the committed times, time a small part of them now, and count useful lanes.
 
@@ -182,7 +177,7 @@ def vector(
     seed : int
         Names the random numbers.
     repeats : int
-        Timings of each kind, 1..1000.
+        Timings of each kind in a round, 1..1000.
     live : bool
         Whether to time anything.
     """

@@ -26,8 +26,8 @@ def test_a_group_has_every_sparse_kernel_and_none_is_wrong(timed):
 def test_groups_are_all_there():
     cells = bench.cells()
     assert len(cells) == len(set(cells))
-    assert {cell.density for cell in cells} == {1.0, *bench.DENSITIES}
-    assert 1 in {cell.threads for cell in cells}
+    assert {cell.density for cell in cells if cell.threads == 1} == {1.0, *bench.DENSITIES}
+    assert {(cell.threads, cell.act_density) for cell in cells} >= {(1, 0.353), (1, 1.0)}
 
 
 def test_run_goes_on_from_where_it_stopped(tmp_path, monkeypatch):
@@ -109,7 +109,7 @@ def test_what_must_hold_of_the_kernel():
 def test_words_tables_and_plot():
     result = vector([8, 64], draws=2, live=False)
     assert result.words().startswith(f"**{result.over('csc'):.1f} times as fast as SciPy's CSC**")
-    assert result.int8_wins().shape == (3, 2)
+    assert result.int8_wins().index.tolist() == list(bench.BATCHES)
     assert result.useful().loc[64, "lockstep"] < result.useful().loc[64, "own queues"]
     assert [ax.get_title() for ax in result.plot().axes][2] == "lanes that do useful work"
 

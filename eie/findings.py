@@ -37,8 +37,10 @@ from eie.retrospective.ablation import Ablation, ablation
 from eie.retrospective.capacity import COMPRESSED, DRAM, SRAM, Capacity, capacity
 from eie.retrospective.dense_array import DenseArray
 from eie.retrospective.density import ARRAYS, FAIREST, Density, density
+from eie.retrospective.emerging import KEPT
 from eie.retrospective.overheads import BY_BLOCK, UNSTRUCTURED, Overheads, overheads
 from eie.retrospective.vector import Vector, vector
+from eie.retrospective.w4a16 import four_bit_weights
 from eie.synthetic import draw_activations, draw_layer
 from eie.technology import chip_facts, sram, table2, text_value
 
@@ -638,3 +640,9 @@ def lenet_keeps_accuracy(network: str) -> bool:
 def lenet_as_small_and_accurate(network: str) -> bool:
     """Whether every run errs no more, and gets no less small, than Deep Compression's Table 1 has it."""
     return _deep_compression().beats_published(network)
+
+
+def four_bits_keep_translations(kind: str) -> bool:
+    """Whether the translator keeps nine tenths of its output with 4-bit weights, in a `"codebook"` or `"uniform"`."""
+    bits = int(published.row("retrospective", id="weight-bits")["value"])
+    return bool(four_bit_weights().best("translator", bits, kind)["quality"] >= 100 * KEPT)

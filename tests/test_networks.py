@@ -44,6 +44,12 @@ def test_round_trip(network, path):
         again["d"]
 
 
+def test_same_network_gives_the_same_bytes(network, path, tmp_path):
+    for _ in range(5):
+        networks.write(tmp_path / "again.safetensors", network)
+        assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
+
+
 def test_file_holds_what_sizes_count(network, path):
     arrays, _ = sealed.read(path)
     for one in network.parts:
@@ -118,7 +124,7 @@ def test_safetensors_file_of_others_is_refused(tmp_path):
     from safetensors.numpy import save_file
 
     save_file({"a": np.zeros(3)}, tmp_path / "other.safetensors")
-    with pytest.raises(FormatError, match="no facts and digest"):
+    with pytest.raises(FormatError, match="no seal of facts and digest"):
         networks.read(tmp_path / "other.safetensors")
 
 

@@ -207,8 +207,8 @@ class DeepCompression:
             f"{printed['error before, %']:.2f} to {printed['error after, %']:.2f} %) while the network gets "
             f"**{mean['times smaller']:.1f} times smaller** (at least {worst['times smaller']:.1f}; published: "
             f"{printed['times smaller']:g}), everything counted; {mean['without Huffman tables']:.1f} times without "
-            f"the Huffman tables. From before to after, the error changes by "
-            f"at most {self.rise(name).max():+.2f} points."
+            f"the Huffman tables. In no seed does compression "
+            f"raise the error by more than {self.rise(name).max():.2f} points."
         )
 
     def _evaluated(self) -> str:

@@ -1,7 +1,7 @@
 """Named arrays in one safetensors file, sealed with a digest, so that no damage goes unnoticed.
 
-Any safetensors reader can open it. Beside the arrays its metadata holds `facts`, a few strings, and `digest`, the
-SHA-256 of both. Nothing in such a file can execute.
+Any safetensors reader can open it. Beside the arrays its metadata holds a `seal`: `facts`, a few strings, and
+`digest`, the SHA-256 of both. Nothing in such a file can execute.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def write(path: str | Path, arrays: Mapping[str, NDArray[Any]], facts: Mapping[s
     size = sum(array.nbytes for array in whole.values())
     if size > MAX_BYTES // 2:
         raise ValueError(f"{path}: arrays must have at most {MAX_BYTES // 2} bytes, they have {size}")
-    metadata = {"facts": json.dumps(dict(facts), sort_keys=True), "digest": _digest(whole, facts)}
+    seal = json.dumps({"digest": _digest(whole, facts), "facts": dict(facts)}, sort_keys=True)
     with written_aside(path) as aside:
-        aside.write_bytes(save(whole, metadata))
+        aside.write_bytes(save(whole, {"seal": seal}))  # several entries would come in another order each time
 
 
 def read(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
@@ -62,10 +62,11 @@ def read(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
         raise FormatError(f"{path}: must have at most {MAX_BYTES} bytes, has {size}")
     arrays, metadata = _opened(path)
     try:
-        facts = json.loads(metadata["facts"])
-        intact = metadata["digest"] == _digest(arrays, facts)
+        seal = json.loads(metadata["seal"])
+        facts = seal["facts"]
+        intact = seal["digest"] == _digest(arrays, facts)
     except (KeyError, ValueError, AttributeError, TypeError) as error:
-        raise FormatError(f"{path}: has no facts and digest after byte 8 ({error})") from error
+        raise FormatError(f"{path}: has no seal of facts and digest after byte 8 ({error})") from error
     if not intact:
         raise FormatError(f"{path}: what it holds from byte 8 on does not match its digest")
     return arrays, facts

@@ -33,6 +33,8 @@ from eie.exhibits.versus_platforms import GEOMEAN, Versus, figure6, figure7
 from eie.interleaved import InterleavedCSC, encode
 from eie.layer import CompressedLayer
 from eie.machine import EIE_28NM, EIE_45NM, Machine
+from eie.retrospective import clouds, edits, mapping, progressive, tokens
+from eie.retrospective import frames as videos
 from eie.retrospective.ablation import Ablation, ablation
 from eie.retrospective.capacity import COMPRESSED, DRAM, SRAM, Capacity, capacity
 from eie.retrospective.dense_array import DenseArray
@@ -646,3 +648,42 @@ def four_bits_keep_translations(kind: str) -> bool:
     """Whether the translator keeps nine tenths of its output with 4-bit weights, in a `"codebook"` or `"uniform"`."""
     bits = int(published.row("retrospective", id="weight-bits")["value"])
     return bool(four_bit_weights().best("translator", bits, kind)["quality"] >= 100 * KEPT)
+
+
+def convolutions_map_worse() -> bool:
+    """Whether fewer of the PEs' cycles multiply a weight in SqueezeNet's convolutions than in AlexNet's last layers."""
+    found = mapping.mapping()
+    return found.useful("convolution")[1] < found.useful(mapping.FULLY_CONNECTED)[1]
+
+
+def transformers_map_as_well() -> bool:
+    """Whether no fewer of the PEs' cycles multiply a weight in the translator's matrices than in AlexNet's layers."""
+    found = mapping.mapping()
+    return found.useful("", "translator")[1] >= found.useful(mapping.FULLY_CONNECTED)[1]
+
+
+def edits_save_work() -> bool:
+    """Whether work after every edit is less than for the whole picture, and outputs are the same bit by bit."""
+    found = edits.edits()
+    return bool(found.rows["same"].all() and (found.work()["work"] < 100).all())
+
+
+def least_attention_is_best_dropped() -> bool:
+    """Whether dropping the tokens that receive least attention keeps better translations than dropping by chance."""
+    return tokens.tokens().attention_helps()
+
+
+def two_steps_pay() -> bool:
+    """Whether keys in two steps misplace less attention than as many bits for all keys alike."""
+    return progressive.precision().pays()
+
+
+def differences_halve_work(video: str) -> bool:
+    """Whether exact differences of a `"pan"` or an `"object"` take no more than half of the products."""
+    return bool(videos.frames().table().loc[(video, 0.0), "products, %"] <= 50)
+
+
+def padding_for_launches() -> bool:
+    """Whether more launches have less padding, down to none."""
+    padding = clouds.clouds().padding()["padding"]
+    return bool(padding.iloc[0] > 0 and padding.is_monotonic_decreasing and padding.iloc[-1] == 0)

@@ -156,7 +156,7 @@ class Network:
         float32 array of shape `(n, *output_shape)`
         """
         how = {name: _Float(op) for name, op in self.weight_nodes}
-        return np.concatenate([self._evaluate(block, how)[self.nodes[-1].name] for block in self._blocks(inputs)])
+        return np.concatenate([self.evaluate(block, how)[self.nodes[-1].name] for block in self._blocks(inputs)])
 
     def calibrate(self, inputs: Any) -> dict[str, Ranges]:
         """The largest magnitudes that each weight layer sees in floating point, from which its formats follow.
@@ -168,7 +168,7 @@ class Network:
         """
         how = {name: _Recorder(op) for name, op in self.weight_nodes}
         for block in self._blocks(inputs):
-            self._evaluate(block, how)
+            self.evaluate(block, how)
         return {name: recorder.ranges() for name, recorder in how.items()}
 
     def formats(
@@ -238,7 +238,7 @@ class Network:
         if missing:
             raise ValueError(f"formats must have every weight layer, {', '.join(missing)} missing")
         how = {name: _OnMachine(op, machine, formats[name], reports) for name, op in self.weight_nodes}
-        kept = [self._evaluate(block, how, keep) for block in self._blocks(inputs)]
+        kept = [self.evaluate(block, how, keep) for block in self._blocks(inputs)]
         values = {name: np.concatenate([part[name] for part in kept]) for name in kept[0]}
         return NetworkRun(
             values[self.nodes[-1].name],
@@ -247,10 +247,19 @@ class Network:
             values if keep else {},
         )
 
-    def _evaluate(
+    def evaluate(
         self, inputs: NDArray[Any], how: Mapping[str, Arithmetic], keep: bool = False
     ) -> dict[str, NDArray[Any]]:
-        """Outputs of all nodes, or of the last only; a value is forgotten after its last use."""
+        """Outputs of all nodes, or of the last only; a value is forgotten after its last use.
+
+        Parameters
+        ----------
+        inputs : array of shape `(n, *input_shape)`
+        how : mapping of str to Arithmetic
+            What does the products of each weight layer.
+        keep : bool
+            Keep the output of every node.
+        """
         last_use = {source: i for i, node in enumerate(self.nodes) for source in node.inputs}
         values = {INPUT: inputs}
         for i, node in enumerate(self.nodes):

@@ -807,3 +807,18 @@ def _mosaic(pictures: np.ndarray, across: int) -> np.ndarray:
 
 
 _WHITE_AT_ZERO = mpl.colors.LinearSegmentedColormap.from_list("eie", ["white", PALETTE[0], "#001a33"], bad="#e5e5e5")
+
+
+def points_by(frame: pd.DataFrame, x: str, y: str, by: str, x_label: str, y_label: str) -> Figure:
+    """Points in a plane, coloured by a column; the horizontal axis is logarithmic."""
+    with mpl.rc_context(STYLE):
+        fig, ax = plt.subplots(figsize=(7.2, 3.8))
+        for (name, rows), marker, colour in zip(frame.groupby(by, sort=False), "osD^vP", PALETTE, strict=False):
+            ax.plot(rows[x], rows[y], marker, color=colour, alpha=0.8, markeredgewidth=0, label=name)
+        ax.set(xscale="log", xlabel=x_label, ylabel=y_label, ylim=(0, 100))
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        fig.tight_layout()
+    return carrying(fig, points=frame)

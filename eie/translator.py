@@ -119,13 +119,44 @@ class Translator:
 
     def encode(self, tokens: Sequence[int]) -> Array:
         """What the encoder makes of a sentence: an array of shape `(len(tokens), width)`."""
-        x = self._embedded(tokens) + self._positions[: len(tokens)]
+        x = self.embed(tokens)
         for layer in range(1, ENCODER_LAYERS + 1):
-            part = f"encoder_l{layer}_"
-            keys, values = self._remembered(x, part + "self_")
-            x = self._normalised(x + self._attended(x[np.newaxis], keys, values, part + "self_")[0], part + "self_Wo")
-            x = self._feed_forward(x, part + "ffn_")
+            x, _ = self.encoder_layer(x, layer)
         return x
+
+    def embed(self, tokens: Sequence[int]) -> Array:
+        """What the encoder begins with: an array of shape `(len(tokens), width)`, each token with its place."""
+        return self._embedded(tokens) + self._positions[: len(tokens)]
+
+    def encoder_layer(self, x: Array, layer: int) -> tuple[Array, Array]:
+        """One layer of the encoder, counted from 1.
+
+        Returns
+        -------
+        x : float32 array of shape `(n_tokens, width)`
+        attention : float32 array of shape `(heads, n_tokens, n_tokens)`
+            How much each token, by rows, looks at each; a row adds up to 1.
+        """
+        part = f"encoder_l{layer}_"
+        keys, values = self._remembered(x, part + "self_")
+        attended, attention = self._attended(x[np.newaxis], keys, values, part + "self_")
+        x = self._normalised(x + attended[0], part + "self_Wo")
+        return self._feed_forward(x, part + "ffn_"), attention[0]
+
+    def attention(self, queries: Array, keys: Array, mask: Array | float = 0.0) -> Array:
+        """How much queries look at keys.
+
+        Parameters
+        ----------
+        queries, keys : float32 arrays of shape `(n_sentences, heads, n_queries or n_keys, width / heads)`
+        mask : float32 array that goes with the result's shape, or 0
+            Minus infinity where there is no key.
+
+        Returns
+        -------
+        float32 array of shape `(n_sentences, heads, n_queries, n_keys)`
+        """
+        return softmax(queries @ keys.swapaxes(-1, -2) / np.float32(math.sqrt(queries.shape[-1])) + mask)
 
     def step(self, last: Sequence[Sequence[int]], place: int, states: Array, memory: Memory) -> tuple[Array, Array]:
         """One step of the decoder, for several sentences.
@@ -156,7 +187,7 @@ class Translator:
             forget = sigmoid(self._affine(x, part + "rnn_Wf", part + "rnn_bf"))
             kept.append(forget * states[layer] + (1 - forget) * self._affine(x, part + "rnn_W"))
             x = self._normalised(x + np.maximum(kept[-1], 0), part + "rnn_ffn")
-            attended = self._attended(x[:, np.newaxis], *memory.layers[layer], part + "context_", memory.mask)
+            attended, _ = self._attended(x[:, np.newaxis], *memory.layers[layer], part + "context_", memory.mask)
             x = self._normalised(x + attended[:, 0], part + "context_Wo")
             x = self._feed_forward(x, part + "ffn_")
         return x @ self.tensors["Wemb"].T + self.tensors["decoder_ff_logit_out_b"], np.stack(kept)
@@ -201,13 +232,14 @@ class Translator:
         values = self._affine(memory, part + "Wv", part + "bv")
         return _heads(keys), _heads(values)
 
-    def _attended(self, x: Array, keys: Array, values: Array, part: str, mask: Array | float = 0.0) -> Array:
-        """Attention of queries of shape `(n_sentences, n_queries, width)`."""
+    def _attended(
+        self, x: Array, keys: Array, values: Array, part: str, mask: Array | float = 0.0
+    ) -> tuple[Array, Array]:
+        """Attention of queries of shape `(n_sentences, n_queries, width)`, and how much they look at each key."""
         flat = x.reshape(-1, x.shape[-1])
-        q = _heads(self._affine(flat, part + "Wq", part + "bq").reshape(x.shape))
-        weights = softmax(q @ keys.swapaxes(-1, -2) / np.float32(math.sqrt(q.shape[-1])) + mask)
+        weights = self.attention(_heads(self._affine(flat, part + "Wq", part + "bq").reshape(x.shape)), keys, mask)
         mixed = (weights @ values).swapaxes(-2, -3).reshape(flat.shape)
-        return self._affine(mixed, part + "Wo", part + "bo").reshape(x.shape)
+        return self._affine(mixed, part + "Wo", part + "bo").reshape(x.shape), weights
 
     def _feed_forward(self, x: Array, part: str) -> Array:
         hidden = np.maximum(self._affine(x, part + "W1", part + "b1"), 0)

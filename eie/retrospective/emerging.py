@@ -23,10 +23,8 @@ from eie.cycles import simulate
 from eie.energy import energy
 from eie.infer import calibrate, infer
 from eie.interleaved import InterleavedCSC, encode
-from eie.layer import CompressedLayer
 from eie.machine import Machine
 from eie.retrospective import models
-from eie.sharing import compressed
 from eie.workload import LayerRun, table
 
 if TYPE_CHECKING:
@@ -73,26 +71,15 @@ def curve(
     expected = model.translate(texts)
     rows = []
     for density in densities:
-        found = _pruned(model, density).translate(texts)
+        found = models.thinned(model, density).translate(texts)
         parts = [models.chrf(found[s :: len(seeds)], expected[s :: len(seeds)]) for s in range(len(seeds))]
         rows.append(("translator", density, models.chrf(found, expected), float(np.std(parts))))
     reader = recogniser.load()
     for density in densities:
-        thin = _pruned(reader, density)
+        thin = models.thinned(reader, density)
         shares = [100 * float(models.read_correctly(thin, models.strings(n_strings, s)).mean()) for s in seeds]
         rows.append(("recogniser", density, float(np.mean(shares)), float(np.std(shares))))
     return pd.DataFrame(rows, columns=["network", "density", "quality", "quality_sd"])
-
-
-def _pruned(model: Any, density: float) -> Any:
-    return models.with_matrices(model, {name: models.dense(layer) for name, layer in _layers(model, density).items()})
-
-
-def _layers(model: Any, density: float, weight_bits: int = 4) -> dict[str, CompressedLayer]:
-    return {
-        name: compressed(np.ascontiguousarray(weights), weight_bits, density)
-        for name, weights in models.matrices(model).items()
-    }
 
 
 class OnMachine:
@@ -108,7 +95,7 @@ class OnMachine:
 
     def __init__(self, model: Any, density: float, machine: Machine, calibration: dict[str, Array]) -> None:
         """Prune, share and encode the matrices; formats are the finest in which no calibration input saturates."""
-        layers = _layers(model, density, machine.weight_bits)
+        layers = models.compressed_layers(model, density, machine.weight_bits)
         self.machine = machine
         self.layers = layers
         self.mems: dict[str, InterleavedCSC] = {name: encode(layer, machine) for name, layer in layers.items()}
@@ -326,7 +313,7 @@ class Task:
 
 def _done(task: Task, density: float, machine: Machine) -> tuple[list[LayerRun], tuple[float, float]]:
     """What each matrix took, and the quality in float32 and on the machine."""
-    thin = _pruned(task.model, density)
+    thin = models.thinned(task.model, density)
 
     def seen(given: Sequence[str]) -> dict[str, Array]:
         return models.inputs_of(thin, lambda model: task.quality(model, given, task.model))

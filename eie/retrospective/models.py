@@ -8,13 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eie import _check, datasets
+from eie import _check, datasets, imagenet, trunks
 from eie._data import read_toml
 from eie.layer import CompressedLayer
 from eie.recogniser import Recogniser, draw_text
+from eie.sharing import compressed
 from eie.translator import Translator
 
 Array = NDArray[np.float32]
+
+RESAMPLES = 200
+"""Draws of the sentences, with repetition, that the spread of a translation's quality is worked out from."""
 
 LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 """What random strings are made of: no letter or digit that looks like another."""
@@ -37,6 +41,19 @@ def sentences(n: int) -> list[str]:
     return list(known[: _check.integer("sentences", n, 1, len(known))])
 
 
+def pictures(n: int) -> Array:
+    """Pictures of ImageNet as SqueezeNet takes them, shape `(n, 3, 227, 227)`, evenly over the data set's classes.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the data set is not at hand; the message says how to get it.
+    """
+    n = _check.integer("pictures", n, 1, 100)
+    datasets.require("imagenet-samples")
+    return imagenet.caffe_input(trunks.files("imagenet-samples", n))
+
+
 def strings(n: int, seed: int = 0, length: int = 5) -> list[str]:
     """Random strings to draw and to read."""
     rng = np.random.default_rng(seed)
@@ -55,6 +72,19 @@ def with_matrices(model: Any, weights: Mapping[str, Array]) -> Any:
     if isinstance(model, Translator):
         return model.with_weights({name: values.T for name, values in weights.items()})
     return model.with_weights(weights)
+
+
+def compressed_layers(model: Any, density: float, weight_bits: int = 4) -> dict[str, CompressedLayer]:
+    """The matrices of a model, each pruned by magnitude to a density of 0..1 and shared in a codebook of its own."""
+    return {
+        name: compressed(np.ascontiguousarray(weights), weight_bits, density)
+        for name, weights in matrices(model).items()
+    }
+
+
+def thinned(model: Any, density: float) -> Any:
+    """The model with what `compressed_layers` leaves of its matrices."""
+    return with_matrices(model, {name: dense(layer) for name, layer in compressed_layers(model, density).items()})
 
 
 def inputs_of(model: Any, run: Callable[[Any], object]) -> dict[str, Array]:
@@ -87,6 +117,13 @@ def chrf(found: Sequence[str], expected: Sequence[str]) -> float:
     from sacrebleu.metrics.chrf import CHRF
 
     return float(CHRF().corpus_score(list(found), [list(expected)]).score)
+
+
+def chrf_and_spread(found: Sequence[str], expected: Sequence[str]) -> tuple[float, float]:
+    """`chrf`, and its standard deviation over sentences drawn again."""
+    picks = np.random.default_rng(0).integers(0, len(found), (RESAMPLES, len(found)))
+    draws = [chrf([found[i] for i in pick], [expected[i] for i in pick]) for pick in picks]
+    return chrf(found, expected), float(np.std(draws))
 
 
 def error(found: Array, expected: Array) -> float:

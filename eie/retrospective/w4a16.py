@@ -30,9 +30,6 @@ SCALE_BITS = 16
 WHOLE = 0
 """Group that stands for one scale, or one codebook, for the whole matrix."""
 
-RESAMPLES = 200
-"""Draws of the sentences, with repetition, that the spread of a translation's quality is worked out from."""
-
 NETWORKS = {"translator": "chrF", "recogniser": "strings read, %"}
 """The networks, and what the quality of each is measured in."""
 
@@ -159,11 +156,7 @@ class _Translating:
         self.a_step = [name for name in models.matrices(self.model) if name.startswith("decoder")]
 
     def quality(self, model: Any) -> tuple[float, float]:
-        found = model.translate(self.texts)
-        rng = np.random.default_rng(0)
-        picks = rng.integers(0, len(found), (RESAMPLES, len(found)))
-        draws = [models.chrf([found[i] for i in pick], [self.expected[i] for i in pick]) for pick in picks]
-        return models.chrf(found, self.expected), float(np.std(draws))
+        return models.chrf_and_spread(model.translate(self.texts), self.expected)
 
 
 class _Reading:

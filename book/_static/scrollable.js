@@ -1,7 +1,8 @@
 // What is too wide for the page scrolls by itself; with a tab stop it can be scrolled by keyboard too.
 "use strict";
 (() => {
-  const WIDE = ".bd-article :is(figure, .cell_output, .pst-scrollable-table-container, mjx-container[display])";
+  // The theme does this for code, but before the page has its widths; so once more.
+  const WIDE = ".bd-article :is(pre, figure, .cell_output, .pst-scrollable-table-container, mjx-container[display])";
   const update = () => {
     for (const box of document.querySelectorAll(WIDE)) {
       if (box.scrollWidth > box.clientWidth) {

@@ -181,3 +181,60 @@ def vector(times: pd.DataFrame, lanes: pd.DataFrame) -> Figure:
         right.legend(loc="lower center", bbox_to_anchor=(0.5, 1.08), ncols=2, fontsize=8, columnspacing=1)
         fig.tight_layout()
     return carrying(fig, times=times, lanes=lanes)
+
+
+def losses(rows: pd.DataFrame, name: str = "{}") -> Figure:
+    """Accuracy lost against density, a line a pattern, with the standard deviation over seeds.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Index: pattern and density; columns `mean` and `std`, points.
+    name : str
+        Format of a pattern in the legend.
+    """
+    with mpl.rc_context(STYLE):
+        fig, ax = plt.subplots(figsize=(7.2, 4.4))
+        patterns = rows.groupby(level=0, sort=False)
+        for (pattern, line), colour, marker in zip(patterns, PALETTE, MARKERS, strict=False):
+            kept = 100 * line.index.get_level_values(1)
+            label = name.format(pattern)
+            ax.errorbar(kept, line["mean"], line["std"], color=colour, marker=marker, capsize=2, label=label)
+        ax.axhline(0, color="black", linewidth=1)
+        ax.set_xscale("log", base=2)
+        ax.set_yscale("symlog", linthresh=0.5)
+        kept = sorted({100 * density for density in rows.index.get_level_values(1)})
+        ax.set_xticks(kept, [f"{density:.3g}" for density in kept])
+        ax.minorticks_off()
+        _plain_numbers(ax)
+        ax.set(xlabel="weights kept, %", ylabel="accuracy lost, points")
+        _legend_above(fig, ax, 3)
+    return carrying(fig, losses=rows)
+
+
+def balance(frame: pd.DataFrame, labels: Mapping[int, str]) -> Figure:
+    """Load balance against the depth of the queues and against the PEs, a line a way to prune, averaged over layers.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns `parameter` (`fifo_depth` or `n_pe`), `value`, `layer`, `columns`, `seed` and `balance` (%).
+    labels : mapping of int to str
+        What to call each value of `columns`.
+    """
+    drawn = frame.groupby(["parameter", "value", "columns", "seed"], as_index=False)["balance"].mean()
+    drawn["line"] = drawn["columns"].map(labels)
+    with mpl.rc_context(STYLE):
+        fig, axes = plt.subplots(1, 2, figsize=(8.6, 4.4), sharey=True)
+        panels = {"fifo_depth": "depth of the queues", "n_pe": "PEs"}
+        for ax, (parameter, label) in zip(axes, panels.items(), strict=True):
+            own = drawn[drawn["parameter"] == parameter]
+            _by_line(ax, own, "line", "balance", "value", 1)
+            ax.set_xscale("log", base=2)
+            values = sorted(own["value"].unique())
+            ax.set_xticks(values, [f"{value:g}" for value in values])
+            ax.minorticks_off()
+            ax.set(xlabel=label, ylim=(0, 100))
+        axes[0].set_ylabel("load balance, %")
+        _legend_above(fig, axes[0], 3)
+    return carrying(fig, balance=drawn)

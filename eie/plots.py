@@ -810,7 +810,17 @@ _WHITE_AT_ZERO = mpl.colors.LinearSegmentedColormap.from_list("eie", ["white", P
 
 
 def points_by(frame: pd.DataFrame, x: str, y: str, by: str, x_label: str, y_label: str) -> Figure:
-    """Points in a plane, coloured by a column; the horizontal axis is logarithmic."""
+    """Points in a plane, coloured by a column; the horizontal axis is logarithmic.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns `x`, `y` (percent) and `by`.
+    x, y, by : str
+        Columns: of the axes, and of the colours.
+    x_label, y_label : str
+        Labels of the axes, with units.
+    """
     with mpl.rc_context(STYLE):
         fig, ax = plt.subplots(figsize=(7.2, 3.8))
         for (name, rows), marker, colour in zip(frame.groupby(by, sort=False), "osD^vP", PALETTE, strict=False):

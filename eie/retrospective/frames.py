@@ -218,14 +218,15 @@ class Frames:
         table, small = self.table(), THRESHOLDS[1]
         still, pan = table.loc[("object", 0.0)], table.loc[("pan", 0.0)]
         mild = table.loc[("pan", small)]
+        n_frames = int(((self.rows["video"] == "pan") & (self.rows["threshold"] == small)).sum())
         return (
             "When an object moves over a still background, the differences from frame to frame take "
-            f"{still['products, %']:.0f} ± {still['spread']:.0f} % of the products that the activations themselves "
-            f"take, without error but for rounding; when the whole picture moves, {pan['products, %']:.0f} ± "
-            f"{pan['spread']:.0f} %, since inputs that were 0 and no longer are, and the other way round, both count. "
+            f"{still['products, %']:.1f} ± {still['spread']:.1f} % of the products that the activations themselves "
+            f"take, without error but for rounding; when the whole picture moves, {pan['products, %']:.1f} ± "
+            f"{pan['spread']:.1f} %, since inputs that were 0 and no longer are, and the other way round, both count. "
             f"A threshold of {100 * small:g} % of a layer's largest input leaves {mild['products, %']:.0f} % of them, "
             f"at an error of {mild['error, %']:.0f} % in the scores, which keep their class in "
-            f"{mild['same class, %']:.0f} % of the frames."
+            f"{mild['same class, %']:.0f} % of {n_frames} frames."
         )
 
     def plot(self) -> Figure:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from eie import benchmarks, datasets, experiments, recogniser, translator, zoo
+from eie import benchmarks, experiments, recogniser, translator, zoo
 from eie.cycles import simulate
 from eie.energy import energy
 from eie.layer import CompressedLayer
@@ -28,19 +28,11 @@ from eie.workload import LayerRun
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-NEEDED = ("squeezenet", "imagenet-samples", "translator", "ddddocr")
-"""Data sets that measuring anew takes."""
-
 FULLY_CONNECTED = "fully connected (Table III)"
 ALEXNET = ("Alex-6", "Alex-7", "Alex-8")
 """Layers of Table III to hold the others against."""
 
 WINOGRAD, PRUNED_WINOGRAD = "Winograd 3 x 3", "Winograd 3 x 3, pruned again"
-
-
-def missing() -> list[str]:
-    """How to get each data set that measuring anew takes and that is not at hand."""
-    return [datasets.how_to_get(name, anywhere=True) for name in NEEDED if not datasets.find(name)]
 
 
 def measure(n_pictures: int = 2, n_sentences: int = 2, n_strings: int = 2) -> pd.DataFrame:

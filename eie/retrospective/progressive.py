@@ -161,7 +161,8 @@ class Precision:
             "% of the attention goes to other keys than with float32 ones and translations keep a chrF of "
             f"{chosen['quality']:.0f} ± {chosen['quality_sd']:.0f}; the same number of bits for all keys alike would "
             f"misplace {100 * alike:.1f} %, and {HIGH_BITS} bits for all {100 * least['misplaced']:.1f} % (chrF "
-            f"{least['quality']:.0f} ± {least['quality_sd']:.0f})."
+            f"{least['quality']:.0f} ± {least['quality_sd']:.0f}). Two steps are "
+            f"{'better' if self.pays() else 'no better'} than as many bits for all here."
         )
 
     def plot(self) -> Figure:

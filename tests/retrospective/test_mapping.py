@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 import eie
-from eie import experiments, recogniser
+from eie import datasets, experiments, recogniser
 from eie.network import Conv2d, Network, Relu, convolution_matrix
 from eie.retrospective import emerging, mapping, models
 
@@ -99,7 +99,6 @@ def test_the_recognisers_rows_are_measured_again():
 
 
 def test_without_data_measuring_says_how_to_get_it(monkeypatch):
-    monkeypatch.setattr(mapping.datasets, "find", lambda name: None)
-    assert len(mapping.missing()) == len(mapping.NEEDED)
+    monkeypatch.setattr(datasets, "find", lambda name: None)
     with pytest.raises(FileNotFoundError, match="squeezenet"):
         mapping.mapping(n_pictures=1)

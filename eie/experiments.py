@@ -37,6 +37,9 @@ class Experiment:
 
 
 EXPERIMENTS = {
+    "balance": Experiment(
+        "eie.retrospective.balance", "measure", "accuracy after pruning that evens out the PEs' work"
+    ),
     "clouds": Experiment("eie.retrospective.clouds", "measure", "gather, multiply and scatter on point clouds"),
     "edits": Experiment("eie.retrospective.edits", "measure", "work that an edit of a picture makes in SqueezeNet"),
     "emerging": Experiment("eie.retrospective.emerging", "curve", "quality of two real networks over their density"),
@@ -44,6 +47,7 @@ EXPERIMENTS = {
     "mapping": Experiment("eie.retrospective.mapping", "measure", "layers of real networks on the machine"),
     "progressive": Experiment("eie.retrospective.progressive", "measure", "attention by some bits of its keys"),
     "tokens": Experiment("eie.retrospective.tokens", "measure", "translations with fewer tokens"),
+    "patterns": Experiment("eie.retrospective.patterns", "measure", "accuracy of a LeNet pruned by several patterns"),
     "w4a16": Experiment("eie.retrospective.w4a16", "measure", "weights of two real networks stored in a few bits"),
 }
 """Every experiment, by the name of its table."""

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from eie import chip as chips
-from eie import published
+from eie import experiments, published
 from eie.benchmarks import select, table3
 from eie.cycles import CycleReport, simulate
 from eie.evaluation import geomean, sweep
@@ -36,11 +36,13 @@ from eie.machine import EIE_28NM, EIE_45NM, Machine
 from eie.retrospective import clouds, edits, mapping, progressive, tokens
 from eie.retrospective import frames as videos
 from eie.retrospective.ablation import Ablation, ablation
+from eie.retrospective.balance import FREE, Balance, balance
 from eie.retrospective.capacity import COMPRESSED, DRAM, SRAM, Capacity, capacity
 from eie.retrospective.dense_array import DenseArray
 from eie.retrospective.density import ARRAYS, FAIREST, Density, density
 from eie.retrospective.emerging import KEPT
 from eie.retrospective.overheads import BY_BLOCK, UNSTRUCTURED, Overheads, overheads
+from eie.retrospective.patterns import FINE, PATTERNS, lowest
 from eie.retrospective.vector import Vector, vector
 from eie.retrospective.w4a16 import four_bit_weights
 from eie.synthetic import draw_activations, draw_layer
@@ -150,6 +152,11 @@ def _capacity() -> Capacity:
 @cache
 def _vector() -> Vector:
     return vector(draws=2, live=False)
+
+
+@cache
+def _balance() -> Balance:
+    return balance(["Alex-8", "NT-We"], [1], [256], [64], draws=2)
 
 
 @cache
@@ -687,3 +694,17 @@ def padding_for_launches() -> bool:
     """Whether more launches have less padding, down to none."""
     padding = clouds.clouds().padding()["padding"]
     return bool(padding.iloc[0] > 0 and padding.is_monotonic_decreasing and padding.iloc[-1] == 0)
+
+
+def one_by_one_goes_furthest() -> bool:
+    """Whether pruning one by one is unharmed at fewer weights than each pattern that could go as far."""
+    frame = experiments.read("patterns")
+    fine = lowest(frame, FINE)
+    others = [name for name, pattern in PATTERNS.items() if name != FINE and fine and pattern.least <= fine]
+    return fine is not None and all((lowest(frame, name) or 1.0) > fine for name in others)
+
+
+def even_pruning_beats_queues() -> bool:
+    """Whether layers pruned evenly by column are better balanced, with usual queues, than others with deep ones."""
+    found = _balance()
+    return bool(found.usual[1].min() > found.deepest[FREE].max())

@@ -183,30 +183,32 @@ def vector(times: pd.DataFrame, lanes: pd.DataFrame) -> Figure:
     return carrying(fig, times=times, lanes=lanes)
 
 
-def losses(rows: pd.DataFrame, name: str = "{}") -> Figure:
+def losses(rows: pd.DataFrame, unharmed: float) -> Figure:
     """Accuracy lost against density, a line a pattern, with the standard deviation over seeds.
 
     Parameters
     ----------
     rows : DataFrame
         Index: pattern and density; columns `mean` and `std`, points.
-    name : str
-        Format of a pattern in the legend.
+    unharmed : float
+        Points to mark, up to which a network counts as unharmed.
     """
     with mpl.rc_context(STYLE):
         fig, ax = plt.subplots(figsize=(7.2, 4.4))
         patterns = rows.groupby(level=0, sort=False)
         for (pattern, line), colour, marker in zip(patterns, PALETTE, MARKERS, strict=False):
             kept = 100 * line.index.get_level_values(1)
-            label = name.format(pattern)
-            ax.errorbar(kept, line["mean"], line["std"], color=colour, marker=marker, capsize=2, label=label)
+            ax.errorbar(kept, line["mean"], line["std"], color=colour, marker=marker, capsize=2, label=str(pattern))
         ax.axhline(0, color="black", linewidth=1)
+        ax.axhline(unharmed, color=PUBLISHED, linestyle=":")
         ax.set_xscale("log", base=2)
         ax.set_yscale("symlog", linthresh=0.5)
         kept = sorted({100 * density for density in rows.index.get_level_values(1)})
-        ax.set_xticks(kept, [f"{density:.3g}" for density in kept])
+        ax.set_xticks(kept, [f"{density:g}" for density in kept])
         ax.minorticks_off()
-        _plain_numbers(ax)
+        low, high = ax.get_ylim()
+        ticks = [tick for tick in (-0.5, 0, unharmed, 0.5, 1, 2, 5, 10, 20, 50) if low <= tick <= high]
+        ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
         ax.set(xlabel="weights kept, %", ylabel="accuracy lost, points")
         _legend_above(fig, ax, 3)
     return carrying(fig, losses=rows)

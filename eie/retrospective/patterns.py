@@ -218,11 +218,11 @@ class FineGrained:
         """Accuracy lost over density, a line a pattern."""
         from eie.retrospective import drawing
 
-        return drawing.losses(losses(self.frame))
+        return drawing.losses(losses(self.frame), WITHIN)
 
 
 def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.3g} %"
+    return f"{100 * fraction:g} %"
 
 
 def fine_grained(

@@ -3,8 +3,9 @@ import pandas as pd
 import pytest
 import torch
 
-from eie import datasets
+from eie import datasets, experiments
 from eie.compress import lenet
+from eie.retrospective import patterns
 from eie.retrospective.patterns import FINE, PATTERNS, FineGrained, fine_grained, losses, lowest
 
 WEIGHT = np.random.default_rng(0).standard_normal((20, 48))
@@ -96,3 +97,19 @@ def test_what_is_pruned_stays_zero_and_the_rest_is_trained(monkeypatch):
         assert not model.get_submodule(name).weight[~mask].any()
     assert (model.ip1.weight[kept["ip1"]] != before[kept["ip1"]]).float().mean() > 0.5
     assert torch.count_nonzero(model.ip3.weight) == model.ip3.weight.numel()
+
+
+@needs_mnist
+def test_a_slice_of_the_committed_table_is_trained_again():
+    """With less training than the table's, so a little worse, and no more than a little."""
+    rows = experiments.read("patterns").set_index(["pattern", "target", "seed"])
+    found = patterns.measure([0], [FINE], [0.25], [2, 1]).iloc[0]
+    assert found["density"] == rows.loc[(FINE, 0.25, 0), "density"]
+    assert -3 < found["accuracy"] - rows.loc[(FINE, 0.25, 0), "accuracy"] < 0.5
+
+
+def test_the_committed_table_has_every_pattern_and_three_seeds():
+    rows = experiments.read("patterns")
+    assert set(rows["pattern"]) == set(PATTERNS)
+    assert set(rows["seed"]) == {0, 1, 2}
+    assert (abs(rows["density"] / rows["target"] - 1) < 0.06).all()

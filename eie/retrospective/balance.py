@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numba as nb
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from eie import _check, experiments
-from eie.benchmarks import Benchmark, select
+from eie.benchmarks import select
 from eie.compress import masks
 from eie.cycles import simulate
 from eie.exhibits import fig08
@@ -32,7 +33,7 @@ FEW = 4
 """PEs for which LeNet-300-100 is pruned, too: they have about as many rows each as 64 have of a layer of 4096."""
 DENSITIES = (0.125, 0.0625, 0.03125)
 LAYERS = ("Alex-8", "VGG-8", "NT-We", "NT-LSTM")
-PE_COUNTS = (1, 4, 16, 64, 256)
+PE_COUNTS = (1, 16, 64, 256)
 MAX_DRAWS = 100
 
 Row = dict[str, float | str]
@@ -109,31 +110,38 @@ def _evened(rng, indptr, rows, n_out, n_pe, columns, each):  # type: ignore[no-u
     n_in = len(indptr) - 1
     pointers, found = np.zeros(n_in + 1, np.int64), np.empty(each.sum() * n_pe, np.int32)
     n = 0
+    kept = np.zeros((n_pe, columns, -(-n_out // n_pe)), np.bool_)  # so that the cells of a PE stand together
     for g in range(len(each)):
         first, stop = g * columns, min((g + 1) * columns, n_in)
-        kept = np.zeros((stop - first, n_out), np.bool_)
+        kept[:] = False
+        counts = np.zeros(n_pe, np.int64)
         for j in range(first, stop):
-            kept[j - first, rows[indptr[j] : indptr[j + 1]]] = True
+            for i in rows[indptr[j] : indptr[j + 1]]:
+                kept[i % n_pe, j - first, i // n_pe] = True
+                counts[i % n_pe] += 1
         for p in range(n_pe):
-            own = kept[:, p::n_pe]
-            surplus = own.sum() - each[g]
-            _flip(rng, own, surplus > 0, abs(surplus))
+            own = kept[p, : stop - first, : (n_out - p + n_pe - 1) // n_pe]
+            if counts[p] > each[g]:
+                _flip(rng, own, True, counts[p], counts[p] - each[g])
+            else:
+                _flip(rng, own, False, own.size - counts[p], each[g] - counts[p])
         for j in range(first, stop):
-            for i in np.flatnonzero(kept[j - first]):
-                found[n] = i
-                n += 1
+            for r in range(kept.shape[2]):
+                for p in range(n_pe):
+                    if kept[p, j - first, r]:
+                        found[n] = r * n_pe + p
+                        n += 1
             pointers[j + 1] = n
     return pointers, found
 
 
 @nb.njit(cache=True, nogil=True)
-def _flip(rng, own, value, wanted):  # type: ignore[no-untyped-def]
-    """Turn so many of the cells that have a value into the other, each as likely as the rest."""
-    if not wanted:
-        return
-    left = (own == value).sum()
+def _flip(rng, own, value, left, wanted):  # type: ignore[no-untyped-def]
+    """Turn so many of the cells that have a value, of which there are `left`, into the other, each equally likely."""
     for c in range(own.shape[0]):
         for i in range(own.shape[1]):
+            if not wanted:
+                return
             if own[c, i] == value:
                 if rng.random() * left < wanted:
                     own[c, i] = not value
@@ -335,41 +343,41 @@ def balance(
     moved: list[Row] = []
     for benchmark in select(layers):
         for draw in range(_check.integer("draws", draws, 2, MAX_DRAWS)):
+            layer, x = benchmark.draw(seed, draw)
             for columns in groups:
-                drawn = _Drawn(benchmark, seed, draw, columns)
-                sweeps += drawn.rows(machines)
-                moved += drawn.rows(most, usual.n_pe)
+                pruned = _Pruned(benchmark.name, replace(layer, bias_codes=None), x, draw, columns)
+                sweeps += pruned.rows(machines)
+                moved += pruned.rows(most, usual.n_pe)
     known = experiments.read("balance") if seeds is None else measure(seeds, groups)
     return Balance(pd.DataFrame(sweeps), pd.DataFrame(moved), known, usual)
 
 
-@dataclass(frozen=True, slots=True)
-class _Drawn:
-    """A layer of Table III, drawn and pruned in one way."""
+@dataclass(frozen=True, eq=False, slots=True)
+class _Pruned:
+    """A drawn layer of Table III and its input, to be pruned in one way."""
 
-    benchmark: Benchmark
-    seed: int
+    name: str
+    layer: CompressedLayer
+    x: NDArray[np.float32]
     draw: int
     columns: int
 
     def rows(self, machines: Sequence[tuple[str, int, Machine]], pruned_for: int | None = None) -> Iterator[Row]:
         """How the layer, pruned for each machine or for so many PEs, runs on each machine."""
-        layer, x = self.benchmark.draw(self.seed, self.draw)
-        layer = replace(layer, bias_codes=None)
         held: dict[int, InterleavedCSC] = {}
         for parameter, value, machine in machines:
             if machine.n_pe not in held:
-                held[machine.n_pe] = encode(self._pruned(layer, pruned_for or machine.n_pe), machine)
-            report = simulate(held[machine.n_pe], x, machine)
+                held[machine.n_pe] = encode(self._for(pruned_for or machine.n_pe), machine)
+            report = simulate(held[machine.n_pe], self.x, machine)
             yield {
                 "parameter": parameter,
                 "value": value,
-                "layer": self.benchmark.name,
+                "layer": self.name,
                 "columns": self.columns,
                 "seed": self.draw,
                 "balance": 100 * report.load_balance,
                 "cycles": report.cycles,
             }
 
-    def _pruned(self, layer: CompressedLayer, n_pe: int) -> CompressedLayer:
-        return layer if self.columns == FREE else evened(layer, n_pe, self.columns, self.draw)
+    def _for(self, n_pe: int) -> CompressedLayer:
+        return self.layer if self.columns == FREE else evened(self.layer, n_pe, self.columns, self.draw)

@@ -206,6 +206,7 @@ def losses(rows: pd.DataFrame, unharmed: float) -> Figure:
         kept = sorted({100 * density for density in rows.index.get_level_values(1)})
         ax.set_xticks(kept, [f"{density:g}" for density in kept])
         ax.minorticks_off()
+        ax.set_ylim(min(0.0, (rows["mean"] - rows["std"]).min()) - 0.1)
         low, high = ax.get_ylim()
         ticks = [tick for tick in (-0.5, 0, unharmed, 0.5, 1, 2, 5, 10, 20, 50) if low <= tick <= high]
         ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])

@@ -74,7 +74,7 @@ class Figure12(Series):
         one = self.points[(self.points["n_pe"] == 1) & self.points["layer"].isin(list(densities))].dropna(
             subset=["computed"]
         )
-        q = 1 - one["layer"].map(densities)
+        q = 1 - one["layer"].map(densities).astype(float)  # of no layer a map gives no numbers
         implied = 1 - (1 - one["published"] / 100) ** (1 / 16)
         by_hand = {"by hand": 100 * (1 - q**16), "density, Table III": 100 * (1 - q), "density, implied": 100 * implied}
         columns = ["published", "computed", *by_hand]

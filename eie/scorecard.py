@@ -113,8 +113,8 @@ def words(results: Sequence[Result]) -> str:
     listed = f"**{count['reproduced']} are reproduced**, {count['close']} are close, {count['differs']} differ"
     changed = sum(result.verdict is not result.claim.verdict for result in results)
     return (
-        f"Of {len(results)} claims, most of them the paper's, {listed} and {count['not testable here']} cannot be tested here."
-        + (f" {changed} verdicts are not the recorded ones." if changed else "")
+        f"Of {len(results)} claims, most of them the paper's, {listed} and {count['not testable here']} cannot be "
+        "tested here." + (f" {changed} verdicts are not the recorded ones." if changed else "")
     )
 
 

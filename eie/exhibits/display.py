@@ -35,7 +35,22 @@ def show(frame: pd.DataFrame, name: str, number: str, columns: dict[str, str] | 
     plain.columns = [f"{column:g}" if isinstance(column, (int, float)) else column for column in plain.columns]
     formats = dict.fromkeys(plain.columns, number) | (columns or {})
     shown = {column: partial(_shown, form) for column, form in formats.items()}
-    return carrying(plain.style.format(shown, na_rep="-").set_uuid(name), **{name: frame})
+    style = plain.style.format(shown, na_rep="-").set_uuid(name)
+    prose = [column for column in plain if _is_prose(plain[column])]
+    if prose:  # which takes room that names of rows leave, if they may be broken
+        style.set_table_styles([{"selector": "th.row_heading", "props": "white-space: normal; min-width: 9rem"}])
+        style.set_table_styles(dict.fromkeys(prose, _PROSE), overwrite=False)
+    return carrying(style, **{name: frame})
+
+
+_LONG = 40
+"""Letters: text longer than this needs a column of some width."""
+
+_PROSE: Any = [{"selector": "td", "props": "text-align: left; min-width: 18rem"}]
+
+
+def _is_prose(column: pd.Series) -> bool:
+    return any(isinstance(value, str) and len(value) > _LONG for value in column)
 
 
 def _shown(form: str, value: Any) -> str:

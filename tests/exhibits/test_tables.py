@@ -1,3 +1,5 @@
+import re
+
 import pandas as pd
 import pytest
 
@@ -110,3 +112,9 @@ def test_zeros_have_no_sign():
     html = exhibits.show(pd.DataFrame({"a": [-0.04, -0.06]}), "zero", "{:+.1f}").to_html()
     assert ">+0.0<" in html
     assert ">-0.1<" in html
+
+
+def test_columns_of_prose_have_room():
+    html = exhibits.show(pd.DataFrame({"a": [1.0], "why": ["word " * 20]}), "why", "{:.1f}", {"why": "{}"}).to_html()
+    assert re.search(r"#T_why td\.col1 \{\s+text-align: left;\s+min-width: 18rem;", html)
+    assert "col0 {" not in html

@@ -23,11 +23,16 @@ def written_aside(path: str | Path) -> Iterator[Path]:
     ------
     FileNotFoundError
         When the folder of `path` does not exist.
+    OSError
+        When nothing can be written there.
     ValueError
         When `path` is there and is no ordinary file: moving would put a file in place of a folder or a device.
     """
     target = target_of(path)
-    handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
+    except OSError as error:  # which names a file that nobody asked for
+        raise type(error)(f"cannot write {path}: {error.strerror}") from error
     os.close(handle)
     aside = Path(name)
     try:

@@ -77,17 +77,21 @@ def encoded(
     FormatError, ModuleNotFoundError
         As `eie.importing.read` and `eie.formats.container.read` do.
     ValueError
-        When it is none of these, a layer is encoded for another machine, or a density is given for no layer.
+        When it is none of these, a layer is encoded for another machine, or a density is given for no layer, or
+        for layers that are compressed already.
     """
     if isinstance(network, (str, Path)):
         found = _named(network, machine, density, seed)
-    elif isinstance(network, Mapping) and network:
-        found = _Source("layers", [_Part(name, "linear", layer) for name, layer in network.items()])
-    elif isinstance(network, Sequence) and network and all(isinstance(layer, EncodedLayer) for layer in network):
-        found = _Source("layers", list(network))
     elif isinstance(network, WeightFile):
         found = _of_file(network, density)
+    elif isinstance(network, Mapping) and network:
+        _refuse(density, "these layers are compressed already")
+        found = _Source("layers", [_Part(name, "linear", layer) for name, layer in network.items()])
+    elif isinstance(network, Sequence) and network and all(isinstance(layer, EncodedLayer) for layer in network):
+        _refuse(density, "these layers are encoded already")
+        found = _Source("layers", list(network))
     elif hasattr(network, "weight_nodes"):
+        _refuse(density, "this network is compressed already")
         found = _Source("network", _parts_of(network))
     else:
         raise ValueError(
@@ -141,14 +145,22 @@ def _named(network: str | Path, machine: Machine | None, density: Any, seed: int
     path = Path(network)
     known = [benchmark.name for benchmark in table3()]
     if str(network) in known:
+        _refuse(density, f"{network} is drawn at the density of Table III")
         layer, activations = select([str(network)])[0].draw(seed)
         part = _Part(str(network), "linear", layer, note="drawn at random, as Table III has it")
         return _Source(str(network), [part], {str(network): activations})
     if path.suffix.lower() == container.ENDING:
+        _refuse(density, f"{path} holds encoded layers; give it when they are encoded")
         return _Source(path.name, container.read(path))
     if not path.exists() and not path.suffix:
         raise ValueError(f"there is no file {network}, and Table III has no such layer; it has {', '.join(known)}")
     return _of_file(importing.read(path), density)
+
+
+def _refuse(density: Any, why: str) -> None:
+    """Raise a `ValueError` if a density is given where nothing can be pruned to it."""
+    if density is not None:
+        raise ValueError(f"a density is for layers of a file that nobody has pruned, got {density!r}: {why}")
 
 
 def _of_file(file: WeightFile, density: Any) -> _Source:

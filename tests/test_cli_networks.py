@@ -66,6 +66,18 @@ def test_run_and_report(capsys, here):
     assert "report/report.html" in out
 
 
+@pytest.mark.parametrize("command", [("run", "--act-density", "0.5"), ("encode", "-o", "new.eie"), ("explain",)])
+def test_a_density_for_encoded_layers_is_refused(capsys, here, command):
+    run(capsys, "encode", "net.onnx", "-o", "net.eie")
+    error = refused(capsys, command[0], "net.eie", *command[1:], "--density", "0.5")
+    assert "net.eie holds encoded layers; give it when they are encoded" in error
+    assert not (here / "new.eie").exists()
+
+
+def test_a_density_for_a_drawn_layer_is_refused(capsys):
+    assert "Alex-7 is drawn at the density of Table III" in refused(capsys, "run", "Alex-7", "--density", "0.5")
+
+
 def test_encode_once_and_run_often(capsys, here):
     status, out, _ = run(capsys, "encode", "net.onnx", "--pe", "8", "--index-bits", "5", "-o", "net.eie")
     assert (status, out) == (0, "3 layers written to net.eie\n")

@@ -136,3 +136,13 @@ def test_a_link_stays_a_link(tmp_path):
         aside.write_text("new")
     assert (tmp_path / "link.txt").is_symlink()
     assert (tmp_path / "real.txt").read_text() == "new"
+
+
+def test_a_folder_that_takes_no_file_is_named_as_asked(tmp_path, monkeypatch):
+    def full(**_):
+        raise PermissionError(13, "Permission denied", ".x-abc.svg")
+
+    monkeypatch.setattr("eie._files.tempfile.mkstemp", full)
+    with pytest.raises(PermissionError) as caught:
+        write(tmp_path / "x.svg", "new")
+    assert str(caught.value) == f"cannot write {tmp_path / 'x.svg'}: Permission denied"

@@ -152,7 +152,7 @@ def claims_text(claims: Sequence[Mapping[str, str]]) -> str:
     same = [claim for claim in claims if claim["verdict"] == "reproduced"]
     if not claims:
         return ""
-    said = f"Of {len(claims)} claims that the [scorecard](scorecard.ipynb) judges here, {len(same)} are reproduced."
+    said = f"Claims of this page that the [scorecard](scorecard.ipynb) finds reproduced: {len(same)} of {len(claims)}."
     parts = [said, "\n".join(map(_claim, apart))]
     if same:
         listed = "\n".join(map(_claim, same))

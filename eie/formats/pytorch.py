@@ -57,7 +57,7 @@ def _loaded(path: Path, size: int) -> Any:
     except pickle.UnpicklingError as error:
         raise FormatError(
             f"{path}: holds more than tensors and plain values, and nothing in a checkpoint may be executed; save the "
-            f"state dict alone, torch.save(model.state_dict(), ...), or as safetensors ({_first_line(error)})"
+            "state dict alone, torch.save(model.state_dict(), ...), or as safetensors"
         ) from error
     except MemoryError:
         raise FormatError(f"{path}: says that it holds more than memory does") from None

@@ -78,8 +78,7 @@ def test_note_on_running_again_becomes_a_box_with_buttons(furnished):
 def test_claims_come_by_page_with_the_reason_of_what_differs(book_pages, furnished):
     claims = book_pages.claims_by_page({"cells": [code("table", **data(book_pages, claims=CLAIMS))]})
     text = furnished(markdown("why-they-differ", "## Why they differ"), claims=claims)["page-claims"]
-    assert "Of 3 claims" in text
-    assert "1 are reproduced" in text
+    assert "finds reproduced: 1 of 3." in text
     differs = 'differs*: <a href="scorecard.html#claim-b">B</a>; published 1, computed 2 (x). As I say, so.'
     assert differs in text
     assert text.index("claim-b") < text.index("claim-d") < text.index("{dropdown} What is reproduced (1)")

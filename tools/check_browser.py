@@ -27,6 +27,9 @@ SERIOUS = ("serious", "critical")
 
 RUN_AXE = "(more) => axe.run({resultTypes: ['violations'], preload: false, ...more}).then((found) => found.violations)"
 COLOUR_RULES = ["color-contrast", "link-in-text-block"]
+STILL = "*, *::before, *::after {transition: none !important}"  # half-way from light to dark no colours fit
+IS_DARK = "() => (document.documentElement.dataset.theme ?? 'dark') === 'dark'"
+TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(null))))"
 WIDER_BY = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 MATHS_DONE = "() => window.MathJax?.startup?.promise?.then(() => null)"
 
@@ -84,9 +87,12 @@ def axe_faults(violations: list[dict[str, Any]]) -> Iterator[str]:
 async def look(page: Page, seen: Visit, width: str, axe_script: str) -> list[str]:
     """Return the faults of an open page, those that depend on colours in each scheme."""
     faults = [f"scrolls sideways by {wider} px"] if (wider := await page.evaluate(WIDER_BY)) > 0 else []
+    await page.add_style_tag(content=STILL)
     await page.evaluate(axe_script)
     faults += axe_faults(await page.evaluate(RUN_AXE, {}))
     await page.emulate_media(color_scheme="dark")
+    await page.wait_for_function(IS_DARK)
+    await page.evaluate(TWO_FRAMES)
     faults += (f"dark: {fault}" for fault in axe_faults(await page.evaluate(RUN_AXE, {"runOnly": COLOUR_RULES})))
     return [f"{width}: {fault}" for fault in seen.faults + faults]
 

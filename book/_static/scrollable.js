@@ -14,6 +14,9 @@
   };
   window.addEventListener("load", () => {
     update();
+    document.fonts.ready.then(update);
+    const sizes = new ResizeObserver(update);
+    document.querySelectorAll(WIDE).forEach((box) => sizes.observe(box));
     window.MathJax?.startup.promise.then(update);
   });
   window.addEventListener("resize", update);

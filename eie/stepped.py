@@ -1,4 +1,4 @@
-"""The machine stepped cycle by cycle, module by module: slow, obvious, and the oracle of `eie.cycles` and `eie.infer`.
+"""The machine stepped cycle by cycle, module by module: slow, obvious, and the oracle of `eie.cycles` and `eie.values`.
 
 Written as the paper describes its simulator (section V): every hardware module is an object with two methods.
 `propagate` is the combinational logic: it reads the state that modules hold and works out what comes next. `update` is

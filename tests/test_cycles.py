@@ -10,7 +10,7 @@ from cases import CODEBOOK, batches, golden_case, runs
 from hypothesis import given, settings
 
 import eie
-from eie import datasets
+from eie.datasets import catalogue
 from eie.formats import authors
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -18,7 +18,7 @@ RANDOM_LAYERS = json.loads((GOLDEN / "random_layers.json").read_text(encoding="u
 AUTHORS_LAYER = tomllib.loads((GOLDEN / "authors_layer.toml").read_text(encoding="utf-8"))
 
 needs_authors_layer = pytest.mark.skipif(
-    datasets.find("authors-layer") is None, reason=datasets.how_to_get("authors-layer")
+    catalogue.find("authors-layer") is None, reason=catalogue.how_to_get("authors-layer")
 )
 
 
@@ -174,7 +174,7 @@ def test_long_runs_do_not_overflow():
 )
 def test_bad_activations(activations, message):
     layer = eie.CompressedLayer.from_codes(np.ones((2, 2), np.uint8), CODEBOOK)
-    for function in (eie.simulate, eie.infer, eie.step):
+    for function in (eie.simulate, eie.values, eie.step):
         with pytest.raises(ValueError, match=message):
             function(layer, activations, eie.Machine(n_pe=2))
 
@@ -189,7 +189,7 @@ def test_bad_activations(activations, message):
 )
 def test_bad_vectors(activations, message):
     layer = eie.CompressedLayer.from_codes(np.ones((2, 2), np.uint8), CODEBOOK)
-    for function in (eie.simulate, eie.infer):
+    for function in (eie.simulate, eie.values):
         with pytest.raises(ValueError, match=message):
             function(layer, activations, eie.Machine(n_pe=2))
 

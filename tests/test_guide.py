@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import eie
-from eie import cli, importing
+from eie.cli import main
+from eie.networks import importing
 
 ROOT = Path(__file__).resolve().parent.parent
 README, GUIDE, API = (
@@ -34,7 +35,7 @@ def run(content, language, names):
     else:
         assert language == "bash"
         for arguments in commands(f"```bash\n{content}```"):
-            assert cli.main(arguments) == 0, arguments
+            assert main.main(arguments) == 0, arguments
 
 
 def test_blocks_and_commands_are_found():
@@ -66,7 +67,7 @@ def test_readme_runs(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("arguments", commands(README), ids=" ".join)
 def test_commands_of_the_readme_are_commands(arguments):
-    assert callable(cli._parser().parse_args(arguments).run)
+    assert callable(main._parser().parse_args(arguments).run)
 
 
 def documented():

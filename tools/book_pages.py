@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-DATA_MIME = "application/vnd.eie.data+json"  # as in eie/_carry.py
+DATA_MIME = "application/vnd.eie.data+json"  # as in eie/studies/plots/carry.py
 SVG_MIME = "image/svg+xml"
 SIGNS = {"reproduced": "✓", "close": "≈", "differs": "✗", "not testable here": r"\-"}
 NOT_TELLING = {"datasets", "eie", "plots"}
@@ -180,13 +180,13 @@ def code_of(notebook: Mapping[str, Any], sources: Path) -> list[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "exhibits":
             called[known.get(node.attr, "")] = None
-        elif isinstance(node, ast.ImportFrom) and node.module in ("eie", "eie.exhibits"):
+        elif isinstance(node, ast.ImportFrom) and node.module in ("eie", "eie.studies.paper"):
             names = (alias.name for alias in node.names if alias.name not in NOT_TELLING)
             named |= dict.fromkeys(f"{node.module}.{name}" for name in names)
         elif isinstance(node, ast.ImportFrom) and str(node.module).startswith("eie."):
             named[str(node.module)] = None
     found = called | named
-    paths = (f"{name.replace('.', '/')}.py" for name in found if name and name != "eie.exhibits.display")
+    paths = (f"{name.replace('.', '/')}.py" for name in found if name and name != "eie.studies.paper.display")
     return [path for path in paths if (sources / path).is_file()]
 
 

@@ -11,12 +11,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from eie import benchmarks, platforms, published, technology
+from eie import published, technology
 from eie._files import written_aside
 from eie.cycles import PIPELINE_CYCLES
-from eie.energy import mac_pj, register_bit_pj
+from eie.energy_model import mac_pj, register_bit_pj
+from eie.explore import benchmarks
+from eie.explore.synthetic import measured_spread
 from eie.machine import Machine
-from eie.synthetic import measured_spread
+from eie.studies.baselines import platforms
 
 ROOT = Path(__file__).resolve().parent.parent
 FACTS = ROOT / "book" / "_static" / "explorer" / "facts.json"

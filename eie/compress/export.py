@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from eie.compress.packed import CompressedNetwork, Part
 from eie.compress.train import Run
 from eie.compress.weights import weights
-from eie.networks import CompressedNetwork, Part
 
 
 def compressed(name: str, run: Run, index_bits: int) -> CompressedNetwork:

@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from eie import _check, sharing
+from eie import _check
+from eie.compress import kmeans
 
 MAX_BITS = 8
 """Codes are bytes."""
@@ -75,8 +76,8 @@ def share(weight: Tensor, mask: Tensor, bits: int, init: str = "linear", seed: i
     codebook = torch.zeros(count + 1)
     kept = weight.detach()[mask].numpy()
     if len(kept):
-        centroids = sharing.kmeans(kept, starts(kept, count, init, seed))
-        codes[mask] = torch.from_numpy(sharing.nearest(kept, centroids) + np.uint8(1))
+        centroids = kmeans.kmeans(kept, starts(kept, count, init, seed))
+        codes[mask] = torch.from_numpy(kmeans.nearest(kept, centroids) + np.uint8(1))
         codebook[1:] = torch.from_numpy(centroids.astype(np.float32))
     return codes, codebook
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eie import datasets
 from eie._data import read_toml
+from eie.datasets import catalogue
 from eie.formats.errors import FormatError
 from eie.interleaved import InterleavedCSC
 from eie.machine import EIE_45NM, MAX_PE, Machine
@@ -47,7 +47,7 @@ def read(folder: str | Path | None = None, n_out: int | None = None) -> AuthorsD
     Parameters
     ----------
     folder : path, optional
-        Where it is; found by `eie.datasets` if left out.
+        Where it is; found by `eie.datasets.catalogue` if left out.
     n_out : int, optional
         Rows of the layer, which the dump does not say; those of the authors' layer if left out.
 
@@ -62,7 +62,7 @@ def read(folder: str | Path | None = None, n_out: int | None = None) -> AuthorsD
     FormatError
         When a file is missing, truncated, too long, or holds a value out of range.
     """
-    folder = Path(folder) if folder is not None else datasets.require("authors-layer")
+    folder = Path(folder) if folder is not None else catalogue.require("authors-layer")
     n_out = read_toml("authors_layer.toml")["layer"]["n_out"] if n_out is None else n_out
     n_pe = _count_pes(folder)
     machine = replace(EIE_45NM, n_pe=n_pe)

@@ -11,10 +11,14 @@ import onnx_models
 import pytest
 
 import eie
-from eie import datasets, evaluation, exhibits, precision, sweep, zoo
-from eie.benchmarks import select, table3
+from eie.datasets import catalogue
+from eie.explore import design_space, sweep
+from eie.explore.benchmarks import select, table3
 from eie.formats import authors
-from eie.retrospective.cpu import CpuLayer
+from eie.models import zoo
+from eie.studies import paper
+from eie.studies.baselines.eie_kernel import CpuLayer
+from eie.studies.paper import accuracy
 
 BENCH = Path(__file__).parent
 (VGG6,) = select(["VGG-6"])
@@ -29,7 +33,7 @@ def vgg6():
 @pytest.fixture(scope="module")
 def authors_layer():
     """The authors' layer; where it is not at hand, one drawn like it."""
-    if datasets.find("authors-layer"):
+    if catalogue.find("authors-layer"):
         dump = authors.read()
         return dump.mem, dump.activations
     layer, _ = ALEX8.draw()
@@ -63,20 +67,20 @@ def test_infer_benchmark_layers(benchmark, layer):
     mem = eie.encode(layer.draw()[0], eie.Machine())
     activations = eie.draw_activations(mem.n_in, 1.0, 0)
     formats = eie.calibrate(mem, activations)
-    benchmark.pedantic(eie.infer, (mem, activations), {"formats": formats}, rounds=10, warmup_rounds=1)
+    benchmark.pedantic(eie.values, (mem, activations), {"formats": formats}, rounds=10, warmup_rounds=1)
     hold(benchmark, mem.n_entries / 100e6)
 
 
-@pytest.mark.skipif(datasets.find("mnist") is None, reason=datasets.how_to_get("mnist"))
+@pytest.mark.skipif(catalogue.find("mnist") is None, reason=catalogue.how_to_get("mnist"))
 def test_lenet_300_100_over_the_test_images(benchmark):
-    task, _ = precision.mnist_tasks()
+    task, _ = accuracy.mnist_tasks()
     net, images = task.network, task.inputs
     formats = net.formats(net.calibrate(task.calibration))
     benchmark.pedantic(net.run, (images, zoo.machine_for(net), formats), {"reports": False}, rounds=3, warmup_rounds=1)
     hold(benchmark, 10.0)
 
 
-@pytest.mark.skipif(datasets.find("squeezenet") is None, reason=datasets.how_to_get("squeezenet"))
+@pytest.mark.skipif(catalogue.find("squeezenet") is None, reason=catalogue.how_to_get("squeezenet"))
 def test_one_picture_through_squeezenet_with_all_reports(benchmark):
     net = zoo.squeezenet()
     picture = 100 * np.random.default_rng(0).normal(size=(1, *net.input_shape))
@@ -96,8 +100,8 @@ def test_multiply_alex7_on_a_processor(benchmark):
 
 def all_points():
     """Every point of Figures 8, 11, 12 and 13 and of Table IV, drawn and simulated anew."""
-    evaluation._reports.clear()
-    for make in (exhibits.figure8, exhibits.figure11, exhibits.figure12, exhibits.figure13, exhibits.table_iv):
+    sweep._reports.clear()
+    for make in (paper.figure8, paper.figure11, paper.figure12, paper.figure13, paper.table_iv):
         make()
 
 
@@ -109,26 +113,26 @@ def test_all_points_of_the_pages(benchmark):
 POWERS = tuple(1 << power for power in range(10))
 
 
-def design_space(layers, depths):
+def wide_space(layers, depths):
     """Layers on 10 numbers of PEs x depths x 5 widths x 4 numbers of index bits."""
-    return sweep.DesignSpace(layers, POWERS, tuple(range(2, 2 + depths)), (32, 64, 128, 256, 512), (3, 4, 5, 6))
+    return design_space.DesignSpace(layers, POWERS, tuple(range(2, 2 + depths)), (32, 64, 128, 256, 512), (3, 4, 5, 6))
 
 
 def swept(space, path):
     path.unlink(missing_ok=True)
-    sweep.run(space, path)
+    design_space.run(space, path)
 
 
 @pytest.mark.parametrize("layer", table3(), ids=lambda layer: layer.name)
 def test_thousand_points_of_a_layer(benchmark, layer, tmp_path):
-    space = design_space([layer], 5)
+    space = wide_space([layer], 5)
     assert space.points == 1000
     benchmark.pedantic(swept, (space, tmp_path / "a.parquet"), rounds=3, warmup_rounds=1)
     hold(benchmark, 2.0)
 
 
 def test_ten_thousand_designs_over_nine_layers(benchmark, tmp_path):
-    space = design_space(table3(), 50)
+    space = wide_space(table3(), 50)
     assert space.designs == 10_000
     script = (
         f"import sys, resource; sys.path[:0] = {[str(BENCH), str(BENCH.parent)]!r}; import bench_speed as bench;"
@@ -149,7 +153,7 @@ def test_ten_thousand_designs_over_nine_layers(benchmark, tmp_path):
 def test_cost_of_a_sweep_grows_with_its_points(benchmark, tmp_path):
     def seconds(depths):
         started = time.perf_counter()
-        swept(design_space([ALEX8], depths), tmp_path / "a.parquet")
+        swept(wide_space([ALEX8], depths), tmp_path / "a.parquet")
         return time.perf_counter() - started
 
     times = benchmark.pedantic(lambda: [seconds(depths) for depths in (10, 20, 40, 80)], rounds=1, warmup_rounds=1)
@@ -160,7 +164,7 @@ def test_cost_of_a_sweep_grows_with_its_points(benchmark, tmp_path):
 
 def table4(cache):
     """`eie table 4` as a whole process, its compiled kernels in `cache`."""
-    command = [sys.executable, "-m", "eie.cli", "table", "4"]
+    command = [sys.executable, "-m", "eie.cli.main", "table", "4"]
     subprocess.run(command, check=True, capture_output=True, env=os.environ | {"NUMBA_CACHE_DIR": str(cache)})
 
 
@@ -194,7 +198,7 @@ def test_run_a_network_of_61_million_weights(benchmark, tmp_path, options):
     path = onnx_models.alexnet(tmp_path / "alexnet.onnx")
     command = ("run", str(path), "--act-density", "0.35", *options, "-o", str(tmp_path / "report"))
     script = (
-        f"import resource; from eie.cli import main; status = main({command!r});"
+        f"import resource; from eie.cli.main import main; status = main({command!r});"
         "print(status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
 
@@ -212,7 +216,7 @@ STEPS = {
     "draw": lambda layer, mem, activations: eie.draw_layer(layer.n_out, layer.n_in, 0.1, 0),
     "encode": lambda layer, mem, activations: eie.encode(layer, eie.Machine()),
     "simulate": lambda layer, mem, activations: eie.simulate(mem, activations),
-    "infer": lambda layer, mem, activations: eie.infer(mem, activations, formats=FORMATS),
+    "infer": lambda layer, mem, activations: eie.values(mem, activations, formats=FORMATS),
 }
 FORMATS = eie.LayerFormats(eie.FixedPoint(16, 15), eie.FixedPoint(16, 12), eie.FixedPoint(16, 10))
 

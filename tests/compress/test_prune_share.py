@@ -5,8 +5,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from eie import sharing
-from eie.compress import prune, share
+from eie.compress import kmeans, prune, share
 from eie.compress.weights import weights
 
 WEIGHTS = st.lists(st.integers(-30, 30), min_size=1, max_size=60)
@@ -77,9 +76,9 @@ def slow_kmeans(values, centroids):
 )
 def test_kmeans_is_lloyds(values, centroids):
     slow_clusters, slow_found = slow_kmeans(values, centroids)
-    found = sharing.kmeans(np.array(values, np.float32), centroids)
+    found = kmeans.kmeans(np.array(values, np.float32), centroids)
     assert found.tolist() == pytest.approx(slow_found)
-    assert sharing.nearest(np.array(values, np.float32), found).tolist() == slow_clusters
+    assert kmeans.nearest(np.array(values, np.float32), found).tolist() == slow_clusters
 
 
 def test_starts():

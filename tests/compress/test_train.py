@@ -3,8 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from eie import networks
-from eie.compress import checkpoint, export, lenet
+from eie.compress import checkpoint, export, lenet, packed
 from eie.compress.train import Phase, Recipe, compress
 from eie.formats import FormatError
 
@@ -184,8 +183,8 @@ def test_recipe_must_fit_the_module():
 
 def test_compressed_network_keeps_all_of_the_module(finished, tmp_path):
     path = tmp_path / "net.safetensors"
-    networks.write(path, export.compressed("sequences", finished, 4))
-    network = networks.read(path)
+    packed.write(path, export.compressed("sequences", finished, 4))
+    network = packed.read(path)
     assert [part.name for part in network.parts] == list(NAMES)
     assert network.steps == ()  # no plain chain
     torch.manual_seed(5)

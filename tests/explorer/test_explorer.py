@@ -13,8 +13,8 @@ from scipy import sparse
 
 import eie
 from eie import chip, technology
-from eie.benchmarks import table3
-from eie.evaluation import sweep
+from eie.explore.benchmarks import table3
+from eie.explore.sweep import sweep
 
 HERE = Path(__file__).resolve().parent
 CASES = 200
@@ -113,7 +113,7 @@ def expected_energy(rng):
         "width": machine.spmat_width_bits,
         "entriesPerRow": machine.entries_per_row,
         "clockHz": machine.clock_hz,
-        "components": eie.energy(report, machine).components,
+        "components": eie.energy_model(report, machine).components,
         "areaMm2": chip.area(machine),
         "powerMw": chip.power(machine),
     }

@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 
 import eie
-from eie import datasets
 from eie._data import read_toml
+from eie.datasets import catalogue
+from eie.explore.synthetic import measured_spread, spread_of
 from eie.formats import FormatError, authors
-from eie.synthetic import measured_spread, spread_of
 
 N_OUT, N_IN, N_PE = 150, 20, 4
 SPM, PTR = "spm/spm1.dat", "ptr/ptr1.dat"
 
-at_hand = pytest.mark.skipif(datasets.find("authors-layer") is None, reason=datasets.how_to_get("authors-layer"))
+at_hand = pytest.mark.skipif(catalogue.find("authors-layer") is None, reason=catalogue.how_to_get("authors-layer"))
 
 
 def write_dump(folder, mem, activations):
@@ -93,7 +93,7 @@ def test_without_a_folder_the_data_set_is_read(dump, layer, monkeypatch):
 
 def test_without_a_folder_or_data_the_message_says_how_to_get_them(tmp_path, monkeypatch):
     monkeypatch.setenv("EIE_DATA", str(tmp_path))
-    monkeypatch.setattr(datasets, "user_cache_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(catalogue, "user_cache_path", lambda name: tmp_path / name)
     with pytest.raises(FileNotFoundError, match="eie data fetch authors-layer"):
         authors.read()
 

@@ -16,7 +16,7 @@ HEAD = b"%%MatrixMarket matrix coordinate real general\n"
 WATCH = """
 import pathlib, resource, sys
 import torch, onnx, safetensors, onnx.shape_inference, pandas, scipy.sparse  # what is needed anyway
-from eie import importing
+from eie.networks import importing
 from eie.formats import FormatError, arrays, container
 
 def read(path):

@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn.utils import prune
 
-from eie import importing
 from eie.formats import FormatError, pytorch
+from eie.networks import importing
 
 
 class Net(nn.Module):

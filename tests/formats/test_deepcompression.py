@@ -6,13 +6,13 @@ import scipy.sparse as sp
 from damage import refusals
 from naive import read_net
 
-from eie import datasets
+from eie.datasets import catalogue
 from eie.formats import FormatError, deepcompression
 from eie.formats.deepcompression import NetLayer
 
 SHAPES = {"conv1": (6, 2, 3, 3), "conv2": (3, 6, 1, 1), "fc3": (7, 12), "ip4": (5, 7)}
 
-at_hand = pytest.mark.skipif(datasets.find("squeezenet") is None, reason=datasets.how_to_get("squeezenet"))
+at_hand = pytest.mark.skipif(catalogue.find("squeezenet") is None, reason=catalogue.how_to_get("squeezenet"))
 
 
 def drawn(name, shape, density, rng):
@@ -206,7 +206,7 @@ def test_alexnets_layout_is_read_and_written(tmp_path):
 
 @at_hand
 def test_squeezenet_decodes_to_its_last_byte_and_is_written_as_it_was(tmp_path):
-    path = datasets.require("squeezenet") / "compressed_SqueezeNet.net"
+    path = catalogue.require("squeezenet") / "compressed_SqueezeNet.net"
     layers = deepcompression.read(path, deepcompression.shapes("squeezenet"))
     assert len(layers) == 26
     deepcompression.write(tmp_path / "again.net", layers)
@@ -215,7 +215,7 @@ def test_squeezenet_decodes_to_its_last_byte_and_is_written_as_it_was(tmp_path):
 
 @at_hand
 def test_squeezenet_agrees_with_the_obvious_reader():
-    path, layout = datasets.require("squeezenet") / "compressed_SqueezeNet.net", deepcompression.shapes("squeezenet")
+    path, layout = catalogue.require("squeezenet") / "compressed_SqueezeNet.net", deepcompression.shapes("squeezenet")
     weights = read_net(path.read_bytes(), layout)
     for name, layer in deepcompression.read(path, layout).items():
         np.testing.assert_array_equal(layer.weights(), weights[name])

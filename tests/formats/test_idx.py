@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from damage import refusals
 
-from eie import datasets
+from eie.datasets import catalogue
 from eie.formats import FormatError, idx
 
 CODES = {"u1": 8, "i1": 9, "i2": 11, "i4": 12, "f4": 13, "f8": 14}
@@ -91,10 +91,10 @@ def test_damaged_files_are_refused_or_read_within_memory(path, packed):
     assert refusals(path, idx.read, lambda size: 10 * size + 200_000) > 1000  # zlib's own tables
 
 
-@pytest.mark.skipif(datasets.find("mnist") is None, reason=datasets.how_to_get("mnist"))
+@pytest.mark.skipif(catalogue.find("mnist") is None, reason=catalogue.how_to_get("mnist"))
 @pytest.mark.parametrize(("part", "count"), [("train", 60_000), ("t10k", 10_000)])
 def test_mnist(part, count):
-    folder = datasets.require("mnist")
+    folder = catalogue.require("mnist")
     assert idx.read(folder / f"{part}-images-idx3-ubyte").shape == (count, 28, 28)
     labels = idx.read(folder / f"{part}-labels-idx1-ubyte")
     assert labels.shape == (count,)

@@ -8,8 +8,8 @@ import scipy.io
 import scipy.sparse as sp
 from hostile import mutants
 
-from eie import importing
 from eie.formats import FormatError, matrix_market, scipy_npz
+from eie.networks import importing
 
 
 def matrix(seed=0):

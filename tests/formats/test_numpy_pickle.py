@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from damage import refusals
 
-from eie import datasets
+from eie.datasets import catalogue
 from eie.formats import FormatError, numpy_pickle
 
 ARRAYS = {
@@ -104,10 +104,10 @@ def test_damaged_files_are_refused_or_read_within_memory(path):
     assert refusals(path, numpy_pickle.read, lambda size: 4 * size + 100_000) > 500  # objects of Python
 
 
-@pytest.mark.skipif(datasets.find("trunks") is None, reason=datasets.how_to_get("trunks"))
+@pytest.mark.skipif(catalogue.find("trunks") is None, reason=catalogue.how_to_get("trunks"))
 @pytest.mark.parametrize(("file", "n_kernels"), [("alexnet.ckpt", 5), ("vgg16.ckpt", 13)])
 def test_trunks(file, n_kernels):
-    path = datasets.require("trunks") / file
+    path = catalogue.require("trunks") / file
     arrays = numpy_pickle.read(path)
     kernels = [array for array in arrays.values() if array.ndim == 4 and array.shape[:2] != (1, 1)]
     assert len(kernels) == n_kernels

@@ -6,9 +6,9 @@ from hostile import mutants
 from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
-from eie import importing
 from eie.formats import FormatError
 from eie.formats import onnx as reader
+from eie.networks import importing
 
 values, node = make.values, make.node
 

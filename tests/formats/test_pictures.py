@@ -3,7 +3,7 @@ import pytest
 from damage import refusals
 from PIL import Image
 
-from eie import datasets
+from eie.datasets import catalogue
 from eie.formats import FormatError, pictures
 
 
@@ -78,8 +78,8 @@ def test_damaged_files_are_refused_or_read_within_memory(path, drawn, kind, monk
     assert refusals(path, pictures.read, lambda size: 16 * 10_000 + 10 * size + 200_000) > 300
 
 
-@pytest.mark.skipif(datasets.find("pictures") is None, reason=datasets.how_to_get("pictures"))
+@pytest.mark.skipif(catalogue.find("pictures") is None, reason=catalogue.how_to_get("pictures"))
 def test_the_20_pictures():
-    files = sorted(datasets.require("pictures").glob("*.jpg"))
+    files = sorted(catalogue.require("pictures").glob("*.jpg"))
     assert len(files) == 20
     assert {pictures.read(file, 256, 224).shape for file in files} == {(224, 224, 3)}

@@ -87,10 +87,12 @@ def test_claims_come_by_page_with_the_reason_of_what_differs(book_pages, furnish
 
 
 def test_code_behind_a_page_is_that_of_what_it_calls(book_pages):
-    cell = code("compute", "from eie import exhibits, plots\nfrom eie.exhibits import table4\nexhibits.figure6(1)\n")
+    cell = code(
+        "compute", "from eie import exhibits, plots\nfrom eie.studies.paper import table4\nexhibits.figure6(1)\n"
+    )
     install = code("install", "try:\n  import eie\nexcept ImportError:\n    %pip install eie")
     found = book_pages.code_of({"cells": [install, cell]}, ROOT)
-    assert found == ["eie/exhibits/versus_platforms.py", "eie/exhibits/table4.py"]
+    assert found == ["eie/studies/paper/versus_platforms.py", "eie/studies/paper/table4.py"]
 
 
 def test_code_behind_a_page_stands_before_its_run_time(furnished, tmp_path):

@@ -1,4 +1,4 @@
-// Pruned layers and inputs drawn at random, from the statistics that eie/synthetic.py draws from: each row and each column
+// Pruned layers and inputs drawn at random, from the statistics that eie/explore/synthetic.py draws from: each row and each column
 // has a normal rate of its own, and cell (i, j) is kept with probability density x row rate i x column rate j, nearly.
 // The random numbers are others than the library's, so a layer here is another draw of the same kind.
 

@@ -1,4 +1,4 @@
-// Energy, area and power of the chip, as in eie/energy.py and eie/chip.py; every constant comes from facts.json.
+// Energy, area and power of the chip, as in eie/energy_model.py and eie/chip.py; every constant comes from facts.json.
 // `technology` is that file's part of the same name; a report is what cycles.mjs counts.
 
 const PICO = 1e-12;

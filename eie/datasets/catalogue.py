@@ -1,0 +1,212 @@
+"""Data made by others: where they are on this machine, and how they get here.
+
+`data/datasets.toml` lists what the project can use: the files of each data set with their hashes, and sources that are
+tried in order. Data are looked for in the folder that the environment variable `EIE_DATA` names, then in the user's
+cache. What is fetched goes to the first of the two that may be written to, so `EIE_DATA` may name a folder that is not
+to be touched. A data set that is found is never fetched again.
+
+Nothing that is fetched is executed or installed: packages are unpacked as archives, only the files listed are taken of
+them, and a file gets its name once its hash is right.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path
+
+from eie._data import read_toml
+from eie._files import FetchError
+
+STAGING = ".fetching"
+"""Folder, beside the data sets, of what is not whole yet."""
+
+
+def root() -> Path:
+    """The folder where data are looked for first."""
+    given = os.environ.get("EIE_DATA")
+    return Path(given).expanduser() if given else user_cache_path("eie")
+
+
+def names() -> list[str]:
+    """Names of the data sets that the project can use."""
+    return list(read_toml("datasets.toml"))
+
+
+def title(name: str) -> str:
+    """What a data set is, in a few words.
+
+    Raises
+    ------
+    ValueError
+        When there is no data set of that name; the message lists them.
+    """
+    return str(_entry(name)["title"])
+
+
+def find(name: str) -> Path | None:
+    """Folder of a data set, or None when it is not at hand.
+
+    Raises
+    ------
+    ValueError
+        When there is no data set of that name; the message lists them.
+    """
+    entry = _entry(name)
+    shows = next(iter(entry["files"]))
+    folders = [root() / entry["folder"], root(), user_cache_path("eie") / entry["folder"]]
+    # EIE_DATA itself is among them: it may name the data set's own folder, too.
+    places = [place for folder in folders for place in (folder, folder / entry.get("inside", ""))]
+    return next((place for place in places if (place / shows).is_file()), None)
+
+
+def require(name: str) -> Path:
+    """Folder of a data set.
+
+    Raises
+    ------
+    FileNotFoundError
+        When it is not at hand; the message says how to get it.
+    """
+    folder = find(name)
+    if folder is None:
+        raise FileNotFoundError(how_to_get(name))
+    return folder
+
+
+def how_to_get(*names: str, anywhere: bool = False) -> str:
+    """A sentence on what is missing, and the command that fetches it.
+
+    With `anywhere`, no folder of this machine is named, for text that others will read on theirs.
+    """
+    entries = [_entry(name) for name in names]
+    what = " and ".join(f"{entry['title']} ({_size(entry)}, licence: {entry['licence']})" for entry in entries)
+    folders = " or ".join(f"`{shlex.quote(str(root() / entry['folder']))}`" for entry in entries)
+    where = "at hand when this page was made" if anywhere else f"in {folders}"
+    command = f"To get {'it' if len(names) == 1 else 'them'}: `.venv/bin/eie data fetch {' '.join(names)}`"
+    return f"{what}: not {where}. {command}" + (", then run the page again." if anywhere else "")
+
+
+def overview() -> list[dict[str, str]]:
+    """A row a data set: `name`, `title`, `size`, `licence`, and `folder`, which is empty when it is not at hand."""
+    rows = []
+    for name, entry in read_toml("datasets.toml").items():
+        facts = {"name": name, "title": entry["title"], "size": _size(entry), "licence": entry["licence"]}
+        rows.append(facts | {"folder": str(find(name) or "")})
+    return rows
+
+
+def fetch(name: str) -> Path:
+    """Get a data set, unless it is at hand; goes on where an earlier try stopped.
+
+    Parameters
+    ----------
+    name : str
+        One of `names()`.
+
+    Returns
+    -------
+    path
+        Its folder.
+
+    Raises
+    ------
+    ValueError
+        When there is no data set of that name; the message lists them.
+    FetchError
+        An `OSError`: when no source has it, or there is no room; the message says what each source answered, and what
+        to do.
+    """
+    entry = _entry(name)
+    folder = find(name)
+    if folder is not None:
+        return folder
+    base = _writable_root()
+    staging = base / STAGING / entry["folder"]
+    _check_room(base, entry)
+    with _alone(staging):
+        if find(name) is None:  # another process may have been at it meanwhile
+            _from_first_that_has_it(name, entry, staging)
+            _move_in(entry, staging, base / entry["folder"])
+            shutil.rmtree(staging, ignore_errors=True)
+    return require(name)
+
+
+def _entry(name: str) -> dict[str, Any]:
+    known = read_toml("datasets.toml")
+    if name not in known:
+        raise ValueError(f"unknown data set {name!r}; there are {', '.join(known)}")
+    return known[name]
+
+
+def _size(entry: dict[str, Any]) -> str:
+    return f"{sum(length for length, _ in entry['files'].values()) / 1e6:.1f} MB"
+
+
+def _writable_root() -> Path:
+    """The first of the folders where data are looked for that may be written to.
+
+    Permission bits count for root, too: a folder without them is meant to stay as it is.
+    """
+    given = root()
+    nearest = next(path for path in (given, *given.absolute().parents) if path.exists())
+    allowed = os.access(nearest, os.W_OK) and nearest.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
+    return given if allowed and nearest.is_dir() else user_cache_path("eie")
+
+
+def _check_room(base: Path, entry: dict[str, Any]) -> None:
+    needed = sum(length for length, _ in entry["files"].values())
+    needed += max((source["bytes"] for source in entry["sources"]), default=0)
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(base).free
+    except OSError as error:
+        raise FetchError(f"cannot write to {base}: {error.strerror}; let EIE_DATA name a folder to write to") from error
+    if free < needed:
+        raise FetchError(
+            f"{base} has {free / 1e6:.0f} MB left, {entry['title']} needs {needed / 1e6:.0f} MB; make room, or let "
+            f"EIE_DATA name another folder"
+        )
+
+
+@contextmanager
+def _alone(staging: Path) -> Iterator[None]:
+    """Have the folder to oneself, so that two processes do not write one file."""
+    staging.mkdir(parents=True, exist_ok=True)
+    with (staging.parent / f"{staging.name}.lock").open("w") as lock:
+        if os.name == "posix":
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _from_first_that_has_it(name: str, entry: dict[str, Any], staging: Path) -> None:
+    from eie.datasets import sources  # it needs what the network needs, which takes a while to import
+
+    failures = []
+    for source in entry["sources"]:
+        try:
+            return sources.collect(source, entry["files"], staging, name)
+        except FetchError as error:
+            failures.append(f"  {sources.title(source)}: {error}")
+    files = list(entry["files"])
+    listed = ", ".join(files[:4]) + (" .." if len(files) > 4 else "")
+    raise FetchError(
+        f"could not fetch {entry['title']}:\n" + "\n".join(failures) + f"\nTry again when these can be reached: `eie "
+        f"data fetch {name}`. Or put {listed} into {root() / entry['folder']} by hand."
+    )
+
+
+def _move_in(entry: dict[str, Any], staging: Path, folder: Path) -> None:
+    """Move files that are right to where they are looked for; the one that shows that they are there comes last."""
+    for file in reversed(entry["files"]):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        os.replace(staging / file, folder / file)

@@ -1,0 +1,144 @@
+"""The nine layers of Table III, and layers of one's own, drawn at random."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie import _check, published
+from eie._data import read_toml
+from eie.explore.synthetic import Spread, draw_activations, draw_layer
+from eie.layer import MAX_SIZE, CompressedLayer
+
+MAX_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """A layer of a given size and density, to be drawn.
+
+    Attributes
+    ----------
+    name : str
+        As in Table III, or of one's own.
+    n_in, n_out : int
+        Inputs and outputs.
+    weight_density, act_density : float
+        Fractions of the weights kept and of the inputs that are not 0, 0..1.
+    model : str
+        The network it is from.
+    """
+
+    name: str
+    n_in: int
+    n_out: int
+    weight_density: float
+    act_density: float
+    model: str = "own"
+
+    def __post_init__(self) -> None:
+        set_ = object.__setattr__
+        set_(self, "n_in", _check.integer(f"inputs of {self.name}", self.n_in, 1, MAX_SIZE))
+        set_(self, "n_out", _check.integer(f"outputs of {self.name}", self.n_out, 1, MAX_SIZE))
+        set_(self, "weight_density", _check.fraction(f"weight density of {self.name}", self.weight_density))
+        set_(self, "act_density", _check.fraction(f"activation density of {self.name}", self.act_density))
+
+    @property
+    def expected_entries(self) -> float:
+        """Weights kept, on average over draws."""
+        return self.n_in * self.n_out * self.weight_density
+
+    @property
+    def expected_macs(self) -> float:
+        """Multiplications with a weight and an input that are both not 0, on average."""
+        return self.expected_entries * self.act_density
+
+    def draw(
+        self, seed: int = 0, draw: int = 0, spread: Spread | None = None
+    ) -> tuple[CompressedLayer, NDArray[np.float32]]:
+        """Draw the layer and an input for it.
+
+        Parameters
+        ----------
+        seed, draw : int
+            Name the random numbers, together with the layer's name: every layer, and every draw, has its own.
+        spread : Spread, optional
+            Unevenness; as measured on the authors' layer if left out.
+        """
+        _check.integer("seed", seed, 0, MAX_SEED)
+        for_layer, for_activations = np.random.SeedSequence([seed, draw, crc32(self.name.encode())]).spawn(2)
+        layer = draw_layer(self.n_out, self.n_in, self.weight_density, for_layer, spread)
+        return layer, draw_activations(self.n_in, self.act_density, for_activations)
+
+
+@cache
+def table3() -> tuple[Benchmark, ...]:
+    """The nine layers of Table III, in its order, at the densities it prints."""
+    return tuple(
+        Benchmark(row.layer, row.n_in, row.n_out, row.weight_density_pct / 100, row.act_density_pct / 100, row.model)
+        for row in published.load("table3").itertuples()
+    )
+
+
+def select(names: Sequence[str] | None = None, sizes: Mapping[str, Sequence[float]] | None = None) -> list[Benchmark]:
+    """Some of the nine layers, and layers of one's own.
+
+    Parameters
+    ----------
+    names : sequence of str, optional
+        Names from Table III; all nine if left out.
+    sizes : mapping of str to (n_in, n_out, weight_density, act_density), optional
+        Further layers, densities as fractions.
+
+    Raises
+    ------
+    ValueError
+        When a name is not one of Table III's (the message lists them), a size is not four numbers, or a name is
+        given twice.
+    """
+    known = {benchmark.name: benchmark for benchmark in table3()}
+    chosen = list(known) if names is None else _listed(names)
+    for name in chosen:
+        if name not in known:
+            raise ValueError(f"unknown layer {name!r}; Table III has {', '.join(known)}")
+    own = [_own(name, size) for name, size in _mapped(sizes).items()]
+    everything = [known[name] for name in chosen] + own
+    if not everything:
+        raise ValueError("layers must name at least one layer, got none")
+    if len({benchmark.name for benchmark in everything}) < len(everything):
+        raise ValueError(f"every layer must have a name of its own, got {[b.name for b in everything]}")
+    return everything
+
+
+def columns_together() -> dict[str, int]:
+    """Columns that belong together in some of the nine layers, by the networks' architecture (`data/blocks.toml`)."""
+    return {name: block["columns"] for name, block in read_toml("blocks.toml").items()}
+
+
+def _listed(names: Any) -> list[str]:
+    names = _check.literal(names)
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"layers must be a list of names, got {names!r}")
+    return list(names)
+
+
+def _mapped(sizes: Any) -> Mapping[str, Any]:
+    sizes = {} if sizes is None else _check.literal(sizes)
+    if not isinstance(sizes, Mapping) or not all(isinstance(name, str) for name in sizes):
+        raise ValueError(f"sizes must be a mapping from names to sizes, got {sizes!r}")
+    return sizes
+
+
+def _own(name: str, size: Any) -> Benchmark:
+    if not isinstance(size, (list, tuple)) or len(size) != 4:
+        raise ValueError(
+            f"a layer of one's own is [n_in, n_out, weight_density, act_density], got {size!r} for {name!r}"
+        )
+    n_in, n_out, weight_density, act_density = size
+    return Benchmark(name, n_in, n_out, weight_density, act_density)

@@ -1,0 +1,407 @@
+"""A design space as a Parquet file: every layer on every combination of PEs, queues, memory widths and index bits.
+
+The file appears under its name when it is whole. Until then every finished job is a part of its own in a folder beside
+it, so a run that was stopped, however it was stopped, goes on where it was.
+
+Every PE has the memories of `data/chip.toml`, as Table II's has, however many PEs there are. A layer is timed whether
+it fits or not; `spmat_fill` tells. Energy and area are of 45 nm, and missing (with a `note`) for a width of the
+sparse-matrix memory that the SRAM sweep does not have.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from eie import __version__, _check, chip
+from eie._files import target_of, written_aside
+from eie.cycles import CycleReport
+from eie.energy_model import energy
+from eie.explore.benchmarks import MAX_SEED, Benchmark
+from eie.explore.sweep import MAX_DRAWS, Job, jobs, row
+from eie.explore.synthetic import measured_spread
+from eie.machine import MAX_FIFO_DEPTH, MAX_PE, MAX_SPMAT_WIDTH_BITS, Machine
+from eie.technology import sram_widths
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+COLUMNS = {
+    "layer": "name of the layer",
+    "draw": "which draw of it, from 0",
+    "n_pe": "processing elements",
+    "fifo_depth": "slots of a queue's ring buffer",
+    "spmat_width_bits": "bits that a read of the sparse-matrix memory brings",
+    "clock_hz": "cycles per second",
+    "weight_bits": "bits of a code",
+    "index_bits": "bits of a relative row index",
+    "cycles": "clock cycles",
+    "broadcasts": "non-zero activations sent to the PEs, the bias's among them",
+    "macs": "entries processed that are no padding",
+    "padding": "padding zeros processed",
+    "ptr_reads": "reads of a pointer pair, over all PEs",
+    "spmat_reads": "reads of a row of the sparse-matrix memory, over all PEs",
+    "n_in": "inputs",
+    "n_out": "outputs",
+    "theoretical_cycles": "cycles if the entries were spread evenly and nobody waited",
+    "load_balance": "theoretical cycles / cycles, 0..1",
+    "real_work": "fraction of the entries that are no padding, 0..1",
+    "seconds": "time, s",
+    "theoretical_seconds": "theoretical cycles, s",
+    "energy_j": "energy, bottom-up: every counted event and the memories' leakage, J",
+    "time_times_power_j": "energy as the paper has it: time x power of the chip, J",
+    "area_mm2": "area of the chip, mm2",
+    "spmat_fill": "entries on the fullest PE / entries that its memory holds; the layer fits when it is 1 or less",
+    "note": "why energy and area are missing",
+}
+"""Columns of the file, and what they are."""
+
+_TEXT = ("layer", "note")
+_REAL = tuple(name for name, words in COLUMNS.items() if name.endswith(("_j", "_mm2")) or "seconds" in name)
+_REAL += ("clock_hz", "theoretical_cycles", "load_balance", "real_work", "spmat_fill")
+PLAN_FILE = "plan.json"
+_PLAN = b"eie.explore.design_space"
+_READ_TOGETHER = 256
+"""Parts that are in memory at a time when they are put together."""
+
+
+@dataclass(frozen=True, slots=True)
+class DesignSpace:
+    """Layers, and the values that each parameter of the machine takes.
+
+    Attributes
+    ----------
+    benchmarks : tuple of Benchmark
+        Layers to draw.
+    n_pe, fifo_depth, spmat_width_bits, index_bits : tuple of int
+        Values, as for `Machine`. Every combination is a design.
+    clock_hz : float
+        Cycles per second.
+    draws : int
+        Independent draws of each layer, 1..1000.
+    seed : int
+        Names the random numbers.
+
+    Raises
+    ------
+    ValueError
+        When there is no layer, no value, or one out of its range.
+    """
+
+    benchmarks: tuple[Benchmark, ...]
+    n_pe: tuple[int, ...] = (64,)
+    fifo_depth: tuple[int, ...] = (8,)
+    spmat_width_bits: tuple[int, ...] = (64,)
+    index_bits: tuple[int, ...] = (4,)
+    clock_hz: float = 800e6
+    draws: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.benchmarks:
+            raise ValueError("a design space must have at least one layer, got none")
+        object.__setattr__(self, "benchmarks", tuple(self.benchmarks))
+        ranges = {"n_pe": (1, MAX_PE), "fifo_depth": (2, MAX_FIFO_DEPTH), "index_bits": (1, 8)}
+        for name, (low, high) in (ranges | {"spmat_width_bits": (1, MAX_SPMAT_WIDTH_BITS)}).items():
+            object.__setattr__(self, name, tuple(_check.integers(name, getattr(self, name), low, high)))
+        _check.integer("draws", self.draws, 1, MAX_DRAWS)
+        _check.integer("seed", self.seed, 0, MAX_SEED)
+
+    @property
+    def designs(self) -> int:
+        """Machines."""
+        return len(self.n_pe) * len(self.fifo_depth) * len(self.spmat_width_bits) * len(self.index_bits)
+
+    @property
+    def points(self) -> int:
+        """Rows of the file, designs x layers x draws."""
+        return self.designs * len(self.benchmarks) * self.draws
+
+    def jobs(self) -> list[Job]:
+        """The passes that answer all points, in the order of the file."""
+        values = product(self.n_pe, self.index_bits, self.fifo_depth, self.spmat_width_bits)
+        machines = [
+            Machine(n_pe=n_pe, index_bits=index, fifo_depth=depth, spmat_width_bits=width, clock_hz=self.clock_hz)
+            for n_pe, index, depth, width in values
+        ]
+        return list(jobs(self.benchmarks, machines, self.seed, self.draws, None))
+
+    def plan(self) -> str:
+        """All that decides the file's content, as JSON."""
+        more = {"eie": __version__, "spread": asdict(measured_spread()), "columns": list(COLUMNS)}
+        return json.dumps(asdict(self) | more)
+
+
+def run(space: DesignSpace, output: str | Path, executor: Executor | None = None) -> bool:
+    """Simulate a design space and write it to a Parquet file, or go on with what an earlier run began.
+
+    Parameters
+    ----------
+    space : DesignSpace
+        What to simulate.
+    output : str or Path
+        The file, ending in `.parquet`. Parts are kept in a folder of that name and `.parts` until it is whole.
+    executor : concurrent.futures.Executor, optional
+        Where to run; threads on all cores if left out. Processes and other machines must have this package.
+
+    Returns
+    -------
+    bool
+        False when the file had these very points already, and nothing was done.
+
+    Raises
+    ------
+    ValueError
+        When the file is no `.parquet`, or the parts beside it are of another sweep.
+    FileNotFoundError
+        When the folder of the file does not exist.
+    ModuleNotFoundError
+        When pyarrow is not installed.
+    """
+    _parquet()
+    if Path(output).suffix != ".parquet":
+        raise ValueError(f"the result must be a .parquet file, got {str(output)!r}")
+    target = target_of(output)
+    folder = target.with_name(f"{target.name}.parts")
+    parts = {folder / f"{number:06d}.parquet": job for number, job in enumerate(space.jobs())}
+    _check_ours(folder)
+    if _plan_of(target) == space.plan():
+        shutil.rmtree(folder, ignore_errors=True)  # the last thing that a run does, if it gets there
+        return False
+    _open(folder, space.plan())
+    _write_missing(parts, space, executor)
+    _put_together(list(parts), space, folder / "whole.parquet")
+    os.replace(folder / "whole.parquet", target)
+    shutil.rmtree(folder)
+    return True
+
+
+def frame(space: DesignSpace) -> pd.DataFrame:
+    """The points of a design space in memory, simulated on all cores.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a point, with the columns of `COLUMNS`, in the order of the file that `run` would write.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = [point for of_job in pool.map(rows, space.jobs()) for point in of_job]
+    return pd.DataFrame(found, columns=list(COLUMNS))
+
+
+def points(job: Job) -> pa.Table:
+    """The points of one job, with the columns of `COLUMNS`."""
+    import pyarrow as pa
+
+    return pa.Table.from_pylist(rows(job), _schema())
+
+
+def rows(job: Job) -> list[dict[str, Any]]:
+    """The points of one job: those of `COLUMNS` that it has, and some more."""
+    designs = job.run()
+    return [
+        row(job.benchmark, job.draw, machine, report)
+        | costs(report, machine)
+        | {"spmat_fill": designs.fullest * machine.n_pe / chip.weights_held(machine)}
+        for machine, report in zip(job.machines, designs.reports, strict=True)
+    ]
+
+
+def costs(report: CycleReport, machine: Machine) -> dict[str, Any]:
+    """Energy and area of a run, or a note that says why there are none."""
+    width, known = machine.spmat_width_bits, sram_widths()
+    if width not in known:
+        listed = ", ".join(map(str, sorted(known)))
+        return {"note": f"no energy and area: the SRAM sweep has memories of {listed} bits, not {width}"}
+    joules = energy(report, machine)
+    return {
+        "energy_j": joules.total,
+        "time_times_power_j": joules.time_times_power,
+        "area_mm2": chip.area(machine),
+    }
+
+
+def values(name: str, text: str, *, doubling: bool = True) -> tuple[int, ...]:
+    """The numbers that a command line lists, such as `1,2,48` or `1..512`.
+
+    Parameters
+    ----------
+    name : str
+        The option, for errors.
+    text : str
+        Whole numbers and ranges `low..high`, separated by commas.
+    doubling : bool
+        A range means the powers of two in it; otherwise every whole number.
+
+    Raises
+    ------
+    ValueError
+        When the text is something else, or a range has nothing in it.
+    """
+    try:
+        found = [number for part in text.split(",") for number in _range(part, doubling)]
+    except ValueError:
+        example = "1,2,48 or 1..512 (the powers of two in it)" if doubling else "3,4 or 3..6"
+        raise ValueError(f"{name} must be whole numbers or a range, such as {example}, got {text!r}") from None
+    if not found:
+        raise ValueError(f"there is no power of two in {text}, the range of {name}")
+    return tuple(dict.fromkeys(found))
+
+
+@contextmanager
+def dask(address: str) -> Iterator[Executor]:
+    """An executor on a Dask cluster, for `run`.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler, such as `tcp://127.0.0.1:8786`. Its workers must have this package.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        When dask is not installed.
+    OSError
+        When no scheduler answers, or a job lost one worker after the other.
+    """
+    try:
+        from distributed import Client, KilledWorker
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError("--dask needs Dask; to install it: pip install 'eie[dask]'") from None
+    try:
+        client = Client(address, timeout=10)
+    except OSError as error:
+        raise OSError(f"no Dask scheduler answers at {address}; to start one: dask scheduler ({error})") from error
+    with client:
+        try:
+            yield client.get_executor(pure=False)
+        except KilledWorker as error:
+            raise OSError(f"workers died again and again ({error}); run the command again to go on") from error
+
+
+def _range(part: str, doubling: bool) -> Iterable[int]:
+    low, dots, high = part.partition("..")
+    if not dots:
+        return [int(part)]
+    first, last = int(low), int(high)
+    if not 0 < first <= last <= MAX_FIFO_DEPTH:  # no parameter may be larger
+        raise ValueError
+    return (
+        [1 << power for power in range((first - 1).bit_length(), last.bit_length())]
+        if doubling
+        else range(first, last + 1)
+    )
+
+
+def _parquet() -> Any:
+    try:
+        import pyarrow.parquet
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError("a sweep needs pyarrow; to install it: pip install 'eie[sweep]'") from None
+    return pyarrow.parquet
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    types = {name: pa.string() for name in _TEXT} | {name: pa.float64() for name in _REAL}
+    return pa.schema(
+        [pa.field(name, types.get(name, pa.int64()), metadata={"is": words}) for name, words in COLUMNS.items()]
+    )
+
+
+def _plan_of(target: Path) -> str | None:
+    """The plan that a finished file says it follows."""
+    if not target.exists():
+        return None
+    try:
+        metadata: Mapping[bytes, bytes] = _parquet().read_schema(target).metadata or {}
+    except (OSError, ValueError):  # something else, which the finished file will replace
+        return None
+    return metadata.get(_PLAN, b"").decode()
+
+
+def _open(folder: Path, plan: str) -> None:
+    """Make the folder of parts, or see that it is of the same sweep."""
+    folder.mkdir(exist_ok=True)
+    kept = folder / PLAN_FILE
+    if not kept.exists():
+        with written_aside(kept) as aside:
+            aside.write_text(plan, encoding="utf-8")
+    elif kept.read_text(encoding="utf-8") != plan:
+        raise ValueError(
+            f"{folder} holds the parts of an unfinished sweep with other parameters: give those to finish it, "
+            "remove the folder to drop it, or write to another file"
+        )
+
+
+def _check_ours(folder: Path) -> None:
+    """Refuse a folder that some other program made: it will be removed in the end."""
+    if folder.exists() and not (folder / PLAN_FILE).is_file():
+        found = [path.name for path in folder.glob("*") if not path.name.startswith(".")]
+        if found:
+            raise ValueError(f"{folder} is there, is no folder of a sweep, and holds {found[0]}: write to another file")
+
+
+def _write_missing(parts: Mapping[Path, Job], space: DesignSpace, executor: Executor | None) -> None:
+    missing = {part: job for part, job in parts.items() if not _is_whole(part, job)}
+    done = [space.points - sum(len(job.machines) for job in missing.values()), space.points]
+    with _bar(parts.values(), missing.values(), done) as bar:
+        for part, table in _results(missing, executor):
+            with written_aside(part) as aside:
+                _parquet().write_table(table, aside)
+            done[0] += len(table)
+            bar.update(missing[part].cost)
+
+
+def _is_whole(part: Path, job: Job) -> bool:
+    try:
+        return bool(_parquet().read_metadata(part).num_rows == len(job.machines))
+    except (OSError, ValueError):
+        return False
+
+
+def _results(missing: Mapping[Path, Job], executor: Executor | None) -> Iterator[tuple[Path, pa.Table]]:
+    """What each job gives, as soon as it is there, the largest layers first."""
+    largest_first = sorted(missing.items(), key=lambda item: -item[1].benchmark.expected_entries)
+    with nullcontext(executor) if executor else ThreadPoolExecutor(os.cpu_count()) as pool:
+        running: dict[Future[pa.Table], Path] = {pool.submit(points, job): part for part, job in largest_first}
+        try:
+            for future in as_completed(running):
+                yield running.pop(future), future.result()
+        finally:
+            for future in running:
+                future.cancel()
+
+
+def _bar(everything: Iterable[Job], missing: Iterable[Job], done: list[int]) -> Any:
+    """A progress bar over the work to expect, so that what it says of the time left is near from the start."""
+    total, left = (sum(job.cost for job in some) for some in (everything, missing))
+    return tqdm(
+        total=total,
+        initial=total - left,
+        disable=None,  # but on a terminal
+        postfix=done,
+        bar_format="{percentage:3.0f} % |{bar}| {postfix[0]} of {postfix[1]} points, {elapsed} gone, {remaining} left",
+    )
+
+
+def _put_together(parts: list[Path], space: DesignSpace, whole: Path) -> None:
+    import pyarrow as pa
+
+    schema = _schema().with_metadata({_PLAN: space.plan().encode()})
+    with _parquet().ParquetWriter(whole, schema) as writer:
+        for start in range(0, len(parts), _READ_TOGETHER):
+            some = [_parquet().read_table(part) for part in parts[start : start + _READ_TOGETHER]]
+            writer.write_table(pa.concat_tables(some).replace_schema_metadata(schema.metadata))

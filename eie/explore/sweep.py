@@ -1,0 +1,171 @@
+"""Layers times machines: every combination simulated, as one tidy frame."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import groupby
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from eie import _check
+from eie.cycles import CycleReport
+from eie.explore.benchmarks import Benchmark
+from eie.explore.many_machines import Designs, memory_layout, simulate_alike
+from eie.explore.synthetic import Spread, measured_spread
+from eie.layer import CompressedLayer
+from eie.machine import Machine
+
+MAX_DRAWS = 1000
+LAYERS_KEPT = 2
+"""Drawn layers that are kept for the next job: it often runs the same one."""
+
+_reports: dict[Any, CycleReport] = {}
+"""What this process has simulated, so that figures that share points compute each once."""
+
+_drawing: defaultdict[Any, Lock] = defaultdict(Lock)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One draw of a layer on machines that hold it alike: what one pass over its entries answers.
+
+    Attributes
+    ----------
+    benchmark : Benchmark
+        The layer to draw.
+    draw : int
+        Which draw of it.
+    machines : tuple of Machine
+        Chips of one memory layout.
+    seed : int
+        Names the random numbers.
+    spread : Spread
+        Unevenness of the layer.
+    """
+
+    benchmark: Benchmark
+    draw: int
+    machines: tuple[Machine, ...]
+    seed: int
+    spread: Spread
+
+    @property
+    def source(self) -> tuple[Benchmark, int, int, Spread]:
+        """What the layer is drawn from."""
+        return self.benchmark, self.draw, self.seed, self.spread
+
+    @property
+    def cost(self) -> float:
+        """Work to expect, in steps of about a nanosecond: entries, and broadcasts x PEs x (depths + widths)."""
+        depths = {machine.fifo_depth for machine in self.machines}
+        widths = {machine.spmat_width_bits for machine in self.machines}
+        columns = self.benchmark.n_in * (1 + self.benchmark.act_density * (len(depths) + len(widths)))
+        return self.benchmark.expected_entries + columns * self.machines[0].n_pe
+
+    def run(self) -> Designs:
+        """Draw the layer, unless it is still there from another job, and simulate it on every machine."""
+        return simulate_alike(*_drawn(*self.source), self.machines)
+
+
+def jobs(
+    benchmarks: Sequence[Benchmark], machines: Sequence[Machine], seed: int, draws: int, spread: Spread | None
+) -> Iterator[Job]:
+    """Every draw of every layer on every machine, in as few passes as there are; machines alike stay in their order."""
+    _check.integer("draws", draws, 1, MAX_DRAWS)
+    spread = spread or measured_spread()
+    alike = [tuple(group) for _, group in groupby(sorted(machines, key=memory_layout), key=memory_layout)]
+    for benchmark in benchmarks:
+        for draw in range(draws):
+            for group in alike:
+                yield Job(benchmark, draw, group, seed, spread)
+
+
+def sweep(
+    benchmarks: Sequence[Benchmark],
+    machines: Sequence[Machine],
+    *,
+    seed: int = 0,
+    draws: int = 1,
+    spread: Spread | None = None,
+) -> pd.DataFrame:
+    """Simulate every layer on every machine, on all cores.
+
+    Parameters
+    ----------
+    benchmarks : sequence of Benchmark
+        Layers to draw. Each draw is made once, and gone through once for machines that hold it alike.
+    machines : sequence of Machine
+        Chips to run them on.
+    seed : int
+        Names the random numbers.
+    draws : int
+        Independent draws of each layer, 1..1000.
+    spread : Spread, optional
+        Unevenness of the layers; as measured on the authors' layer if left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each layer, draw and machine, in that order: `layer`, `draw`, the machine's parameters, the report's
+        counters, and `load_balance`, `real_work` (fractions), `seconds`, `theoretical_seconds`.
+    """
+    spread = spread or measured_spread()
+    unknown = map(_unknown, jobs(benchmarks, machines, seed, draws, spread))
+    largest_first = sorted((job for job in unknown if job.machines), key=lambda job: -job.benchmark.expected_entries)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for job, found in zip(largest_first, pool.map(Job.run, largest_first), strict=True):
+            _reports.update({(*job.source, m): report for m, report in zip(job.machines, found.reports, strict=True)})
+    return pd.DataFrame(
+        [
+            row(benchmark, draw, machine, _reports[benchmark, draw, seed, spread, machine])
+            for benchmark in benchmarks
+            for draw in range(draws)
+            for machine in machines
+        ]
+    )
+
+
+def row(benchmark: Benchmark, draw: int, machine: Machine, report: CycleReport) -> dict[str, Any]:
+    """One point: what ran on what, the report's counters, and what follows from them."""
+    derived = ("theoretical_cycles", "load_balance", "real_work", "seconds", "theoretical_seconds")
+    return (
+        {"layer": benchmark.name, "draw": draw}
+        | _fields(machine)
+        | _fields(report)
+        | {name: getattr(report, name) for name in derived}
+    )
+
+
+def _fields(record: Machine | CycleReport) -> dict[str, Any]:
+    """Fields by name; `asdict` would copy each, which takes longer than simulating a point."""
+    return {name: getattr(record, name) for name in record.__slots__}
+
+
+def geomean(values: Any) -> float:
+    """Geometric mean of positive numbers, as the paper averages over its benchmarks."""
+    return float(np.exp(np.log(np.asarray(values, dtype=float)).mean()))
+
+
+def _unknown(job: Job) -> Job:
+    """The same job without machines whose report is there already."""
+    return replace(job, machines=tuple(machine for machine in job.machines if (*job.source, machine) not in _reports))
+
+
+def _drawn(*source: Any) -> tuple[CompressedLayer, NDArray[np.float32]]:
+    """The layer and its input; threads that want the same one wait for it rather than draw it twice."""
+    with _drawing[source]:
+        return _draw(*source)
+
+
+@lru_cache(LAYERS_KEPT)
+def _draw(benchmark: Benchmark, draw: int, seed: int, spread: Spread) -> tuple[CompressedLayer, NDArray[np.float32]]:
+    return benchmark.draw(seed, draw, spread)

@@ -1,0 +1,247 @@
+"""Networks of any kind as encoded layers, one at a time: only one layer's weights are in memory at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.cycles import encoded_for
+from eie.explore.benchmarks import select, table3
+from eie.formats import container
+from eie.formats.container import EncodedLayer
+from eie.formats.weights import WeightFile, WeightLayer
+from eie.interleaved import InterleavedCSC, encode
+from eie.layer import CompressedLayer
+from eie.machine import EIE_45NM, Machine
+from eie.networks import importing
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Encoded:
+    """A network as a machine holds it.
+
+    Attributes
+    ----------
+    name : str
+        Of the file or the layer.
+    layers : iterable of EncodedLayer
+        Can be gone through once; each layer is made when its turn comes.
+    count : int
+        How many layers there are.
+    machine : Machine
+        The machine that they are encoded for.
+    activations : mapping of str to array
+        Inputs that come with some layers.
+    """
+
+    name: str
+    layers: Iterator[EncodedLayer]
+    count: int
+    machine: Machine
+    activations: Mapping[str, NDArray[Any]]
+
+
+def encoded(
+    network: Any,
+    machine: Machine | None = None,
+    *,
+    density: float | Mapping[str, float] | None = None,
+    seed: int = 0,
+    only: str | None = None,
+) -> Encoded:
+    """Prepare a network for a machine.
+
+    Parameters
+    ----------
+    network : path or str, WeightFile, mapping, sequence of EncodedLayer, or Network
+        A file that `eie.networks.importing.read` takes, or an `.eie` file; the name of a layer of Table III, which is
+        drawn;        what a reader of one's own made of another file;
+        layers by name, each a CompressedLayer or InterleavedCSC; encoded layers; or an `eie.networks.network.Network`.
+    machine : Machine, optional
+        The paper's if left out; for encoded layers, the paper's with the PEs and bits that they were encoded for.
+    density : float or mapping of str to float, optional
+        Fraction of the weights to keep in layers of a file that nobody has pruned; by layer if a mapping, where `*`
+        stands for all others.
+    seed : int
+        Names the random numbers of a drawn layer.
+    only : str, optional
+        Name of a single layer to take.
+
+    Raises
+    ------
+    FormatError, ModuleNotFoundError
+        As `eie.networks.importing.read` and `eie.formats.container.read` do.
+    ValueError
+        When it is none of these, a layer is encoded for another machine, or a density is given for no layer, or
+        for layers that are compressed already.
+    """
+    if isinstance(network, (str, Path)):
+        found = _named(network, machine, density, seed)
+    elif isinstance(network, WeightFile):
+        found = _of_file(network, density)
+    elif isinstance(network, Mapping) and network:
+        _refuse(density, "these layers are compressed already")
+        found = _Source("layers", [_Part(name, "linear", layer) for name, layer in network.items()])
+    elif isinstance(network, Sequence) and network and all(isinstance(layer, EncodedLayer) for layer in network):
+        _refuse(density, "these layers are encoded already")
+        found = _Source("layers", list(network))
+    elif hasattr(network, "weight_nodes"):
+        _refuse(density, "this network is compressed already")
+        found = _Source("network", _parts_of(network))
+    else:
+        raise ValueError(
+            "the network must be a file, a layer of Table III, layers by name, or an eie.networks.network.Network, "
+            f"got {type(network).__name__}"
+        )
+    parts = _chosen(found, only)
+    chip = machine or _own_machine(parts[0])
+    layers = (_encoded_part(found.name, part, chip) for part in parts)
+    return Encoded(found.name, layers, len(parts), chip, found.activations)
+
+
+def save(encoded_network: Encoded, path: str | Path, *, progress: bool = False) -> None:
+    """Write all layers to an `.eie` file, with a bar if `progress`.
+
+    Raises
+    ------
+    ValueError, OSError
+        As `eie.formats.container.write` does.
+    """
+    from tqdm import tqdm
+
+    container.check_path(path)
+    layers = tqdm(encoded_network.layers, total=encoded_network.count, unit="layer", disable=not progress, leave=False)
+    container.write(path, list(layers))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Part:
+    """A matrix that is not encoded yet: as codes, or as weights of a file, to be pruned to `density`."""
+
+    name: str
+    kind: str
+    layer: CompressedLayer | InterleavedCSC | WeightLayer
+    bias: NDArray[np.float32] | None = None
+    vectors: int = 1
+    note: str = ""
+    density: float | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Source:
+    """What a network consists of, and inputs that come with it."""
+
+    name: str
+    parts: Sequence[_Part | EncodedLayer]
+    activations: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+
+def _named(network: str | Path, machine: Machine | None, density: Any, seed: int) -> _Source:
+    path = Path(network)
+    known = [benchmark.name for benchmark in table3()]
+    if str(network) in known:
+        _refuse(density, f"{network} is drawn at the density of Table III")
+        layer, activations = select([str(network)])[0].draw(seed)
+        part = _Part(str(network), "linear", layer, note="drawn at random, as Table III has it")
+        return _Source(str(network), [part], {str(network): activations})
+    if path.suffix.lower() == container.ENDING:
+        _refuse(density, f"{path} holds encoded layers; give it when they are encoded")
+        return _Source(path.name, container.read(path))
+    if not path.exists() and not path.suffix:
+        raise ValueError(f"there is no file {network}, and Table III has no such layer; it has {', '.join(known)}")
+    return _of_file(importing.read(path), density)
+
+
+def _refuse(density: Any, why: str) -> None:
+    """Raise a `ValueError` if a density is given where nothing can be pruned to it."""
+    if density is not None:
+        raise ValueError(f"a density is for layers of a file that nobody has pruned, got {density!r}: {why}")
+
+
+def _of_file(file: WeightFile, density: Any) -> _Source:
+    layers = file.layers
+    _check_names(density, [layer.name for layer in layers])
+    asked = [importing.density_for(layer.name, density) for layer in layers]
+    parts = [
+        _Part(layer.name, layer.kind, layer, None, layer.vectors, layer.note, keep)
+        for layer, keep in zip(layers, asked, strict=True)
+    ]
+    return _Source(file.path.name, parts)
+
+
+def _check_names(density: Any, names: list[str]) -> None:
+    unknown = [name for name in density if name not in names and name != "*"] if isinstance(density, Mapping) else []
+    if unknown:
+        raise ValueError(f"a density is given for {', '.join(unknown)}; the layers are {', '.join(names)}")
+
+
+def _chosen(source: _Source, only: str | None) -> Sequence[_Part | EncodedLayer]:
+    if only is None:
+        return source.parts
+    found = [part for part in source.parts if part.name == only]
+    if not found:
+        listed = ", ".join(part.name for part in source.parts)
+        raise ValueError(f"{source.name} has no layer {only!r}; it has {listed}")
+    return found
+
+
+def _encoded_part(source: str, part: _Part | EncodedLayer, machine: Machine) -> EncodedLayer:
+    if isinstance(part, EncodedLayer):
+        try:
+            encoded_for(part.mem, machine)
+        except ValueError as error:
+            raise ValueError(f"{source}, {part.name}: {error}; encode the network again for this machine") from None
+        return part
+    if isinstance(part.layer, WeightLayer):
+        return _imported(part, part.layer, machine)
+    return EncodedLayer(part.name, part.kind, encoded_for(part.layer, machine), part.bias, part.vectors, part.note)
+
+
+def _imported(part: _Part, layer: WeightLayer, machine: Machine) -> EncodedLayer:
+    compressed, was_pruned = importing.compress(layer, part.density, machine.weight_bits)
+    bias = layer.bias() if layer.bias is not None else None
+    how = "dense; --density would prune it" if part.density is None else "pruned, and not trained again"
+    note = "; ".join(filter(None, ["" if was_pruned else how, part.note]))
+    return EncodedLayer(part.name, part.kind, encode(compressed, machine), bias, part.vectors, note)
+
+
+def _own_machine(part: _Part | EncodedLayer) -> Machine:
+    """The paper's machine, or for what is encoded the one that holds it."""
+    mem = part.mem if isinstance(part, EncodedLayer) else part.layer
+    return machine_of(mem) if isinstance(mem, InterleavedCSC) else EIE_45NM
+
+
+def machine_of(mem: InterleavedCSC) -> Machine:
+    """The paper's machine with the PEs and bits that a layer was encoded for."""
+    return replace(
+        EIE_45NM,
+        n_pe=mem.n_pe,
+        weight_bits=mem.weight_bits,
+        index_bits=mem.index_bits,
+    )
+
+
+def machine_for(network: str | Path, changes: Mapping[str, Any]) -> Machine:
+    """The machine that a file's layers are encoded for (else the paper's), with some of its parameters changed."""
+    path = Path(network)
+    base = machine_of(container.read(path)[0].mem) if path.suffix.lower() == container.ENDING else EIE_45NM
+    return replace(base, **changes)
+
+
+def _parts_of(network: Any) -> list[_Part]:
+    """The matrices of a `Network`, which is known here by what it offers: this module is no user of that one."""
+    inputs = {node.name: node.inputs[0] for node in network.nodes}
+    found = []
+    for name, op in network.weight_nodes:
+        vectors = op.vectors(network.shapes[inputs[name]])
+        names = [name] if len(op.layers) == 1 else [f"{name}[{i}]" for i in range(len(op.layers))]
+        found += [
+            _Part(own, op.kind, layer, bias, vectors)
+            for own, layer, bias in zip(names, op.layers, op.biases, strict=True)
+        ]
+    return found

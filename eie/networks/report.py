@@ -1,0 +1,311 @@
+"""An `Evaluation` for people: as text for a terminal, as CSV and JSON, and as one HTML page that needs nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import eie
+from eie._data import PACKAGE
+from eie._files import written_aside
+from eie.explain import CAUSES, Explanation, Timeline
+from eie.fit import capacity
+from eie.formats.container import EncodedLayer
+from eie.networks.evaluate import Evaluation, LayerEvaluation
+
+FILES = ("layers.csv", "layers.json", "report.html")
+
+MAPS = 12
+"""Layers whose waiting is drawn: the slowest ones."""
+
+MAP_COLUMNS, MAP_ROWS = 96, 64
+"""Cells of such a map: more broadcasts or PEs share a cell."""
+
+LEVELS = (0.05, 0.2, 0.4, 0.6, 0.8)
+"""Shares of time spent waiting from which a cell is drawn a shade darker."""
+
+_PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
+
+
+def write(evaluation: Evaluation, folder: str | Path) -> list[Path]:
+    """Write the table as CSV, everything as JSON, and the page.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    folder : path
+        Made if it is not there. Each file is replaced as a whole.
+
+    Returns
+    -------
+    list of Path
+        `layers.csv`, `layers.json` and `report.html`.
+
+    Raises
+    ------
+    OSError
+        When a file cannot be written.
+    """
+    folder = Path(folder)
+    check_folder(folder)
+    folder.mkdir(exist_ok=True)
+    texts = (evaluation.table().to_csv(), json.dumps(evaluation.to_dict(), indent=1) + "\n", html(evaluation))
+    for name, text in zip(FILES, texts, strict=True):
+        with written_aside(folder / name) as aside:
+            aside.write_text(text, encoding="utf-8")
+    return [folder / name for name in FILES]
+
+
+def check_folder(folder: str | Path) -> None:
+    """Refuse what cannot become a folder of a report, before any work is done for it."""
+    path = Path(folder).resolve()
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"cannot write a report into {folder}: it is no folder")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write a report into {folder}: there is no folder {path.parent}")
+
+
+def text(evaluation: Evaluation) -> str:
+    """The table, the totals and the notes, as plain text."""
+    table = evaluation.table()
+    size = [f"{outputs} x {inputs}" for outputs, inputs in zip(table["outputs"], table["inputs"], strict=True)]
+    shown = ["kind", "vectors", "weights, %", "activations, %", "time, us", "load balance, %", "energy, uJ", "chips"]
+    short = table[shown].rename(columns={"activations, %": "acts, %", "load balance, %": "balance, %"})
+    short.insert(1, "size", size)
+    lines = [short.to_string(float_format=_short), "", *sentences(evaluation)]
+    return "\n".join(lines + [f"{name}: {note}" for name, note in _notes(evaluation).items()])
+
+
+def sentences(evaluation: Evaluation) -> list[str]:
+    """What it comes to, in words."""
+    machine, watts = evaluation.machine, evaluation.energy.watts
+    total = (
+        f"{si(evaluation.seconds, 's')} and {si(evaluation.energy.total, 'J')} an inference on {machine.n_pe} PEs at "
+        f"{machine.clock_hz / 1e6:g} MHz ({si(watts, 'W')}); load balance {100 * evaluation.load_balance:.1f} %."
+    )
+    chips = evaluation.chips
+    held = "one chip holds" if chips == 1 else f"it takes {chips} chips to hold"
+    return [total, f"{held[0].upper()}{held[1:]} all layers at once. Activations: {evaluation.inputs}."]
+
+
+def explained(layer: EncodedLayer, found: Explanation) -> str:
+    """Where a layer's cycles went, as plain text."""
+    table = found.table().to_string(float_format=lambda value: f"{value:.1f}")
+    n_pe = len(found.per_pe)
+    vectors = f", {layer.vectors} products" if layer.vectors > 1 else ""
+    lines = [
+        f"{layer.name}: {layer.mem.n_out} x {layer.mem.n_in} on {n_pe} PEs{vectors}",
+        "",
+        table,
+        "",
+        f"The sum is {found.cycles} cycles x {n_pe} PEs. PE {found.slowest_pe} was busy longest.",
+    ]
+    if found.slowest_column >= 0:
+        lines.append(slowest_column(found, layer.mem.n_in))
+    return "\n".join([*lines, "", *(f"{cause}: {meaning}" for cause, meaning in CAUSES.items())])
+
+
+def slowest_column(found: Explanation, n_in: int) -> str:
+    """Which column kept one PE busy longest, in words."""
+    column = "the bias" if found.slowest_column == n_in else str(found.slowest_column)
+    return (
+        f"The slowest column is {column}, with {found.slowest_column_mean:.1f} entries a PE on average and "
+        f"{found.slowest_column_entries} on the PE that has most."
+    )
+
+
+def html(evaluation: Evaluation) -> str:
+    """The page: style and plots are within it, and nothing in it runs."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters.update(si=si, number=_number, slowest_column=slowest_column)
+    template = environment.from_string((PACKAGE / "networks" / "templates" / "report.html").read_text(encoding="utf-8"))
+    return template.render(
+        evaluation=evaluation,
+        version=eie.__version__,
+        sentences=sentences(evaluation),
+        causes=CAUSES,
+        time=_time_rows(evaluation.layers),
+        cycles=_cause_rows(evaluation.layers),
+        energy=_energy_rows(evaluation),
+        memory=_memory_rows(evaluation.layers),
+        capacity=capacity(),
+        maps=[_map(layer) for layer in sorted(evaluation.layers, key=lambda each: -each.run.report.seconds)[:MAPS]],
+        levels=LEVELS,
+        table=evaluation.table().drop(columns="note"),
+        notes=_notes(evaluation),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One part of a stacked bar: its class, and begin and width in percent of the whole."""
+
+    kind: str
+    begin: float
+    width: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A labelled bar and its value in words."""
+
+    label: str
+    bars: tuple[Bar, ...]
+    value: str
+
+
+def _stacked(parts: Sequence[tuple[str, float, str]], whole: float) -> tuple[Bar, ...]:
+    """Bars end to end; `whole` is the full width."""
+    widths = [100 * amount / whole for _, amount, _ in parts]
+    begins = np.cumsum([0.0, *widths[:-1]])
+    return tuple(
+        Bar(kind, float(begin), width, words)
+        for (kind, _, words), begin, width in zip(parts, begins, widths, strict=True)
+        if width > 0
+    )
+
+
+def _time_rows(layers: Sequence[LayerEvaluation]) -> list[Row]:
+    """Time of each layer: what work and padding would take if all PEs had the same, and the rest."""
+    longest = max(layer.run.report.seconds for layer in layers)
+    rows = []
+    for layer in layers:
+        report = layer.run.report
+        a_cycle = 1 / report.clock_hz / report.n_pe
+        work, padding = report.macs * a_cycle, report.padding * a_cycle
+        parts = [
+            ("work", work, f"work {si(work, 's')}"),
+            ("padding", padding, f"padding {si(padding, 's')}"),
+            ("waiting", report.seconds - work - padding, f"waiting {si(report.seconds - work - padding, 's')}"),
+        ]
+        rows.append(Row(layer.run.name, _stacked(parts, longest), si(report.seconds, "s")))
+    return rows
+
+
+def _cause_rows(layers: Sequence[LayerEvaluation]) -> list[Row]:
+    """All PEs' cycles of each layer's first product, by cause."""
+    rows = []
+    for layer in layers:
+        spent = layer.explanation.per_pe.sum(axis=0)
+        shares = 100 * spent / spent.sum()
+        parts = [
+            (f"cause{i}", float(share), f"{cause} {share:.1f} %")
+            for i, (cause, share) in enumerate(zip(CAUSES, shares, strict=True))
+        ]
+        rows.append(Row(layer.run.name, _stacked(parts, 100), f"{shares[:2].sum():.0f} %"))
+    return rows
+
+
+def _energy_rows(evaluation: Evaluation) -> list[Row]:
+    components = sorted(evaluation.energy.components.items(), key=lambda item: -item[1])
+    most, total = components[0][1], evaluation.energy.total
+    return [
+        Row(
+            name,
+            _stacked([("work", joules, si(joules, "J"))], most),
+            f"{si(joules, 'J')}, {100 * joules / total:.0f} %",
+        )
+        for name, joules in components
+    ]
+
+
+def _memory_rows(layers: Sequence[LayerEvaluation]) -> list[tuple[str, list[Row], int]]:
+    """For each layer, how full each memory of the fullest PE is; bars end at twice what it has."""
+    found = []
+    for layer in layers:
+        rows = [
+            Row(
+                memory,
+                _stacked([("over" if share > 1 else "work", min(share, 2.0), f"{100 * share:.0f} %")], 2.0),
+                f"{100 * share:.0f} %",
+            )
+            for memory, share in layer.memory.filled().items()
+        ]
+        found.append((layer.run.name, rows, layer.memory.chips))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """Who waited when, as one path a shade."""
+
+    layer: LayerEvaluation
+    columns: int
+    rows: int
+    paths: tuple[tuple[int, str], ...]
+
+
+def _map(layer: LayerEvaluation) -> Map:
+    shares = waiting_shares(layer.timeline)
+    shades = np.digitize(shares, LEVELS)
+    paths = tuple((shade, _path(shades == shade)) for shade in range(1, len(LEVELS) + 1))
+    return Map(layer, shares.shape[1], shares.shape[0], tuple((shade, path) for shade, path in paths if path))
+
+
+def waiting_shares(time: Timeline) -> Any:
+    """Share of the time that PEs waited, binned.
+
+    Returns
+    -------
+    float array of shape `(rows, columns)`
+        A row for one PE or several, a column for one broadcast or several; 0..1. Empty when nothing was broadcast.
+    """
+    n_broadcasts, n_pe = time.waits.shape
+    if not n_broadcasts:
+        return np.zeros((1, 1))
+    columns, rows = min(n_broadcasts, MAP_COLUMNS), min(n_pe, MAP_ROWS)
+    starts = np.arange(columns) * n_broadcasts // columns
+    pes = np.arange(rows) * n_pe // rows
+    waited = np.add.reduceat(np.add.reduceat(time.waits.astype(np.int64), starts, axis=0), pes, axis=1)
+    # A PE's time up to a broadcast goes from the one before to this one.
+    ends = np.append(starts[1:], n_broadcasts) - 1
+    elapsed = np.diff(time.broadcasts[ends] + 1, prepend=0)
+    per_row = np.diff(np.append(pes, n_pe))
+    return np.minimum(waited.T / (per_row[:, np.newaxis] * elapsed), 1.0)
+
+
+def _path(cells: Any) -> str:
+    """Runs of cells in each row, as one SVG path."""
+    parts = []
+    for y, line in enumerate(cells):
+        edges = np.flatnonzero(np.diff(line.astype(np.int8), prepend=0, append=0)).tolist()
+        parts += [f"M{x} {y}h{end - x}v1h{x - end}z" for x, end in zip(edges[::2], edges[1::2], strict=True)]
+    return "".join(parts)
+
+
+def _notes(evaluation: Evaluation) -> dict[str, str]:
+    """Layers of the same note together."""
+    together: dict[str, list[str]] = {}
+    for layer in evaluation.layers:
+        if layer.note:
+            together.setdefault(layer.note, []).append(layer.run.name)
+    return {_some(names): note for note, names in together.items()}
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"
+
+
+def si(value: float, unit: str) -> str:
+    """Three digits and a prefix: `9.91 µs`."""
+    factor, prefix = next(((f, p) for f, p in _PREFIXES if abs(value) >= 0.9995 * f), _PREFIXES[-1])
+    scaled = value / factor
+    digits = max(0, 2 - int(np.floor(np.log10(max(abs(scaled), 1)) + 1e-4)))
+    return f"{scaled:,.{digits}f} {prefix}{unit}"
+
+
+def _short(value: float) -> str:
+    """Three digits, as far as that is more than tenths."""
+    return f"{value:.1f}" if value >= 9.95 or value == 0 else f"{value:.3g}"
+
+
+def _number(value: Any) -> str:
+    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)

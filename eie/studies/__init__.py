@@ -1,0 +1,4 @@
+"""What this project finds out: the paper, the retrospective, baselines, claims and pages.
+
+Only the command line imports it.
+"""

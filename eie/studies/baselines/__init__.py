@@ -1,0 +1,4 @@
+"""CPU and GPU baselines, measured here or published.
+
+It imports no exhibit.
+"""

@@ -1,0 +1,325 @@
+"""Times of EIE's format on this machine's processor, beside dense and sparse libraries: `eie bench cpu`.
+
+It times as `eie.studies.baselines.measure` does: weights come from memory each time, and every result is compared with
+the exact one first. What a thread count gives is timed in a process of its own, since numerical libraries read it when
+they start.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from eie._data import resource
+from eie._files import written_aside
+from eie.explore.benchmarks import Benchmark, table3
+from eie.formats import FormatError
+from eie.studies.baselines import measure
+from eie.studies.baselines.eie_kernel import CpuLayer
+from eie.studies.baselines.measure import Bench, CannotTime, Device, Kernel, Work
+
+DENSITIES = (0.01, 0.02, 0.05, 0.09, 0.15, 0.25, 0.5)
+BATCHES = (1, 8, 64)
+LAYER = "Alex-7"
+"""The layer of Table III whose size and input density are taken."""
+REPEATS = 8
+ROUNDS = 3
+"""A timing is made so often, and the fastest counts: other work on the machine can only make it slower."""
+DENSE = ("dense", "int8", "int4")
+"""Variants that do not see the weights' density: timed once."""
+ONE_INPUT = ("csc-columns",)
+"""Variants that take one input at a time."""
+LIBRARY_THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+RESULT = "measured/cpu_kernels.json"
+SCHEMA = 1
+COLUMNS = (
+    "threads",
+    "platform",
+    "act_density",
+    "density",
+    "batch",
+    "variant",
+    "time_us",
+    "low_us",
+    "high_us",
+    "library",
+)
+ABOUT = (
+    "time_us is the median time per input vector in microseconds (time of a call / batch), low_us and high_us are the "
+    "quartiles, of the fastest of a few rounds. Weights are cold: in memory, not in a cache. load_average is that of "
+    "the last minute before each group of timings; above the number of cores, times are upper bounds."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What is timed together: one number of threads, one density of inputs and of weights.
+
+    `density` 1 stands for the variants that do not see it.
+    """
+
+    threads: int
+    act_density: float
+    density: float
+
+
+def run(output: str | Path | None = None, *, quick: bool = False, progress: bool = True) -> Path:
+    """Time the kernels on this machine, on one thread and on all, and write the table that the book's page shows.
+
+    Finished groups are kept beside the output in a file that ends in `.part`; the same command goes on from there.
+
+    Parameters
+    ----------
+    output : path, optional
+        JSON file to write; the one that comes with the project if left out.
+    quick : bool
+        A trial: one density, two batches, a few repeats.
+    progress : bool
+        Show how far it is, on a terminal.
+
+    Returns
+    -------
+    Path
+        What was written.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        When PyTorch is not installed.
+    FileNotFoundError
+        When the folder of the output does not exist.
+    """
+    target = resource("data") / RESULT if output is None else Path(output)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {target}: there is no folder {target.parent}")
+    part = target.with_name(f"{target.name}.part")
+    header = {"provenance": measure.provenance([measure.cpu()]), "settings": _settings(quick)}
+    done = _kept(part, header)
+    _write(part, [header, *done])
+    todo = [cell for cell in cells(quick) if not any(entry["cell"] == _key(cell) for entry in done)]
+    for cell in tqdm(todo, disable=None if progress else True, unit="group"):
+        done.append(_in_own_process(cell, quick))
+        _write(part, [header, *done])
+    result = {"schema": SCHEMA, "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "about": ABOUT, **header}
+    result["load_average"] = [entry["load"] for entry in done]
+    result["rows"] = [row for entry in done for row in entry["rows"]]
+    result["left_out"] = [left for entry in done for left in entry["left_out"]]
+    with written_aside(target) as aside:
+        aside.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    part.unlink()
+    return target
+
+
+def cells(quick: bool = False) -> list[Cell]:
+    """The groups that are timed: all densities on one thread; the usual one with full inputs, and on all threads."""
+    size = table3_layer()
+    usual, most = (size.weight_density,), measure.provenance([])["cores"]
+    groups = [(1, size.act_density, usual if quick else DENSITIES), (1, 1.0, usual), (most, size.act_density, usual)]
+    return list(dict.fromkeys(Cell(t, act, density) for t, act, some in groups for density in (1.0, *some)))
+
+
+def time_cell(cell: Cell, batches: Sequence[int], repeats: int) -> dict[str, Any]:
+    """Time one group in this process: `cell`, `load` and `rows`, and what was `left_out`."""
+    found: dict[str, Any] = {"cell": _key(cell), "load": os.getloadavg()[0], "rows": [], "left_out": []}
+    bench = Bench(repeats, quick=True)
+    for device, work in contests(cell, max(batches)):
+        for variant in device.kernels:
+            for batch in batches if variant not in ONE_INPUT else batches[:1]:
+                about = {"platform": device.platform, **_key(cell), "batch": batch, "variant": variant}
+                try:
+                    rounds = [bench.timing(device, work, variant, batch) for _ in range(ROUNDS)]
+                    found["rows"].append(about | min(rounds, key=lambda timing: float(timing["time_us"])))
+                except CannotTime as error:
+                    found["left_out"].append(about | {"reason": str(error)})
+    return found
+
+
+def contests(cell: Cell, batch: int) -> Iterator[tuple[Device, Work]]:
+    """The processor, and the GPU where there is one, with the kernels and the matrix of a group."""
+    size = table3_layer()
+    # What does not see the density gets a half-filled matrix.
+    benchmark = Benchmark(size.name, size.n_in, size.n_out, min(cell.density, DENSITIES[-1]), cell.act_density)
+    work, cpu = Work.draw(benchmark, batch), measure.cpu()
+    if cell.density < 1:
+        layer, _ = benchmark.draw(measure.SEED)
+        packed = CpuLayer.pack(replace(layer, bias_codes=None), cell.threads)
+        libraries = {name: cpu.kernels[name] for name in ("sparse", *ONE_INPUT)}
+        yield replace(cpu, kernels={"eie": (_own(packed),), **libraries, "csc": (_scipy_csc,)}), work
+    else:
+        yield replace(cpu, kernels={name: cpu.kernels[name] for name in DENSE}), work
+    yield from _on_gpu(cell, work)
+
+
+def committed() -> dict[str, Any] | None:
+    """The table that comes with the project, `rows` as a frame; None where there is none.
+
+    Raises
+    ------
+    FormatError
+        When it is damaged.
+    """
+    path = resource("data") / RESULT
+    return read(path) if path.is_file() else None
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """Read a table that `run` wrote, with `rows` as a frame.
+
+    Raises
+    ------
+    FormatError
+        When it is no such table; the message names the field.
+    """
+    try:
+        result = json.loads(Path(path).read_text(encoding="utf-8"))
+        if not isinstance(result, dict) or result.get("schema") != SCHEMA:
+            raise ValueError(f"schema must be {SCHEMA}")
+        rows = pd.DataFrame(result["rows"])
+        missing = sorted(set(COLUMNS) - set(rows.columns))
+        if missing:
+            raise ValueError(f"rows lack {', '.join(missing)}")
+    except (ValueError, KeyError, RecursionError) as error:
+        raise FormatError(f"{path}: no result of `eie bench cpu`: {error}") from error
+    return result | {"rows": rows}
+
+
+def table3_layer() -> Benchmark:
+    """The layer whose size and input density are taken."""
+    return next(layer for layer in table3() if layer.name == LAYER)
+
+
+def _settings(quick: bool) -> dict[str, Any]:
+    return {
+        "layer": LAYER,
+        "repeats": REPEATS // 2 if quick else REPEATS,
+        "batches": list(BATCHES[:2] if quick else BATCHES),
+    }
+
+
+def _key(cell: Cell) -> dict[str, Any]:
+    return {"threads": cell.threads, "act_density": cell.act_density, "density": cell.density}
+
+
+def _in_own_process(cell: Cell, quick: bool) -> dict[str, Any]:
+    settings = _settings(quick)
+    spawn = multiprocessing.get_context("spawn")
+    with _environment(dict.fromkeys(LIBRARY_THREADS, str(cell.threads))), ProcessPoolExecutor(1, spawn) as pool:
+        return pool.submit(time_cell, cell, settings["batches"], settings["repeats"]).result()
+
+
+@contextmanager
+def _environment(changes: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _kept(part: Path, header: dict[str, Any]) -> list[dict[str, Any]]:
+    """Finished groups of an interrupted run on the same machine with the same settings."""
+    with suppress(ValueError, FileNotFoundError):
+        first, *entries = json.loads(part.read_text(encoding="utf-8"))
+        if first == header:
+            return list(entries)
+    return []
+
+
+def _write(part: Path, entries: list[dict[str, Any]]) -> None:
+    with written_aside(part) as aside:
+        aside.write_text(json.dumps(entries), encoding="utf-8")
+
+
+def _own(packed: CpuLayer) -> measure.Make:
+    def eie_format(work: Work, batch: int, _: str) -> Kernel:
+        inputs = work.inputs[:batch] if batch > 1 else work.inputs[0]
+        library = f"this project, EIE's format, {packed.threads} thread{'s' * (packed.threads > 1)}"
+        return Kernel(library, packed.n_bytes, packed.copy, lambda w: w.multiply(inputs))
+
+    return eie_format
+
+
+def _scipy_csc(work: Work, batch: int, _: str) -> Kernel:
+    csc = work.csr.tocsc()
+    inputs = np.ascontiguousarray(work.inputs[:batch].T) if batch > 1 else work.inputs[0]
+    n_bytes = int(csc.data.nbytes + csc.indices.nbytes + csc.indptr.nbytes)
+    return Kernel("SciPy, CSC float32, 1 thread", n_bytes, csc.copy, lambda w: (w @ inputs).T)
+
+
+def _on_gpu(cell: Cell, work: Work) -> Iterator[tuple[Device, Work]]:
+    """The GPU where there is one, with dense, 2:4 and CSR matrices: once, with the groups of one thread."""
+    import torch
+
+    if cell.threads > 1 or not torch.cuda.is_available():
+        return
+    gpu = measure.gpu()
+    if cell.density < 1:
+        yield replace(gpu, kernels={"sparse": gpu.kernels["sparse"]}), work
+    else:
+        pruned = Work(sp.csr_array(two_of_four(work.dense)), work.inputs)
+        yield replace(gpu, kernels={"float16": (_half_dense,), "2:4": (_half_two_of_four,)}), pruned
+
+
+def _half_dense(work: Work, batch: int, device: str) -> Kernel:
+    weights, inputs = _halves(work, batch, device)
+    linear = _linear()
+    return Kernel("PyTorch linear, float16", weights.nbytes, weights.clone, lambda w: linear(inputs, w)[:batch].float())
+
+
+def _half_two_of_four(work: Work, batch: int, device: str) -> Kernel:
+    import torch
+
+    weights, inputs = _halves(work, batch, device)
+    linear, pack = _linear(), partial(torch.sparse.to_sparse_semi_structured, weights)
+    n_bytes = weights.nbytes * 9 // 16  # half the weights, and two bits for the place of each
+    return Kernel("PyTorch linear, float16, 2:4", n_bytes, pack, lambda w: linear(inputs, w)[:batch].float())
+
+
+def _halves(work: Work, batch: int, device: str) -> tuple[Any, Any]:
+    """Weights and inputs in half precision; inputs padded to eight, which the 2:4 library asks for."""
+    import torch
+
+    inputs = np.pad(work.inputs[:batch], [(0, -batch % 8), (0, 0)])
+    return torch.from_numpy(work.dense).to(device).half(), torch.from_numpy(inputs).to(device).half()
+
+
+def _linear() -> Any:
+    from torch.nn.functional import linear
+
+    return linear
+
+
+def two_of_four(dense: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A matrix with the two smallest of every four weights of a row set to 0.
+
+    Raises
+    ------
+    ValueError
+        When a row's length is no multiple of four.
+    """
+    if dense.shape[1] % 4:
+        raise ValueError(f"rows must have a multiple of 4 weights, got {dense.shape[1]}")
+    groups = dense.reshape(len(dense), -1, 4)
+    order = np.argsort(np.abs(groups), axis=2, kind="stable")
+    pruned = groups.copy()
+    np.put_along_axis(pruned, order[:, :, :2], 0.0, axis=2)
+    return pruned.reshape(dense.shape)

@@ -1,0 +1,276 @@
+"""Times and watts of the platforms EIE is compared with: the paper's, and those of the reader's own machine.
+
+A result of `eie measure` is a JSON file of schema 1. `time_us` in it is the median time per input vector, in
+microseconds, `low_us` and `high_us` its quartiles, and `watts`, where a counter could be read, the power meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pandas as pd
+
+from eie._data import resource
+from eie.datasets import catalogue
+from eie.formats import FormatError
+from eie.published import load
+
+SCHEMA = 1
+PLATFORMS = ("CPU", "GPU", "mGPU")
+VARIANTS = ("dense", "sparse", "int8", "int4", "csc-columns")
+COLD = ("rotated", "evicted")
+MAX_FILE_BYTES = 5 * 2**20
+"""No result may be larger: one of nine layers has 30 kB."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Measurement:
+    """What `eie measure` found on one machine.
+
+    Attributes
+    ----------
+    rows : pandas.DataFrame
+        A row a timing: `platform`, `batch`, `variant`, `layer`, `time_us`, `low_us`, `high_us`, `repeats`, `library`
+        (the fastest at hand), `copies`, `cold`, `watts` (NaN where none was read) and `slower` (medians of the other
+        libraries by name, NaN where there is none).
+    provenance : dict
+        The machine, its libraries and the seed.
+    left_out : pandas.DataFrame
+        What was not timed, and the `reason`.
+    power : str
+        The counter that the watts are from, or `"none readable"`.
+    date : str
+        Day and time, UTC.
+    is_readers_own : bool
+        Whether the reader measured it; else it is the result that comes with the project.
+    """
+
+    rows: pd.DataFrame
+    provenance: dict[str, Any]
+    left_out: pd.DataFrame
+    power: str
+    date: str
+    is_readers_own: bool = True
+
+
+def published() -> pd.DataFrame:
+    """The paper's times on its CPU, GPU and mobile GPU, as `time_us` by `platform`, `batch`, `variant` and `layer`."""
+    return _tidy("table4", "time", "us", "time_us")
+
+
+def watts() -> pd.DataFrame:
+    """The power of the paper's platforms, as `watts`; `origin` says which were printed and which are implied."""
+    return _tidy("power", "power", "W", "watts")
+
+
+def measured() -> Measurement | None:
+    """The reader's own result, else the one that comes with the project, else None.
+
+    The reader's is the file that the environment variable `EIE_MEASURED` names, or `own_path()`.
+
+    Raises
+    ------
+    FileNotFoundError
+        When `EIE_MEASURED` names a file that is not there.
+    FormatError
+        When the file is damaged; the message names the field.
+    """
+    named = os.environ.get("EIE_MEASURED")
+    if named and not Path(named).expanduser().is_file():
+        raise FileNotFoundError(f"the environment variable EIE_MEASURED names {named}, which is not there")
+    own, reference = own_path(), resource("data") / "measured" / "reference.json"
+    if own.is_file() or os.environ.get("EIE_MEASURED"):
+        return read(own)
+    return read(reference, is_readers_own=False) if reference.is_file() else None
+
+
+def own_path() -> Path:
+    """Path of the reader's own result: `EIE_MEASURED`, else `measured.json` in `eie.datasets.catalogue.root()`."""
+    given = os.environ.get("EIE_MEASURED")
+    return Path(given).expanduser() if given else catalogue.root() / "measured.json"
+
+
+def read(path: str | Path, *, is_readers_own: bool = True) -> Measurement:
+    """Read a result of `eie measure`.
+
+    Parameters
+    ----------
+    path : path
+        The JSON file.
+    is_readers_own : bool
+        Handed on to the result.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    FormatError
+        When it is too large, no JSON, of another schema, or a field is missing or out of range.
+    """
+    try:
+        result = check(_loaded(Path(path)))
+    except ValueError as error:
+        raise FormatError(f"{path}: {error}") from error
+    rows = pd.DataFrame(result["rows"], columns=[*ROW, *ALSO_ROW])
+    rows = rows.astype(dict.fromkeys(("time_us", "low_us", "high_us", "watts"), float))
+    left_out = pd.DataFrame(result["left_out"], columns=list(LEFT_OUT))
+    return Measurement(rows, result["provenance"], left_out, result["power"], result["date"], is_readers_own)
+
+
+def check(result: Any) -> dict[str, Any]:
+    """Return a result of `eie measure` if it is one.
+
+    Raises
+    ------
+    ValueError
+        When it is not; the message names the field, as in `rows[3].time_us`.
+    """
+    if not isinstance(result, dict):
+        raise ValueError(f"a result must be an object, got {_shown(result)}")
+    _check_fields("", result, RESULT)
+    _check_fields("provenance.", result["provenance"], PROVENANCE)
+    for n, row in enumerate(result["rows"]):
+        _check_row(f"rows[{n}]", row)
+    for n, entry in enumerate(result["left_out"]):
+        _check_entry(f"left_out[{n}]", entry, LEFT_OUT)
+    _check_unique(result["rows"])
+    return result
+
+
+def _tidy(name: str, column: str, unit: str, renamed: str) -> pd.DataFrame:
+    table = load(name)
+    table = table[table["platform"].isin(PLATFORMS)].reset_index(drop=True)
+    if set(table["unit"]) != {unit}:
+        raise ValueError(f"units of published {name} must be {unit}, got {sorted(set(table['unit']))}")
+    return table.rename(columns={column: renamed}).drop(columns="unit")
+
+
+def _loaded(path: Path) -> Any:
+    if path.exists() and not path.is_file():
+        raise ValueError("it is no ordinary file")
+    with path.open("rb") as file:
+        content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise ValueError(f"the file must have at most {MAX_FILE_BYTES} bytes")
+    try:
+        return json.loads(content, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("the file must be a result of `eie measure`, got JSON nested too deep") from None
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"numbers must be finite, got {constant}")
+
+
+def _check_row(name: str, row: Any) -> None:
+    _check_entry(name, row, ROW)
+    if not row["low_us"] <= row["time_us"] <= row["high_us"]:
+        raise ValueError(f"{name}.time_us must lie between its quartiles, got {_shown(row['time_us'])}")
+    _check_fields(f"{name}.", row, {field: kind for field, kind in ALSO_ROW.items() if field in row})
+
+
+def _check_entry(name: str, entry: Any, kinds: Mapping[str, Kind]) -> None:
+    if not isinstance(entry, dict):
+        raise ValueError(f"{name} must be an object, got {_shown(entry)}")
+    _check_fields(f"{name}.", entry, kinds)
+
+
+def _check_fields(prefix: str, values: Mapping[str, Any], kinds: Mapping[str, Kind]) -> None:
+    for name, (wanted, holds) in kinds.items():
+        if name not in values:
+            raise ValueError(f"{prefix}{name} is missing")
+        if not holds(values[name]):
+            raise ValueError(f"{prefix}{name} must be {wanted}, got {_shown(values[name])}")
+
+
+def _check_unique(rows: list[dict[str, Any]]) -> None:
+    seen = set()
+    for n, row in enumerate(rows):
+        key = (row["platform"], row["batch"], row["variant"], row["layer"])
+        if key in seen:
+            raise ValueError(f"rows[{n}] must be of something else than the rows before it, got {_shown(key)}")
+        seen.add(key)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 1 <= value < 1e15
+
+
+def _is_positive(value: Any) -> bool:
+    return type(value) in (int, float) and 0 < value < 1e15
+
+
+def _one_of(names: tuple[str, ...]) -> Kind:
+    return f"one of {', '.join(names)}", lambda value: isinstance(value, str) and value in names
+
+
+def _or_null(kind: Kind) -> Kind:
+    return f"{kind[0]}, or null", lambda value: value is None or kind[1](value)
+
+
+def _object_of(kind: Kind) -> Kind:
+    wanted, holds = kind
+    return f"an object, each in it {wanted}", lambda value: isinstance(value, dict) and all(map(holds, value.values()))
+
+
+Kind = tuple[str, Callable[[Any], bool]]
+"""What a value must be, in words and as a test."""
+
+_TEXT: Kind = ("a text", lambda value: isinstance(value, str) and value != "")
+_COUNT: Kind = ("a whole number of 1..1e15", _is_count)
+_POSITIVE: Kind = ("a number above 0 and below 1e15", _is_positive)
+_LIST: Kind = ("a list", lambda value: isinstance(value, list))
+_FULL_LIST: Kind = ("a list of at least one", lambda value: isinstance(value, list) and value != [])
+_OBJECT: Kind = ("an object", lambda value: isinstance(value, dict))
+
+RESULT: Mapping[str, Kind] = {
+    "schema": (f"{SCHEMA}", lambda value: type(value) is int and value == SCHEMA),
+    "date": _TEXT,
+    "provenance": _OBJECT,
+    "power": _TEXT,
+    "rows": _FULL_LIST,
+    "left_out": _LIST,
+}
+PROVENANCE: Mapping[str, Kind] = {
+    "cpu": _TEXT,
+    "cores": _COUNT,
+    "threads": _COUNT,
+    "caches": _object_of(_COUNT),
+    "last_level_cache_bytes": _COUNT,
+    "memory_bytes": _or_null(_COUNT),
+    "gpu": _or_null(_TEXT),
+    "os": _TEXT,
+    "libraries": _object_of(_TEXT),
+    "eie": _TEXT,
+}
+ROW: Mapping[str, Kind] = {
+    "platform": _one_of(PLATFORMS),
+    "batch": _COUNT,
+    "variant": _one_of(VARIANTS),
+    "layer": _TEXT,
+    "time_us": _POSITIVE,
+    "low_us": _POSITIVE,
+    "high_us": _POSITIVE,
+    "repeats": _COUNT,
+    "library": _TEXT,
+    "copies": _COUNT,
+    "cold": _one_of(COLD),
+}
+ALSO_ROW: Mapping[str, Kind] = {"watts": _POSITIVE, "slower": _object_of(_POSITIVE)}
+LEFT_OUT: Mapping[str, Kind] = {
+    "platform": _one_of(PLATFORMS),
+    "batch": _or_null(_COUNT),
+    "variant": _TEXT,
+    "layer": _TEXT,
+    "reason": _TEXT,
+}

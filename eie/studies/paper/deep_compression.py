@@ -1,0 +1,287 @@
+"""Deep Compression on MNIST: two networks pruned, shared and coded here, beside what its paper printed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from eie import published
+from eie._check import literal
+from eie._data import data_path
+from eie.compress import packed, sizes
+from eie.compress.packed import CompressedNetwork
+from eie.datasets import catalogue
+from eie.interleaved import encode
+from eie.machine import Machine
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TITLES = {"lenet-300-100": "LeNet-300-100", "lenet-5": "LeNet-5"}
+"""Networks as their paper calls them."""
+
+TABLES = {"lenet-300-100": 2, "lenet-5": 3}
+"""The tables of Deep Compression that have their layers."""
+
+STAGES = {"dense": "before pruning", "pruned": "pruned"}
+
+PRINTED_COLUMNS = {
+    ("original", "weights"): "weights",
+    ("P", "weights_left"): "weights left, % (P)",
+    ("P+Q", "weight_bits"): "weight bits (P+Q)",
+    ("P+Q+H", "weight_bits"): "weight bits (P+Q+H)",
+    ("P+Q", "index_bits"): "index bits (P+Q)",
+    ("P+Q+H", "index_bits"): "index bits (P+Q+H)",
+    ("P+Q", "size"): "size, % (P+Q)",
+    ("P+Q+H", "size"): "size, % (P+Q+H)",
+}
+"""Variant and quantity in `data/published/` of a column of `eie.compress.sizes.published_form`."""
+
+COMMAND = "eie compress -o build/lenets"
+"""What makes the networks and the tables."""
+
+KB = 1000
+"""Bytes of a kB."""
+
+
+@dataclass(frozen=True, eq=False)
+class DeepCompression:
+    """Two compressed networks.
+
+    Attributes
+    ----------
+    runs : DataFrame
+        A row a network and seed, as `eie compress` wrote it.
+    sweep : DataFrame
+        The same of the first seed's networks compressed to other sizes.
+    trace, histograms : DataFrame
+        Shared weights over training, and counts of weights by size, of the first seed.
+    nets : dict of str to CompressedNetwork
+        The first seed's networks.
+    errors : dict of str to float
+        Their errors on the test pictures in percent, found now; empty where MNIST is not at hand.
+    """
+
+    runs: pd.DataFrame
+    sweep: pd.DataFrame
+    trace: pd.DataFrame
+    histograms: pd.DataFrame
+    nets: dict[str, CompressedNetwork]
+    errors: dict[str, float]
+
+    def table(self) -> pd.DataFrame:
+        """Errors and sizes of each network: printed, found over the seeds, and of the network that comes along."""
+        rows = {}
+        for name in self.nets:
+            title = TITLES[name]
+            rows[f"{title}, published"] = _printed_row(title)
+            rows[f"{title}, here: mean"] = self.over_seeds(name).mean()
+            rows[f"{title}, here: spread"] = self.over_seeds(name).std()
+            rows[f"{title}, here: worst"] = self._worst(name)
+        return pd.DataFrame(rows).T[rows[f"{title}, here: mean"].index]
+
+    def over_seeds(self, name: str) -> pd.DataFrame:
+        """A network's errors and sizes, a row a seed."""
+        runs, before = self.runs[self.runs["network"] == name], self._before(name)
+        return pd.DataFrame(
+            {
+                "error before, %": runs["dense_error"],
+                "error after, %": runs["compressed_error"],
+                "size before, kB": before,
+                "size after, kB": before / runs["factor"],
+                "times smaller": runs["factor"],
+                "without Huffman tables": runs["factor_without_tables"],
+                "without Huffman coding": runs["factor_shared"],
+            }
+        )
+
+    def rise(self, name: str) -> pd.Series:
+        """By how many points compression raised the test error, of each seed."""
+        seeds = self.over_seeds(name)
+        return seeds["error after, %"] - seeds["error before, %"]
+
+    def beats_published(self, name: str) -> bool:
+        """Whether every seed errs no more after compression, and gets no less small, than was published."""
+        worst, printed = self._worst(name), _printed_row(TITLES[name])
+        return bool(
+            worst["error after, %"] <= printed["error after, %"] and worst["times smaller"] >= printed["times smaller"]
+        )
+
+    def _worst(self, name: str) -> pd.Series:
+        seeds = self.over_seeds(name)
+        smaller = seeds.columns.str.startswith(("times", "without"))
+        return seeds.min().where(smaller, seeds.max())
+
+    def _before(self, name: str) -> float:
+        return sum(layer.original for layer in self.nets[name].sizes) / 8 / KB
+
+    def seeds(self) -> pd.DataFrame:
+        """Every run."""
+        columns = {
+            "network": "network",
+            "seed": "seed",
+            "dense_error": "before, %",
+            "pruned_error": "pruned, %",
+            "compressed_error": "compressed, %",
+            "compressed_validation_error": "compressed, validation, %",
+            "factor": "times smaller",
+            "cpu_seconds": "CPU seconds",
+            "date": "date",
+            "commit": "commit",
+            "machine": "machine",
+        }
+        return self.runs[list(columns)].rename(columns=columns).replace({"network": TITLES}).set_index("network")
+
+    def layers(self, name: str, *, tables: bool = True) -> pd.DataFrame:
+        """A network's layers in the form of Deep Compression's tables, the printed numbers below those found."""
+        printed, found = _printed_layers(name), sizes.published_form(self.nets[name].sizes, tables=tables)
+        # The paper numbers the fully connected layers as here, layer by layer.
+        both = zip(found.iterrows(), printed.iterrows(), strict=True)
+        rows: dict[str, Any] = {}
+        for (layer, mine), (_, theirs) in both:
+            rows |= {f"{layer}, here": mine, f"{layer}, published": theirs}
+        return pd.DataFrame(rows).T[list(PRINTED_COLUMNS.values())]
+
+    def parts(self) -> pd.DataFrame:
+        """Where the bits go, in kB: a row a network and a way to store it."""
+        rows = {}
+        for name, net in self.nets.items():
+            layers = net.sizes
+            shared = {
+                "codes": sum(layer.entries * layer.weight_bits for layer in layers),
+                "relative indices": sum(layer.entries * layer.index_bits for layer in layers),
+            }
+            coded = {
+                "codes": sum(layer.coded_weights for layer in layers),
+                "relative indices": sum(layer.coded_indices for layer in layers),
+                "Huffman tables": sum(layer.tables for layer in layers),
+            }
+            for how, bits in (("shared", shared), ("Huffman-coded", coded), ("as EIE holds it", _in_eie(net))):
+                rest = {
+                    "codebooks": sum(layer.codebook for layer in layers),
+                    "biases": sizes.FLOAT_BITS * sum(layer.biases for layer in layers),
+                }
+                rows[f"{TITLES[name]}, {how}"] = bits | rest
+        columns = ["codes", "relative indices", "pointers", "codebooks", "biases", "Huffman tables"]
+        return pd.DataFrame.from_dict(rows, orient="index").reindex(columns=columns).fillna(0) / 8 / KB
+
+    def plot(self) -> Figure:
+        """Error against ratio."""
+        from eie.studies.plots import compression
+
+        dense = self.runs.groupby("network")["dense_error"].mean()[list(self.nets)].rename(TITLES)
+        printed = pd.DataFrame({title: _printed_row(title) for title in dense.index}).T
+        points = printed[["times smaller", "error after, %"]]
+        return compression.error_by_factor(self.sweep.replace({"network": TITLES}), dense, points)
+
+    def plot_centroids(self, name: str) -> Figure:
+        """Shared weights of a network while they are trained."""
+        from eie.studies.plots import compression
+
+        return compression.values_over_epochs(self.trace[self.trace["network"] == name])
+
+    def plot_weights(self, name: str) -> Figure:
+        """A network's weights before and after pruning."""
+        from eie.studies.plots import compression
+
+        return compression.weight_histograms(self.histograms[self.histograms["network"] == name], STAGES)
+
+    def plot_parts(self) -> Figure:
+        """Where the bits go."""
+        from eie.studies.plots import compression
+
+        return compression.parts_of_sizes(self.parts(), "kB")
+
+    def words(self) -> str:
+        """How errors and ratios compare with the printed ones, and whether the networks that come along bear it out."""
+        return "\n\n".join([*(self._compared(name) for name in self.nets), self._evaluated()])
+
+    def _compared(self, name: str) -> str:
+        title, seeds = TITLES[name], self.over_seeds(name)
+        mean, worst, printed = seeds.mean(), self._worst(name), _printed_row(title)
+        return (
+            f"**{title}**: over {len(seeds)} seeds the test error goes from {mean['error before, %']:.2f} % to "
+            f"**{mean['error after, %']:.2f} %** (at worst {worst['error after, %']:.2f} %; published: "
+            f"{printed['error before, %']:.2f} to {printed['error after, %']:.2f} %) while the network gets "
+            f"**{mean['times smaller']:.1f} times smaller** (at least {worst['times smaller']:.1f}; published: "
+            f"{printed['times smaller']:g}), everything counted; {mean['without Huffman tables']:.1f} times without "
+            f"the Huffman tables. In no seed does compression "
+            f"raise the error by more than {self.rise(name).max():.2f} points."
+        )
+
+    def _evaluated(self) -> str:
+        if not self.errors:
+            return catalogue.how_to_get("mnist", anywhere=True)
+        found = " and ".join(f"{error:.2f} % with {TITLES[name]}" for name, error in self.errors.items())
+        return f"This page has read the compressed networks of the first seed and found on all test pictures: {found}."
+
+
+def deep_compression(names: Any = None, evaluate: bool = True) -> DeepCompression:
+    """Gather what `eie compress` has made, and run the compressed networks on the test pictures.
+
+    Parameters
+    ----------
+    names : list of str, optional
+        Networks to show, `"lenet-300-100"` and `"lenet-5"`; both if left out.
+    evaluate : bool
+        Run the networks, if MNIST is at hand.
+    """
+    chosen = list(TITLES) if names is None else literal(names)
+    if not isinstance(chosen, (list, tuple)) or not chosen:
+        raise ValueError(f"names must be a list of {', '.join(TITLES)}, got {names!r}")
+    nets = {name: packed.lenet(name) for name in chosen}
+    return DeepCompression(
+        _measured("lenets"),
+        _measured("lenets_sweep"),
+        _measured("lenets_centroids"),
+        _measured("lenets_weights"),
+        nets,
+        _errors(nets) if evaluate and catalogue.find("mnist") else {},
+    )
+
+
+def _measured(name: str) -> pd.DataFrame:
+    return pd.read_csv(data_path(f"measured/{name}.csv"), comment="#")
+
+
+def _errors(nets: Mapping[str, CompressedNetwork]) -> dict[str, float]:
+    from eie.compress import lenets
+
+    return {name: lenets.test_error(net) for name, net in nets.items()}
+
+
+def _printed_row(title: str) -> pd.Series:
+    found = published.load("deep_compression")
+    rows = found[(found["table"] == 1) & (found["network"] == title)].set_index(["variant", "quantity"])["value"]
+    return pd.Series(
+        {
+            "error before, %": rows["reference", "top1_error"],
+            "error after, %": rows["compressed", "top1_error"],
+            "size before, kB": rows["reference", "size"],
+            "size after, kB": rows["compressed", "size"],
+            "times smaller": rows["compressed", "size_factor"],
+        }
+    )
+
+
+def _printed_layers(name: str) -> pd.DataFrame:
+    found = published.load("deep_compression")
+    rows = found[found["table"] == TABLES[name]]
+    keys = pd.Series(list(zip(rows["variant"], rows["quantity"], strict=True)), rows.index).map(PRINTED_COLUMNS)
+    wide = rows.assign(column=keys).dropna(subset="column").pivot(index="layer", columns="column", values="value")
+    return wide.loc[list(dict.fromkeys(rows["layer"]))]
+
+
+def _in_eie(net: CompressedNetwork) -> dict[str, int]:
+    """Bits of codes, indices and pointers in the memories of the paper's machine, codes as wide as the layer's."""
+    codes = indices = pointers = 0
+    for part in net.parts:
+        machine = Machine(weight_bits=part.weight_bits)
+        mem = encode(part.layer, machine)
+        codes += mem.n_entries * machine.weight_bits
+        indices += mem.n_entries * machine.index_bits
+        pointers += mem.pointer_bits()
+    return {"codes": codes, "relative indices": indices, "pointers": pointers}

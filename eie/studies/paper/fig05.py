@@ -1,0 +1,154 @@
+"""Figure 5: the floor plan of one PE, drawn from areas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from eie import chip
+from eie.machine import EIE_45NM, Machine
+from eie.technology import chip_facts, memories, text_value
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BLOCKS: dict[str, str] = {
+    "SpMat_0": "SpmatRead",
+    "SpMat_1": "SpmatRead",
+    "Ptr_Even": "PtrRead",
+    "Ptr_Odd": "PtrRead",
+    "Act_0": "ActRW",
+    "Act_1": "ActRW",
+    "Arithm": "ArithmUnit",
+    "Act_queue": "Act_queue",
+    "filler cell": "filler cell",
+}
+"""The blocks of Figure 5, and the modules of Table II that they are (equal) parts of. The figure names no queue."""
+
+PLAN: Any = (
+    ("SpMat_0", "SpMat_1"),
+    ("Ptr_Even", "Ptr_Odd", "filler cell", ("Act_0", "Act_1"), ("Arithm", "Act_queue")),
+)
+"""What lies beside what: split in turn from left to right and from bottom to top."""
+
+
+@dataclass(frozen=True, eq=False)
+class Figure5:
+    """A PE cut into rectangles.
+
+    Attributes
+    ----------
+    machine : Machine
+        The chip that the PE is of.
+    blocks : DataFrame
+        A row a rectangle: `block`, `module`, `area, mm2`, and in mm `x`, `y` (of the lower left corner), `width` and
+        `height`.
+    """
+
+    machine: Machine
+    blocks: pd.DataFrame
+
+    @property
+    def area_mm2(self) -> float:
+        """Area of the PE, mm2."""
+        return float(self.blocks["area, mm2"].sum())
+
+    def table(self) -> pd.DataFrame:
+        """Area and share of each block, largest first."""
+        rows = self.blocks.set_index("block")[["module", "area, mm2"]]
+        rows["share, %"] = 100 * rows["area, mm2"] / self.area_mm2
+        return rows.sort_values("area, mm2", ascending=False, kind="stable")
+
+    def plot(self) -> Figure:
+        """The rectangles, to scale."""
+        from eie.studies.plots import panels
+
+        return panels.floorplan(self.blocks, float(np.sqrt(self.area_mm2)))
+
+    def words(self) -> str:
+        """What takes the area."""
+        by_module = self.blocks.groupby("module")["area, mm2"].sum() / self.area_mm2
+        arithmetic, memory = by_module["ArithmUnit"], by_module["SpmatRead"] + by_module["PtrRead"]
+        paper = text_value("pe-area")
+        same = chip.pe_area(self.machine) == chip.pe_area(EIE_45NM)
+        beside = f"the text prints {paper:g}" if same else f"the paper's has {paper:g}"
+        return (
+            f"The PE takes **{self.area_mm2:.3f} mm2** ({beside}). Matrix and pointer memories with their logic are "
+            f"{100 * memory:.1f} % of it, the arithmetic unit is {100 * arithmetic:.1f} %: a PE is a memory with "
+            f"a small calculator, {1 / arithmetic:.0f} times the size of the latter. Areas are to scale; places, "
+            f"shapes and the square outline are ours, as is the halving of Table II's modules into two blocks. "
+            f"{self._macros()}"
+        )
+
+    def _macros(self) -> str:
+        setting = chip_facts()["sram"]["setting"]
+        macro, _ = memories(self.machine, setting)["spmat"]
+        module = self.blocks.loc[self.blocks["module"] == "SpmatRead", "area, mm2"].sum()
+        return (
+            f"The SRAM sweep's {setting} has the matrix memory in {macro.area_mm2:.3f} mm2, where the module takes "
+            f"{module:.3f}."
+        )
+
+
+def figure5(spmat_width_bits: int = 64, fifo_depth: int = 8) -> Figure5:
+    """Draw the floor plan of one PE.
+
+    Parameters
+    ----------
+    spmat_width_bits : int
+        Width of the matrix memory; one that the SRAM sweep has. Its area follows the sweep's.
+    fifo_depth : int
+        Depth of the activation queue, 2..1048576. Its area grows with it.
+    """
+    machine = Machine(spmat_width_bits=spmat_width_bits, fifo_depth=fifo_depth)
+    areas, modules = chip.pe_area(machine), list(BLOCKS.values())
+    parts = {block: areas[module] / modules.count(module) for block, module in BLOCKS.items()}
+    side = float(np.sqrt(sum(parts.values())))
+    cut = slice_and_dice(PLAN, parts, 0.0, 0.0, side, side)
+    rows = [{"block": block, "module": BLOCKS[block], "area, mm2": parts[block], **cut[block]} for block in BLOCKS]
+    return Figure5(machine, pd.DataFrame(rows))
+
+
+def slice_and_dice(
+    plan: Any, areas: dict[str, float], x: float, y: float, width: float, height: float, *, across: bool = True
+) -> dict[str, dict[str, float]]:
+    """Cut a rectangle into rectangles of given areas.
+
+    Parameters
+    ----------
+    plan : nested tuple of str
+        Names of the parts. Parts of one level lie beside each other if `across`, else on top of each other; the next
+        level is cut the other way.
+    areas : dict of str to float
+        Area of each part; together those of the rectangle.
+    x, y, width, height : float
+        The rectangle.
+    across : bool
+        Cut from left to right, not from bottom to top.
+
+    Returns
+    -------
+    dict of str to dict
+        `x`, `y`, `width` and `height` of each part.
+    """
+    if isinstance(plan, str):
+        return {plan: {"x": x, "y": y, "width": width, "height": height}}
+    whole = _area(plan, areas)
+    found: dict[str, dict[str, float]] = {}
+    for part in plan:
+        share = _area(part, areas) / whole
+        if across:
+            found |= slice_and_dice(part, areas, x, y, width * share, height, across=False)
+            x += width * share
+        else:
+            found |= slice_and_dice(part, areas, x, y, width, height * share, across=True)
+            y += height * share
+    return found
+
+
+def _area(plan: str | Sequence[Any], areas: dict[str, float]) -> float:
+    return areas[plan] if isinstance(plan, str) else sum(_area(part, areas) for part in plan)

@@ -1,0 +1,177 @@
+"""Figure 8: load balance against the depth of the activation queues."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from eie import _check
+from eie.explore.benchmarks import columns_together, select
+from eie.explore.sweep import sweep
+from eie.explore.synthetic import Spread, measured_spread
+from eie.machine import MAX_FIFO_DEPTH, Machine
+from eie.studies.paper.series import Series, series
+from eie.studies.paper.setting import another_machine
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DEPTHS = (2, 4, 8, 16, 32, 64, 128, 256)
+"""Depths of the paper's figure that this machine can have."""
+
+WORTH_TELLING = 0.5
+"""Gains in points, below which the words do not list a step."""
+
+
+class Figure8(Series):
+    """Load balance against queue depth, and what explains the layers that stay away."""
+
+    def words(self) -> str:
+        """How far computed and published are apart, and what each doubling of the depth is worth."""
+        mean = self.both.groupby("fifo_depth")[["computed", "published"]].mean()
+        gains = mean.diff().iloc[1:]
+        steps = [
+            f"{step.computed:+.1f} points from {before} to {depth} (published {step.published:+.1f})"
+            for before, (depth, step) in zip(mean.index, gains.iterrows(), strict=False)
+            if step.max() >= WORTH_TELLING
+        ]
+        return super().words() + (f" Deeper queues gain {', '.join(steps)} on average." if steps else "")
+
+
+def figure8(
+    layers: Sequence[str] | None = None,
+    fifo_depths: Sequence[int] = DEPTHS,
+    n_pe: int = 64,
+    seed: int = 0,
+    draws: int = 5,
+    sizes: Mapping[str, Sequence[float]] | None = None,
+) -> Figure8:
+    """Compute Figure 8.
+
+    Parameters
+    ----------
+    layers : sequence of str, optional
+        Names from Table III; all nine if left out.
+    fifo_depths : sequence of int
+        Queue depths, each 2..1048576. A queue of depth D holds D - 1 activations, so depth 1 does not exist.
+    n_pe : int
+        Processing elements, 1..65536.
+    seed : int
+        Names the random numbers.
+    draws : int
+        Draws of each layer to average over, 1..1000.
+    sizes : mapping of str to [n_in, n_out, weight_density, act_density], optional
+        Layers of one's own.
+    """
+    depths = _check.integers("fifo_depths", fifo_depths, 2, MAX_FIFO_DEPTH)
+    machine = Machine(n_pe=n_pe)
+    runs = sweep(select(layers, sizes), [replace(machine, fifo_depth=d) for d in depths], seed=seed, draws=draws)
+    points = series("fig08", runs, "load_balance", 100, "fifo_depth")
+    other = another_machine(machine)
+    labels = ("fifo_depth", "depth of the activation queues", "load balance, %")
+    return Figure8("Figure 8", "load balance", *labels, "points", points, False, other)
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """Figure 8 again for the layers whose columns belong together, with block rates of growing spread.
+
+    Attributes
+    ----------
+    runs : DataFrame
+        Columns `layer`, `fifo_depth`, `block_cv`, `load_balance` (percent) and `difference` (points).
+    published : DataFrame
+        Columns `layer`, `fifo_depth`, `load_balance`.
+    """
+
+    runs: pd.DataFrame
+    published: pd.DataFrame
+
+    def table(self) -> pd.DataFrame:
+        """Mean absolute difference to the figure in points, a row a layer, a column a spread of the block rates."""
+        sizes = self.runs.assign(difference=self.runs["difference"].abs())
+        return sizes.pivot_table(index="layer", columns="block_cv", values="difference", sort=False)
+
+    def plot(self) -> Figure:
+        """A plot a layer, a line a spread; empty when no layer has blocks."""
+        from eie.studies.plots import panels
+
+        if self.runs.empty:
+            return panels.nothing("no layer here has columns that belong together")
+        return panels.lines(
+            self.runs,
+            "fifo_depth",
+            "load_balance",
+            "block_cv",
+            "depth of the activation queues",
+            "load balance, %",
+            self.published,
+            "paper",
+        )
+
+    def words(self) -> str:
+        """What block rates do to the differences."""
+        table = self.table()
+        if table.empty:
+            return "None of these layers has columns that belong together."
+        found = [_found(layer, row) for layer, row in table.iterrows()]
+        return f"Block rates change the mean absolute difference to the figure: {'; '.join(found)}."
+
+
+def _found(layer: object, row: pd.Series) -> str:
+    best = row.idxmin()
+    largest = ", the largest tried" if best == row.index[-1] else ""
+    return f"{layer} from {row.iloc[0]:.1f} to {row[best]:.1f} points (at a spread of {best:g}{largest})"
+
+
+def blocks(
+    layers: Sequence[str] | None = None,
+    block_cvs: Sequence[float] = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0),
+    fifo_depths: Sequence[int] = DEPTHS,
+    n_pe: int = 64,
+    seed: int = 0,
+    draws: int = 5,
+) -> Blocks:
+    """Give each row of `data/blocks.toml`'s layers a rate for each block of columns, and see what Figure 8 becomes.
+
+    Parameters
+    ----------
+    layers : sequence of str, optional
+        Names from Table III; those without blocks are left out.
+    block_cvs : sequence of float
+        Coefficients of variation of the block rates, each 0..10; 0 is the layer of the main figure.
+    fifo_depths, n_pe, seed, draws
+        As for `figure8`.
+    """
+    depths = _check.integers("fifo_depths", fifo_depths, 2, MAX_FIFO_DEPTH)
+    machines = [Machine(n_pe=n_pe, fifo_depth=d) for d in depths]
+    chosen = {benchmark.name for benchmark in select(layers)} if layers or layers is None else set()
+    together = {name: columns for name, columns in columns_together().items() if name in chosen}
+    if not together:
+        return Blocks(_no_points("block_cv", "difference"), _no_points())
+    frames = [
+        series(
+            "fig08",
+            sweep(select([name]), machines, seed=seed, draws=draws, spread=spread),
+            "load_balance",
+            100,
+            "fifo_depth",
+        ).assign(block_cv=spread.block_cv)
+        for name, columns in together.items()
+        for spread in (_block_spread(columns, cv) for cv in block_cvs)
+    ]
+    points = pd.concat(frames).rename(columns={"computed": "load_balance"})
+    reference = points.drop_duplicates(["layer", "fifo_depth"])[["layer", "fifo_depth", "published"]]
+    return Blocks(points.dropna(subset=["load_balance"]), reference.rename(columns={"published": "load_balance"}))
+
+
+def _block_spread(columns: int, cv: float) -> Spread:
+    """The measured spread and, if `cv` is not 0, block rates."""
+    return replace(measured_spread(), block_columns=columns, block_cv=cv) if cv else measured_spread()
+
+
+def _no_points(*more: str) -> pd.DataFrame:
+    return pd.DataFrame(columns=["layer", "fifo_depth", "load_balance", *more])

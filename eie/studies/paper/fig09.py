@@ -1,0 +1,361 @@
+"""Figure 9: how wide the sparse-matrix memory should be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from eie import _check, published
+from eie.cycles import simulate
+from eie.explore.benchmarks import Benchmark, select
+from eie.explore.sweep import sweep
+from eie.interleaved import encode
+from eie.machine import MAX_SPMAT_WIDTH_BITS, Machine
+from eie.studies.paper.series import Series
+from eie.studies.paper.setting import another_machine
+from eie.technology import chip_facts, sram, sram_table, text_value
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WIDTHS = (32, 64, 128, 256, 512)
+"""Widths of the paper's figure, in bits."""
+
+BARS, BY_MARKERS, BY_READS = "bars of the left panel", "right panel / left markers", "right panel / computed reads"
+
+PRINTED = "right panel as printed"
+
+MARKERS_LAYER = "Alex-6"
+"""The layer whose reads the left panel's markers are (found by comparing; see `markers`)."""
+
+ALL = "all together"
+
+
+@dataclass(frozen=True, eq=False)
+class Figure9:
+    """Reads of the sparse-matrix memory, and their energy under every table of energies there is.
+
+    Attributes
+    ----------
+    runs : DataFrame
+        Columns `layer`, `width_bits`, `reads` (mean over draws) and `sd`.
+    energies : DataFrame
+        Energy of a read in pJ, a row a table: the figure's bars, two that its right panel implies, and the settings of
+        the SRAM sweep; a column a width.
+    other_machine : str
+        A warning, where the machine is not the paper's; empty if it is.
+    """
+
+    runs: pd.DataFrame
+    energies: pd.DataFrame
+    other_machine: str = ""
+
+    @property
+    def layers(self) -> list[str]:
+        """Names of the layers."""
+        return list(dict.fromkeys(self.runs["layer"]))
+
+    def reads(self) -> pd.DataFrame:
+        """Computed reads, a row a layer, a column a width."""
+        return self.runs.pivot(index="layer", columns="width_bits", values="reads").loc[self.layers]
+
+    def table(self, energies: str = BY_MARKERS) -> pd.DataFrame:
+        """Energy of all reads in nJ, a row a layer: computed reads times one table of energies."""
+        return 1e-3 * self.reads() * self.energies.loc[energies]
+
+    def panel(self) -> pd.DataFrame:
+        """The figure's right panel in nJ, at the computed layers and widths that it has."""
+        return _right_panel().reindex(index=self.layers, columns=self.reads().columns).dropna(how="all")
+
+    def least(self) -> pd.DataFrame:
+        """The width that takes the least energy: a row a table, a column a layer and one for their sum.
+
+        The last row is the right panel itself; where its reading error does not tell, it lists all that may be.
+        """
+        rows = {name: _with_sum(self.table(name)).idxmin(axis=1).astype(str) for name in self.energies.index}
+        panel = self.panel()
+        if len(panel) == len(self.layers):
+            rows[PRINTED] = panel.apply(_least_as_read, axis=1)
+            rows[PRINTED][ALL] = _least_as_read(panel.sum(), len(panel))
+        return pd.DataFrame(rows).T[[*self.layers, ALL]]
+
+    def markers(self) -> pd.DataFrame:
+        """The left panel's markers beside each layer's computed reads and AlexNet's sum: mean difference in %."""
+        theirs = _left_panel("reads").reindex(self.reads().columns).dropna()
+        mine = self.reads()[theirs.index]
+        alexnet = mine[mine.index.str.startswith("Alex")]
+        if len(alexnet) > 1:
+            mine = pd.concat([mine, alexnet.sum().to_frame("AlexNet's layers together").T])
+        off = 100 * (mine / theirs - 1)
+        return off.assign(**{"mean size": off.abs().mean(axis=1)}).sort_values("mean size")
+
+    def series(self, energies: str = BY_MARKERS) -> Series:
+        """Computed energy beside the right panel."""
+        pj = self.runs["width_bits"].map(self.energies.loc[energies])
+        mine = self.runs.assign(computed=1e-3 * self.runs["reads"] * pj, sd=1e-3 * self.runs["sd"] * pj)
+        theirs = published.load("fig09_total").rename(columns={"energy": "published"})
+        points = mine.merge(
+            theirs[["layer", "width_bits", "published", "reading_error"]], on=["layer", "width_bits"], how="left"
+        )
+        points["difference"] = 100 * (points["computed"] / points["published"] - 1)
+        return Series(
+            "Figure 9",
+            "energy of reading the matrix",
+            "width_bits",
+            "width of a read, bits",
+            "energy of all reads, nJ",
+            "%",
+            points,
+            log_y=True,
+        )
+
+    def plot(self) -> Figure:
+        """Reads and energy of a read; energy of all reads of each layer."""
+        from eie.studies.plots import panels
+
+        name = MARKERS_LAYER if MARKERS_LAYER in self.layers else self.layers[0]
+        left = pd.DataFrame(
+            {
+                "reads": self.reads().loc[name] / 1e3,
+                "published reads": _left_panel("reads") / 1e3,
+                "published bars": _left_panel("energy_per_read"),
+                "implied": self.energies.loc[BY_MARKERS],
+                "sweep": self.energies.loc[chip_facts()["sram"]["setting"]],
+            }
+        ).loc[self.reads().columns]
+        sweep_label = f"SRAM sweep, {chip_facts()['sram']['setting']}"
+        return panels.reads_and_energy(left, name, sweep_label, self.series().points)
+
+    def plot_layers(self) -> Figure:
+        """The right panel, a small plot a layer, published and computed."""
+        return self.series().plot()
+
+    def words(self) -> str:
+        """Whose reads the markers are, which energies the panels imply, and which width is best where."""
+        if not self.panel().size:
+            return f"The paper's Figure 9 has none of these layers. {self._of_sum()}"
+        return f"{self.other_machine}{self._of_markers()}\n\n{self._of_energies()}\n\n{self._of_best()}"
+
+    def _of_markers(self) -> str:
+        off = self.markers()
+        first = off.index[0]
+        second = f"; next is {off.index[1]} ({off['mean size'].iloc[1]:.0f} %)" if len(off) > 1 else ""
+        return (
+            f"The figure's left panel says only that it is benchmarked on AlexNet. Its markers are nearest to the "
+            f"computed reads of **{first}** alone, which differ by {off['mean size'].iloc[0]:.0f} % on average "
+            f"({off.drop(columns='mean size').iloc[0].mean():+.0f} % as a whole){second}."
+        )
+
+    def _of_energies(self) -> str:
+        said = [f"{self.series(name).mean_absolute_difference:.1f} % ({name})" for name in self.energies.index]
+        bars, implied = self.energies.loc[BARS], self.energies.loc[BY_MARKERS]
+        return (
+            f"The two panels do not fit together: the right one, divided by the left one's reads, needs "
+            f"{_numbers(implied)} pJ a read at {_numbers(pd.Series(implied.index))} bits, where the left one's bars "
+            f"show {_numbers(bars)} pJ. So energies of layers cannot be checked without choosing a table. Computed "
+            f"reads times energy differ from the right panel, on average over its points, by {'; '.join(said)}. "
+            f"(The table of {BY_READS} is the median over layers of what it is then compared with, so with it only the "
+            f"pattern over layers is a test.)"
+        )
+
+    def _of_best(self) -> str:
+        least, best = self.least(), f"{text_value('best-width'):.0f}"
+        layers = least.drop(columns=ALL)
+        wins = [f"{(row == best).sum()} with {name}" for name, row in layers.iterrows()]
+        return (
+            f"**Is {best} bits best?** The text says that it takes the least energy. Of {len(layers.columns)} layers "
+            f"that is so for {', '.join(wins)}. {self._of_left()} {self._of_sum()} {self._of_sweep()}"
+        )
+
+    def _of_sweep(self) -> str:
+        default = chip_facts()["sram"]["setting"]
+        reads, first, last = self.reads().sum(), self.energies.columns[0], self.energies.columns[-1]
+        dearer = self.energies[last] / self.energies[first]
+        return (
+            f"By the SRAM sweep ({default}) a read of {last} bits takes {dearer[default]:.1f} times the energy of one "
+            f"of {first}, by the right panel {dearer[BY_MARKERS]:.1f} times, by the bars {dearer[BARS]:.1f} times; all "
+            f"layers together need {reads[first] / reads[last]:.1f} times fewer. Which width is best hangs on the "
+            f"memory compiler more than on the layers."
+        )
+
+    def _of_left(self) -> str:
+        product = (_left_panel("reads") * _left_panel("energy_per_read")).reindex(self.reads().columns)
+        return f"The product of the left panel's two curves is least at {product.idxmin()} bits."
+
+    def _of_sum(self) -> str:
+        sums = self.least()[ALL]
+        said = [f"{width} bits with {', '.join(sums.index[sums == width])}" for width in dict.fromkeys(sums)]
+        return f"For all layers together the least energy is at {'; at '.join(said)}."
+
+
+def figure9(
+    layers: Sequence[str] | None = None,
+    widths: Sequence[int] = WIDTHS,
+    n_pe: int = 64,
+    seed: int = 0,
+    draws: int = 5,
+    sizes: Mapping[str, Sequence[float]] | None = None,
+) -> Figure9:
+    """Compute Figure 9.
+
+    Parameters
+    ----------
+    layers : sequence of str, optional
+        Names from Table III; all nine if left out.
+    widths : sequence of int
+        Bits of one read, each one that the SRAM sweep has.
+    n_pe : int
+        Processing elements, 1..65536.
+    seed : int
+        Names the random numbers.
+    draws : int
+        Draws of each layer to average over, 1..1000.
+    sizes : mapping of str to [n_in, n_out, weight_density, act_density], optional
+        Layers of one's own.
+    """
+    bits = _check.integers("widths", widths, 8, MAX_SPMAT_WIDTH_BITS)
+    machines = [Machine(n_pe=n_pe, spmat_width_bits=width) for width in bits]
+    tables = _documented(bits)
+    found = sweep(select(layers, sizes), machines, seed=seed, draws=draws)
+    over_draws = found.rename(columns={"spmat_width_bits": "width_bits"}).groupby(["layer", "width_bits"], sort=False)
+    reads = over_draws["spmat_reads"]
+    runs = pd.DataFrame({"reads": reads.mean(), "sd": reads.std(ddof=0)}).reset_index()
+    return Figure9(runs, _energies(tables, runs), another_machine(Machine(n_pe=n_pe)))
+
+
+def _documented(widths: Sequence[int]) -> pd.DataFrame:
+    """Energy of a read under the settings of the SRAM sweep that have all these widths, pJ."""
+    size, default = chip_facts()["sram"]["spmat_bytes"], chip_facts()["sram"]["setting"]
+    for width in widths:
+        sram(size, width, default)  # says which widths there are
+    sweep = sram_table()[lambda table: table["size"] == size]
+    return sweep.pivot(index="setting", columns="width", values="read_pJ")[list(widths)].dropna()
+
+
+def _energies(settings: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    reads = runs.pivot(index="layer", columns="width_bits", values="reads")
+    panel = _right_panel()
+    figure = {
+        BARS: _left_panel("energy_per_read"),
+        BY_MARKERS: 1e3 * panel.loc[MARKERS_LAYER] / _left_panel("reads"),
+        BY_READS: (1e3 * panel.reindex(reads.index) / reads).median(),
+    }
+    rows = pd.DataFrame(figure).T.reindex(columns=reads.columns).dropna()  # no layer of the paper: nothing implied
+    order = [chip_facts()["sram"]["setting"]]
+    order += [name for name in settings.index if name not in order]
+    return pd.concat([rows, settings.loc[order]])
+
+
+def _left_panel(quantity: str) -> pd.Series:
+    return published.load("fig09_reads").query("quantity == @quantity").set_index("width_bits")["value"]
+
+
+def _right_panel() -> pd.DataFrame:
+    return published.load("fig09_total").pivot(index="layer", columns="width_bits", values="energy")
+
+
+def _with_sum(energies: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([energies, energies.sum().to_frame(ALL).T])
+
+
+def _least_as_read(energies: pd.Series, added: int = 1) -> str:
+    """All widths that may have the least energy, given how exactly each of the numbers added can be read."""
+    error = added * float(published.load("fig09_total")["reading_error"].max())
+    return ", ".join(str(width) for width in energies.index[energies <= energies.min() + 2 * error])
+
+
+def _numbers(values: pd.Series) -> str:
+    return ", ".join(f"{value:.3g}" for value in values)
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """Reads of one layer when its non-zero inputs come in runs.
+
+    Attributes
+    ----------
+    layer : str
+        The layer.
+    rows : DataFrame
+        Columns `run` (mean length), `width_bits`, `reads`, and `difference` to the left panel's markers in percent.
+    """
+
+    layer: str
+    rows: pd.DataFrame
+
+    def table(self) -> pd.DataFrame:
+        """Differences to the markers in percent, a row a mean length, a column a width, and the mean of their sizes."""
+        wide = self.rows.pivot(index="run", columns="width_bits", values="difference")
+        wide.index = pd.Index([f"{run:.2f}" for run in wide.index], name="run")
+        return wide.assign(**{"mean size": wide.abs().mean(axis=1)})
+
+    def words(self) -> str:
+        """Which length of runs fits."""
+        sizes = self.table()["mean size"]
+        return (
+            f"With runs of {sizes.idxmin()} inputs on average, the reads of {self.layer} are {sizes.min():.1f} % "
+            f"away from the markers, on average over the widths; with inputs independent of each other (runs of "
+            f"{sizes.index[0]}) they are {sizes.iloc[0]:.1f} % away."
+        )
+
+
+def in_runs(
+    lengths: Sequence[float] = (2.0, 2.5, 3.0, 4.0), widths: Sequence[int] = WIDTHS, n_pe: int = 64, seed: int = 0
+) -> Runs:
+    """Run the layer of the left panel's markers on inputs whose non-zero ones stand together.
+
+    Parameters
+    ----------
+    lengths : sequence of float
+        Mean lengths of the runs, each at least that of independent inputs, which is always among them.
+    widths, n_pe, seed
+        As for `figure9`.
+    """
+    (benchmark,) = select([MARKERS_LAYER])
+    markers = _left_panel("reads")
+    machines = [
+        Machine(n_pe=n_pe, spmat_width_bits=w) for w in _check.integers("widths", widths, 8, MAX_SPMAT_WIDTH_BITS)
+    ]
+    layer, _ = benchmark.draw(seed)
+    mem = encode(layer, machines[0])
+    rows = []
+    independent = 1 / (1 - benchmark.act_density)
+    for run in [independent, *(_run_length(length, independent) for length in lengths)]:
+        inputs = draw_runs(benchmark, run, np.random.default_rng(seed))
+        for machine in machines:
+            reads = simulate(mem, inputs, machine).spmat_reads
+            width = machine.spmat_width_bits
+            rows.append({"run": run, "width_bits": width, "reads": reads})
+    found = pd.DataFrame(rows)
+    found["difference"] = 100 * (found["reads"] / found["width_bits"].map(markers) - 1)
+    return Runs(benchmark.name, found)
+
+
+def _run_length(length: float, independent: float) -> float:
+    value = _check.positive("each of lengths", length)
+    if value < independent:
+        raise ValueError(
+            f"each of lengths must be at least {independent:.3g}, as of independent inputs, got {length!r}"
+        )
+    return value
+
+
+def draw_runs(benchmark: Benchmark, run: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Inputs of a layer, as many not 0 as its density says, in runs of a given mean length with gaps between them."""
+    ones = round(benchmark.n_in * benchmark.act_density)
+    n_runs = min(max(round(ones / run), 1), benchmark.n_in - ones)
+    lengths = _parts(ones, n_runs, rng)
+    gaps = _parts(benchmark.n_in - ones, n_runs, rng)
+    values = np.tile(np.array([0.0, 1.0], dtype=np.float32), n_runs)
+    return np.repeat(values, np.column_stack([gaps, lengths]).ravel())
+
+
+def _parts(whole: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """`whole` cut into `n` parts of at least 1, every way as likely."""
+    cuts = np.sort(rng.choice(whole - 1, n - 1, replace=False)) + 1
+    return np.diff(np.concatenate([[0], cuts, [whole]]))

@@ -1,0 +1,183 @@
+"""Figure 10: what a multiplication costs at each precision, and what accuracy real networks keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from eie import _check, published
+from eie.technology import chip_facts, operation_pj, table2, text_value
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False)
+class Figure10:
+    """Energy by precision, computed; accuracy by precision, published and measured.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        A row a precision, widest first: `precision`, `kind`, `bits`; `published energy` (the figure's) and `energy`
+        (of the table that the energy model uses) of a multiplication, `multiply and add`, all in pJ; `published
+        accuracy` in percent; `power, mW` and `share of a PE, %` of a multiply-and-add a cycle, against Table II.
+    clock_mhz : float
+        Multiply-and-adds a microsecond, in one PE.
+    measured : DataFrame
+        What the project's own run of `eie accuracy` gave, see `eie.studies.paper.accuracy.measure`.
+    """
+
+    rows: pd.DataFrame
+    clock_mhz: float
+    measured: pd.DataFrame
+
+    def table(self) -> pd.DataFrame:
+        """A row a precision."""
+        return self.rows.set_index("precision").drop(columns=["kind", "bits"])
+
+    @property
+    def exponent(self) -> float:
+        """Power of the width with which an integer multiplication's energy grows, from the narrowest to the widest."""
+        ints = self._ints()
+        return float(np.log(ints.iloc[-1] / ints.iloc[0]) / np.log(ints.index[-1] / ints.index[0]))
+
+    def expected_pj(self, bits: int) -> float:
+        """Energy of an integer multiplication of `bits` bits by that power law, pJ."""
+        ints = self._ints()
+        return float(ints.iloc[0] * (bits / ints.index[0]) ** self.exponent)
+
+    def _ints(self) -> pd.Series:
+        return self.rows[self.rows["kind"] == "int"].set_index("bits")["energy"].sort_index()
+
+    def ratios(self) -> pd.DataFrame:
+        """How much more 32-bit multiplications take than those of EIE's width: text, figure and table."""
+        rows, bits = self.rows.set_index(["kind", "bits"]), _eie_bits()
+        wide, narrow = rows.loc[[("int", 32), ("float", 32)]], rows.loc[("int", bits)]
+        return pd.DataFrame(
+            {
+                "text": [text_value("precision-int32"), text_value("precision-float32")],
+                "figure": (wide["published energy"] / narrow["published energy"]).to_numpy(),
+                "computed": (wide["energy"] / narrow["energy"]).to_numpy(),
+                "by the power law": (wide["energy"] / self.expected_pj(bits)).to_numpy(),
+            },
+            index=[f"32-bit {kind} point over {bits}-bit fixed point" for kind in ("fixed", "floating")],
+        )
+
+    def accuracies(self) -> pd.DataFrame:
+        """Accuracy in percent: a row a network and its pictures, the paper's first, a column a precision."""
+        paper = self.rows.set_index("precision")["published accuracy"]
+        found = pd.DataFrame([paper.rename(PAPER)]).rename_axis(columns=None)
+        return pd.concat([found, by_network(self.measured)])
+
+    def plot(self) -> Figure:
+        """Energy beside accuracy."""
+        from eie.studies.plots import panels
+
+        return panels.precision(self.rows, self.accuracies(), PAPER)
+
+    def words(self) -> str:
+        """The ratios, where their numbers come from, and how accuracy compares."""
+        fixed, floating = self.ratios().to_dict("records")
+        bits = _eie_bits()
+        expected, used = self.expected_pj(bits), float(self._ints()[bits])
+        share = self.rows.set_index(["kind", "bits"])["share of a PE, %"]
+        return (
+            f"A 32-bit fixed-point multiplication takes **{fixed['computed']:.2f} times** the energy of a {bits}-bit "
+            f"one (the text says {fixed['text']:g}), a floating-point one **{floating['computed']:.2f} times** (the "
+            f"text says {floating['text']:g}). The 32-bit energies are also Table I's; those of fewer bits are read "
+            f"off this figure, so only the ratio is checked, not the energy. Through the narrowest and the widest "
+            f"integer the energy grows with the width to the power {self.exponent:.2f}; on that curve {bits} bits "
+            f"would take {expected:.2f} pJ, and the figure has {abs(used / expected - 1) * 100:.0f} % "
+            f"{'less' if used < expected else 'more'}. One multiply-and-add a cycle at {self.clock_mhz:g} MHz draws "
+            f"{share['int', bits]:.0f} % of the power of Table II's PE with {bits}-bit integers, and would draw "
+            f"{share['int', 32]:.0f} % of it with 32-bit ones and {share['float', 32]:.0f} % in floating point.\n\n"
+            f"{self._of_accuracy(f'{bits}b int')}"
+        )
+
+    def _of_accuracy(self, eie: str) -> str:
+        """How far EIE's arithmetic is from floating point, in the paper and here."""
+        table = self.accuracies()
+        loss = table["32b float"] - table[eie]
+        here, most = loss.drop(PAPER), loss.drop(PAPER).abs().idxmax()
+        narrow, mixed = (table[name].drop(PAPER) for name in ("8b int", table.columns[-1]))
+        return (
+            f"**Accuracy.** With {eie} the paper's network loses {loss[PAPER]:.1f} points. The networks measured here "
+            f"are at most {here.abs().max():.2f} points from floating point ({most}: "
+            f"{table.loc[most, '32b float']:.2f} % and {table.loc[most, eie]:.2f} %). With 8 bits throughout, the "
+            f"accumulators among them, they keep {narrow.min():.1f} to {narrow.max():.1f} %, against the paper's "
+            f"{table.loc[PAPER, '8b int']:.1f} %; the paper does not say how wide its sums were. With weights and "
+            f"activations of 8 bits, but sums of EIE's width, they keep {mixed.min():.1f} to {mixed.max():.1f} %."
+        )
+
+
+PAPER = "AlexNet (paper)"
+
+
+def by_network(measured: pd.DataFrame) -> pd.DataFrame:
+    """First answers that are right, percent: a row a network and its pictures, a column a precision."""
+    named = measured["network"] + ", " + measured["count"].astype(str) + " of " + measured["pictures"]
+    wide = measured.assign(row=named).pivot(index="row", columns="precision", values="top-1, %")
+    order = list(dict.fromkeys(measured["precision"]))
+    return wide.loc[list(dict.fromkeys(named)), order].rename_axis(index=None, columns=None)
+
+
+def measured_again(test_images: int, pictures: int) -> pd.DataFrame | None:
+    """The accuracies measured anew on a few pictures, as far as they are at hand; None when none are.
+
+    Parameters
+    ----------
+    test_images : int
+        Test images of MNIST for the LeNets, 0..10,000.
+    pictures : int
+        Pictures of each set for SqueezeNet, 0..100. Choosing its formats takes a while, however few they are.
+    """
+    from eie.studies.paper import accuracy
+
+    test_images = _check.integer("test_images", test_images, 0, 10_000)
+    pictures = _check.integer("pictures", pictures, 0, 100)
+    tasks = accuracy.mnist_tasks(test_images) if test_images else []
+    tasks += accuracy.imagenet_tasks(pictures) if pictures else []
+    return by_network(pd.concat([accuracy.measure(task) for task in tasks])) if tasks else None
+
+
+def figure10(clock_mhz: float | None = None) -> Figure10:
+    """Compute the energies of Figure 10, and bring together the accuracies.
+
+    Parameters
+    ----------
+    clock_mhz : float, optional
+        Clock in MHz at which a PE multiplies and adds once a cycle; the paper's if left out.
+    """
+    from eie.studies.paper import accuracy
+
+    clock_mhz = text_value("clock") if clock_mhz is None else _check.positive("clock_mhz", clock_mhz)
+    wide = published.load("fig10").pivot(index="precision", columns="quantity", values="value").reset_index()
+    parts = wide["precision"].str.extract(r"(?P<bits>\d+)b (?P<kind>\w+)")
+    rows = pd.DataFrame(
+        {
+            "precision": wide["precision"],
+            "kind": parts["kind"],
+            "bits": parts["bits"].astype(int),
+            "published energy": wide["multiply_energy"],
+            "published accuracy": wide["accuracy"],
+        }
+    )
+    rows["energy"] = _energies(rows, "multiply")
+    rows["multiply and add"] = rows["energy"] + _energies(rows, "add")
+    rows["power, mW"] = rows["multiply and add"] * clock_mhz * 1e-3
+    rows["share of a PE, %"] = 100 * rows["power, mW"] / sum(table2("power", "component").values())
+    rows = rows.sort_values(["bits", "kind"], ascending=[False, True], ignore_index=True)
+    return Figure10(rows, clock_mhz, accuracy.measured())
+
+
+def _eie_bits() -> int:
+    """Width of EIE's arithmetic."""
+    return int(chip_facts()["arithmetic"]["bits"])
+
+
+def _energies(rows: pd.DataFrame, operation: str) -> list[float]:
+    return [operation_pj(operation, kind, bits) for kind, bits in zip(rows["kind"], rows["bits"], strict=True)]

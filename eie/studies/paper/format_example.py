@@ -1,0 +1,135 @@
+"""Figures 2 and 3: the 16 x 8 example over 4 PEs, and what the memory of PE0 holds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from eie import _check, published
+from eie.cycles import CycleReport, simulate
+from eie.explore.synthetic import even_codebook
+from eie.interleaved import InterleavedCSC, encode
+from eie.layer import CompressedLayer
+from eie.machine import MAX_PE, Machine
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PES_OF_THE_FIGURE = 4
+"""PEs of the paper's example."""
+
+
+@dataclass(frozen=True, eq=False)
+class FormatExample:
+    """The example of Figure 2 as `encode` lays it out.
+
+    Attributes
+    ----------
+    layer : CompressedLayer
+        The matrix; the paper gives no values, so codes are numbered through.
+    activations : array of shape `(n_in,)`
+        The input; 1.0 where the paper's is not 0.
+    mem : InterleavedCSC
+        The memories of the PEs.
+    machine : Machine
+    """
+
+    layer: CompressedLayer
+    activations: np.ndarray
+    mem: InterleavedCSC
+    machine: Machine
+
+    def plot(self) -> Figure:
+        """The matrix and its input, coloured by PE."""
+        from eie.studies.plots import panels
+
+        shown = min(self.machine.n_pe, len(panels.PALETTE) - 1)
+        owners = np.full((self.layer.n_out, self.layer.n_in), -1)
+        columns = np.repeat(np.arange(self.layer.n_in), np.diff(self.layer.indptr))
+        owners[self.layer.rows, columns] = self.layer.rows % self.machine.n_pe % shown
+        return panels.matrix(owners, list(self.activations > 0), [f"PE{p}" for p in range(shown)])
+
+    def memory(self, p: int = 0) -> pd.DataFrame:
+        """What PE `p` holds, in the three rows of Figure 3; one entry a column, pointers last."""
+        codes, skips, pointers = self.mem.pe(p)
+        columns = np.repeat(np.arange(self.mem.n_columns), np.diff(pointers))
+        local = _local_rows(skips, pointers)
+        names = [
+            f"W{row * self.mem.n_pe + p},{column}" if code else "0"
+            for code, row, column in zip(codes, local, columns, strict=True)
+        ]
+        width = max(len(names), len(pointers))
+        rows = {
+            "virtual_weight": names,
+            "relative_row_index": list(map(str, skips)),
+            "column_pointer": list(map(str, pointers)),
+        }
+        return pd.DataFrame([row + [""] * (width - len(row)) for row in rows.values()], index=list(rows))
+
+    def report(self) -> CycleReport:
+        """What running the example takes."""
+        return simulate(self.mem, self.activations, self.machine)
+
+    def counts(self) -> pd.DataFrame:
+        """The counters of `report`, in one row."""
+        return pd.DataFrame([asdict(self.report())], index=["count"]).drop(
+            columns=["n_in", "n_out", "n_pe", "clock_hz"]
+        )
+
+    def unlike(self) -> list[str]:
+        """The rows of PE0's memory that are not as Figure 3 prints them, each with both versions."""
+        mine = self.memory(0).apply(lambda row: [value for value in row if value], axis=1)
+        return [
+            f"{what} ({mine[what]}, printed {values})" for what, values in _figure3().items() if mine[what] != values
+        ]
+
+    def words(self) -> str:
+        """Whether PE0's memory is what Figure 3 prints."""
+        wrong = self.unlike()
+        n = sum(len(values) for values in _figure3())
+        if wrong and self.machine.n_pe != PES_OF_THE_FIGURE:
+            return f"Figure 3 is for {PES_OF_THE_FIGURE} PEs, so the memory of one of {self.machine.n_pe} must differ."
+        if wrong:
+            return f"PE0's memory is not the one that Figure 3 prints: {'; '.join(wrong)}."
+        return f"All {n} numbers that Figure 3 prints for PE0 come out of `encode` as printed."
+
+
+def figures2_3(n_pe: int = PES_OF_THE_FIGURE, index_bits: int = 4) -> FormatExample:
+    """Encode the example of Figures 2 and 3.
+
+    Parameters
+    ----------
+    n_pe : int
+        Processing elements, 1..65536; the paper's example has 4.
+    index_bits : int
+        Bits of a relative row index, 1..8; the paper's has 4.
+    """
+    example = published.load("fig02")
+    weights = example[example["what"] == "weight"].astype({"row": int, "column": int})
+    inputs = example.loc[example["what"] == "activation", "column"].astype(int)
+    codes = np.zeros((weights["row"].max() + 1, weights["column"].max() + 1), np.uint8)
+    codes[weights["row"], weights["column"]] = 1 + np.arange(len(weights)) % 15
+    activations = np.zeros(codes.shape[1])
+    activations[inputs] = 1.0
+    index_bits = _check.integer("index_bits", index_bits, 1, 8)
+    # A row of the Spmat holds eight entries, however wide they are.
+    machine = Machine(
+        _check.integer("n_pe", n_pe, 1, MAX_PE), index_bits=index_bits, spmat_width_bits=8 * (4 + index_bits)
+    )
+    layer = CompressedLayer.from_codes(codes, even_codebook(3))
+    return FormatExample(layer, activations, encode(layer, machine), machine)
+
+
+def _figure3() -> pd.Series:
+    """The rows that Figure 3 prints, each a list of texts."""
+    return published.load("fig03").sort_values(["what", "position"]).groupby("what")["value"].apply(list)
+
+
+def _local_rows(skips: np.ndarray, pointers: np.ndarray) -> np.ndarray:
+    """Local row of each entry of one PE: relative indices summed within each column."""
+    steps = np.cumsum(skips.astype(int) + 1)
+    before = np.concatenate([[0], steps])[np.repeat(pointers[:-1], np.diff(pointers))]
+    return steps - before - 1

@@ -1,0 +1,154 @@
+"""The abstract's ladder of savings: SRAM for DRAM, sparsity, weight sharing, activation sparsity. Layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from eie import published
+from eie.cycles import simulate
+from eie.energy_model import energy
+from eie.explore.benchmarks import Benchmark, select
+from eie.explore.sweep import geomean
+from eie.machine import Machine
+from eie.studies.paper.setting import another_machine
+from eie.technology import PICO, text_value
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STEPS = (
+    "dense, DRAM",
+    "dense, SRAM",
+    "sparse",
+    "shared",
+    "active only",
+    "with indices and pointers",
+    "whole chip",
+)
+"""The steps down, and the two back up: what the format costs, and everything else on the chip."""
+
+SAVINGS = {
+    "dense, SRAM": "saving-sram",
+    "sparse": "saving-sparsity",
+    "shared": "saving-sharing",
+    "active only": "saving-activations",
+}
+"""The abstract's factor for each step down, by its id in `data/published/text.csv`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ladder:
+    """Energy of one pass through each layer, step by step.
+
+    Attributes
+    ----------
+    joules : DataFrame
+        A row a layer, a column a step.
+    other_machine : str
+        A warning, where the machine is not the paper's; empty if it is.
+    """
+
+    joules: pd.DataFrame
+    other_machine: str = ""
+
+    def table(self) -> pd.DataFrame:
+        """Microjoules, a row a layer, a column a step."""
+        return 1e6 * self.joules
+
+    def factors(self) -> pd.DataFrame:
+        """What each step down saves, by layer, in the geometric mean, and by the abstract."""
+        steps = list(SAVINGS)
+        before = [STEPS[STEPS.index(step) - 1] for step in steps]
+        saved = pd.DataFrame({step: self.joules[b] / self.joules[step] for b, step in zip(before, steps, strict=True)})
+        saved["all four"] = saved.prod(axis=1)
+        saved["whole chip"] = self.joules[STEPS[0]] / self.joules["whole chip"]
+        saved.loc["geometric mean"] = saved.apply(geomean)
+        abstract = {step: text_value(name) for step, name in SAVINGS.items()}
+        product = text_value("saving-product")
+        saved.loc["by the paper"] = abstract | {
+            "all four": product,
+            "whole chip": product / text_value("saving-shortfall"),
+        }
+        return saved
+
+    def plot(self) -> Figure:
+        """A small plot a layer: one bar a step."""
+        from eie.studies.plots import panels
+
+        return panels.steps(1e6 * self.joules, "energy of one pass, uJ")
+
+    def words(self) -> str:
+        """The product of the four savings, and what is left of it on the chip."""
+        factors = self.factors()
+        mean, abstract = factors.loc["geometric mean"], factors.loc["by the paper"]
+        joules = self.joules
+        format_costs = geomean(joules["with indices and pointers"] / joules["active only"])
+        chip_costs = geomean(joules["whole chip"] / joules["with indices and pointers"])
+        return (
+            f"{self.other_machine}Over these layers the four savings multiply to **{mean['all four']:,.0f}** in the "
+            f"geometric mean; the abstract's factors multiply to {abstract['all four']:,.0f}. The whole chip, counted "
+            f"bottom-up, needs {mean['whole chip']:,.0f} times less than reading a dense layer from DRAM, which is "
+            f"{mean['all four'] / mean['whole chip']:.1f} times short of {mean['all four']:,.0f}; the paper says about "
+            f"{text_value('saving-shortfall'):g}. Indices, padding zeros and pointers cost a factor of "
+            f"{format_costs:.1f}, everything else on the chip another {chip_costs:.1f}."
+        )
+
+
+def ladder(
+    layers: Sequence[str] | None = None,
+    n_pe: int = 64,
+    spmat_width_bits: int = 64,
+    seed: int = 0,
+    sizes: Mapping[str, Sequence[float]] | None = None,
+) -> Ladder:
+    """Work out the ladder.
+
+    The first five steps are weights times the energy of fetching one: 32 bits from DRAM or from a small SRAM
+    (Table I), then only the weights kept, then a code instead of 32 bits, then only for inputs that are not zero. The
+    sixth is what the machine really reads: rows of entries with their indices and padding, and pointers. The last adds
+    all the rest.
+
+    Parameters
+    ----------
+    layers : sequence of str, optional
+        Names from Table III; all nine if left out.
+    n_pe, spmat_width_bits : int
+        The chip.
+    seed : int
+        Names the random numbers.
+    sizes : mapping of str to [n_in, n_out, weight_density, act_density], optional
+        Layers of one's own.
+    """
+    machine = Machine(n_pe=n_pe, spmat_width_bits=spmat_width_bits)
+    benchmarks = select(layers, sizes)
+    rows = [_steps(benchmark, machine, seed) for benchmark in benchmarks]
+    joules = pd.DataFrame(rows, index=[benchmark.name for benchmark in benchmarks], columns=list(STEPS))
+    return Ladder(joules, another_machine(machine))
+
+
+def _steps(benchmark: Benchmark, machine: Machine, seed: int) -> list[float]:
+    layer, activations = benchmark.draw(seed)
+    report = simulate(layer, activations, machine)
+    used = energy(report, machine)
+    dense, active = layer.n_in * layer.n_out, (activations != 0).mean()
+    dram, sram = (PICO * _table1(name) for name in ("32 bit DRAM", "32 bit 32KB SRAM"))
+    a_code = machine.weight_bits / 32  # Table I's accesses fetch 32 bits
+    read = used.components["spmat read"] + used.components["pointer read"]
+    return [
+        dense * dram,
+        dense * sram,
+        layer.nnz * sram,
+        layer.nnz * sram * a_code,
+        layer.nnz * sram * a_code * active,
+        read,
+        used.total,
+    ]
+
+
+def _table1(operation: str) -> float:
+    """Energy of an operation of Table I, pJ."""
+    return float(published.row("table1", operation=operation, quantity="energy")["value"])

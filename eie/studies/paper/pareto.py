@@ -1,0 +1,218 @@
+"""The design space around the paper's chip: time, energy and area of some ten thousand machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from eie import _check
+from eie.explore.benchmarks import select
+from eie.explore.design_space import DesignSpace, frame
+from eie.machine import EIE_45NM, MAX_FIFO_DEPTH, MAX_PE
+from eie.technology import sram_widths
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+N_PES = (1, 2, 4, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 96, 112, 128, 144, 192, 256, 384, 512)
+FIFO_DEPTHS = (*range(2, 17), 20, 24, 32, 40, 48, 64, 96, 128, 256)
+INDEX_BITS = (3, 4, 5, 6)
+
+PARAMETERS = ("n_pe", "fifo_depth", "spmat_width_bits", "index_bits")
+OBJECTIVES = ("time", "energy", "area")
+LEAST_TOLD = 0.05
+"""Percent: a smaller change would be shown as none."""
+
+_SAID = ("{} PEs", "queues of {}", "reads of {} bits", "indices of {} bits")
+_UNITS = {"time": "time, us", "energy": "energy, uJ", "area": "area, mm2"}
+
+
+@dataclass(frozen=True, eq=False)
+class Pareto:
+    """Designs, and how they compare with the paper's.
+
+    Attributes
+    ----------
+    designs : DataFrame
+        A row a design, by its `PARAMETERS`: `time` (us) and `energy` (uJ, bottom-up), geometric means over the layers;
+        `area` (mm2); `fill`, the most that a layer takes of a sparse-matrix memory; `holds all`, whether every layer
+        fits; `front`, whether no design that holds all is at least as good in time, energy and area and better in one.
+    layers : int
+        Layers that the means are over.
+    """
+
+    designs: pd.DataFrame
+    layers: int
+
+    @property
+    def paper(self) -> tuple[int, ...]:
+        """The paper's choice of the `PARAMETERS`."""
+        return tuple(getattr(EIE_45NM, name) for name in PARAMETERS)
+
+    def better(self) -> pd.DataFrame:
+        """Designs that hold all layers and are at least as good as the paper's in time, energy and area."""
+        designs, paper = self.designs, self.designs.loc[self.paper]
+        as_good = (designs[list(OBJECTIVES)] <= paper[list(OBJECTIVES)].astype(float)).all(axis=1)
+        return designs[as_good & designs["holds all"] & (designs.index != self.paper)]
+
+    def table(self, most: int = 12) -> pd.DataFrame:
+        """Designs of `better` that are on the front, least energy x time first, against the paper's, and why.
+
+        Of those that differ in nothing but the queues, the one with the least is shown.
+
+        Parameters
+        ----------
+        most : int
+            Rows.
+        """
+        found = self.better()
+        found = found[found["front"]]
+        found = found.loc[(found["time"] * found["energy"]).sort_values(kind="stable").index]
+        found = found[~found.reset_index().duplicated([name for name in PARAMETERS if name != "fifo_depth"]).to_numpy()]
+        found = found.head(most)
+        changes = {f"{what}, %": [self._change(design, what) for _, design in found.iterrows()] for what in OBJECTIVES}
+        why = [self.why(design) for design in found.index]
+        return pd.DataFrame(changes | {"each change alone": why}, index=[self._named(design) for design in found.index])
+
+    def why(self, design: Any) -> str:
+        """What each parameter that differs from the paper's does to it alone: time, energy and area in percent."""
+        said = []
+        for place, value in enumerate(design):
+            if value != self.paper[place]:
+                alone = self.designs.loc[(*self.paper[:place], value, *self.paper[place + 1 :])]
+                effects = {what: self._change(alone, what) for what in OBJECTIVES}
+                told = [f"{what} {change:+.1f} %" for what, change in effects.items() if abs(change) >= LEAST_TOLD]
+                said.append(f"{_SAID[place].format(value)}: {', '.join(told) or 'nothing'}")
+        return "; ".join(said)
+
+    def plot(self) -> Figure:
+        """Energy and area against time: all designs, those on the front, and the paper's."""
+        from eie.studies.plots import panels
+
+        return panels.design_space(self.designs.rename(columns=_UNITS), self.paper, list(_UNITS.values()))
+
+    def words(self) -> str:
+        """How many designs there are, what the paper's choice is among them, and how far from the front it is."""
+        designs, better = self.designs, self.better()
+        least = self.fewest()
+        holds = int(designs["holds all"].sum())
+        front = int(designs["front"].sum())
+        text = (
+            f"Of **{len(designs):,} designs**, {holds:,} hold {self._all()} in their sparse-matrix memories, and "
+            f"{front:,} of those are on the front: none is better than they in time, energy or area without losing in "
+            "another. "
+        )
+        if least:
+            text += f"With the paper's other choices, {least} PEs are the fewest tried here that hold {self._all()}. "
+        if not designs.loc[self.paper, "holds all"]:
+            return text + "The paper's choice does not hold them all."
+        if better.empty:
+            return text + "**The paper's choice is on the front.**"
+        return text + self._gains(better)
+
+    def _named(self, design: Any) -> str:
+        return ", ".join(said.format(value) for said, value in zip(_SAID, design, strict=True))
+
+    def fewest(self) -> int | None:
+        """The fewest PEs that hold all layers with the paper's other choices."""
+        alike = self.designs.xs(self.paper[1:], level=PARAMETERS[1:])
+        return int(alike.index[alike["holds all"]].min()) if alike["holds all"].any() else None
+
+    def _gains(self, better: pd.DataFrame) -> str:
+        best = [f"{-self._change(better.loc[better[what].idxmin()], what):.1f} % less {what}" for what in OBJECTIVES]
+        return (
+            f"**{len(better):,} designs beat the paper's choice**: they gain in one of the three and lose in none. The "
+            f"best in each have {', '.join(best[:2])} and {best[2]}."
+        )
+
+    def _change(self, design: pd.Series, what: str) -> float:
+        """Percent that a design has more than the paper's."""
+        return float(100 * (design[what] / self.designs.loc[self.paper, what] - 1))
+
+    def _all(self) -> str:
+        return f"all {self.layers} layers" if self.layers > 1 else "the layer"
+
+
+def pareto(
+    layers: Sequence[str] | None = None,
+    n_pes: Sequence[int] = N_PES,
+    fifo_depths: Sequence[int] = FIFO_DEPTHS,
+    widths: Sequence[int] | None = None,
+    index_bits: Sequence[int] = INDEX_BITS,
+    seed: int = 0,
+    sizes: Mapping[str, Sequence[float]] | None = None,
+) -> Pareto:
+    """Compute time, energy and area of every combination of parameters, the paper's values among them.
+
+    Parameters
+    ----------
+    layers : sequence of str, optional
+        Names from Table III; all nine if left out.
+    n_pes : sequence of int
+        Numbers of processing elements, each 1..65536.
+    fifo_depths : sequence of int
+        Queue depths, each 2..1048576.
+    widths : sequence of int, optional
+        Bits of a read of the sparse-matrix memory, of those that the SRAM sweep has; all of them if left out.
+    index_bits : sequence of int
+        Bits of a relative index, each 1..8.
+    seed : int
+        Names the random numbers.
+    sizes : mapping of str to [n_in, n_out, weight_density, act_density], optional
+        Layers of one's own.
+
+    Raises
+    ------
+    ValueError
+        When a parameter is out of its range, or the SRAM sweep does not have a width.
+    """
+    known = sorted(sram_widths())
+    wanted = known if widths is None else _check.integers("widths", widths, known[0], known[-1])
+    if not set(wanted) <= set(known):
+        raise ValueError(f"widths must be of {', '.join(map(str, known))}, which the SRAM sweep has, got {wanted}")
+    space = DesignSpace(
+        tuple(select(layers, sizes)),
+        n_pe=(*_check.integers("n_pes", n_pes, 1, MAX_PE), EIE_45NM.n_pe),
+        fifo_depth=(*_check.integers("fifo_depths", fifo_depths, 2, MAX_FIFO_DEPTH), EIE_45NM.fifo_depth),
+        spmat_width_bits=(*wanted, EIE_45NM.spmat_width_bits),
+        index_bits=(*_check.integers("index_bits", index_bits, 1, 8), EIE_45NM.index_bits),
+        seed=seed,
+    )
+    return Pareto(_by_design(frame(space)), len(space.benchmarks))
+
+
+def undominated(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which points no other point beats: is nowhere worse and somewhere better. Less is better.
+
+    Parameters
+    ----------
+    values : float array of shape `(points, objectives)`
+    """
+    # In this order only an earlier point, or an equal one, can beat a later one.
+    order = np.lexsort(values.T[::-1])
+    front: list[int] = []
+    for point in order:
+        known = values[front]
+        if not np.any((known <= values[point]).all(axis=1) & (known < values[point]).any(axis=1)):
+            front.append(point)
+    best = np.zeros(len(values), bool)
+    best[front] = True
+    return best
+
+
+def _by_design(points: pd.DataFrame) -> pd.DataFrame:
+    """A row a design: means over the layers, and which are on the front."""
+    logs = points.assign(time=np.log(points["seconds"] * 1e6), energy=np.log(points["energy_j"] * 1e6))
+    groups = logs.groupby(list(PARAMETERS))
+    designs = np.exp(groups[["time", "energy"]].mean())
+    designs["area"], designs["fill"] = groups["area_mm2"].first(), groups["spmat_fill"].max()
+    designs["holds all"] = designs["fill"] <= 1
+    designs["front"] = False
+    holding = designs.index[designs["holds all"]]
+    designs.loc[holding, "front"] = undominated(designs.loc[holding, list(OBJECTIVES)].to_numpy())
+    return designs

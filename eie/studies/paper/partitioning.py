@@ -1,0 +1,126 @@
+"""Section VII-A: rows, columns or blocks to PEs, compared on the nine layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isqrt
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from eie import _check
+from eie.explore.benchmarks import select
+from eie.machine import MAX_PE, Machine
+from eie.studies.paper.partition import simulate_grid
+from eie.studies.paper.setting import another_machine
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False)
+class Partitioning:
+    """Times of each layer on different grids of the same number of PEs.
+
+    Attributes
+    ----------
+    runs : DataFrame
+        A row a layer and grid: `layer`, `grid`, `cycles`, `reduce_cycles`, `load_balance`, `relative` (time over that
+        of rows to PEs), `entries`.
+    other_machine : str
+        A warning, where the machine is not the paper's; empty if it is.
+    """
+
+    runs: pd.DataFrame
+    other_machine: str = ""
+
+    def table(self) -> pd.DataFrame:
+        """Time over that of rows to PEs, a row a layer, a column a grid."""
+        return self._wide("relative")
+
+    def balance(self) -> pd.DataFrame:
+        """Load balance in percent, adding up counted as waiting."""
+        return 100 * self._wide("load_balance")
+
+    def entries(self) -> pd.DataFrame:
+        """Entries processed, padding zeros among them, over those of rows to PEs."""
+        entries = self._wide("entries")
+        return entries.div(entries.iloc[:, 0], axis=0)
+
+    def _wide(self, value: str) -> pd.DataFrame:
+        order = list(dict.fromkeys(self.runs["layer"]))
+        grids = list(dict.fromkeys(self.runs["grid"]))
+        return self.runs.pivot(index="layer", columns="grid", values=value).loc[order, grids]
+
+    def plot(self) -> Figure:
+        """Relative times, a group a layer."""
+        from eie.studies.plots import panels
+
+        frame = self.table().reset_index()
+        return panels.bars(frame, {grid: grid for grid in frame.columns[1:]}, "time, rows to PEs = 1")
+
+    def words(self) -> str:
+        """Which grid is fastest where."""
+        table = self.table()
+        best = table.idxmin(axis=1)
+        rows, *others = table.columns
+        wins = [name for name in table.index if best[name] == rows]
+        lost = "; ".join(
+            f"{name}, where {best[name]} take {table.loc[name, best[name]]:.2f} of the time"
+            for name in table.index
+            if name not in wins
+        )
+        mean = ", ".join(f"{grid} {table[grid].mean():.2f}" for grid in others)
+        return (
+            f"{self.other_machine}Dealing {rows} is fastest on {len(wins)} of {len(table)} layers"
+            + (f"; not on {lost}" if lost else "")
+            + f". Mean time over that of {rows}: {mean}."
+        )
+
+
+def partitioning(
+    layers: Sequence[str] | None = None,
+    n_pe: int = 64,
+    fifo_depth: int = 8,
+    seed: int = 0,
+    sizes: Mapping[str, Sequence[float]] | None = None,
+) -> Partitioning:
+    """Compare three ways of dealing matrices to PEs.
+
+    Parameters
+    ----------
+    layers : sequence of str, optional
+        Names from Table III; all nine if left out.
+    n_pe : int
+        Processing elements; a square number, for the 2-D blocks.
+    fifo_depth : int
+        Queue depth.
+    seed : int
+        Names the random numbers.
+    sizes : mapping of str to [n_in, n_out, weight_density, act_density], optional
+        Layers of one's own.
+    """
+    side = isqrt(_check.integer("n_pe", n_pe, 1, MAX_PE))
+    if side * side != n_pe:
+        raise ValueError(f"n_pe must be a square number of 1..{MAX_PE}, for the 2-D blocks, got {n_pe}")
+    grids = {"rows to PEs": (n_pe, 1), "2-D blocks": (side, side), "columns to PEs": (1, n_pe)}
+    machine = Machine(n_pe=n_pe, fifo_depth=fifo_depth)
+    rows = []
+    for benchmark in select(layers, sizes):
+        layer, activations = benchmark.draw(seed)
+        reports = {name: simulate_grid(layer, activations, *grid, machine) for name, grid in grids.items()}
+        alone = reports["rows to PEs"].cycles
+        rows += [
+            {
+                "layer": benchmark.name,
+                "grid": name,
+                "cycles": report.cycles,
+                "reduce_cycles": report.reduce_cycles,
+                "load_balance": report.load_balance,
+                "relative": report.cycles / alone,
+                "entries": report.entries,
+            }
+            for name, report in reports.items()
+        ]
+    return Partitioning(pd.DataFrame(rows), another_machine(machine))

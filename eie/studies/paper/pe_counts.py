@@ -1,0 +1,167 @@
+"""Figures 11, 12 and 13: speed-up, padding and load balance against the number of PEs. One sweep serves all three."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from eie import _check, published
+from eie.explore.benchmarks import select, table3
+from eie.explore.sweep import sweep
+from eie.machine import MAX_PE, Machine
+from eie.studies.paper.series import Series, series
+from eie.studies.paper.setting import another_machine
+
+PE_COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+"""Numbers of PEs in the paper's figures."""
+
+
+class Figure11(Series):
+    """Speed-up over one PE."""
+
+    def words(self) -> str:
+        """How far computed and published are apart, as labelled and with the AlexNet and VGG labels swapped."""
+        apart = self.swapped()
+        if apart.empty:
+            return super().words()
+        labelled, swapped = apart["as labelled"].mean(), apart["swapped"].mean()
+        return (
+            super().words()
+            + f" The figure's AlexNet and VGG labels look swapped: for those six layers the difference is "
+            f"{labelled:.1f} % as labelled and **{swapped:.1f} %** when each AlexNet layer is compared with the VGG "
+            "curve of the same number and the other way round."
+        )
+
+    def swapped(self) -> pd.DataFrame:
+        """Mean absolute difference in percent of the AlexNet and VGG layers, as labelled and with labels swapped."""
+        both = self.both
+        if both.empty:
+            return pd.DataFrame(columns=["as labelled", "swapped"])
+        other = {"Alex": "VGG", "VGG": "Alex"}
+        pairs = both.assign(partner=[_partner(name, other) for name in both["layer"]])
+        theirs = both[["layer", "n_pe", "published"]].rename(columns={"layer": "partner", "published": "of_partner"})
+        pairs = pairs.merge(
+            theirs, on=["partner", "n_pe"]
+        )  # points at the top of the axis have no difference, no partner
+        pairs["as labelled"] = pairs["difference"].abs()
+        pairs["swapped"] = 100 * (pairs["computed"] / pairs["of_partner"] - 1).abs()
+        return pairs.groupby("layer", sort=False)[["as labelled", "swapped"]].mean()
+
+
+class Figure12(Series):
+    """Real work of all work."""
+
+    def words(self) -> str:
+        """How far computed and published are apart, and the case of one PE worked out by hand."""
+        one = self.by_hand()
+        by_hand = (
+            ""
+            if one.empty
+            else " With one PE and weights kept at random the fraction is $1 - q^{16}$ for a density of $1 - q$, "
+            f"within {(one['computed'] - one['by hand']).abs().max():.1f} points of the computed values."
+        )
+        return super().words() + by_hand
+
+    def by_hand(self) -> pd.DataFrame:
+        """For one PE, in percent: published, computed, and by the closed form for a uniform random matrix.
+
+        The last two columns are the density that Table III prints, and the one at which the closed form gives the
+        published value.
+        """
+        densities = {benchmark.name: benchmark.weight_density for benchmark in table3()}
+        one = self.points[(self.points["n_pe"] == 1) & self.points["layer"].isin(list(densities))].dropna(
+            subset=["computed"]
+        )
+        q = 1 - one["layer"].map(densities).astype(float)  # of no layer a map gives no numbers
+        implied = 1 - (1 - one["published"] / 100) ** (1 / 16)
+        by_hand = {"by hand": 100 * (1 - q**16), "density, Table III": 100 * (1 - q), "density, implied": 100 * implied}
+        columns = ["published", "computed", *by_hand]
+        return one.assign(**by_hand).set_index("layer")[columns]
+
+
+def figure11(
+    layers: Sequence[str] | None = None,
+    n_pes: Sequence[int] = PE_COUNTS,
+    fifo_depth: int = 8,
+    seed: int = 0,
+    draws: int = 1,
+    sizes: Mapping[str, Sequence[float]] | None = None,
+) -> Figure11:
+    """Compute Figure 11: speed-up over one PE. Parameters as for `figure13`."""
+    counts = [1, *_check.integers("n_pes", n_pes, 1, MAX_PE)]
+    runs = _runs(layers, counts, fifo_depth, seed, draws, sizes)
+    one = runs[runs["n_pe"] == 1].set_index(["layer", "draw"])["cycles"]
+    alone = one.reindex(pd.MultiIndex.from_frame(runs[["layer", "draw"]])).to_numpy()
+    points = series("fig11", runs.assign(speedup=alone / runs["cycles"]), "speedup", 1, "n_pe", relative=True)
+    # The figure's axis ends below its highest points, which are known only to lie there or above.
+    points.loc[points["published"] == _top_of_axis(), "difference"] = np.nan
+    other = another_machine(Machine(fifo_depth=fifo_depth))
+    return Figure11("Figure 11", "speed-up", "n_pe", "PEs", "speed-up over one PE", "%", points, True, other)
+
+
+def figure12(
+    layers: Sequence[str] | None = None,
+    n_pes: Sequence[int] = PE_COUNTS,
+    fifo_depth: int = 8,
+    seed: int = 0,
+    draws: int = 1,
+    sizes: Mapping[str, Sequence[float]] | None = None,
+) -> Figure12:
+    """Compute Figure 12: entries that are no padding zeros, of all entries processed. Parameters as for `figure13`."""
+    points = series("fig12", _runs(layers, n_pes, fifo_depth, seed, draws, sizes), "real_work", 100, "n_pe")
+    label = "real work, % of all work"
+    return Figure12("Figure 12", "fraction of real work", "n_pe", "PEs", label, "points", points)
+
+
+def figure13(
+    layers: Sequence[str] | None = None,
+    n_pes: Sequence[int] = PE_COUNTS,
+    fifo_depth: int = 8,
+    seed: int = 0,
+    draws: int = 1,
+    sizes: Mapping[str, Sequence[float]] | None = None,
+) -> Series:
+    """Compute Figure 13: load balance against the number of PEs.
+
+    Parameters
+    ----------
+    layers : sequence of str, optional
+        Names from Table III; all nine if left out.
+    n_pes : sequence of int
+        Numbers of processing elements, each 1..65536.
+    fifo_depth : int
+        Queue depth, 2..1048576.
+    seed : int
+        Names the random numbers.
+    draws : int
+        Draws of each layer to average over, 1..1000.
+    sizes : mapping of str to [n_in, n_out, weight_density, act_density], optional
+        Layers of one's own.
+    """
+    points = series("fig13", _runs(layers, n_pes, fifo_depth, seed, draws, sizes), "load_balance", 100, "n_pe")
+    other = another_machine(Machine(fifo_depth=fifo_depth))
+    return Series("Figure 13", "load balance", "n_pe", "PEs", "load balance, %", "points", points, False, other)
+
+
+def _top_of_axis() -> float:
+    return float(published.load("fig11")["speedup"].max())
+
+
+def _runs(
+    layers: Sequence[str] | None,
+    n_pes: Sequence[int],
+    fifo_depth: int,
+    seed: int,
+    draws: int,
+    sizes: Mapping[str, Sequence[float]] | None,
+) -> pd.DataFrame:
+    counts = _check.integers("n_pes", n_pes, 1, MAX_PE)
+    machines = [Machine(n_pe=n, fifo_depth=fifo_depth) for n in counts]
+    return sweep(select(layers, sizes), machines, seed=seed, draws=draws)
+
+
+def _partner(name: str, other: dict[str, str]) -> str:
+    network, _, number = name.partition("-")
+    return f"{other[network]}-{number}" if network in other else ""

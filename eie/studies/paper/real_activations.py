@@ -1,0 +1,232 @@
+"""What real pictures put into Alex-6 and VGG-6: how dense it is, and what that does to the time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from eie import _check
+from eie.cycles import CycleReport, simulate
+from eie.datasets import catalogue
+from eie.explore.benchmarks import MAX_SEED, columns_together, select
+from eie.interleaved import InterleavedCSC, encode
+from eie.machine import Machine
+from eie.models import backbones
+from eie.studies.paper.setting import another_machine
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST = {"Alex-6": 50, "VGG-6": 6}
+"""Pictures of each set that are run for a layer, at most: VGG-16 takes over 20 times as long as AlexNet."""
+
+NOTHING = "the pictures or the networks are not at hand"
+
+BATCH = 8
+"""Pictures that go through the convolutions together: VGG-16 takes 26 MB for each."""
+
+RUNS = {"real": "real", "shuffled": "the same, shuffled"}
+"""How the inputs of a picture are ordered: as they are, and at random."""
+
+
+@dataclass(frozen=True, eq=False)
+class RealActivations:
+    """Inputs of two layers, picture by picture, and the machine's time for them.
+
+    Attributes
+    ----------
+    runs : DataFrame
+        A row a layer and picture: `layer`, `set` and `picture`; `density` of the inputs, and `dead`, the share of
+        channels without any input that is not 0, both in percent; `real` and `shuffled`, time in us, and
+        `balance, real` and `balance, shuffled`, load balance in percent. Empty when the data are not at hand.
+    published : DataFrame
+        A row a layer: `density` as Table III has it, in percent; `time` in us and `balance`, the load balance in
+        percent, of an input drawn at that density.
+    example : dict
+        The first picture's inputs of the first layer: whether each is not 0, bool arrays of shape
+        `(channels, pixels)`, by how they are ordered.
+    missing : str
+        What is not at hand, and how to get it; empty when all is.
+    other_machine : str
+        A warning, where the machine is not the paper's; empty if it is.
+    """
+
+    runs: pd.DataFrame
+    published: pd.DataFrame
+    example: dict[str, NDArray[np.bool_]]
+    missing: str = ""
+    other_machine: str = ""
+
+    def table(self) -> pd.DataFrame:
+        """Density into each layer over the pictures of each set, in percent, beside the published one."""
+        grouped = self.runs.groupby(["layer", "set"], sort=False)["density"]
+        stats = grouped.agg(pictures="count", mean="mean", deviation="std", least="min", most="max").reset_index()
+        stats.insert(2, "published", stats["layer"].map(self.published["density"]))
+        return stats.rename(columns={"deviation": "standard deviation"}).set_index("layer")
+
+    def times(self) -> pd.DataFrame:
+        """A row a layer and kind of input: mean time in us, least and most, and load balance in percent."""
+        rows = []
+        for layer, found in self.runs.groupby("layer", sort=False):
+            drawn = self.published.loc[layer]
+            rows.append((layer, "drawn at Table III's density", *[drawn["time"]] * 3, drawn["balance"]))
+            for run, words in RUNS.items():
+                time, balance = found[run], found[f"balance, {run}"]
+                rows.append((layer, words, time.mean(), time.min(), time.max(), balance.mean()))
+        columns = ["layer", "input", "mean, us", "least, us", "most, us", "load balance, %"]
+        return pd.DataFrame(rows, columns=columns).set_index("layer")
+
+    def plot(self) -> Figure:
+        """Density of every picture, a group a layer, beside the published one."""
+        from eie.studies.plots import panels
+
+        if self.runs.empty:
+            return panels.nothing(NOTHING)
+        return panels.dots(self.runs, "density", "set", self.published["density"], "inputs that are not 0, %")
+
+    def plot_example(self) -> Figure:
+        """One input, as it is and shuffled."""
+        from eie.studies.plots import panels
+
+        if not self.example:
+            return panels.nothing(NOTHING)
+        titled = {f"{self.runs['layer'].iloc[0]}, {words}": values for words, values in self.example.items()}
+        return panels.patterns(titled, "channel", "pixel")
+
+    def plot_times(self) -> Figure:
+        """Time against density, a small plot a layer."""
+        from eie.studies.plots import panels
+
+        if self.runs.empty:
+            return panels.nothing(NOTHING)
+        reference = self.published.rename_axis("layer").reset_index()
+        return panels.clouds(
+            self.runs,
+            "density",
+            RUNS,
+            "inputs that are not 0, %",
+            "time, us",
+            reference,
+            "drawn at the paper's density",
+        )
+
+    def words(self) -> str:
+        """The densities, the times, and what the order of the inputs does."""
+        layers = [self._layer_words(layer) for layer in self.runs["layer"].unique()]
+        return "\n\n".join(filter(None, [self.other_machine if layers else "", *layers, self.missing]))
+
+    def _layer_words(self, layer: str) -> str:
+        found, printed = self.runs[self.runs["layer"] == layer], self.published.loc[layer]
+        density, time = found["density"], found["real"]
+        gap = density.mean() - printed["density"]
+        slower = 100 * (found["real"] / found["shuffled"]).sub(1).mean()
+        less = "below" if gap < 0 else "above"
+        return (
+            f"Into **{layer}** come **{density.mean():.1f} %** inputs that are not 0, on the mean of {len(found)} "
+            f"pictures, {abs(gap):.1f} points {less} the published {printed['density']:g} %; single pictures have "
+            f"{density.min():.1f} to {density.max():.1f} %. {found['dead'].mean():.0f} % of the channels are empty. A "
+            f"picture takes {time.min():.1f} to {time.max():.1f} us, {time.mean():.1f} us on the mean, against "
+            f"{printed['time']:.1f} us for an input drawn at the published density. That real inputs come channel by "
+            f"channel changes the time by {slower:+.2f} %."
+        )
+
+
+def real_activations(
+    most: Mapping[str, int] | None = None, n_pe: int = 64, fifo_depth: int = 8, seed: int = 0
+) -> RealActivations:
+    """Run the convolutions on real pictures, and the machine on what comes out.
+
+    Parameters
+    ----------
+    most : mapping of str to int, optional
+        For each layer, `Alex-6` and `VGG-6`, how many pictures of each set to take, 1..1000; `MOST` if left out. A
+        layer that is not named is left out.
+    n_pe, fifo_depth : int
+        Of the machine.
+    seed : int
+        Names the random numbers: weights, the drawn input, the shuffling.
+
+    Raises
+    ------
+    ValueError
+        When a layer is neither, or a number is out of range.
+    FormatError
+        When a file of the data is damaged.
+    """
+    machine = Machine(n_pe=n_pe, fifo_depth=fifo_depth)
+    _check.integer("seed", seed, 0, MAX_SEED)
+    wanted = _wanted(MOST if most is None else most)
+    absent = [name for name in ("trunks", *backbones.SETS) if catalogue.find(name) is None]
+    missing = catalogue.how_to_get(*absent, anywhere=True) if absent else ""
+    runs: list[dict[str, Any]] = []
+    published: dict[str, dict[str, float]] = {}
+    example: dict[str, NDArray[np.bool_]] = {}
+    if catalogue.find("trunks") and any(backbones.files(name) for name in backbones.SETS):
+        for layer, count in wanted.items():
+            rows, published[layer], first = _layer(layer, count, machine, seed)
+            runs += rows
+            example = example or first
+    return RealActivations(
+        pd.DataFrame(runs, columns=None if runs else ["layer", "set", "picture", "density"]),
+        pd.DataFrame.from_dict(published, orient="index", columns=["density", "time", "balance"]),
+        example,
+        missing,
+        another_machine(machine),
+    )
+
+
+def _wanted(most: Any) -> dict[str, int]:
+    most = _check.literal(most)
+    if not isinstance(most, Mapping) or not most:
+        raise ValueError(f"most must be a mapping from layers to numbers of pictures, got {most!r}")
+    for layer in most:
+        if layer not in backbones.layers():
+            raise ValueError(f"layer must be one of {', '.join(backbones.layers())}, got {layer!r}")
+    return {layer: _check.integer(f"most of {layer}", count, 1, 1000) for layer, count in most.items()}
+
+
+def _layer(
+    layer: str, count: int, machine: Machine, seed: int
+) -> tuple[list[dict[str, Any]], dict[str, float], dict[str, NDArray[np.bool_]]]:
+    """A row a picture; what an input drawn at the published density takes; the first picture's input."""
+    (benchmark,) = select([layer])
+    weights, drawn = benchmark.draw(seed)
+    mem = encode(weights, machine)
+    published = {"density": 100 * benchmark.act_density} | _measured(simulate(mem, drawn, machine))
+    trunk, rng = backbones.load(layer), np.random.default_rng(seed)
+    rows: list[dict[str, Any]] = []
+    example: dict[str, NDArray[np.bool_]] = {}
+    for name in backbones.SETS:
+        paths = backbones.files(name, count)
+        for start in range(0, len(paths), BATCH):
+            batch = paths[start : start + BATCH]
+            for path, inputs in zip(batch, trunk.run(backbones.prepared(batch)), strict=True):
+                orders = {"real": inputs, "shuffled": rng.permutation(inputs)}
+                example = example or {RUNS[run]: _channels(layer, values) for run, values in orders.items()}
+                row = {"layer": layer, "set": catalogue.title(name), "picture": path.stem}
+                rows.append(row | _run(mem, layer, orders, machine))
+    return rows, published, example
+
+
+def _run(mem: InterleavedCSC, layer: str, orders: dict[str, NDArray[np.float32]], machine: Machine) -> dict[str, float]:
+    channels = _channels(layer, orders["real"])
+    row = {"density": 100 * float(channels.mean()), "dead": 100 * float((~channels.any(axis=1)).mean())}
+    for run, inputs in orders.items():
+        found = _measured(simulate(mem, inputs, machine))
+        row |= {run: found["time"], f"balance, {run}": found["balance"]}
+    return row
+
+
+def _measured(report: CycleReport) -> dict[str, float]:
+    """Time in us, load balance in percent."""
+    return {"time": 1e6 * report.seconds, "balance": 100 * report.load_balance}
+
+
+def _channels(layer: str, inputs: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which inputs are not 0, a row a channel."""
+    return inputs.reshape(-1, columns_together()[layer]) > 0

@@ -1,0 +1,143 @@
+"""A figure that plots one number of each layer against one parameter: computed and published, side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from eie import published
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Published and computed points of one figure.
+
+    Attributes
+    ----------
+    figure : str
+        Its name in the paper, such as "Figure 8".
+    quantity : str
+        What is plotted, in words.
+    x, x_label, y_label : str
+        Column and axis labels.
+    unit : str
+        Unit of differences: "points" (of percent) or "%" (of the published value).
+    points : DataFrame
+        Columns `layer`, the one that `x` names, `computed` (mean over draws), `sd` (over draws), `published`,
+        `reading_error` and `difference`.
+    log_y : bool
+        Whether the vertical axis is logarithmic.
+    other_machine : str
+        A warning, where the machine is not the figure's; empty if it is.
+    """
+
+    figure: str
+    quantity: str
+    x: str
+    x_label: str
+    y_label: str
+    unit: str
+    points: pd.DataFrame
+    log_y: bool = False
+    other_machine: str = ""
+
+    @property
+    def both(self) -> pd.DataFrame:
+        """The points that the paper shows and that were computed."""
+        return self.points.dropna(subset=["difference"])
+
+    @property
+    def mean_absolute_difference(self) -> float:
+        """Mean of |computed - published| over `both`, in `unit`; NaN where there are none."""
+        return float(self.both["difference"].abs().mean())
+
+    def by_layer(self) -> pd.Series:
+        """Mean absolute difference of each layer that the paper shows, smallest first."""
+        return (
+            self.both.assign(size=self.both["difference"].abs())
+            .groupby("layer", sort=False)["size"]
+            .mean()
+            .sort_values()
+        )
+
+    def table(self) -> pd.DataFrame:
+        """Computed values, a row a layer."""
+        return self._pivot("computed")
+
+    def differences(self) -> pd.DataFrame:
+        """Computed minus published, a row a layer, and the mean of their absolute values."""
+        return self._pivot("difference").assign(**{"mean absolute": self.by_layer()})
+
+    def _pivot(self, value: str) -> pd.DataFrame:
+        known = self.points.dropna(subset=["computed"])
+        order = list(dict.fromkeys(known["layer"]))
+        return known.pivot(index="layer", columns=self.x, values=value).loc[order]
+
+    def plot(self) -> Figure:
+        """A small plot a layer."""
+        from eie.studies.plots import panels
+
+        return panels.panels(self.points, self.x, self.x_label, self.y_label, log_y=self.log_y)
+
+    def words(self) -> str:
+        """How far computed and published are apart, as Markdown."""
+        both = self.both
+        if both.empty:
+            return f"The paper's {self.figure} shows none of the points computed here, so there is nothing to compare."
+        sizes = self.by_layer()
+        bias = both["difference"].mean()
+        return (
+            f"{self.other_machine}At the {len(both)} points that can be compared, the computed {self.quantity} differs "
+            f"from the published one by **{self.mean_absolute_difference:.2f} {self.unit}** on average (mean absolute "
+            f"difference), and is {abs(bias):.2f} {self.unit} {'higher' if bias > 0 else 'lower'} on the whole. The "
+            f"figure itself can be read to {self._reading_error(both):.1f} {self.unit}. {_ranked(sizes)}"
+        )
+
+    def _reading_error(self, both: pd.DataFrame) -> float:
+        if self.unit == "%":
+            return float((100 * both["reading_error"] / both["published"]).max())
+        return float(both["reading_error"].max())
+
+
+def _ranked(sizes: pd.Series) -> str:
+    """Layers by their mean absolute difference, smallest first: all of a few, or the ends of many."""
+    named = [f"{name} ({size:.1f})" for name, size in sizes.items()]
+    if len(named) <= 4:
+        return f"By layer: {', '.join(named)}."
+    return f"Closest is {named[0]}; furthest are {', '.join(named[:-4:-1])}."
+
+
+def series(name: str, runs: pd.DataFrame, value: str, scale: float, x: str, *, relative: bool = False) -> pd.DataFrame:
+    """Join computed runs with a published figure: the points of `Series`.
+
+    Parameters
+    ----------
+    name : str
+        The figure's file in `data/published/`.
+    runs : DataFrame
+        From `eie.explore.sweep.sweep`.
+    value : str
+        Column of `runs` to average over draws, and of the file.
+    scale : float
+        What to multiply it by, to get the published unit.
+    x : str
+        The parameter.
+    relative : bool
+        Give differences in percent of the published value, instead of in its unit.
+    """
+    layers = list(dict.fromkeys(runs["layer"]))
+    over_draws = runs.groupby(["layer", x], sort=False)[value]
+    mine = pd.DataFrame({"computed": scale * over_draws.mean(), "sd": scale * over_draws.std()}).reset_index()
+    theirs = published.load(name).rename(columns={value: "published"})
+    theirs = theirs.loc[theirs["layer"].isin(layers), ["layer", x, "published", "reading_error"]]
+    points = mine.merge(theirs, on=["layer", x], how="outer")
+    points["difference"] = points["computed"] - points["published"]
+    if relative:
+        points["difference"] *= 100 / points["published"]
+    rank = {layer: i for i, layer in enumerate(layers)}
+    return points.sort_values(["layer", x], key=lambda column: column.map(rank) if column.name == "layer" else column)

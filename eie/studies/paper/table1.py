@@ -1,0 +1,157 @@
+"""Table I: what one operation costs in 45 nm CMOS, and why weights must not come from DRAM."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from eie import _check, published
+from eie.technology import alu_table, operation_pj, sram_table, text_value
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_KINDS = {"add": "addition", "multiply": "multiplication"}
+
+
+@dataclass(frozen=True, eq=False)
+class Table1:
+    """Table I with its ratios computed again, and what they mean for a network in DRAM.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        A row an operation: `operation`, `energy, pJ`, `relative, paper`, `relative, computed`.
+    connections : float
+        Weights read at each inference.
+    rate_hz : float
+        Inferences a second.
+    """
+
+    rows: pd.DataFrame
+    connections: float
+    rate_hz: float
+
+    @property
+    def dram_over_sram(self) -> float:
+        """Energy of a 32-bit read from DRAM over one from SRAM."""
+        return self._pj("DRAM") / self._pj("SRAM")
+
+    @property
+    def dram_watts(self) -> float:
+        """Power of reading every weight from DRAM at every inference, W."""
+        return self._watts("DRAM")
+
+    @property
+    def sram_watts(self) -> float:
+        """The same from SRAM, W."""
+        return self._watts("SRAM")
+
+    def _watts(self, memory: str) -> float:
+        return self.connections * self.rate_hz * self._pj(memory) * 1e-12
+
+    def _pj(self, memory: str) -> float:
+        return float(self.rows.loc[self.rows["operation"].str.endswith(memory), "energy, pJ"].iloc[0])
+
+    def table(self) -> pd.DataFrame:
+        """A row an operation."""
+        return self.rows.set_index("operation")
+
+    def arithmetic(self) -> pd.DataFrame:
+        """Energy of arithmetic by width in pJ, from the table that the energy model uses; a column a width."""
+        wide = alu_table().pivot(index=["kind", "operation"], columns="bits", values="pJ").sort_index(ascending=False)
+        wide.index = pd.Index([f"{kind} {_KINDS[operation]}" for kind, operation in wide.index])
+        return wide.rename(columns=lambda bits: f"{bits} bit")
+
+    def memories(self) -> pd.DataFrame:
+        """The SRAM of Table I in the SRAM sweep, pJ a read: a row a setting that has this size and width."""
+        width, size = _sram_of_table_1()
+        sweep = sram_table()
+        same = sweep[(sweep["size"] == size) & (sweep["width"] == width)].set_index("setting")["read_pJ"]
+        return pd.DataFrame({"read, pJ": same, "over Table I": same / self._pj("SRAM")})
+
+    def plot(self) -> Figure:
+        """Energies on a logarithmic axis."""
+        from eie.studies.plots import panels
+
+        return panels.log_bars(
+            list(self.rows["operation"]), list(self.rows["energy, pJ"]), "energy of one operation, pJ"
+        )
+
+    def words(self) -> str:
+        """The ratios, and the power of a network in DRAM."""
+        off = (self.rows["relative, computed"] - self.rows["relative, paper"]).abs().max()
+        ratios = (
+            "All printed ratios follow from the printed energies"
+            if np.isclose(off, 0, atol=1e-9)
+            else f"The printed ratios differ from those of the printed energies by up to {off:.2f}"
+        )
+        orders = np.log10(self.rows["relative, computed"].max())
+        return (
+            f"{ratios}. A read from DRAM takes **{self.dram_over_sram:.0f} times** the energy of one from SRAM "
+            f"(the caption says {text_value('dram-over-sram'):.0f}) and {orders:.1f} orders of magnitude more than the "
+            f"cheapest operation (the caption says {text_value('dram-over-arithmetic'):.0f}). {self._example()} "
+            f"{self._widths()}"
+        )
+
+    def _example(self) -> str:
+        paper = ("dram-connections", "dram-rate")
+        printed = (
+            f" (the text says {text_value('dram-power'):.1f} W)"
+            if (self.connections, self.rate_hz) == tuple(map(text_value, paper))
+            else ""
+        )
+        return (
+            f"A network of {self.connections:,.0f} connections at {self.rate_hz:g} inferences a second draws "
+            f"**{self.dram_watts:.3g} W** for reading its weights from DRAM alone{printed}, "
+            f"{self.sram_watts:.3g} W from SRAM."
+        )
+
+    def _widths(self) -> str:
+        narrow, wide = (operation_pj("multiply", "int", bits) for bits in (16, 32))
+        return (
+            f"Narrow arithmetic is cheap: a multiplication of 16-bit integers takes {narrow:.2f} pJ where one of 32 "
+            f"bits takes {wide:.2f}."
+        )
+
+
+def table_i(connections: float | None = None, rate_hz: float | None = None) -> Table1:
+    """Compute Table I's ratios, and the power of a network whose weights are in DRAM.
+
+    Parameters
+    ----------
+    connections : float, optional
+        Weights read at each inference; those of the paper's example if left out.
+    rate_hz : float, optional
+        Inferences a second; as in the paper's example if left out.
+    """
+    connections = text_value("dram-connections") if connections is None else connections
+    rate_hz = text_value("dram-rate") if rate_hz is None else rate_hz
+    return Table1(_rows(), _check.positive("connections", connections), _check.positive("rate_hz", rate_hz))
+
+
+def _rows() -> pd.DataFrame:
+    wide = published.load("table1").pivot(index="operation", columns="quantity", values="value")
+    wide = wide.sort_values("energy")
+    return pd.DataFrame(
+        {
+            "operation": wide.index,
+            "energy, pJ": wide["energy"].to_numpy(),
+            "relative, paper": wide["relative"].to_numpy(),
+            "relative, computed": (wide["energy"] / wide["energy"].min()).to_numpy(),
+        }
+    )
+
+
+def _sram_of_table_1() -> tuple[int, int]:
+    """Width in bits and size in bytes of Table I's SRAM, from the name of its row."""
+    names = published.load("table1")["operation"]
+    for name in names:
+        found = re.fullmatch(r"(\d+) bit (\d+)KB SRAM", name)
+        if found:
+            return int(found[1]), 1024 * int(found[2])
+    raise ValueError(f"Table I has no SRAM, only {', '.join(names.unique())}")

@@ -1,0 +1,284 @@
+"""Table II: power and area of one PE, as printed and as the models build them up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from eie import _check, chip, published
+from eie.cycles import CycleReport, simulate
+from eie.energy_model import EnergyReport, energy
+from eie.explore.benchmarks import select
+from eie.machine import EIE_45NM, Machine
+from eie.studies.paper.setting import another_machine
+from eie.technology import chip_facts, memories, sram_table, table2, text_value
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PARTS: dict[str, tuple[str, ...]] = {
+    "memory, accesses": ("spmat read", "pointer read", "activation SRAM"),
+    "memory, leakage": ("leakage",),
+    "clock network": ("clock",),
+    "register": ("codebook", "accumulators", "queues"),
+    "combinational": ("multiply and add", "control"),
+}
+"""Components of the energy model by Table II's components; the latter's memory in two parts."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table2:
+    """One PE, printed and bottom-up.
+
+    Attributes
+    ----------
+    machine : Machine
+        The chip that was modelled.
+    layer : str
+        The layer that it ran.
+    printed : DataFrame
+        Table II, a row a part: `group`, `part`, `power`, `power_share`, `area`, `area_share` as printed, and
+        `power share, computed`, `area share, computed`.
+    models : DataFrame
+        A row a setting of the SRAM sweep: the parts of `PARTS` in mW a PE, `memory` (accesses and leakage), `total`,
+        `memory area` (mm2 a PE) and `cycle` (ns, of the matrix memory).
+    """
+
+    machine: Machine
+    layer: str
+    printed: pd.DataFrame
+    models: pd.DataFrame
+
+    @property
+    def is_paper(self) -> bool:
+        """Whether the machine is the paper's."""
+        return self.machine == EIE_45NM
+
+    def table(self) -> pd.DataFrame:
+        """Table II with its shares computed again."""
+        names = self.printed["group"] + ": " + self.printed["part"]  # both groups have a filler cell
+        return self.printed.drop(columns=["group", "part"]).set_index(names.replace("total: total", "total"))
+
+    def sums(self) -> pd.DataFrame:
+        """What the parts add up to: mW and um2, by component, by module, and the printed total."""
+        sums = self.printed.groupby("group", sort=False)[["power", "area"]].sum()
+        return sums.rename(index={"component": "components", "module": "modules", "total": "printed total"})
+
+    def chip(self) -> pd.DataFrame:
+        """Area (mm2) and power (mW) of the whole chip by `eie.chip`, and what the paper prints for 64 PEs."""
+        table5 = published.load("table5").query("platform == 'EIE 64PE'").set_index("quantity")["value"]
+        paper = table5[["area", "power"]].astype(float)  # other rows of that table are words
+        rows = pd.DataFrame(
+            {
+                "computed": [chip.area(self.machine), chip.power(self.machine)],
+                "printed, 64 PEs": [paper["area"], 1e3 * paper["power"]],
+            },
+            index=["area, mm2", "power, mW"],
+        )
+        rows["difference, %"] = 100 * (rows["computed"] / rows["printed, 64 PEs"] - 1)
+        return rows
+
+    def bottom_up(self) -> pd.DataFrame:
+        """Power in mW by Table II's components: printed, and a column a setting of the SRAM sweep."""
+        printed = pd.Series(table2("power", "component"))
+        rows = [*printed.index, "total"]
+        models = self.models[rows].T
+        models.insert(0, "Table II", pd.Series({**printed, "total": printed.sum()}))
+        return models
+
+    def settings(self) -> pd.DataFrame:
+        """How near each setting comes: total power, memory power and memory area against Table II; cycle time."""
+        power, area = table2("power", "component"), table2("area", "component")
+        return pd.DataFrame(
+            {
+                "power, %": 100 * (self.models["total"] / sum(power.values()) - 1),
+                "memory power, %": 100 * (self.models["memory"] / power["memory"] - 1),
+                "leakage, mW": self.models["memory, leakage"],
+                "memory area, mm2": self.models["memory area"],
+                "memory area, %": 100 * (self.models["memory area"] / (area["memory"] * 1e-6) - 1),
+                "cycle, ns": self.models["cycle"],
+            }
+        )
+
+    def fast_enough(self) -> list[str]:
+        """Settings whose matrix memory can be read in every cycle of the machine's clock."""
+        return list(self.models.index[self.models["cycle"] <= 1e9 / self.machine.clock_hz])
+
+    def plot(self) -> Figure:
+        """Power by component and memory area, a bar a setting."""
+        from eie.studies.plots import panels
+
+        printed = pd.Series(table2("power", "component")).rename({"memory": "memory, printed as one"})
+        power = pd.concat([printed.to_frame("Table II").T, self.models[list(PARTS)]]).fillna(0)
+        power = power[[power.columns[0], *PARTS]]
+        printed_area = pd.Series({"Table II": table2("area", "component")["memory"] * 1e-6})
+        area = pd.concat([printed_area, self.models["memory area"]])
+        return panels.stacked(power, area, "power of one PE, mW", "area of its memories, mm$^2$")
+
+    def words(self) -> str:
+        """Whether the printed numbers add up, and how near the models come."""
+        return f"{self._of_sums()} {self._of_chip()}\n\n{another_machine(self.machine)}{self._of_models()}"
+
+    def _of_sums(self) -> str:
+        sums = self.sums()
+        total = sums.loc["printed total"]
+        away = {name: sums.loc[name] - total for name in ("components", "modules")}
+        said = [
+            f"the {name} add up to the printed {total['power']:.3f} mW "
+            + ("exactly" if abs(gap["power"]) < 5e-7 else f"but for {abs(gap['power']):.3f} mW")
+            + f" and to {total['area']:,.0f} um2 "
+            + ("exactly" if gap["area"] == 0 else f"but for {abs(gap['area']):,.0f} um2")
+            for name, gap in away.items()
+        ]
+        off = max(
+            (self.printed[f"{quantity} share, computed"] - self.printed[f"{quantity}_share"]).abs().max()
+            for quantity in ("power", "area")
+        )
+        return (
+            f"In Table II {'; '.join(said)}. Computed again, every share is within {off:.3f} points of the printed one."
+        )
+
+    def _of_chip(self) -> str:
+        rows, nodes = self.chip(), chip.lnzd_nodes(self.machine)
+        area, power = rows.loc["area, mm2"], rows.loc["power, mW"]
+        return (
+            f"{self.machine.n_pe} PEs and {nodes} detection nodes make **{area['computed']:.2f} mm2** and "
+            f"**{power['computed']:.1f} mW**; for {text_value('pe-count'):.0f} PEs and {text_value('lnzd-units'):.0f} "
+            f"nodes Table V prints {area['printed, 64 PEs']:.1f} mm2 and {power['printed, 64 PEs']:.0f} mW."
+        )
+
+    def _of_models(self) -> str:
+        default = chip_facts()["sram"]["setting"]
+        near, rows = self.settings(), self.bottom_up()
+        closest = near["power, %"].abs().idxmin()
+        mine, theirs = rows[default], rows["Table II"]
+        return (
+            f"**Bottom-up**, from what {self.layer} does (events times energies) with the memories of {default}, a PE "
+            f"draws **{mine['total']:.2f} mW**, {near.loc[default, 'power, %']:+.0f} % against Table II. Its "
+            f"memory draws {mine['memory']:.2f} mW for {theirs['memory']:.2f}, of which "
+            f"{near.loc[default, 'leakage, mW']:.2f} are leakage. Clock, registers and logic "
+            f"({self._logic(mine, theirs)}) are no test of the technology: the model spreads Table II's own numbers "
+            f"over what a busy PE does, and here PEs wait at times and skip the arithmetic of padding zeros. "
+            f"{self._choice(default, closest, near)}"
+        )
+
+    def _logic(self, mine: pd.Series, theirs: pd.Series) -> str:
+        names = ("clock network", "register", "combinational")
+        return ", ".join(f"{mine[name]:.2f} for {theirs[name]:.2f} mW" for name in names)
+
+    def _choice(self, default: str, closest: str, near: pd.DataFrame) -> str:
+        period = 1e9 / self.machine.clock_hz
+        fits = self.fast_enough()
+        apart = (
+            f"By power alone {closest} is nearer ({near.loc[closest, 'power, %']:+.1f} %, {default} "
+            f"{near.loc[default, 'power, %']:+.1f} %)"
+            if closest != default
+            else f"{default} is nearest by power"
+        )
+        area = near["memory area, %"]
+        return (
+            f"{apart}; by area {default} has {area[default]:+.0f} %, the others {_range(area.drop(default))}. Only "
+            f"{_listed(fits)} can be read once every {period:.2f} ns cycle, and among these {default} is "
+            f"{'' if near.loc[fits, 'power, %'].abs().idxmin() == default else 'not '}the nearest by power."
+            if default in fits
+            else f"{apart}; {default} cannot be read once every {period:.2f} ns cycle, {_listed(fits)} can."
+        )
+
+
+def table_ii(
+    layer: str = "Alex-7",
+    n_pe: int = 64,
+    fifo_depth: int = 8,
+    spmat_width_bits: int = 64,
+    clock_mhz: float = 800.0,
+    seed: int = 0,
+    sizes: Mapping[str, Sequence[float]] | None = None,
+) -> Table2:
+    """Compute Table II.
+
+    Parameters
+    ----------
+    layer : str
+        The layer that the bottom-up model runs: a name from Table III or from `sizes`.
+    n_pe : int
+        Processing elements, 1..65536.
+    fifo_depth : int
+        Queue depth, 2..1048576.
+    spmat_width_bits : int
+        Width of the matrix memory; one that the SRAM sweep has.
+    clock_mhz : float
+        Clock in MHz.
+    seed : int
+        Names the random numbers.
+    sizes : mapping of str to [n_in, n_out, weight_density, act_density], optional
+        Layers of one's own.
+    """
+    own = {} if sizes is None else sizes
+    clock_hz = 1e6 * _check.positive("clock_mhz", clock_mhz)
+    machine = Machine(n_pe=n_pe, fifo_depth=fifo_depth, spmat_width_bits=spmat_width_bits, clock_hz=clock_hz)
+    benchmark = next(found for found in select([] if layer in own else [layer], own) if found.name == layer)
+    weights, activations = benchmark.draw(seed)
+    report = simulate(weights, activations, machine)
+    models = pd.DataFrame({name: _model(report, machine, name) for name in settings_with(machine)}).T
+    return Table2(machine, layer, _printed(), models)
+
+
+def settings_with(machine: Machine) -> list[str]:
+    """Settings of the SRAM sweep that have all memories of one PE."""
+    found = []
+    for setting in dict.fromkeys(sram_table()["setting"]):
+        try:
+            memories(machine, setting)
+        except ValueError:  # the sweep has only some sizes at some settings
+            continue
+        found.append(setting)
+    if not found:  # no setting has this width: let the default setting say which there are
+        memories(machine, chip_facts()["sram"]["setting"])
+    return found
+
+
+def per_pe_mw(report: EnergyReport, n_pe: int) -> dict[str, float]:
+    """Mean power of one PE by the parts of `PARTS`, mW."""
+    of_a_pe = 1e3 / report.seconds / n_pe
+    return {part: of_a_pe * sum(report.components[name] for name in names) for part, names in PARTS.items()}
+
+
+def _model(report: CycleReport, machine: Machine, setting: str) -> dict[str, float]:
+    parts = per_pe_mw(energy(report, machine, setting), machine.n_pe)
+    area = sum(memory.area_mm2 * count for memory, count in memories(machine, setting).values())
+    memory = parts["memory, accesses"] + parts["memory, leakage"]
+    return {
+        **parts,
+        "memory": memory,
+        "total": sum(parts.values()),
+        "memory area": area,
+        "cycle": _cycle_ns(machine, setting),
+    }
+
+
+def _cycle_ns(machine: Machine, setting: str) -> float:
+    """Time between two reads of the matrix memory, ns."""
+    sweep, size = sram_table(), chip_facts()["sram"]["spmat_bytes"]
+    same = sweep[(sweep["setting"] == setting) & (sweep["size"] == size)]
+    return float(same.loc[same["width"] == machine.spmat_width_bits, "cycle_ns"].iloc[0])
+
+
+def _printed() -> pd.DataFrame:
+    long = published.load("table2")
+    as_printed = pd.MultiIndex.from_frame(long[["group", "part"]].drop_duplicates())
+    rows = long.pivot(index=["group", "part"], columns="quantity", values="value").loc[as_printed]
+    for quantity in ("power", "area"):
+        rows[f"{quantity} share, computed"] = 100 * rows[quantity] / rows.loc[("total", "total"), quantity]
+    order = [f"{quantity}{end}" for quantity in ("power", "area") for end in ("", "_share", " share, computed")]
+    return rows[order].reset_index()
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+def _range(values: pd.Series) -> str:
+    return f"{values.min():+.0f} to {values.max():+.0f} %"

@@ -1,0 +1,139 @@
+"""Table III: the nine benchmark layers, as printed and as drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from eie import published
+from eie.explore.benchmarks import Benchmark, select
+from eie.explore.synthetic import measured_spread, spread_of
+from eie.formats import authors
+from eie.interleaved import decode
+from eie.layer import CompressedLayer
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False)
+class Table3:
+    """The layers drawn, beside what the paper prints.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        A row a layer; percentages, except for sizes and entries.
+    """
+
+    rows: pd.DataFrame
+
+    def table(self) -> pd.DataFrame:
+        """A row a layer."""
+        return self.rows.set_index("layer")
+
+    def plot(self) -> Figure:
+        """Weights as the dense layer has them, as kept, and multiplications left."""
+        from eie.studies.plots import panels
+
+        frame = pd.DataFrame(
+            {
+                "layer": self.rows["layer"],
+                "dense": self.rows["inputs"] * self.rows["outputs"] / 1e6,
+                "kept": self.rows["weights kept, millions"],
+                "left": self.rows["multiplications left, millions"],
+            }
+        )
+        names = {"dense": "weights of the dense layer", "kept": "weights kept", "left": "multiplications left"}
+        return panels.bars(frame, names, "millions", log_y=True)
+
+    def words(self) -> str:
+        """How the drawn layers differ from the printed ones."""
+        known = self.rows.dropna(subset=["FLOP %, paper"])
+        off = (known["weights %, drawn"] - known["weights %, paper"]).abs().max() if len(known) else 0.0
+        odd = known[(known["FLOP %, drawn"] - known["FLOP %, paper"]).abs() > 0.5]["layer"]
+        said = (
+            f"the multiplications left round to the printed whole percent except in {', '.join(odd)}"
+            if len(odd)
+            else ("the multiplications left round to the printed whole percent everywhere")
+        )
+        dense = (self.rows["inputs"] * self.rows["outputs"]).sum() / 1e6
+        kept = self.rows["weights kept, millions"].sum()
+        return (
+            f"The drawn layers keep {kept:.1f} of {dense:.1f} million weights. Their densities are within {off:.2f} "
+            f"points of the printed ones; {said}."
+        )
+
+
+def table_iii(
+    layers: Sequence[str] | None = None, seed: int = 0, sizes: Mapping[str, Sequence[float]] | None = None
+) -> Table3:
+    """Draw the layers of Table III and measure them.
+
+    Parameters
+    ----------
+    layers : sequence of str, optional
+        Names from Table III; all nine if left out.
+    seed : int
+        Names the random numbers.
+    sizes : mapping of str to [n_in, n_out, weight_density, act_density], optional
+        Layers of one's own.
+    """
+    printed = published.load("table3").set_index("layer")
+    return Table3(pd.DataFrame([_row(benchmark, seed, printed) for benchmark in select(layers, sizes)]))
+
+
+def authors_layer() -> pd.DataFrame:
+    """The spread of the authors' own layer, which all drawn layers are given.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the layer is not at hand; the message says how to get it.
+    """
+    dump = authors.read()
+    return pd.DataFrame([{"layer": "the authors' Alex-8"} | _measured(decode(dump.mem), dump.activations)]).set_index(
+        "layer"
+    )
+
+
+def drawn_with() -> pd.DataFrame:
+    """The spread that all layers are drawn with, in percent."""
+    spread = measured_spread()
+    values = {"rows": spread.row_cv, "columns": spread.column_cv, "biases that are not 0": spread.bias_density}
+    return pd.DataFrame({"all layers": {name: 100 * value for name, value in values.items()}})
+
+
+def _row(benchmark: Benchmark, seed: int, printed: pd.DataFrame) -> dict[str, object]:
+    measured = _measured(*benchmark.draw(seed))
+    paper = printed.loc[benchmark.name] if benchmark.name in printed.index else pd.Series(dtype=float)
+    return {
+        "layer": benchmark.name,
+        "inputs": benchmark.n_in,
+        "outputs": benchmark.n_out,
+        "weights %, paper": paper.get("weight_density_pct", np.nan),
+        "weights %, drawn": measured.pop("weights %"),
+        "inputs %, paper": paper.get("act_density_pct", np.nan),
+        "inputs %, drawn": measured.pop("inputs %"),
+        "FLOP %, paper": paper.get("flop_pct", np.nan),
+        "FLOP %, drawn": measured.pop("FLOP %"),
+    } | measured
+
+
+def _measured(layer: CompressedLayer, activations: np.ndarray) -> dict[str, float]:
+    macs = int(np.diff(layer.indptr)[activations != 0].sum())
+    spread = spread_of(layer)
+    return {
+        "weights %": 100 * layer.density,
+        "inputs %": 100 * float(np.mean(activations != 0)),
+        "FLOP %": 100 * macs / (layer.n_in * layer.n_out),
+        "weights kept, millions": layer.nnz / 1e6,
+        "multiplications left, millions": macs / 1e6,
+        "spread of rows %": 100 * spread.row_cv,
+        "spread of columns %": 100 * spread.column_cv,
+        "biases %": 100 * spread.bias_density,
+    }

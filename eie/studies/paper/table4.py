@@ -1,0 +1,292 @@
+"""Table IV: the wall-clock time of each layer. EIE's two rows, computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from eie import _check, published
+from eie._data import read_toml
+from eie.cycles import simulate
+from eie.explore.benchmarks import Benchmark, select, table3
+from eie.explore.sweep import geomean, sweep
+from eie.explore.synthetic import draw_activations
+from eie.formats import authors
+from eie.interleaved import encode
+from eie.machine import Machine
+from eie.studies.baselines import platforms
+from eie.studies.paper.setting import another_machine
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CLOSE = 0.10
+"""A layer's time is called close when it is within this fraction of the printed one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table4:
+    """EIE's rows of Table IV.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        A row a layer. Times in microseconds: `published theoretical`, `theoretical`, `published actual`, `actual`,
+        and `sd` of the actual time over draws; `ratio`, computed / published actual time; `load balance %`; `cycles`.
+    other_machine : str
+        A warning, where the machine is not the paper's; empty if it is.
+    """
+
+    rows: pd.DataFrame
+    other_machine: str = ""
+
+    @property
+    def known(self) -> pd.DataFrame:
+        """The layers that the paper has too."""
+        return self.rows.dropna(subset=["published actual"])
+
+    @property
+    def geomean_ratio(self) -> float:
+        """Geometric mean over the paper's layers of computed / published actual time."""
+        return geomean(self.known["ratio"])
+
+    @property
+    def close(self) -> list[str]:
+        """Layers whose actual time is within `CLOSE` of the printed one."""
+        return list(self.known.loc[(self.known["ratio"] - 1).abs() <= CLOSE, "layer"])
+
+    @property
+    def far(self) -> list[str]:
+        """The others of the paper's layers; none when the machine is another one, whose times must differ."""
+        return [] if self.other_machine else [name for name in self.known["layer"] if name not in self.close]
+
+    def table(self) -> pd.DataFrame:
+        """A row a layer."""
+        return self.rows.set_index("layer")
+
+    def plot(self) -> Figure:
+        """Published and computed times side by side."""
+        from eie.studies.plots import panels
+
+        return panels.bars(
+            self.rows,
+            {
+                "published theoretical": "paper, theoretical",
+                "theoretical": "computed, theoretical",
+                "published actual": "paper, actual",
+                "actual": "computed, actual",
+            },
+            "wall-clock time, us",
+            errors={"actual": "sd"},
+        )
+
+    def words(self) -> str:
+        """How far computed and published are apart."""
+        if self.known.empty:
+            return "The paper has none of these layers, so there is nothing to compare."
+        if self.other_machine:
+            mean = self.geomean_ratio
+            return f"{self.other_machine}Computed over printed actual time is {mean:.3f} in the geometric mean."
+        slower = (self.known["actual"] / self.known["theoretical"]).pipe(geomean) - 1
+        theirs = (self.known["published actual"] / self.known["published theoretical"]).pipe(geomean) - 1
+        far = f"; further away: {', '.join(self.far)}" if self.far else ""
+        return (
+            f"**{len(self.close)} of {len(self.known)}** layers come within {100 * CLOSE:.0f} % of the printed actual "
+            f"time{far}. The geometric mean of computed over printed time is **{self.geomean_ratio:.3f}**. Waiting "
+            f"makes the machine {100 * slower:.1f} % slower than its theoretical time, {100 * theirs:.1f} % in "
+            "the paper's own rows."
+        )
+
+
+def table_iv(
+    layers: Sequence[str] | None = None,
+    n_pe: int = 64,
+    fifo_depth: int = 8,
+    clock_mhz: float = 800.0,
+    seed: int = 0,
+    draws: int = 5,
+    sizes: Mapping[str, Sequence[float]] | None = None,
+) -> Table4:
+    """Compute EIE's rows of Table IV.
+
+    Parameters
+    ----------
+    layers : sequence of str, optional
+        Names from Table III; all nine if left out.
+    n_pe : int
+        Processing elements, 1..65536.
+    fifo_depth : int
+        Queue depth, 2..1048576.
+    clock_mhz : float
+        Clock in MHz.
+    seed : int
+        Names the random numbers.
+    draws : int
+        Draws of each layer to average over, 1..1000.
+    sizes : mapping of str to [n_in, n_out, weight_density, act_density], optional
+        Layers of one's own.
+    """
+    machine = Machine(n_pe=n_pe, fifo_depth=fifo_depth, clock_hz=1e6 * _check.positive("clock_mhz", clock_mhz))
+    runs = sweep(select(layers, sizes), [machine], seed=seed, draws=draws)
+    return Table4(_with_published(runs), another_machine(machine))
+
+
+def all_platforms() -> pd.DataFrame:
+    """The whole of Table IV, microseconds for one input: as printed, and where a machine was measured, its rows too.
+
+    Returns
+    -------
+    DataFrame
+        A row a platform, batch and variant (`"CPU, batch 1, dense"`; measured ones end in `", measured"`), a column a
+        layer.
+    """
+    printed = published.load("table4").rename(columns={"time": "time_us"})
+    found = platforms.measured()
+    parts = [_by_row(printed, "")] + ([_by_row(found.rows, ", measured")] if found else [])
+    order = [benchmark.name for benchmark in table3()]
+    return pd.concat(parts).reindex(columns=order).rename_axis(index=None, columns=None)
+
+
+def measured_words() -> str:
+    """On which machine the measured rows were taken, and what could not be."""
+    found = platforms.measured()
+    if found is None:
+        return "No machine was measured; `eie measure` measures yours."
+    machine = found.provenance
+    whose = "your machine" if found.is_readers_own else "the machine this book was made on"
+    left = sorted({f"{row.platform} {row.variant}: {row.reason}" for row in found.left_out.itertuples()})
+    return (
+        f"Rows that end in *measured* were timed on {whose}: {machine['cpu']}, {machine['threads']} threads"
+        + (f", {machine['gpu']}" if machine["gpu"] else ", no GPU")
+        + f", on {found.date[:10]}, {_extent(found)}. Power: {found.power}."
+        + (f" Left out: {'; '.join(left)}." if left else "")
+    )
+
+
+def _extent(found: platforms.Measurement) -> str:
+    """How much was timed."""
+    return f"{found.rows['layer'].nunique()} layers, {found.rows['repeats'].min()} repeats or more"
+
+
+def _by_row(times: pd.DataFrame, ending: str) -> pd.DataFrame:
+    batch = "batch " + times["batch"].astype(str)
+    row = times["platform"].str.cat([batch, times["variant"]], sep=", ") + ending
+    return times.assign(row=row).pivot_table(index="row", columns="layer", values="time_us", sort=False)
+
+
+def authors_run() -> Table4:
+    """Run the authors' own layer on its own input.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the layer is not at hand; the message says how to get it.
+    """
+    dump = authors.read()
+    report = simulate(dump.mem, dump.activations, dump.machine)
+    row = {
+        "layer": read_toml("authors_layer.toml")["layer"]["benchmark"],
+        "theoretical_seconds": report.theoretical_seconds,
+        "seconds": report.seconds,
+        "load_balance": report.load_balance,
+        "cycles": report.cycles,
+        "theoretical_cycles": report.theoretical_cycles,
+    }
+    return Table4(_with_published(pd.DataFrame([row])))
+
+
+def measured_densities() -> tuple[float, float]:
+    """Fractions of the authors' weights and inputs that are not 0, 0..1 (`data/authors_layer.toml`)."""
+    facts = read_toml("authors_layer.toml")
+    n_out, n_in = facts["layer"]["n_out"], facts["layer"]["n_in"]
+    return facts["layer"]["nonzero"] / (n_out * n_in), facts["input"]["nonzero"] / n_in
+
+
+def at_measured_densities(seed: int = 0, draws: int = 5) -> pd.DataFrame:
+    """The authors' layer's benchmark on the paper's machine, at the densities of the authors' own layer and input.
+
+    Returns
+    -------
+    DataFrame
+        Rows `printed densities`, `measured input density` and `both measured`; columns `inputs %`, `weights %`,
+        `published actual`, `actual` (microseconds) and `ratio`.
+    """
+    (printed,) = select([read_toml("authors_layer.toml")["layer"]["benchmark"]])
+    weights, inputs = measured_densities()
+    cases = {
+        "printed densities": printed,
+        "measured input density": replace(printed, act_density=inputs),
+        "both measured": replace(printed, act_density=inputs, weight_density=weights),
+    }
+    return pd.DataFrame({name: _case(case, seed, draws) for name, case in cases.items()}).T
+
+
+def _case(benchmark: Benchmark, seed: int, draws: int) -> pd.Series:
+    densities = pd.Series({"inputs %": 100 * benchmark.act_density, "weights %": 100 * benchmark.weight_density})
+    row = _with_published(sweep([benchmark], [Machine()], seed=seed, draws=draws)).iloc[0]
+    return pd.concat([densities, row[["published actual", "actual", "ratio"]]])
+
+
+def needs(names: Sequence[str], seed: int = 0) -> pd.DataFrame:
+    """The input density at which each layer would take the printed times on the paper's machine.
+
+    Returns
+    -------
+    DataFrame
+        A row a layer, percentages: `printed`, `for the theoretical time`, `for the actual time`.
+    """
+    known = {benchmark.name: benchmark for benchmark in table3()}
+    times = _eie_times()
+    rows = [_need(known[name], times.loc[name], seed) for name in names]
+    return pd.DataFrame(
+        rows, columns=["layer", "printed", "for the theoretical time", "for the actual time"]
+    ).set_index("layer")
+
+
+def _need(benchmark: Benchmark, printed: pd.Series, seed: int) -> dict[str, object]:
+    layer, _ = benchmark.draw(seed)
+    machine = Machine()
+    mem = encode(layer, machine)
+
+    def density_for(microseconds: float, quantity: str) -> float:
+        low, high = 0.0, 1.0
+        while high - low > 1e-4:  # inputs of the same seed hold those of lower density, so time rises with density
+            middle = (low + high) / 2
+            report = simulate(mem, draw_activations(benchmark.n_in, middle, seed), machine)
+            low, high = (low, middle) if 1e6 * getattr(report, quantity) > microseconds else (middle, high)
+        return 100 * high if high < 1 else np.nan
+
+    return {
+        "layer": benchmark.name,
+        "printed": 100 * benchmark.act_density,
+        "for the theoretical time": density_for(printed["theoretical"], "theoretical_seconds"),
+        "for the actual time": density_for(printed["actual"], "seconds"),
+    }
+
+
+def _eie_times() -> pd.DataFrame:
+    """Printed times in microseconds, a row a layer, columns `theoretical` and `actual`."""
+    table = published.load("table4")
+    return table[table["platform"] == "EIE"].pivot(index="layer", columns="variant", values="time")
+
+
+def _with_published(runs: pd.DataFrame) -> pd.DataFrame:
+    per_layer = runs.groupby("layer", sort=False)
+    mean, times = per_layer.mean(numeric_only=True), _eie_times().reindex(per_layer.size().index)
+    rows = pd.DataFrame(
+        {
+            "published theoretical": times["theoretical"],
+            "theoretical": 1e6 * mean["theoretical_seconds"],
+            "published actual": times["actual"],
+            "actual": 1e6 * mean["seconds"],
+            "sd": 1e6 * per_layer["seconds"].std(),
+            "ratio": 1e6 * mean["seconds"] / times["actual"],
+            "load balance %": 100 * mean["theoretical_cycles"] / mean["cycles"],
+            "cycles": mean["cycles"],
+        }
+    )
+    return rows.reset_index(names="layer")

@@ -1,0 +1,257 @@
+"""Figures 6 and 7: speed-up and energy efficiency over the CPU, batch 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from eie import chip, published
+from eie.explore.benchmarks import select
+from eie.explore.sweep import geomean, sweep
+from eie.machine import Machine
+from eie.studies.baselines import platforms
+from eie.studies.paper.setting import another_machine
+from eie.technology import text_value
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+GEOMEAN = "Geo Mean"
+"""The figures' own name for their last group of bars."""
+
+ROWS = {
+    "CPU Dense": ("CPU", "dense"),
+    "CPU Compressed": ("CPU", "sparse"),
+    "GPU Dense": ("GPU", "dense"),
+    "GPU Compressed": ("GPU", "sparse"),
+    "mGPU Dense": ("mGPU", "dense"),
+    "mGPU Compressed": ("mGPU", "sparse"),
+    "EIE": ("EIE", "actual"),
+}
+"""The figures' labels, and the rows of Table IV that they are made of."""
+
+
+@dataclass(frozen=True, eq=False)
+class Versus:
+    """One of the two figures.
+
+    Attributes
+    ----------
+    figure, quantity : str
+        Its name in the paper, and what it plots.
+    labels : DataFrame
+        A row a layer and the geometric mean, a column a platform: what the figure's bars are labelled.
+    derived : DataFrame
+        The same, worked out from Table IV (and the published watts). NaN where the paper prints no watts.
+    computed : Series
+        EIE by layer and in the geometric mean, with the times computed here.
+    circular : tuple of str
+        Layers whose labels the watts were inferred from.
+    measured : DataFrame, optional
+        Further columns: the same for platforms measured on a machine of today.
+    other_machine : str
+        A warning, where the machine is not the paper's; empty if it is.
+    """
+
+    figure: str
+    quantity: str
+    labels: pd.DataFrame
+    derived: pd.DataFrame
+    computed: pd.Series
+    circular: tuple[str, ...] = ()
+    measured: pd.DataFrame | None = None
+    other_machine: str = ""
+
+    def table(self) -> pd.DataFrame:
+        """What the tables give, a row a layer; what was measured on a machine of today; and EIE as computed here."""
+        known = [self.derived] if self.measured is None else [self.derived, self.measured]
+        return pd.concat(known, axis=1).assign(**{"EIE, computed": self.computed})
+
+    def unlike(self) -> pd.DataFrame:
+        """The labels that do not follow from the tables, rounded as the figure rounds them."""
+        decimals = {column: 1 if (self.labels[column] % 1).any() else 0 for column in self.labels}
+        wrong = (self.derived.round(decimals) != self.labels) & self.checkable
+        found = [(platform, layer) for platform in wrong for layer in wrong.index[wrong[platform]]]
+        rows = [
+            [platform, layer, self.labels.loc[layer, platform], self.derived.loc[layer, platform]]
+            for platform, layer in found
+        ]
+        return pd.DataFrame(rows, columns=["platform", "layer", "label", "from the tables"])
+
+    @property
+    def checkable(self) -> pd.DataFrame:
+        """Which labels can be checked: of layers, not 1 by definition, and not used to find the watts they rest on."""
+        known = self.derived.notna()
+        known.loc[GEOMEAN], known["CPU Dense"] = False, False
+        known.loc[known.index.isin(self.circular)] = False
+        return known
+
+    @property
+    def followed(self) -> tuple[int, int]:
+        """How many labels follow from the tables, and how many could."""
+        could = int(self.checkable.to_numpy().sum())
+        return could - len(self.unlike()), could
+
+    def plot(self) -> Figure:
+        """Bars, logarithmic: what the tables give, and EIE as computed here."""
+        from eie.studies.plots import panels
+
+        frame = self.table().drop(columns="CPU Dense").rename_axis("layer").reset_index()
+        colours = {column: panels.PLATFORM_COLOURS[column.split()[0].rstrip(",")] for column in frame.columns[1:]}
+        dense = {column: panels.paler(colour) for column, colour in colours.items() if column.endswith("Dense")}
+        series = {column: column if column != "EIE" else "EIE, paper" for column in frame.columns[1:]}
+        measured = {column: panels.MEASURED for column in colours if column.endswith("measured")}
+        measured |= {column: panels.paler(panels.MEASURED) for column in measured if "Dense" in column}
+        colours |= dense | measured | {"EIE": panels.PUBLISHED}
+        return panels.bars(
+            frame, series, f"{self.quantity}, CPU dense = 1", log_y=True, colours=colours, legend_columns=3
+        )
+
+    def words(self) -> str:
+        """Whether the labels follow from the tables, and how far the computed mean is from the paper's."""
+        good, could = self.followed
+        unlike = self.unlike()
+        named = ", ".join(
+            f"{platform} on {layer} ({label:g}; {value:.1f})"
+            for platform, layer, label, value in unlike.itertuples(index=False)
+        )
+        table, label = self.derived.loc[GEOMEAN, "EIE"], self.labels.loc[GEOMEAN, "EIE"]
+        mean = self.computed[GEOMEAN]
+        return (
+            f"{good} of the {could} labels that can be checked follow from the published tables exactly as printed"
+            + (f"; these do not (label; from the tables): {named}" if len(unlike) else "")
+            + f". {self.other_machine}The figure labels the geometric mean of EIE {label:,g}; the tables give "
+            f"{table:,.1f}, and the times computed here **{mean:,.1f}**: {100 * (mean / table - 1):+.1f} % against the "
+            f"tables, {100 * (mean / label - 1):+.1f} % against the label."
+        )
+
+
+def figure6(
+    layers: Sequence[str] | None = None, n_pe: int = 64, fifo_depth: int = 8, seed: int = 0, draws: int = 5
+) -> Versus:
+    """Compute Figure 6: speed-up over the CPU's dense kernel.
+
+    Parameters
+    ----------
+    layers : sequence of str, optional
+        Names from Table III; all nine if left out. The geometric mean is over those chosen.
+    n_pe, fifo_depth : int
+        The chip.
+    seed, draws : int
+        Name the random layers, and how many of each are averaged over.
+    """
+    names = [benchmark.name for benchmark in select(layers)]
+    times = _times().loc[names]
+    derived = times.rdiv(times["CPU Dense"], axis=0)
+    computed = times["CPU Dense"] / _computed_us(names, n_pe, fifo_depth, seed, draws)
+    labels = _labels("fig06", "speedup", names)
+    measured = _measured(times["CPU Dense"])
+    other = another_machine(Machine(n_pe=n_pe, fifo_depth=fifo_depth))
+    return Versus("Figure 6", "speed-up", labels, _with_mean(derived), _with_mean(computed), (), measured, other)
+
+
+def figure7(
+    layers: Sequence[str] | None = None, n_pe: int = 64, fifo_depth: int = 8, seed: int = 0, draws: int = 5
+) -> Versus:
+    """Compute Figure 7: energy of the CPU's dense kernel over that of each platform, energy being time x power.
+
+    Watts of CPU and GPUs are the published ones (for NeuralTalk only the CPU's, which the figure implies). EIE's are
+    those that the figure used for the paper's chip, scaled to another chip as the chip model says. Parameters as for
+    `figure6`.
+    """
+    names = [benchmark.name for benchmark in select(layers)]
+    watts = _watts().reindex(names)
+    energy = _times().loc[names] * watts
+    machine = Machine(n_pe=n_pe, fifo_depth=fifo_depth)
+    eie_watts = watts["EIE"] * chip.power(machine) / chip.power(Machine())
+    computed = energy["CPU Dense"] / (_computed_us(names, n_pe, fifo_depth, seed, draws) * eie_watts)
+    derived = energy.rdiv(energy["CPU Dense"], axis=0)
+    labels, other = _labels("fig07", "energy_efficiency", names), another_machine(machine)
+    return Versus(
+        "Figure 7", "energy efficiency", labels, _with_mean(derived), _with_mean(computed), _inferred(), None, other
+    )
+
+
+def against_measured(result: Versus) -> pd.DataFrame:
+    """Speed-up of EIE, as computed here, over every way of computing a layer that was measured on a machine of today.
+
+    Parameters
+    ----------
+    result : Versus
+        From `figure6`.
+
+    Returns
+    -------
+    DataFrame
+        A row a platform, batch and variant, a column a layer and the geometric mean; empty where nothing was measured.
+    """
+    found = platforms.measured()
+    if found is None:
+        return pd.DataFrame()
+    names = [name for name in result.computed.index if name != GEOMEAN]
+    eie_us = _times()["CPU Dense"].loc[names] / result.computed[names]
+    rows = found.rows.assign(row=found.rows["platform"].str.cat([found.rows["variant"]], sep=" "))
+    rows["row"] += ", batch " + rows["batch"].astype(str)
+    times = rows.pivot_table(index="row", columns="layer", values="time_us", sort=False).reindex(columns=names)
+    return _with_mean((times / eie_us).T).T
+
+
+def _measured(paper_us: pd.Series) -> pd.DataFrame | None:
+    """Speed-up of a machine of today's CPU over the paper's, batch 1, or None where none was measured."""
+    found = platforms.measured()
+    if found is None:
+        return None
+    cpu = found.rows[(found.rows["platform"] == "CPU") & (found.rows["batch"] == 1)]
+    times = cpu.pivot_table(index="layer", columns="variant", values="time_us").reindex(paper_us.index)
+    columns = {"CPU Dense, measured": "dense", "CPU Compressed, measured": "sparse"}
+    known = {name: paper_us / times[variant] for name, variant in columns.items() if variant in times}
+    return _with_mean(pd.DataFrame(known))
+
+
+def _times() -> pd.DataFrame:
+    """Table IV at batch 1, microseconds: a row a layer, a column a platform."""
+    table = published.load("table4")
+    table = table[table["batch"] == 1].pivot(index="layer", columns=["platform", "variant"], values="time")
+    return pd.DataFrame({label: table[row] for label, row in ROWS.items()})
+
+
+def _watts() -> pd.DataFrame:
+    """Published watts at batch 1, a row a layer, a column a platform; EIE's as the abstract gives them."""
+    table = published.load("power")
+    table = table[table["batch"] == 1].pivot(index="layer", columns=["platform", "variant"], values="power")
+    columns = {label: table.get(row, np.nan) for label, row in ROWS.items()}
+    return pd.DataFrame(columns).assign(EIE=text_value("power-abstract") / 1000)
+
+
+def _inferred() -> tuple[str, ...]:
+    """Layers whose watts are printed nowhere, and were inferred from the figure."""
+    table = published.load("power")
+    return tuple(table.loc[table["origin"] == "implied", "layer"].unique())
+
+
+def _labels(name: str, value: str, names: list[str]) -> pd.DataFrame:
+    table = published.load(name).pivot(index="layer", columns="platform", values=value)
+    return table.loc[[*names, GEOMEAN], list(ROWS)].rename_axis(columns=None)
+
+
+@cache
+def _runs(names: tuple[str, ...], n_pe: int, fifo_depth: int, seed: int, draws: int) -> pd.Series:
+    runs = sweep(select(names), [Machine(n_pe=n_pe, fifo_depth=fifo_depth)], seed=seed, draws=draws)
+    return 1e6 * runs.groupby("layer", sort=False)["seconds"].mean()
+
+
+def _computed_us(names: list[str], n_pe: int, fifo_depth: int, seed: int, draws: int) -> pd.Series:
+    """EIE's times as computed here, microseconds, by layer."""
+    return _runs(tuple(names), n_pe, fifo_depth, seed, draws)
+
+
+def _with_mean(values: pd.DataFrame | pd.Series) -> pd.DataFrame | pd.Series:
+    """The values and, in a row of its own, their geometric mean; NaN where one of them is."""
+    if isinstance(values, pd.Series):
+        return pd.concat([values, pd.Series({GEOMEAN: geomean(values)})])
+    return pd.concat([values, values.apply(geomean).to_frame(GEOMEAN).T])

@@ -1,0 +1,386 @@
+"""Can pruning even out the work of the PEs, and does a deeper queue do the same: load balance, cycles and accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numba as nb
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from eie import _check
+from eie.compress import masks
+from eie.cycles import simulate
+from eie.explore.benchmarks import select
+from eie.interleaved import InterleavedCSC, encode
+from eie.layer import MAX_SIZE, CompressedLayer
+from eie.machine import EIE_45NM, Machine
+from eie.studies import experiments
+from eie.studies.paper import fig08
+from eie.studies.retrospective.patterns import WITHIN, falling_densities, losses, trained
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+GROUPS = (1, 4, 16, 64)
+"""Columns in each of which every PE keeps as many weights."""
+FREE = 0
+"""Stands for pruning that balances nothing."""
+FEW = 4
+"""PEs for which LeNet-300-100 is pruned, too: they have about as many rows each as 64 have of a layer of 4096."""
+DENSITIES = (0.125, 0.0625, 0.03125)
+LAYERS = ("Alex-8", "VGG-8", "NT-We", "NT-LSTM")
+PE_COUNTS = (1, 16, 64, 256)
+MAX_DRAWS = 100
+
+Row = dict[str, float | str]
+"""A row of a table."""
+
+
+def measure(
+    seeds: Sequence[int] = (0, 1, 2),
+    groups: Sequence[int] = GROUPS,
+    densities: Sequence[float] = DENSITIES,
+    epochs: Sequence[int] = (8, 2),
+) -> pd.DataFrame:
+    """Accuracy of LeNet-300-100 pruned evenly for PEs, by columns of a group and density.
+
+    Parameters
+    ----------
+    seeds : sequence of int
+    groups : sequence of int
+        Columns of a group, for EIE's 64 PEs. Beside them it is pruned freely, and for `FEW` PEs in the smallest group.
+    densities : sequence of float
+        Fractions of the weights to keep, one after the other.
+    epochs : sequence of two int
+        Of the dense network, and after each step of pruning.
+
+    Returns
+    -------
+    DataFrame
+        See `eie.studies.retrospective.retraining.accuracies`, and `n_pe` and `columns` (0 for pruned freely).
+    """
+    chosen, falling = _check.integers("groups", groups, 1, MAX_SIZE), falling_densities(densities)
+    ways = [(EIE_45NM.n_pe, columns) for columns in (FREE, *chosen)] + [(FEW, chosen[0])]
+    chains = {f"{columns} on {n_pe}": (partial(mask, columns, n_pe), falling) for n_pe, columns in ways}
+    frame = trained(chains, seeds, epochs)
+    of = dict(zip(chains, ways, strict=True))
+    return frame.assign(
+        n_pe=[of[name][0] for name in frame["pattern"]], columns=[of[name][1] for name in frame["pattern"]]
+    )
+
+
+def mask(columns: int, n_pe: int, weight: masks.Matrix, keep: float) -> masks.Mask:
+    """Pruned evenly in groups of so many columns; 0 for not evenly."""
+    return masks.by_block(weight, keep) if columns == FREE else masks.balanced(weight, keep, n_pe, columns)
+
+
+def evened(layer: CompressedLayer, n_pe: int, columns: int, seed: int | np.random.SeedSequence) -> CompressedLayer:
+    """A pruned layer as it would be, had every PE to keep as many weights in each group of columns.
+
+    Nothing but places is known of a drawn layer, so which weights go and which come back is drawn at random: a PE with
+    too many in a group loses some, and one with too few gets some of those that it had lost.
+
+    Parameters
+    ----------
+    layer : CompressedLayer
+        Its bias is left out, and all codes become 1.
+    n_pe : int
+        Processing elements; row i is dealt to PE i mod `n_pe`.
+    columns : int
+        Neighbouring columns of a group.
+    seed : int or SeedSequence
+        The same seed gives the same layer.
+    """
+    n_pe = min(_check.integer("n_pe", n_pe, 1, MAX_SIZE), layer.n_out)
+    starts = np.arange(0, layer.n_in, _check.integer("columns", columns, 1, MAX_SIZE))
+    room = layer.n_out // n_pe * np.diff(starts, append=layer.n_in)
+    each = masks.quotas(np.add.reduceat(np.diff(layer.indptr), starts), n_pe, room)
+    rng = np.random.default_rng(seed)
+    indptr, rows = _evened(rng, layer.indptr, layer.rows, layer.n_out, n_pe, columns, each)
+    return CompressedLayer(layer.n_out, layer.n_in, indptr, rows, np.ones(len(rows), np.uint8), layer.codebook)
+
+
+@nb.njit(cache=True, nogil=True)
+def _evened(rng, indptr, rows, n_out, n_pe, columns, each):  # type: ignore[no-untyped-def]
+    """Column pointers and rows of the evened layer."""
+    n_in = len(indptr) - 1
+    pointers, found = np.zeros(n_in + 1, np.int64), np.empty(each.sum() * n_pe, np.int32)
+    n = 0
+    kept = np.zeros((n_pe, columns, -(-n_out // n_pe)), np.bool_)  # so that the cells of a PE stand together
+    for g in range(len(each)):
+        first, stop = g * columns, min((g + 1) * columns, n_in)
+        kept[:] = False
+        counts = np.zeros(n_pe, np.int64)
+        for j in range(first, stop):
+            for i in rows[indptr[j] : indptr[j + 1]]:
+                kept[i % n_pe, j - first, i // n_pe] = True
+                counts[i % n_pe] += 1
+        for p in range(n_pe):
+            own = kept[p, : stop - first, : (n_out - p + n_pe - 1) // n_pe]
+            if counts[p] > each[g]:
+                _flip(rng, own, True, counts[p], counts[p] - each[g])
+            else:
+                _flip(rng, own, False, own.size - counts[p], each[g] - counts[p])
+        for j in range(first, stop):
+            for r in range(kept.shape[2]):
+                for p in range(n_pe):
+                    if kept[p, j - first, r]:
+                        found[n] = r * n_pe + p
+                        n += 1
+            pointers[j + 1] = n
+    return pointers, found
+
+
+@nb.njit(cache=True, nogil=True)
+def _flip(rng, own, value, left, wanted):  # type: ignore[no-untyped-def]
+    """Turn so many of the cells that have a value, of which there are `left`, into the other, each equally likely."""
+    for c in range(own.shape[0]):
+        for i in range(own.shape[1]):
+            if not wanted:
+                return
+            if own[c, i] == value:
+                if rng.random() * left < wanted:
+                    own[c, i] = not value
+                    wanted -= 1
+                left -= 1
+
+
+@dataclass(frozen=True, eq=False)
+class Balance:
+    """Layers pruned with and without regard to the PEs.
+
+    Attributes
+    ----------
+    sweeps : DataFrame
+        A row a machine, layer, way to prune and draw: `parameter` (`fifo_depth` or `n_pe`, the other one being usual),
+        `value`, `layer`, `columns` (of a group; 0 for pruned without balance), `seed`, `balance` (load balance, %) and
+        `cycles`.
+    moved : DataFrame
+        The same for layers pruned for the usual PEs, on the most PEs.
+    accuracy : DataFrame
+        Of `measure`.
+    machine : Machine
+        The usual one.
+    """
+
+    sweeps: pd.DataFrame
+    moved: pd.DataFrame
+    accuracy: pd.DataFrame
+    machine: Machine
+
+    def _at(self, parameter: str, value: int) -> pd.DataFrame:
+        """Load balance, a row a draw and a column a way to prune, mean over layers."""
+        own = self.sweeps[(self.sweeps["parameter"] == parameter) & (self.sweeps["value"] == value)]
+        return own.pivot_table("balance", "seed", "columns")
+
+    @property
+    def usual(self) -> pd.DataFrame:
+        """Load balance on the usual machine, %: a row a draw, a column a way to prune."""
+        return self._at("fifo_depth", self.machine.fifo_depth)
+
+    @property
+    def deepest(self) -> pd.DataFrame:
+        """The same with the deepest queues."""
+        return self._at("fifo_depth", self.depth)
+
+    @property
+    def depth(self) -> int:
+        """Depth of the deepest queues."""
+        return int(self.sweeps.loc[self.sweeps["parameter"] == "fifo_depth", "value"].max())
+
+    def table(self) -> pd.DataFrame:
+        """A row a way to prune: load balance with usual and deepest queues, cycles, and accuracy lost by density."""
+        usual, deepest = self.usual, self.deepest
+        columns: dict[str, pd.Series] = {
+            f"balance, %, depth {self.machine.fifo_depth}": usual.mean(),
+            "sd": usual.std(),
+            f"balance, %, depth {self.depth}": deepest.mean(),
+            "sd ": deepest.std(),
+            "cycles, % of unbalanced": 100 * self._cycles(),
+        }
+        rows = losses(self._usual_networks())["mean"].unstack("target")
+        for target in sorted(rows, reverse=True):
+            columns[f"points lost at {100 * target:g} %"] = rows[target]
+        return pd.DataFrame(columns).rename(index=label).rename_axis("pruned")
+
+    def _cycles(self) -> pd.Series:
+        """Cycles on the usual machine over those of layers pruned without balance, mean over layers and draws."""
+        parameter, value = "fifo_depth", self.machine.fifo_depth
+        own = self.sweeps[(self.sweeps["parameter"] == parameter) & (self.sweeps["value"] == value)]
+        cycles = own.pivot_table("cycles", ["layer", "seed"], "columns")
+        return cycles.div(cycles[FREE], axis=0).mean()
+
+    def layers(self) -> pd.DataFrame:
+        """Load balance on the usual machine, %: a row a layer, a column a way to prune, means over draws."""
+        own = self.sweeps[(self.sweeps["parameter"] == "n_pe") & (self.sweeps["value"] == self.machine.n_pe)]
+        return (
+            own.pivot_table("balance", "layer", "columns", sort=False).rename(columns=label).rename_axis(columns=None)
+        )
+
+    def plot(self) -> Figure:
+        """Load balance against depth and PEs."""
+        from eie.studies.plots import retrospective
+
+        return retrospective.balance(
+            self.sweeps, {columns: label(columns) for columns in self.sweeps["columns"].unique()}
+        )
+
+    def plot_accuracy(self) -> Figure:
+        """Accuracy lost over density."""
+        from eie.studies.plots import retrospective
+
+        names = {
+            f"{columns} on {n_pe}": label(columns) + (f", {n_pe} PEs" if n_pe != self.machine.n_pe else "")
+            for columns, n_pe in self.accuracy[["columns", "n_pe"]].drop_duplicates().itertuples(index=False)
+        }
+        return retrospective.losses(losses(self.accuracy).rename(index=names, level=0), WITHIN)
+
+    def _usual_networks(self) -> pd.DataFrame:
+        """Networks pruned for the usual PEs, their pattern the columns of a group."""
+        own = self.accuracy[self.accuracy["n_pe"] == self.machine.n_pe]
+        return own.assign(pattern=own["columns"])
+
+    def words(self) -> str:
+        """What balanced pruning gives, what a deeper queue gives, and what the first costs."""
+        usual, deepest, depth = self.usual, self.deepest, self.machine.fifo_depth
+        groups = [columns for columns in usual if columns != FREE]
+        best = usual[groups].mean().idxmax()
+        wide = max(groups)
+        even = "does the same job" if deepest[FREE].mean() >= usual[best].mean() else "does not do the same job"
+        return (
+            f"**A deeper queue {even}**: a queue of {self.depth} brings the load balance of layers pruned without "
+            f"regard to the PEs from {_spread(usual[FREE])} to {_spread(deepest[FREE])}, and pruning that leaves every "
+            f"PE as many weights in each {_group(best)} brings it to {_spread(usual[best])} with the usual queue of "
+            f"{depth} (mean of the layers, ± the standard deviation over {len(usual)} draws). A pass then takes "
+            f"{100 * self._cycles()[best]:.0f} % of the cycles. Groups of {wide} columns give {_spread(usual[wide])} "
+            f"with the usual queue and {_spread(deepest[wide])} with the deep one: columns whose input is zero are "
+            f"left out, so PEs differ again, and a PE without a weight in a column still spends a cycle on it."
+            f"\n\n{self._cost()}\n\n"
+            f"**What would change the answer.** The balance holds for the PEs that it was made for: on "
+            f"{int(self.moved['value'].iloc[0])} PEs, layers pruned evenly for {self.machine.n_pe} in each "
+            f"{_group(best)} reach {_spread(self._moved(best))}, and those pruned without regard "
+            f"{_spread(self._moved(FREE))}. Padding zeros are not balanced. Longer training would win back some of "
+            f"the accuracy."
+        )
+
+    def _moved(self, columns: int) -> pd.Series:
+        return self.moved[self.moved["columns"] == columns].groupby("seed")["balance"].mean()
+
+    def _cost(self) -> str:
+        """What balance costs in accuracy, beyond pruning without it."""
+        target = self.accuracy["target"].max()
+        own = self.accuracy[self.accuracy["target"] == target]
+        wide = own.pivot_table("accuracy", "seed", ["n_pe", "columns"])
+        more = {way: wide[self.machine.n_pe, FREE] - wide[way] for way in wide if way[1] != FREE}
+        listed = ", ".join(
+            f"{lost.mean():.2f} ± {lost.std():.2f} ({label(columns)}, {n_pe} PEs)"
+            for (n_pe, columns), lost in more.items()
+        )
+        return (
+            f"**What it costs.** Kept at {100 * target:g} % of its weights, LeNet-300-100 loses more than when pruned "
+            f"freely, by so many points: {listed}. It matters how many weights a PE has to choose from. Of the largest "
+            f"layer's rows {FEW} PEs have about as many each as {self.machine.n_pe} have of Table III's large layers; "
+            f"{self.machine.n_pe} PEs have fewer than five, and keep less than one weight of a column."
+        )
+
+
+def label(columns: int) -> str:
+    """What a way to prune is called."""
+    return "without balance" if columns == FREE else f"even in each {_group(columns)}"
+
+
+def _group(columns: int) -> str:
+    return "column" if columns == 1 else f"{columns} columns"
+
+
+def _spread(over_draws: pd.Series) -> str:
+    return f"{over_draws.mean():.1f} ± {over_draws.std():.2f} %"
+
+
+def balance(
+    layers: Sequence[str] = LAYERS,
+    groups: Sequence[int] = GROUPS,
+    fifo_depths: Sequence[int] = fig08.DEPTHS,
+    n_pes: Sequence[int] = PE_COUNTS,
+    draws: int = 3,
+    seed: int = 0,
+    seeds: Sequence[int] | None = None,
+) -> Balance:
+    """Run layers pruned with and without regard to the PEs, over queues and PEs, beside what that costs in accuracy.
+
+    Parameters
+    ----------
+    layers : sequence of str
+        Names from Table III.
+    groups : sequence of int
+        Columns in each of which every PE keeps as many weights.
+    fifo_depths, n_pes : sequence of int
+        Of the machines; the usual depth and PEs are always among them.
+    draws : int
+        Independent draws of each layer, 2..100.
+    seed : int
+        Names the random numbers of the draws.
+    seeds : sequence of int, optional
+        Networks to train now for the accuracy; the committed table if left out.
+
+    Raises
+    ------
+    ValueError
+        When a parameter is out of range.
+    FileNotFoundError
+        When networks are to be trained and MNIST is not at hand; the message says how to get it.
+    """
+    groups = [FREE, *_check.integers("groups", groups, 1, MAX_SIZE)]
+    usual = EIE_45NM
+    depths = _check.integers("fifo_depths", [usual.fifo_depth, *_check.literal(fifo_depths)], 2, MAX_SIZE)
+    counts = _check.integers("n_pes", [usual.n_pe, *_check.literal(n_pes)], 1, MAX_SIZE)
+    machines = [("fifo_depth", depth, replace(usual, fifo_depth=depth)) for depth in depths]
+    machines += [("n_pe", n_pe, replace(usual, n_pe=n_pe)) for n_pe in counts]
+    most = [("n_pe", counts[-1], replace(usual, n_pe=counts[-1]))]
+    sweeps: list[Row] = []
+    moved: list[Row] = []
+    for benchmark in select(layers):
+        for draw in range(_check.integer("draws", draws, 2, MAX_DRAWS)):
+            layer, x = benchmark.draw(seed, draw)
+            for columns in groups:
+                pruned = _Pruned(benchmark.name, replace(layer, bias_codes=None), x, draw, columns)
+                sweeps += pruned.rows(machines)
+                moved += pruned.rows(most, usual.n_pe)
+    known = experiments.read("balance") if seeds is None else measure(seeds, groups)
+    return Balance(pd.DataFrame(sweeps), pd.DataFrame(moved), known, usual)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Pruned:
+    """A drawn layer of Table III and its input, to be pruned in one way."""
+
+    name: str
+    layer: CompressedLayer
+    x: NDArray[np.float32]
+    draw: int
+    columns: int
+
+    def rows(self, machines: Sequence[tuple[str, int, Machine]], pruned_for: int | None = None) -> Iterator[Row]:
+        """How the layer, pruned for each machine or for so many PEs, runs on each machine."""
+        held: dict[int, InterleavedCSC] = {}
+        for parameter, value, machine in machines:
+            if machine.n_pe not in held:
+                held[machine.n_pe] = encode(self._for(pruned_for or machine.n_pe), machine)
+            report = simulate(held[machine.n_pe], self.x, machine)
+            yield {
+                "parameter": parameter,
+                "value": value,
+                "layer": self.name,
+                "columns": self.columns,
+                "seed": self.draw,
+                "balance": 100 * report.load_balance,
+                "cycles": report.cycles,
+            }
+
+    def _for(self, n_pe: int) -> CompressedLayer:
+        return self.layer if self.columns == FREE else evened(self.layer, n_pe, self.columns, self.draw)

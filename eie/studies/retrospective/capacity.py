@@ -1,0 +1,273 @@
+"""Everything in SRAM? Chips, area and energy for models from LeNet to a decoder of seven billion weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from eie import _check, chip, published
+from eie._data import data_path
+from eie.cycles import CycleReport, simulate
+from eie.energy_model import energy
+from eie.explore.synthetic import draw_activations, draw_layer
+from eie.interleaved import encode
+from eie.machine import EIE_45NM
+from eie.studies.retrospective.dense_array import DenseArray
+from eie.technology import PICO, chip_facts, memories, text_value
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMNS_DRAWN = 512
+"""Columns of a layer that are drawn and simulated; the others are taken to be like them."""
+MAX_DRAWS = 100
+COMPRESSED, DENSE = "EIE", "dense"
+SRAM, DRAM = "SRAM", "DRAM"
+SETTINGS = ("itrs-lop", "itrs-lstp")
+"""Settings of the SRAM sweep: the energy model's, and one of transistors that leak less."""
+
+
+@dataclass(frozen=True, eq=False)
+class Capacity:
+    """What models take on chips of 64 PEs.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        A row a model, draw, format (`EIE` or `dense`) and place of the weights (`SRAM` or `DRAM`): `model`, `seed`,
+        `format`, `place`, `parameters`, `chips`, `mm2`, `seconds`, and joules an inference: `work` (everything but the
+        three others), `leakage` of the chips at work, `idle` (leakage of the chips that wait), `dram`, and `total`.
+    less_leaky : DataFrame
+        The same with SRAM of another setting.
+    """
+
+    rows: pd.DataFrame
+    less_leaky: pd.DataFrame
+
+    def table(self) -> pd.DataFrame:
+        """Chips, area, time and energy of each model, means over draws; of `EIE` and `dense` in both places."""
+        mean = self._mean(self.rows)
+        own = mean.xs((COMPRESSED, SRAM), level=("format", "place"))
+        table = own[["parameters", "chips", "mm2"]].copy()
+        table["parameters"] /= 1e6
+        table["ms"] = 1e3 * own["seconds"]
+        for kind in (COMPRESSED, DENSE):
+            for place in (SRAM, DRAM):
+                table[f"{kind}, {place}, mJ"] = 1e3 * mean.xs((kind, place), level=("format", "place"))["total"]
+        table["idle, %"] = 100 * own["idle"] / own["total"]
+        table["dense, chips"] = mean.xs((DENSE, SRAM), level=("format", "place"))["chips"]
+        return table.rename(columns={"parameters": "million weights"})
+
+    def saving(self, rows: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Energy with weights from DRAM over that with all in SRAM, in EIE's format: a row a model, a column a draw."""
+        own = (self.rows if rows is None else rows).query("format == @COMPRESSED")
+        wide = own.pivot(index=["model", "seed"], columns="place", values="total")
+        return (wide[DRAM] / wide[SRAM]).unstack("seed").loc[list(dict.fromkeys(own["model"]))]
+
+    def _mean(self, rows: pd.DataFrame) -> pd.DataFrame:
+        return rows.groupby(["model", "format", "place"], sort=False).mean().drop(columns="seed")
+
+    def plot(self) -> Figure:
+        """Energy of an inference by part, EIE's format, a group a model: from SRAM and from DRAM."""
+        from eie.studies.plots import retrospective
+
+        mean = self._mean(self.rows).xs(COMPRESSED, level="format")
+        names = {"work": "work", "leakage": "leakage at work", "idle": "leakage while waiting", "dram": "DRAM"}
+        parts = 1e3 * mean[list(names)].rename(columns=names)
+        return retrospective.energy_parts(parts, mean["chips"].xs(SRAM, level="place"))
+
+    def words(self) -> str:
+        """Where everything fits, and where it stops to pay."""
+        table, saving = self.table(), self.saving()
+        small, large = table.index[0], table.index[-1]
+        mean, sd = saving.mean(axis=1), saving.std(axis=1)
+        better = self.saving(self.less_leaky).mean(axis=1)
+        fits = table.index[table["chips"] == 1]
+        row = table.loc[large]
+        return (
+            f"**{row['chips']:.0f} chips** of 64 PEs, {row['mm2']:,.0f} mm2, hold {large} at "
+            f"{100 * _decoder_density():.0f} % density; {' and '.join(fits)} fit{'s' * (len(fits) == 1)} on one. "
+            f"All in SRAM, an inference of {small} takes {mean[small]:.1f} times less energy than with weights from "
+            f"DRAM (standard deviation {sd[small]:.2f} over {saving.shape[1]} draws), one of {large} "
+            f"{_times(mean[large])} (standard deviation {sd[large]:.3f}). A large model keeps few of its chips busy: "
+            f"of the {row[f'{COMPRESSED}, {SRAM}, mJ']:.0f} mJ a token takes, {row['idle, %']:.0f} % is the leakage of "
+            f"chips that wait for their layer. Without compression it would need {row['dense, chips']:,.0f} chips and "
+            f"{row[f'{DENSE}, {SRAM}, mJ']:,.0f} mJ in SRAM, {row[f'{DENSE}, {DRAM}, mJ']:,.0f} mJ from DRAM.\n\n"
+            f"**What would change the answer.** Leakage: with SRAM of the setting {SETTINGS[1]} the saving on {large} "
+            f"is {better[large]:.1f} times. So would chips that can be switched off while they wait, and several "
+            f"inputs at once: they keep more chips busy, and share what is read from DRAM. The density of the decoders "
+            f"is an assumption, the abstract's; Deep Compression published none."
+        )
+
+
+def capacity(draws: int = 3, decoder_density: float | None = None, seed: int = 0) -> Capacity:
+    """Work out chips, area and energy of the models of `data/models.csv`.
+
+    Layers run one after the other, each on the chips that hold it; batch 1. From DRAM, one chip runs them all and every
+    weight is read once an inference, only columns of non-zero inputs where it is used once; DRAM is never waited for.
+
+    Parameters
+    ----------
+    draws : int
+        Independent draws of each layer, 2..100.
+    decoder_density : float, optional
+        Fraction of the weights kept in models that Deep Compression has not; the abstract's tenth if left out.
+    seed : int
+        Names the random numbers.
+    """
+    draws = _check.integer("draws", draws, 2, MAX_DRAWS)
+    kept = _decoder_density() if decoder_density is None else _check.fraction("decoder_density", decoder_density)
+    found: dict[str, list[dict[str, Any]]] = {setting: [] for setting in SETTINGS}
+    for draw in range(draws):
+        for model, layers in models().groupby("model", sort=False):
+            for kind in (COMPRESSED, DENSE):
+                passes = [
+                    _Pass.of(layer, kind, kept, np.random.SeedSequence([seed, draw, n]))
+                    for n, layer in enumerate(layers.itertuples())
+                ]
+                for setting, rows in found.items():
+                    for place in (SRAM, DRAM):
+                        about = {"model": model, "seed": draw, "format": kind, "place": place}
+                        rows.append(about | _inference(passes, place, setting))
+    return Capacity(*(pd.DataFrame(rows) for rows in found.values()))
+
+
+@cache
+def models() -> pd.DataFrame:
+    """The layers of `data/models.csv`, with `weights` of all copies and the `density` that Deep Compression has."""
+    table = pd.read_csv(data_path("models.csv"), comment="#")
+    table["weights"] = table["n_out"] * table["n_in"] * table["copies"]
+    left = published.load("deep_compression").query("variant == 'P' and quantity == 'weights_left'")
+    left = left.set_index(["network", "layer"])["value"] / 100
+    table["density"] = [left.get((row.model, row.published), np.nan) for row in table.itertuples()]
+    return table
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Pass:
+    """One layer's matrix-vector product on one chip, and on the chips that hold the layer.
+
+    `entries` and `pointers` are what one copy stores; `bits` what a use of one copy fetches.
+    """
+
+    copies: int
+    uses: int
+    weights: int
+    entries: float
+    entry_bits: int
+    pointers: int
+    fetched: float
+    reports: dict[int, CycleReport]
+    array: DenseArray | None
+
+    @classmethod
+    def of(cls, layer: Any, kind: str, decoder_density: float, names: np.random.SeedSequence) -> _Pass:
+        """Draw some columns of a layer and simulate them."""
+        density = decoder_density if np.isnan(layer.density) else layer.density
+        act = 1.0 if layer.inputs == "dense" else 1 / text_value("saving-activations")
+        columns = min(layer.n_in, COLUMNS_DRAWN)
+        scale = layer.n_in / columns
+        for_layer, for_inputs = names.spawn(2)
+        x = draw_activations(columns, act, for_inputs)
+        used_part = act if layer.uses == 1 else 1.0
+        if kind == DENSE:
+            array = DenseArray(chip_facts()["arithmetic"]["bits"])
+            entries, bits, pointers = float(layer.n_out * layer.n_in), array.weight_bits, 0
+        else:
+            array, drawn = None, draw_layer(layer.n_out, columns, density, for_layer, bias=False)
+            entries, bits, pointers = scale * encode(drawn, EIE_45NM).n_entries, EIE_45NM.entry_bits, layer.n_in
+        chips = _chips(entries, bits)
+        reports = {}
+        for n in {1, chips}:
+            machine = replace(EIE_45NM, n_pe=n * EIE_45NM.n_pe)
+            run = (
+                replace(array, machine=machine).run(layer.n_out, x)
+                if array
+                else simulate(encode(drawn, machine), x, machine)
+            )
+            reports[n] = _scaled(run, scale)
+        fetched = used_part * (entries * bits + pointers * EIE_45NM.n_pe * text_value("pointer-bits"))
+        return cls(layer.copies, layer.uses, layer.weights, entries, bits, pointers, fetched, reports, array)
+
+    @property
+    def chips(self) -> int:
+        """Chips that one copy is spread over."""
+        return max(self.reports)
+
+    def joules(self, chips: int, setting: str) -> tuple[float, float]:
+        """Energy of one use: of the work, and the leakage of the chips at work."""
+        report = self.reports[chips]
+        machine = replace(EIE_45NM, n_pe=report.n_pe)
+        parts = (
+            replace(self.array, machine=machine).joules(report) if self.array else energy(report, machine).components
+        )
+        leakage = report.seconds * report.n_pe * _leakage_watts(setting)
+        return sum(parts.values()) - parts["leakage"], leakage
+
+
+def _inference(passes: list[_Pass], place: str, setting: str) -> dict[str, float]:
+    """Chips, area, seconds and joules of one inference."""
+    chips = _chips_of_all(passes) if place == SRAM else 1
+    seconds = work = leakage = idle = dram = 0.0
+    for one in passes:
+        n, times = one.chips if place == SRAM else 1, one.copies * one.uses
+        work_each, leakage_each = one.joules(n, setting)
+        seconds_each = one.reports[n].seconds
+        work, leakage, seconds = (
+            work + times * work_each,
+            leakage + times * leakage_each,
+            seconds + times * seconds_each,
+        )
+        idle += times * seconds_each * (chips - n) * EIE_45NM.n_pe * _leakage_watts(setting)
+        dram += (one.copies if one.uses else 0) * one.fetched * _dram_joules_a_bit() if place == DRAM else 0.0
+    total = work + leakage + idle + dram
+    parts = {"work": work, "leakage": leakage, "idle": idle, "dram": dram, "total": total}
+    weights = sum(one.weights for one in passes)
+    return {"parameters": weights, "chips": chips, "mm2": chips * chip.area(EIE_45NM), "seconds": seconds} | parts
+
+
+def _chips(entries: float, bits: int) -> int:
+    return max(1, int(np.ceil(entries * bits / _spmat_bits())))
+
+
+def _chips_of_all(passes: list[_Pass]) -> int:
+    """Chips for all copies of all layers: by what the entries take, or by the pointers if those take more."""
+    entries = sum(one.copies * one.entries * one.entry_bits for one in passes) / _spmat_bits()
+    sizes = chip_facts()["sram"]
+    held = sizes["pointer_banks"] * sizes["pointer_bytes"] * 8 / text_value("pointer-bits")
+    pointers = sum(one.copies * one.pointers * one.chips for one in passes) / held
+    return int(np.ceil(max(entries, pointers, 1.0)))
+
+
+def _scaled(report: CycleReport, scale: float) -> CycleReport:
+    """A run over some columns, as one over all."""
+    counts = ("cycles", "broadcasts", "macs", "padding", "ptr_reads", "spmat_reads", "n_in")
+    return replace(report, **{name: round(scale * getattr(report, name)) for name in counts})
+
+
+def _spmat_bits() -> float:
+    """Bits that the weight memories of a chip hold."""
+    return float(EIE_45NM.n_pe * chip_facts()["sram"]["spmat_bytes"] * 8)
+
+
+@cache
+def _leakage_watts(setting: str) -> float:
+    """Leakage of the memories of one PE."""
+    return 1e-3 * sum(memory.leakage_mw * count for memory, count in memories(EIE_45NM, setting).values())
+
+
+@cache
+def _dram_joules_a_bit() -> float:
+    return PICO * float(published.row("table1", operation="32 bit DRAM", quantity="energy")["value"]) / 32
+
+
+def _decoder_density() -> float:
+    return 1 / text_value("saving-sparsity")
+
+
+def _times(saving: float) -> str:
+    return f"{saving:.1f} times less" if saving >= 1 else f"{1 / saving:.1f} times **more**"

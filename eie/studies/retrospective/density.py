@@ -1,0 +1,189 @@
+"""Up to what density does it pay? EIE over density, against dense arrays of the same multipliers and memories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from eie import _check, published
+from eie.chip import weights_held
+from eie.cycles import simulate
+from eie.energy_model import energy
+from eie.explore.synthetic import draw_activations, draw_layer
+from eie.interleaved import encode
+from eie.machine import EIE_45NM
+from eie.studies.retrospective.dense_array import DenseArray
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DENSITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+ACT_DENSITIES = (0.1, 0.35, 1.0)
+MAX_DRAWS = 100
+MAX_SIDE = 8192
+
+ARRAYS = (
+    DenseArray(4, skips_zeros=False),
+    DenseArray(4),
+    DenseArray(8),
+    DenseArray(16),
+    DenseArray(4, multipliers=EIE_45NM.spmat_width_bits // 4),
+)
+"""The dense arrays: the last feeds a multiplier with each weight of a memory's row."""
+FAIREST = ARRAYS[1]
+"""What is asked for: the same multipliers, the same bits, and zero inputs skipped by both."""
+
+
+@dataclass(frozen=True, eq=False)
+class Density:
+    """EIE over density, held against dense arrays.
+
+    Attributes
+    ----------
+    ratios : DataFrame
+        A row a draw, density, input density and dense array: `seed`, `density`, `act_density`, `array`, and EIE's
+        `time` and `energy` over those of the array.
+    storage : dict of str to float
+        Density up to which EIE's memories hold a larger layer than the array's, by array; padding not counted.
+    """
+
+    ratios: pd.DataFrame
+    storage: dict[str, float]
+
+    def break_even(self, quantity: str) -> pd.DataFrame:
+        """Density in percent at which EIE needs as much as the array, a row a draw: by array and input density.
+
+        100 stands for "at every density", 0 for "at none".
+        """
+        groups = self.ratios.groupby(["array", "act_density", "seed"], sort=False)
+        found = {key: _crossing(group["density"], group[quantity]) for key, group in groups}
+        return 100 * pd.Series(found).unstack([0, 1])
+
+    def table(self) -> pd.DataFrame:
+        """Break-even densities in percent: storage, then time and energy at each density of the inputs."""
+        columns = {"storage": pd.Series(self.storage) * 100}
+        for quantity in ("time", "energy"):
+            even = self.break_even(quantity)
+            for act in even.columns.unique(level=1):
+                mean, sd = (getattr(even.xs(act, axis=1, level=1), how)() for how in ("mean", "std"))
+                columns[f"{quantity}, inputs {100 * act:g} %"] = pd.Series(
+                    {array: _in_words(mean[array], sd[array]) for array in mean.index}
+                )
+        return pd.DataFrame(columns).loc[list(self.storage)]
+
+    def plot(self) -> Figure:
+        """Ratios against density, a column a density of the inputs."""
+        from eie.studies.plots import retrospective
+
+        return retrospective.ratios(self.ratios, 100 * _claimed())
+
+    def words(self) -> str:
+        """The break-even, and what would move it."""
+        act = self._middle()
+        energies, times = self.break_even("energy"), self.break_even("time")
+        fair, wide = str(FAIREST), str(ARRAYS[-1])
+        mean, sd = energies[fair, act].mean(), energies[fair, act].std()
+        return (
+            f"**Up to {mean:.0f} % density** (standard deviation {sd:.1f} over {len(energies)} draws) EIE takes less "
+            f"energy than a dense array of the same multipliers, memories and {FAIREST.weight_bits}-bit weights that "
+            f"skips zero inputs as well, at {100 * act:g} % non-zero inputs. In time it never loses: a stored weight "
+            f"costs a cycle on both. In room it does: an entry carries its index, so that EIE's memories hold the "
+            f"larger layer only up to {100 * self.storage[fair]:.0f} % density. The slide says "
+            f"{100 * _claimed():.0f} %.\n\n"
+            f"**What would change the answer.** Wider weights: against {ARRAYS[3].weight_bits} bits EIE pays up to "
+            f"{energies[str(ARRAYS[3]), act].mean():.0f} %. An array that does not skip zero inputs: up to "
+            f"{energies[str(ARRAYS[0]), act].mean():.0f} %. More multipliers: one fed with each weight "
+            f"of a memory's row, {ARRAYS[-1].multipliers} a PE, moves the break-even of time to "
+            f"{times[wide, act].mean():.0f} % and that of energy to {energies[wide, act].mean():.0f} %, since leakage "
+            f"is a large part of the energy and goes with time. Such an array takes hardly more area: Table II's "
+            f"arithmetic is a small part of a PE."
+        )
+
+    def _middle(self) -> float:
+        acts = sorted(self.ratios["act_density"].unique())
+        return float(acts[len(acts) // 2])
+
+
+def density(
+    n_in: int = 1024,
+    n_out: int = 2048,
+    densities: Sequence[float] = DENSITIES,
+    act_densities: Sequence[float] = ACT_DENSITIES,
+    draws: int = 5,
+    seed: int = 0,
+) -> Density:
+    """Sweep the density of a layer, and hold EIE against each dense array.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Size of the layer, 1..8192 each. It fits on 64 PEs at every density up to about eight million weights.
+    densities, act_densities : sequence of float
+        Fractions of the weights kept and of the inputs that are not 0, above 0.
+    draws : int
+        Independent draws, 2..100.
+    seed : int
+        Names the random numbers.
+    """
+    n_in, n_out = _check.integer("n_in", n_in, 1, MAX_SIDE), _check.integer("n_out", n_out, 1, MAX_SIDE)
+    densities, acts = _fractions("densities", densities), _fractions("act_densities", act_densities)
+    rows = []
+    for draw in range(_check.integer("draws", draws, 2, MAX_DRAWS)):
+        inputs = {act: draw_activations(n_in, act, np.random.SeedSequence([seed, draw, 1])) for act in acts}
+        dense = {(act, array): _dense(array, n_out, x) for act, x in inputs.items() for array in ARRAYS}
+        for kept in densities:
+            mem = encode(draw_layer(n_out, n_in, kept, np.random.SeedSequence([seed, draw]), bias=False), EIE_45NM)
+            for act, x in inputs.items():
+                report = simulate(mem, x)
+                used = energy(report, EIE_45NM).total
+                for array in ARRAYS:
+                    seconds, joules = dense[act, array]
+                    rows.append((draw, kept, act, str(array), report.seconds / seconds, used / joules))
+    ratios = pd.DataFrame(rows, columns=["seed", "density", "act_density", "array", "time", "energy"])
+    return Density(ratios, {str(array): _storage_break_even(array) for array in ARRAYS})
+
+
+def _dense(array: DenseArray, n_out: int, x: NDArray[np.float32]) -> tuple[float, float]:
+    """Seconds and joules."""
+    report = array.run(n_out, x)
+    return report.seconds, sum(array.joules(report).values())
+
+
+def _storage_break_even(array: DenseArray) -> float:
+    return min(1.0, weights_held(array.machine) / array.weights_held)
+
+
+def _crossing(densities: pd.Series, ratios: pd.Series) -> float:
+    """The density at which a ratio first passes 1, by linear interpolation; 1 where it never does, 0 if at once."""
+    above = ratios.to_numpy() > 1
+    if not above.any():
+        return 1.0
+    first = int(above.argmax())
+    near = slice(max(first - 1, 0), first + 1)
+    return float(np.interp(1.0, ratios.iloc[near], densities.iloc[near])) if first else 0.0
+
+
+def _fractions(name: str, values: Sequence[float]) -> list[float]:
+    given = _check.literal(values)
+    if not isinstance(given, (list, tuple)) or len(given) < 2:
+        raise ValueError(f"{name} must be a list of at least two fractions, got {given!r}")
+    found = sorted({_check.fraction(f"each of {name}", value) for value in given})
+    if found[0] == 0:
+        raise ValueError(f"each of {name} must be above 0, got 0")
+    return found
+
+
+def _claimed() -> float:
+    """The density up to which it is said to pay, a fraction."""
+    return float(published.row("retrospective", id="sparse-hardware-density")["value"]) / 100
+
+
+def _in_words(mean: float, sd: float) -> str:
+    if mean == 100:
+        return "at all"
+    return "at none" if mean == 0 else f"{mean:.1f} ± {sd:.1f}"

@@ -1,0 +1,213 @@
+"""Spatial sparsity: when a part of a picture is edited, only what it touches is computed again.
+
+Each output position of a convolution is one product with a vector of its own. Where that vector is the same as before
+the edit, so is the product, bit by bit; where it is not, it is done again. Nothing is estimated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from eie import _check
+from eie.cycles import simulate
+from eie.fixedpoint import LayerFormats
+from eie.interleaved import encode
+from eie.machine import Machine
+from eie.models import imagenet, zoo
+from eie.networks.network import Network
+from eie.networks.operations import WeightOperation
+from eie.studies import experiments
+from eie.studies.retrospective import models
+from eie.values import multiply
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Array = NDArray[Any]
+
+SIDES = (8, 16, 32, 64, 128)
+"""Sides of the squares to edit, pixels."""
+
+
+class Remembering:
+    """The machine's arithmetic of a linear layer or a convolution, which does only what differs from its first run.
+
+    Attributes
+    ----------
+    done : int
+        Products of the last run.
+    cycles : int
+        What they took.
+    """
+
+    def __init__(self, op: WeightOperation, machine: Machine, formats: LayerFormats) -> None:
+        self._op, self._machine, self._formats = op, machine, formats
+        self._mems = [encode(layer, machine) for layer in op.layers]
+        self._first: dict[int, tuple[Array, Array]] = {}
+        self.done = self.cycles = 0
+
+    def take(self, values: Array) -> Array:
+        """Real numbers in the layer's activation format; begins a new run."""
+        self.done = self.cycles = 0
+        raw, _ = self._formats.activation.quantize(values)
+        return raw.astype(np.int32)
+
+    def multiply(self, part: int, vectors: Array) -> Array:
+        """The products, those with vectors of the first run taken from there."""
+        if part not in self._first:
+            self._first[part] = (vectors, self._products(part, vectors))
+            return self._formats.output.real(self._first[part][1])
+        before, products = self._first[part]
+        again = (vectors != before).any(axis=1)
+        raw = products.copy()
+        if again.any():
+            raw[again] = self._products(part, vectors[again])
+        return self._formats.output.real(raw)
+
+    def _products(self, part: int, vectors: Array) -> Array:
+        self.done += len(vectors)
+        self.cycles += simulate(self._mems[part], vectors, self._machine, signed=True).cycles
+        return multiply(self._mems[part], vectors, self._formats, self._op.biases[part])[0]
+
+
+def edited(picture: Array, other: Array, side: int, seed: int) -> Array:
+    """A picture of shape `(channels, height, width)` with a square of another in it, at a place that `seed` names."""
+    height, width = picture.shape[1:]
+    side = _check.integer("side", side, 1, min(height, width))
+    rng = np.random.default_rng(seed)
+    top, left = (int(rng.integers(0, size - side + 1)) for size in (height, width))
+    changed = picture.copy()
+    changed[:, top : top + side, left : left + side] = other[:, top : top + side, left : left + side]
+    return changed
+
+
+def recomputed(network: Network, picture: Array, changed: Sequence[Array]) -> list[pd.DataFrame]:
+    """Run a network on a picture, then on changed ones, each time doing only what differs from the first.
+
+    Parameters
+    ----------
+    network : Network
+    picture : array of shape `network.input_shape`
+    changed : sequence of arrays of that shape
+
+    Returns
+    -------
+    list of DataFrame
+        For each changed picture a row a layer: `layer`, `done` (share of its products done again, 0..1), `cycles`,
+        `all_cycles` (for the whole picture), `same` (whether the network's output is, bit by bit, that of a run that
+        does everything).
+    """
+    machine = zoo.machine_for(network)
+    formats = network.formats(network.calibrate(picture[np.newaxis]))
+    how = {name: Remembering(op, machine, formats[name]) for name, op in network.weight_nodes}
+    last = network.nodes[-1].name
+    network.evaluate(picture[np.newaxis], how)
+    whole = {name: (layer.done, layer.cycles) for name, layer in how.items()}
+    tables = []
+    for one in tqdm(changed, disable=None, leave=False, unit="edit"):
+        found = network.evaluate(one[np.newaxis], how)[last]
+        expected = network.run(one[np.newaxis], machine, formats, reports=False).outputs
+        rows = [
+            (name, layer.done / whole[name][0], layer.cycles, whole[name][1], bool(np.array_equal(found, expected)))
+            for name, layer in how.items()
+        ]
+        tables.append(pd.DataFrame(rows, columns=["layer", "done", "cycles", "all_cycles", "same"]))
+    return tables
+
+
+def measure(n_pictures: int = 3, sides: Sequence[int] = SIDES) -> pd.DataFrame:
+    """Edit squares of pictures, and do again what SqueezeNet then has to.
+
+    Parameters
+    ----------
+    n_pictures : int
+        Pictures; the square comes from the next one.
+    sides : sequence of int
+        Pixels.
+
+    Returns
+    -------
+    DataFrame
+        A row a picture, side and layer: `picture`, `side`, `area` (edited, 0..1), and what `recomputed` gives.
+
+    Raises
+    ------
+    FileNotFoundError
+        When SqueezeNet or the pictures are not at hand; the message says how to get them.
+    """
+    network, sides = zoo.squeezenet(), _check.integers("sides", sides, 1, imagenet.CROP)
+    pictures = models.pictures(_check.integer("n_pictures", n_pictures, 1, 99) + 1)
+    tables = []
+    for i, (picture, other) in enumerate(pairwise(pictures)):
+        changed = [edited(picture, other, side, i) for side in sides]
+        for side, table in zip(sides, recomputed(network, picture, changed), strict=True):
+            tables.append(table.assign(picture=i, side=side, area=(side / imagenet.CROP) ** 2))
+    return pd.concat(tables, ignore_index=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Edits:
+    """Work after an edit.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        As of `measure`.
+    """
+
+    rows: pd.DataFrame
+
+    def work(self) -> pd.DataFrame:
+        """A row an edit's side: `area`, and `work`, its standard deviation over pictures, `first` and `last`, all %.
+
+        `work` is the share of all cycles; `first` and `last` the share of the first and the last layer's positions.
+        """
+        each = self.rows.groupby(["side", "picture"])
+        work = 100 * each["cycles"].sum() / each["all_cycles"].sum()
+        sides = work.groupby("side")
+        return pd.DataFrame(
+            {
+                "area": 100 * self.rows.groupby("side")["area"].first(),
+                "work": sides.mean(),
+                "sd": sides.std(),
+                "first": 100 * each["done"].first().groupby("side").mean(),
+                "last": 100 * each["done"].last().groupby("side").mean(),
+            }
+        )
+
+    def words(self) -> str:
+        """The answer, with numbers."""
+        table = self.work()
+        small, large = table.loc[SIDES[2]], table.loc[SIDES[-1]]
+        exact = "the same, bit by bit, as" if self.rows["same"].all() else "not always the same as"
+        return (
+            f"An edit of {small['area']:.1f} % of a picture takes {small['work']:.0f} ± {small['sd']:.0f} % of "
+            f"SqueezeNet's cycles again, one of {large['area']:.0f} % takes {large['work']:.0f} ± {large['sd']:.0f} "
+            f"%, and what comes out is {exact} when everything is done anew. An edit grows on its way: of the first "
+            f"layer's positions the smaller one touches {small['first']:.1f} %, of the last layer's "
+            f"{small['last']:.0f} %."
+        )
+
+    def plot(self) -> Figure:
+        """Share of the positions that are done again, layer by layer."""
+        from eie.studies.plots import panels
+
+        depth = {layer: place for place, layer in enumerate(dict.fromkeys(self.rows["layer"]), 1)}
+        points = self.rows.assign(depth=self.rows["layer"].map(depth), done=100 * self.rows["done"])
+        means = points.groupby(["side", "area", "depth"], as_index=False)["done"].mean()
+        means["edit"] = [f"{100 * area:.1f} % of the picture" for area in means["area"]]
+        labels = ("layer, from input to output", "positions done again, %")
+        return panels.series_by_panel(means.assign(panel="SqueezeNet"), "panel", "depth", "done", "edit", *labels)
+
+
+def edits(n_pictures: int | None = None) -> Edits:
+    """Work after an edit; measured now if pictures are given, else of `eie experiment edits`."""
+    return Edits(experiments.read("edits") if n_pictures is None else measure(n_pictures))

@@ -1,0 +1,333 @@
+"""Networks that came later, on EIE: a translation transformer and a text recogniser, layer by layer.
+
+Weights are pruned by magnitude and shared in a codebook for each matrix. No training data are at hand, so nothing is
+trained again afterwards, which Deep Compression would do: how sparse a network can get here is a lower bound of what it
+can stand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from eie import _check
+from eie.cycles import simulate
+from eie.energy_model import energy
+from eie.explore.benchmarks import table3
+from eie.interleaved import InterleavedCSC, encode
+from eie.machine import Machine
+from eie.models import ocr, translator
+from eie.networks.layer_run import LayerRun, table
+from eie.studies import experiments
+from eie.studies.retrospective import models
+from eie.values import calibrate, infer
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Array = NDArray[np.float32]
+
+NETWORKS = {"translator": "chrF against the dense network's translations", "recogniser": "strings read, %"}
+"""The networks, and what quality means for each."""
+
+KEPT = 0.9
+"""Fraction of the quality of the unpruned, shared weights that a network must keep to count as unharmed."""
+
+DENSITIES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1)
+
+
+def curve(
+    n_sentences: int = 32,
+    n_strings: int = 32,
+    densities: Sequence[float] = DENSITIES,
+    seeds: Sequence[int] = (0, 1, 2),
+) -> pd.DataFrame:
+    """Quality of both networks over the density of their weights, pruned and shared, in float32.
+
+    Parameters
+    ----------
+    n_sentences : int
+        Sentences to translate; seeds do not change them.
+    n_strings : int
+        Strings to read, others for each seed.
+    densities : sequence of float
+        Fractions of the weights to keep, 0..1.
+    seeds : sequence of int
+        Name the strings.
+
+    Returns
+    -------
+    DataFrame
+        A row a network and density: `network`, `density`, `quality`, `quality_sd` (over seeds; for the translator over
+        as many thirds of its sentences).
+    """
+    densities = sorted({_check.fraction("density", d) for d in densities}, reverse=True)
+    texts, model = models.sentences(n_sentences), translator.load()
+    expected = model.translate(texts)
+    rows = []
+    for density in densities:
+        found = models.thinned(model, density).translate(texts)
+        parts = [models.chrf(found[s :: len(seeds)], expected[s :: len(seeds)]) for s in range(len(seeds))]
+        rows.append(("translator", density, models.chrf(found, expected), float(np.std(parts))))
+    reader = ocr.load()
+    for density in densities:
+        thin = models.thinned(reader, density)
+        shares = [100 * float(models.read_correctly(thin, models.strings(n_strings, s)).mean()) for s in seeds]
+        rows.append(("recogniser", density, float(np.mean(shares)), float(np.std(shares))))
+    return pd.DataFrame(rows, columns=["network", "density", "quality", "quality_sd"])
+
+
+class OnMachine:
+    """The products of a network done by the machine, bit by bit.
+
+    Attributes
+    ----------
+    mems : dict of str to InterleavedCSC
+        The matrices, as the PEs hold them.
+    saturations : Counter of str
+        Additions and inputs that ran out of their format's range so far, by matrix.
+    """
+
+    def __init__(self, model: Any, density: float, machine: Machine, calibration: dict[str, Array]) -> None:
+        """Prune, share and encode the matrices; formats are the finest in which no calibration input saturates."""
+        layers = models.compressed_layers(model, density, machine.weight_bits)
+        self.machine = machine
+        self.layers = layers
+        self.mems: dict[str, InterleavedCSC] = {name: encode(layer, machine) for name, layer in layers.items()}
+        self.formats = {
+            name: calibrate(mem, calibration[name], machine, signed=True) for name, mem in self.mems.items()
+        }
+        self.saturations: Counter[str] = Counter()
+
+    def product(self, name: str, x: Array) -> Array:
+        """The product of a matrix with inputs of shape `(n_vectors, n_in)`, as 16-bit sums."""
+        y = infer(self.mems[name], x, self.machine, formats=self.formats[name], relu=False, signed=True)
+        self.saturations[name] += y.saturations + y.input_saturations
+        return y.values.astype(np.float32)
+
+    def runs(self, inputs: dict[str, Array]) -> list[LayerRun]:
+        """What each matrix took on its inputs."""
+        return [self._run(name, inputs[name]) for name in self.mems]
+
+    def _run(self, name: str, x: Array) -> LayerRun:
+        report = simulate(self.mems[name], x, self.machine, signed=True)
+        return LayerRun(
+            name,
+            kind_of(name),
+            self.layers[name].density,
+            float(np.mean(x != 0)),
+            report,
+            energy(report, self.machine),
+            self.saturations[name],
+        )
+
+
+def kind_of(name: str) -> str:
+    """What a matrix does in its network."""
+    if name.endswith("ffn_W2"):
+        return "feed-forward, behind a ReLU"
+    if name.endswith("ffn_W1"):
+        return "feed-forward, first"
+    if "_rnn_" in name:
+        return "recurrent unit"
+    if name in ocr.DIRECTIONS:
+        return "LSTM gates"
+    return "output layer" if name == ocr.OUTPUT else "attention"
+
+
+@dataclass(frozen=True, eq=False)
+class EmergingNetworks:
+    """Two networks of today on EIE.
+
+    Attributes
+    ----------
+    curve : DataFrame
+        Quality over density, of `curve`.
+    density : dict of str to float
+        Density at which each network was run.
+    runs : dict of str to list of LayerRun
+        What each matrix took.
+    quality : dict of str to (float, float)
+        Of each network on its few test inputs: pruned and shared in float32, and on the machine's 16-bit path.
+    """
+
+    curve: pd.DataFrame
+    density: dict[str, float]
+    runs: dict[str, list[LayerRun]]
+    quality: dict[str, tuple[float, float]]
+
+    def layers(self, kinds: str = "") -> pd.DataFrame:
+        """A row a matrix whose kind has the regular expression `kinds` in it."""
+        rows = table(run for runs in self.runs.values() for run in runs if re.search(kinds, run.kind))
+        return rows if len(rows) else pd.DataFrame()
+
+    def table(self) -> pd.DataFrame:
+        """A row a network and kind of matrix, beside the range of Table III."""
+        rows = [
+            {"matrices of": f"{network}: {kind}"} | _summary([run for run in runs if run.kind == kind])
+            for network, runs in self.runs.items()
+            for kind in dict.fromkeys(run.kind for run in runs)
+        ]
+        return pd.DataFrame(rows).set_index("matrices of") if rows else pd.DataFrame()
+
+    def table3_range(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Least and most dense weights and inputs of Table III, fractions."""
+        weights, inputs = ([getattr(b, f"{what}_density") for b in table3()] for what in ("weight", "act"))
+        return (min(weights), max(weights)), (min(inputs), max(inputs))
+
+    def words(self) -> str:
+        """The answer, with numbers."""
+        least = {network: 100 * lowest(self.curve, network) for network in NETWORKS}
+        (low, high), _ = self.table3_range()
+        pruned = (
+            f"Without training again the translator stands no pruning below {least['translator']:.0f} % of its weights "
+            f"and the recogniser none below {least['recogniser']:.0f} %, where Table III has {100 * low:.0f} to "
+            f"{100 * high:.0f} %."
+        )
+        return " ".join([self._inputs(), pruned, *map(self._on_machine, self.quality)]).strip()
+
+    def _inputs(self) -> str:
+        behind = [100 * run.activation_density for run in self.runs.get("translator", []) if "ReLU" in run.kind]
+        if not behind:
+            return ""
+        _, (low, high) = self.table3_range()
+        return (
+            f"Behind their ReLUs the translator's feed-forward matrices see {min(behind):.0f} to {max(behind):.0f} % "
+            f"of their inputs non-zero, at the sparse end of Table III's {100 * low:.0f} to {100 * high:.0f} %; all "
+            "its other inputs are dense, as the recogniser's are."
+        )
+
+    def _on_machine(self, network: str) -> str:
+        floating, fixed = self.quality[network]
+        unit = NETWORKS[network].split(" against")[0]
+        return f"On the machine's sixteen bits the {network} has {fixed:.0f} ({unit}), in float32 {floating:.0f}."
+
+    def plot(self) -> Figure:
+        """Quality over density."""
+        from eie.studies.plots import panels
+
+        points = self.curve.assign(density=100 * self.curve["density"], line="pruned and shared, not trained again")
+        labels = ("weights kept, %", "quality, 0 to 100")
+        return panels.series_by_panel(points, "network", "density", "quality", "line", *labels, spread="quality_sd")
+
+
+def lowest(curve: pd.DataFrame, network: str) -> float:
+    """The lowest density down to which a network keeps `KEPT` of its unpruned quality without a gap."""
+    rows = curve[curve["network"] == network].sort_values("density", ascending=False)
+    good = rows["quality"] >= KEPT * rows["quality"].iloc[0]
+    return float(rows["density"][good.cummin()].iloc[-1])
+
+
+def _summary(runs: Sequence[LayerRun]) -> dict[str, Any]:
+    products = sum(run.vectors for run in runs)
+    cycles = sum(run.report.cycles for run in runs)
+    return {
+        "matrices": len(runs),
+        "weights, %": 100 * float(np.mean([run.density for run in runs])),
+        "activations, %": 100 * sum(run.activation_density * run.vectors for run in runs) / products,
+        "us a product": 1e6 * sum(run.report.seconds for run in runs) / products,
+        "load balance, %": 100 * sum(run.report.theoretical_cycles for run in runs) / cycles,
+        "padding, %": 100 * sum(run.report.padding for run in runs) / sum(run.report.entries for run in runs),
+        "nJ a product": 1e9 * sum(run.energy.total for run in runs) / products,
+        "saturations": sum(run.saturations for run in runs),
+    }
+
+
+def emerging_networks(
+    n_sentences: int = 3,
+    n_strings: int = 2,
+    density: dict[str, float] | None = None,
+    n_pe: int = 64,
+    fifo_depth: int = 8,
+) -> EmergingNetworks:
+    """Run both networks on the machine.
+
+    Parameters
+    ----------
+    n_sentences, n_strings : int
+        What to run. Formats are calibrated on other sentences and strings.
+    density : dict of str to float, optional
+        Fraction of the weights to keep in each network; the lowest that leaves it unharmed if left out.
+    n_pe, fifo_depth : int
+        Of the machine.
+
+    Returns
+    -------
+    EmergingNetworks
+        Where a network is not at hand (see `models.missing`), `runs` and `quality` are empty.
+
+    Raises
+    ------
+    ValueError
+        When a parameter is out of range.
+    """
+    known = experiments.read("emerging")
+    chosen = _checked({network: lowest(known, network) for network in NETWORKS}, _check.literal(density))
+    machine = Machine(n_pe=n_pe, fifo_depth=fifo_depth)
+    if models.missing():
+        return EmergingNetworks(known, chosen, {}, {})
+    texts, strings = models.sentences(n_sentences + 3), models.strings(n_strings + 2)
+    tasks = {
+        "translator": Task(translator.load(), _translations, texts[:n_sentences], texts[n_sentences:]),
+        "recogniser": Task(ocr.load(), _readings, strings[:n_strings], strings[n_strings:]),
+    }
+    done = {network: _done(task, chosen[network], machine) for network, task in tasks.items()}
+    return EmergingNetworks(
+        known,
+        chosen,
+        {network: runs for network, (runs, _) in done.items()},
+        {network: quality for network, (_, quality) in done.items()},
+    )
+
+
+def _checked(known: dict[str, float], changes: Any) -> dict[str, float]:
+    """The densities, some of them changed."""
+    if not isinstance(changes, (dict, type(None))) or set(changes or {}) - set(known):
+        raise ValueError(f"density must be a mapping from some of {', '.join(known)} to fractions, got {changes!r}")
+    return known | {name: _check.fraction(f"density of the {name}", value) for name, value in (changes or {}).items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A network and what it has to do.
+
+    Attributes
+    ----------
+    model : Translator or Recogniser
+    quality : callable
+        From a model, what it gets, and the dense model, to a number of 0..100.
+    tests, others : sequence of str
+        What it is run on, and what formats are calibrated on.
+    """
+
+    model: Any
+    quality: Callable[[Any, Sequence[str], Any], float]
+    tests: Sequence[str]
+    others: Sequence[str]
+
+
+def _done(task: Task, density: float, machine: Machine) -> tuple[list[LayerRun], tuple[float, float]]:
+    """What each matrix took, and the quality in float32 and on the machine."""
+    thin = models.thinned(task.model, density)
+
+    def seen(given: Sequence[str]) -> dict[str, Array]:
+        return models.inputs_of(thin, lambda model: task.quality(model, given, task.model))
+
+    on_machine = OnMachine(task.model, density, machine, seen(task.others))
+    fixed = task.quality(task.model.with_product(on_machine.product), task.tests, task.model)
+    return on_machine.runs(seen(task.tests)), (task.quality(thin, task.tests, task.model), fixed)
+
+
+def _translations(model: Any, given: Sequence[str], dense: Any) -> float:
+    return models.chrf(model.translate(given), dense.translate(given))
+
+
+def _readings(model: Any, given: Sequence[str], dense: Any) -> float:
+    return 100 * float(models.read_correctly(model, given).mean())

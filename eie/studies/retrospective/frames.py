@@ -1,0 +1,251 @@
+"""Temporal sparsity: what changes from one frame to the next as the activations of a layer.
+
+A layer keeps its sums, and of each input the value that it was sent last. An input is sent again when it is further
+from that than a threshold, as the difference, which is what the machine multiplies: differences of 0 cost nothing.
+With a threshold of 0 the sums are exact but for rounding; with a larger one no input is ever further off than that.
+
+Frames are windows of real pictures: one pans over a picture; in the other an object, cut from a second picture, moves
+over a still background.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from eie import _check
+from eie.models import zoo
+from eie.networks.network import Network
+from eie.networks.operations import WeightOperation
+from eie.studies import experiments
+from eie.studies.retrospective import models
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Array = NDArray[Any]
+
+VIDEOS = ("pan", "object")
+THRESHOLDS = (0.0, 0.02, 0.05, 0.1)
+"""Of an input, in fractions of the largest magnitude that its layer saw in the first frame."""
+STEP = 2
+"""Pixels that the window or the object moves from frame to frame."""
+OBJECT = 64
+"""Side of the object that moves, pixels."""
+
+
+class Differences:
+    """A layer's arithmetic in float32 that is sent only what has changed.
+
+    Attributes
+    ----------
+    sent, there : int
+        Inputs sent, and inputs that are not 0, in the last run.
+    products : int
+        Products of a weight and what was sent, in the last run.
+    usual : int
+        Products of a weight and an input that is not 0.
+    """
+
+    def __init__(self, op: WeightOperation, threshold: float) -> None:
+        self._weights = [models.dense(layer).T for layer in op.layers]
+        self._biases = op.biases
+        self._threshold = threshold
+        self._kept: dict[int, tuple[Array, Array, float]] = {}
+        self.sent = self.there = self.products = self.usual = 0
+
+    def take(self, values: Array) -> Array:
+        """Real numbers; begins a new run."""
+        self.sent = self.there = self.products = self.usual = 0
+        return np.asarray(values, np.float32)
+
+    def multiply(self, part: int, vectors: Array) -> Array:
+        """The products, from those of the run before and what has changed since."""
+        weights, bias = self._weights[part], self._biases[part]
+        first = (np.zeros_like(vectors), np.float32(0), 0.0)  # with no limit, so that the first run is sent whole
+        last, sums, limit = self._kept.get(part, first)
+        change = np.where(np.abs(vectors - last) > limit, vectors - last, np.float32(0))
+        sums = sums + change @ weights
+        limit = limit or self._threshold * float(np.abs(vectors).max())
+        self._kept[part] = (last + change, sums, limit)
+        self._count(vectors, change, np.count_nonzero(weights, axis=1))
+        return sums if bias is None else sums + bias
+
+    def _count(self, vectors: Array, change: Array, a_column: Array) -> None:
+        there, sent = (np.count_nonzero(values, axis=0) for values in (vectors, change))
+        self.there += int(there.sum())
+        self.sent += int(sent.sum())
+        self.usual += int(there @ a_column)
+        self.products += int(sent @ a_column)
+
+
+def video(kind: str, picture: Array, other: Array, n_frames: int, side: int) -> Array:
+    """Frames made of real pictures.
+
+    Parameters
+    ----------
+    kind : {"pan", "object"}
+        A window that moves over `picture`; or a square of `other` that moves over it.
+    picture, other : arrays of shape `(channels, height, width)`
+    n_frames : int
+    side : int
+        Of a frame, pixels.
+
+    Returns
+    -------
+    array of shape `(n_frames, channels, side, side)`
+    """
+    if kind not in VIDEOS:
+        raise ValueError(f"kind must be one of {', '.join(VIDEOS)}, got {kind!r}")
+    moves = [STEP * i for i in range(n_frames)]
+    if kind == "pan":
+        return np.stack([picture[:, :side, at : at + side] for at in moves])
+    frames = np.repeat(picture[np.newaxis, :, :side, :side], n_frames, axis=0)
+    small = min(OBJECT, side // 2)
+    for frame, at in zip(frames, moves, strict=True):
+        frame[:, small // 2 : small // 2 + small, at : at + small] = other[:, :small, :small]
+    return frames
+
+
+def followed(network: Network, frames: Array, threshold: float, expected: Array) -> pd.DataFrame:
+    """Run a network on frames one after the other, each layer sent only what has changed.
+
+    Parameters
+    ----------
+    network : Network
+    frames : array of shape `(n_frames, *network.input_shape)`
+    threshold : float
+        In fractions of a layer's largest input in the first frame, 0..1.
+    expected : array of shape `(n_frames, n_scores)`
+        The scores when every frame begins anew.
+
+    Returns
+    -------
+    DataFrame
+        A row a frame but the first: `sent` (inputs sent, over those that are not 0), `products` (of a weight and what
+        was sent, over those of a run that begins anew), `error` of the scores (size of the difference over size), and
+        `same_class`, whether the largest score is of the same class.
+    """
+    how = {name: Differences(op, threshold) for name, op in network.weight_nodes}
+    last, rows = network.nodes[-1].name, []
+    for frame, right in zip(frames, expected, strict=True):
+        found = network.evaluate(frame[np.newaxis], how)[last][0]
+        there, sent, products, usual = (
+            sum(getattr(layer, name) for layer in how.values()) for name in ("there", "sent", "products", "usual")
+        )
+        same_class = bool(found.argmax() == right.argmax())
+        rows.append((sent / there, products / usual, models.error(found, right), same_class))
+    return pd.DataFrame(rows[1:], columns=["sent", "products", "error", "same_class"])
+
+
+def measure(n_pictures: int = 3, n_frames: int = 4, thresholds: Sequence[float] = THRESHOLDS) -> pd.DataFrame:
+    """Follow two kinds of video with SqueezeNet.
+
+    Parameters
+    ----------
+    n_pictures : int
+        Pictures to make videos of.
+    n_frames : int
+        Frames of a video, 2..16.
+    thresholds : sequence of float
+        Fractions of a layer's largest input, 0..1.
+
+    Returns
+    -------
+    DataFrame
+        A row a video, threshold and frame: `video`, `picture`, `threshold`, `frame`, and what `followed` gives.
+
+    Raises
+    ------
+    FileNotFoundError
+        When SqueezeNet or the pictures are not at hand; the message says how to get them.
+    """
+    n_frames = _check.integer("n_frames", n_frames, 2, 16)
+    network = zoo.squeezenet()
+    pictures = models.pictures(_check.integer("n_pictures", n_pictures, 1, 99) + 1)
+    thresholds = [_check.fraction("each of thresholds", threshold) for threshold in thresholds]
+    side = pictures.shape[2] - STEP * (n_frames - 1)
+    smaller = Network((3, side, side), network.nodes)
+    tables = []
+    for kind, i in tqdm(list(product(VIDEOS, range(n_pictures))), disable=None, leave=False, unit="video"):
+        frames = video(kind, pictures[i], pictures[i + 1], n_frames, side)
+        expected = smaller.reference(frames)
+        for threshold in thresholds:
+            table = followed(smaller, frames, threshold, expected)
+            tables.append(table.assign(video=kind, picture=i, threshold=threshold, frame=range(1, n_frames)))
+    return pd.concat(tables, ignore_index=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """What a network is sent from frame to frame.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        As of `measure`.
+    """
+
+    rows: pd.DataFrame
+
+    def table(self) -> pd.DataFrame:
+        """A row a video and threshold: means over frames, with the standard deviation over pictures, all in %."""
+        each = 100 * self.rows.groupby(["video", "threshold", "picture"], sort=False)[_MEASURED].mean()
+        means, spread = (getattr(each.groupby(["video", "threshold"], sort=False), how)() for how in ("mean", "std"))
+        return pd.DataFrame(
+            {
+                "inputs sent, %": means["sent"],
+                "products, %": means["products"],
+                "spread": spread["products"],
+                "error, %": means["error"],
+                "spread of error": spread["error"],
+                "same class, %": means["same_class"],
+            }
+        )
+
+    def shown(self) -> pd.DataFrame:
+        """`table` with a text for each row."""
+        table = self.table()
+        return table.set_axis([f"{video}, threshold {100 * threshold:g} %" for video, threshold in table.index])
+
+    def words(self) -> str:
+        """The answer, with numbers."""
+        table, small = self.table(), THRESHOLDS[1]
+        still, pan = table.loc[("object", 0.0)], table.loc[("pan", 0.0)]
+        mild = table.loc[("pan", small)]
+        n_frames = int(((self.rows["video"] == "pan") & (self.rows["threshold"] == small)).sum())
+        return (
+            "When an object moves over a still background, the differences from frame to frame take "
+            f"{still['products, %']:.1f} ± {still['spread']:.1f} % of the products that the activations themselves "
+            f"take, without error but for rounding; when the whole picture moves, {pan['products, %']:.1f} ± "
+            f"{pan['spread']:.1f} %, since inputs that were 0 and no longer are, and the other way round, both count. "
+            f"A threshold of {100 * small:g} % of a layer's largest input leaves {mild['products, %']:.0f} % of them, "
+            f"at an error of {mild['error, %']:.0f} % in the scores, which keep their class in "
+            f"{mild['same class, %']:.0f} % of {n_frames} frames."
+        )
+
+    def plot(self) -> Figure:
+        """Products and error over the threshold."""
+        from eie.studies.plots import panels
+
+        names = {"products, %": "products, of those of the activations", "error, %": "error of the scores"}
+        table = self.table()[list(names)].rename(columns=names).reset_index()
+        points = table.melt(["video", "threshold"], var_name="line", value_name="share")
+        points["threshold"] *= 100
+        labels = ("threshold, % of a layer's largest input", "%")
+        return panels.series_by_panel(points, "video", "threshold", "share", "line", *labels)
+
+
+_MEASURED = ["sent", "products", "error", "same_class"]
+
+
+def frames(n_pictures: int | None = None) -> Frames:
+    """What a network is sent; measured now if a number of pictures is given, else of `eie experiment frames`."""
+    return Frames(experiments.read("frames") if n_pictures is None else measure(n_pictures))

@@ -1,0 +1,283 @@
+"""Which layers of real networks suit EIE: convolutions, LSTM gates and the projections of a transformer, one by one.
+
+Every layer comes down to products of a matrix with vectors. What differs is how many rows the PEs have to share, how
+many weights are in a column, and how many vectors meet the same weights. EIE begins each product anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from eie.cycles import simulate
+from eie.energy_model import energy
+from eie.explore import benchmarks
+from eie.layer import CompressedLayer
+from eie.machine import EIE_45NM, Machine
+from eie.models import ocr, translator, zoo
+from eie.networks.layer_run import LayerRun
+from eie.networks.network import Conv2d, Network
+from eie.studies import experiments
+from eie.studies.paper.winograd import winograd
+from eie.studies.retrospective import emerging, models
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FULLY_CONNECTED = "fully connected (Table III)"
+ALEXNET = ("Alex-6", "Alex-7", "Alex-8")
+"""Layers of Table III to hold the others against."""
+
+WINOGRAD, PRUNED_WINOGRAD = "Winograd 3 x 3", "Winograd 3 x 3, pruned again"
+
+
+def measure(n_pictures: int = 2, n_sentences: int = 2, n_strings: int = 2) -> pd.DataFrame:
+    """Run every weight layer of three real networks, and three layers of Table III, on the machine.
+
+    Parameters
+    ----------
+    n_pictures, n_sentences, n_strings : int
+        What SqueezeNet, the translator and the recogniser are given, one after the other.
+
+    Returns
+    -------
+    DataFrame
+        A row a layer and input: `network`, `sample` (number of the input), and what `row_of` gives.
+
+    Raises
+    ------
+    FileNotFoundError
+        When a network or its inputs are not at hand; the message says how to get them.
+    """
+    rows = [*_squeezenet(n_pictures), *_table3()]
+    texts = {"translator": models.sentences(n_sentences), "recogniser": models.strings(n_strings)}
+    loaded = {"translator": translator.load(), "recogniser": ocr.load()}
+    for network, model in loaded.items():
+        density = emerging.lowest(experiments.read("emerging"), network)
+        layers, thin = models.compressed_layers(model, density), models.thinned(model, density)
+        for sample, text in enumerate(texts[network]):
+            inputs = models.inputs_of(thin, partial(_use, text))
+            for name, x in inputs.items():
+                run = _run(name, emerging.kind_of(name), layers[name], x)
+                rows.append({"network": network, "sample": sample, **row_of(run, [layers[name]])})
+    return pd.DataFrame(rows)
+
+
+def _use(text: str, model: Any) -> object:
+    if isinstance(model, ocr.Recogniser):
+        return model.read(ocr.draw_text(text))
+    return model.translate([text])
+
+
+def _run(name: str, kind: str, layer: Any, x: NDArray[Any], machine: Machine = EIE_45NM) -> LayerRun:
+    report = simulate(layer, x, machine, signed=True)
+    return LayerRun(name, kind, layer.density, float(np.mean(x != 0)), report, energy(report, machine))
+
+
+def row_of(run: LayerRun, matrices: Sequence[CompressedLayer], dense_macs: int | None = None) -> dict[str, Any]:
+    """What a layer took, and what it would take without loss.
+
+    Parameters
+    ----------
+    run : LayerRun
+    matrices : sequence of CompressedLayer
+        Its matrices, all of one size.
+    dense_macs : int, optional
+        Products of the same layer if no zero is skipped; those of the run's matrix and vectors if left out.
+
+    Returns
+    -------
+    dict
+        `layer`, `kind`, `rows` (of a matrix), `columns` (of all matrices together), `macs`, `padding`, `cycles`, `kept`
+        (weights stored, padding zeros left out), `dense_macs`, and `weight_reads`, the share of the energy that reading
+        weights takes, 0..1.
+    """
+    report = run.report
+    return {
+        "layer": run.name,
+        "kind": run.kind,
+        "rows": report.n_out,
+        "columns": report.n_in * len(matrices),
+        "macs": report.macs,
+        "padding": report.padding,
+        "cycles": report.cycles,
+        "kept": sum(len(matrix.codes) for matrix in matrices),
+        "dense_macs": dense_macs or report.n_out * report.n_in * report.vectors,
+        "weight_reads": run.energy.components["spmat read"] / run.energy.total,
+    }
+
+
+def _table3() -> Iterator[dict[str, Any]]:
+    for benchmark in benchmarks.select(ALEXNET):
+        layer, x = benchmark.draw()
+        run = _run(benchmark.name, FULLY_CONNECTED, layer, x)
+        yield {"network": "Table III", "sample": 0, **row_of(run, [layer])}
+
+
+def _squeezenet(n_pictures: int) -> Iterator[dict[str, Any]]:
+    network = zoo.squeezenet()
+    for sample, picture in enumerate(models.pictures(n_pictures)):
+        for row in convolutions(network, picture[np.newaxis]):
+            yield {"network": "SqueezeNet", "sample": sample, **row}
+
+
+def convolutions(network: Network, inputs: NDArray[Any]) -> list[dict[str, Any]]:
+    """Rows of all convolutions of a network, and of its 3 x 3 ones done Winograd's way, with `row_of` each.
+
+    Winograd's transformed weights are kept as they come, and pruned again to the density of the plain kernels, which
+    costs accuracy that is not measured here.
+
+    Parameters
+    ----------
+    network : Network
+    inputs : array of shape `(n, *network.input_shape)`
+    """
+    machine = zoo.machine_for(network)
+    run = network.run(inputs, machine, keep=True)
+    rows = []
+    for layer in run.layers:
+        node = next(node for node in network.nodes if node.name == layer.name)
+        if not isinstance(node.op, Conv2d):
+            continue
+        plain = row_of(replace(layer, kind=_kind(node.op)), node.op.layers)
+        rows.append(plain)
+        if (node.op.kernel, node.op.stride) == ((3, 3), (1, 1)):
+            values = run.values[node.inputs[0]]
+            for kind, density in ((WINOGRAD, 1.0), (PRUNED_WINOGRAD, layer.density)):
+                op = winograd(node.op, machine.weight_bits, density)
+                again = Network.chain(values.shape[1:], {node.name: op}).run(values, machine).layers[0]
+                rows.append(row_of(replace(again, kind=kind), op.layers, plain["dense_macs"]))
+    return rows
+
+
+def _kind(op: Conv2d) -> str:
+    return f"convolution {op.kernel[0]} x {op.kernel[1]}"
+
+
+@dataclass(frozen=True, eq=False)
+class Mapping:
+    """How well each kind of layer uses the machine.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        As of `measure`, and: `useful` (PE cycles that multiply a weight, 0..1), `lost` (to padding zeros, 0..1),
+        `reads` (times that a kept weight is read for one input), `speed` (against a dense array of as many
+        multipliers, all of them always busy), `filling` (kept weights of a column in one PE).
+    """
+
+    rows: pd.DataFrame
+
+    @classmethod
+    def of(cls, measured: pd.DataFrame, n_pe: int = EIE_45NM.n_pe) -> Mapping:
+        """From what was measured on a machine of `n_pe` PEs."""
+        pe_cycles = n_pe * measured["cycles"]
+        return cls(
+            measured.assign(
+                useful=measured["macs"] / pe_cycles,
+                lost=measured["padding"] / pe_cycles,
+                reads=measured["macs"] / measured["kept"],
+                speed=measured["dense_macs"] / pe_cycles,
+                filling=measured["kept"] / measured["columns"] / n_pe,
+            )
+        )
+
+    def table(self) -> pd.DataFrame:
+        """A row a kind of layer; means over its layers and inputs, and the standard deviation over layers."""
+        kinds = self.rows.groupby("kind", sort=False)
+        over_layers = self.rows.groupby(["kind", "network", "layer"], sort=False)["useful"].mean()
+        return pd.DataFrame(
+            {
+                "layers": kinds["layer"].nunique(),
+                "weights a column and PE": kinds["filling"].mean(),
+                "useful, %": 100 * kinds["useful"].mean(),
+                "spread": 100 * over_layers.groupby("kind", sort=False).std(),
+                "padding, %": 100 * kinds["lost"].mean(),
+                "times dense": kinds["speed"].mean(),
+                "reads a weight": kinds["reads"].mean(),
+                "energy of weight reads, %": 100 * kinds["weight_reads"].mean(),
+            }
+        )
+
+    def useful(self, kinds: str, network: str = "") -> tuple[float, float, float]:
+        """Least, mean and greatest useful share of the layers whose kind has `kinds` in it, %."""
+        kind, of = self.rows["kind"].str, self.rows["network"].str
+        some = self.rows[kind.contains(kinds, regex=False) & of.contains(network)]
+        each = 100 * some.groupby(["network", "layer", "kind"])["useful"].mean()
+        return float(each.min()), float(each.mean()), float(each.max())
+
+    def over_inputs(self) -> float:
+        """The largest standard deviation of a layer's useful share over inputs, %."""
+        return 100 * float(self.rows.groupby(["network", "layer", "kind"])["useful"].std().max())
+
+    def words(self) -> str:
+        """The answer, with numbers."""
+        _, connected, _ = self.useful(FULLY_CONNECTED)
+        least, mean, most = self.useful("convolution")
+        low, projections, high = self.useful("", "translator")
+        _, gates, _ = self.useful("LSTM")
+        convolved = self.rows[self.rows["kind"].str.contains("convolution")]
+        narrow = convolved["rows"] < EIE_45NM.n_pe
+        attention = self.rows["speed"][self.rows["kind"] == "attention"].mean()
+        return (
+            f"Of the PEs' cycles {mean:.0f} % multiply a weight in SqueezeNet's convolutions (from {least:.0f} to "
+            f"{most:.0f} %, layer by layer), where it is {connected:.0f} % in AlexNet's fully connected layers, "
+            f"{gates:.0f} % in the recogniser's LSTM gates and {projections:.0f} % in the translator's matrices "
+            f"({low:.0f} to {high:.0f} %): transformers map better than what EIE was made for, convolutions worse. To "
+            "map well is not yet to gain: the translator keeps most of its weights, and where its inputs are dense, "
+            f"too, EIE is {attention:.1f} times as fast as a dense array of as many multipliers. Convolutions with "
+            f"fewer outputs than PEs leave PEs without rows: {100 * convolved['useful'][narrow].mean():.0f} % against "
+            f"{100 * convolved['useful'][~narrow].mean():.0f} % in the others. And each position of a convolution "
+            f"reads the weights again, {convolved['reads'].median():,.0f} times a picture in the median layer, which "
+            f"takes {100 * convolved['weight_reads'].mean():.0f} % of the energy; a design that kept weights while "
+            f"positions pass would read them once.{self._spread()}"
+        )
+
+    def _spread(self) -> str:
+        spread = self.over_inputs()
+        return "" if np.isnan(spread) else f" From input to input no share changes by more than {spread:.1f} points."
+
+    def plot(self) -> Figure:
+        """Useful share over how many weights of a column a PE has."""
+        from eie.studies.plots import panels
+
+        layers = self.rows.groupby(["kind", "network", "layer"], sort=False)[["filling", "useful"]].mean().reset_index()
+        layers["family"] = layers["kind"].map(_family)
+        points = layers.assign(useful=100 * layers["useful"])
+        labels = ("kept weights of a column in one PE", "PE cycles that multiply a weight, %")
+        return panels.points_by(points, "filling", "useful", "family", *labels)
+
+
+def _family(kind: str) -> str:
+    """What a kind is drawn as."""
+    if kind.startswith(("convolution", "Winograd")):
+        return kind.split()[0] if kind != PRUNED_WINOGRAD else "Winograd, pruned again"
+    if kind == FULLY_CONNECTED:
+        return "Table III"
+    return "recogniser" if kind in ("LSTM gates", "output layer") else "transformer"
+
+
+def mapping(n_pictures: int | None = None, n_sentences: int = 1, n_strings: int = 1) -> Mapping:
+    """How well each kind of layer uses the machine.
+
+    Parameters
+    ----------
+    n_pictures : int, optional
+        Pictures for SqueezeNet, measured now; if left out, the committed results of `eie experiment mapping`.
+    n_sentences, n_strings : int
+        As for `measure`; only where it is measured now.
+
+    Raises
+    ------
+    FileNotFoundError
+        When it is to be measured now, and a network or its inputs are not at hand.
+    """
+    if n_pictures is None:
+        return Mapping.of(experiments.read("mapping"))
+    return Mapping.of(measure(n_pictures, n_sentences, n_strings))

@@ -1,0 +1,133 @@
+"""What the pages on real transformers and recognisers share: inputs to look at, compressed weights, and quality."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie import _check
+from eie._data import read_toml
+from eie.compress.kmeans import compressed
+from eie.datasets import catalogue
+from eie.layer import CompressedLayer
+from eie.models import backbones, imagenet
+from eie.models.ocr import Recogniser, draw_text
+from eie.models.translator import Translator
+
+Array = NDArray[np.float32]
+
+RESAMPLES = 200
+"""Draws of the sentences, with repetition, that the spread of a translation's quality is worked out from."""
+
+LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
+"""What random strings are made of: no letter or digit that looks like another."""
+
+
+def missing() -> list[str]:
+    """How to get each of the two networks that is not at hand, for a page."""
+    return [catalogue.how_to_get(name, anywhere=True) for name in ("translator", "ddddocr") if not catalogue.find(name)]
+
+
+def sentences(n: int) -> list[str]:
+    """The first `n` sentences of `data/sentences.toml`.
+
+    Raises
+    ------
+    ValueError
+        When there are fewer.
+    """
+    known = read_toml("sentences.toml")["sentences"]
+    return list(known[: _check.integer("sentences", n, 1, len(known))])
+
+
+def pictures(n: int) -> Array:
+    """Pictures of ImageNet as SqueezeNet takes them, shape `(n, 3, 227, 227)`, evenly over the data set's classes.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the data set is not at hand; the message says how to get it.
+    """
+    n = _check.integer("pictures", n, 1, 100)
+    catalogue.require("imagenet-samples")
+    return imagenet.caffe_input(backbones.files("imagenet-samples", n))
+
+
+def strings(n: int, seed: int = 0, length: int = 5) -> list[str]:
+    """Random strings to draw and to read."""
+    rng = np.random.default_rng(seed)
+    return ["".join(rng.choice(list(LETTERS), length)) for _ in range(_check.integer("strings", n, 1, 10_000))]
+
+
+def matrices(model: Translator | Recogniser) -> dict[str, Array]:
+    """The matrices of weights of a model that the machine would hold, each as `(n_out, n_in)`."""
+    if isinstance(model, Translator):
+        return {name: weights.T for name, weights in model.matrices.items()}
+    return dict(model.weights)
+
+
+def with_matrices(model: Any, weights: Mapping[str, Array]) -> Any:
+    """The model with some matrices, given as `(n_out, n_in)`, replaced."""
+    if isinstance(model, Translator):
+        return model.with_weights({name: values.T for name, values in weights.items()})
+    return model.with_weights(weights)
+
+
+def compressed_layers(model: Any, density: float, weight_bits: int = 4) -> dict[str, CompressedLayer]:
+    """The matrices of a model, each pruned by magnitude to a density of 0..1 and shared in a codebook of its own."""
+    return {
+        name: compressed(np.ascontiguousarray(weights), weight_bits, density)
+        for name, weights in matrices(model).items()
+    }
+
+
+def thinned(model: Any, density: float) -> Any:
+    """The model with what `compressed_layers` leaves of its matrices."""
+    return with_matrices(model, {name: dense(layer) for name, layer in compressed_layers(model, density).items()})
+
+
+def inputs_of(model: Any, run: Callable[[Any], object]) -> dict[str, Array]:
+    """The inputs of every matrix while `run` uses the model: arrays of shape `(n_vectors, n_in)`."""
+    weights, seen = matrices(model), dict[str, list[Array]]()
+
+    def product(name: str, x: Array) -> Array:
+        seen.setdefault(name, []).append(x)
+        return np.asarray(x @ weights[name].T)
+
+    run(model.with_product(product))
+    return {name: np.concatenate(parts) for name, parts in seen.items()}
+
+
+def dense(layer: CompressedLayer) -> Array:
+    """A compressed layer's weights as a matrix of shape `(n_out, n_in)`."""
+    weights = np.zeros((layer.n_out, layer.n_in), np.float32)
+    columns = np.repeat(np.arange(layer.n_in), np.diff(layer.indptr))
+    weights[layer.rows, columns] = layer.codebook[layer.codes]
+    return weights
+
+
+def read_correctly(model: Recogniser, texts: Sequence[str]) -> NDArray[np.bool_]:
+    """Whether each string is read as it was drawn, capital letters or not."""
+    return np.array([model.read(draw_text(text)).lower() == text for text in texts])
+
+
+def chrf(found: Sequence[str], expected: Sequence[str]) -> float:
+    """How alike two translations are, 0..100, by the characters that follow each other (chrF2; Popovic, WMT 2015)."""
+    from sacrebleu.metrics.chrf import CHRF
+
+    return float(CHRF().corpus_score(list(found), [list(expected)]).score)
+
+
+def chrf_and_spread(found: Sequence[str], expected: Sequence[str]) -> tuple[float, float]:
+    """`chrf`, and its standard deviation over sentences drawn again."""
+    picks = np.random.default_rng(0).integers(0, len(found), (RESAMPLES, len(found)))
+    draws = [chrf([found[i] for i in pick], [expected[i] for i in pick]) for pick in picks]
+    return chrf(found, expected), float(np.std(draws))
+
+
+def error(found: Array, expected: Array) -> float:
+    """Size of the difference of two arrays as a fraction of the size of the second (root of squares)."""
+    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))

@@ -1,0 +1,187 @@
+"""What a kept weight costs besides itself: bits around its code, energy around its multiplication."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from eie import _check
+from eie.energy_model import energy
+from eie.explore.synthetic import draw_activations, draw_layer
+from eie.machine import EIE_45NM, Machine
+from eie.studies.retrospective.blocks import Blocked, prune_by_block
+from eie.technology import text_value
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DENSITIES = (0.01, 0.02, 0.05, 0.09, 0.25, 0.5)
+PE_COUNTS = (1, 16, 64, 256)
+INDEX_BITS = (2, 3, 4, 5, 6, 8)
+HEIGHTS = (1, 2, 4, 8)
+MAX_SIDE = 16_384
+MAX_DRAWS = 100
+MULTIPLIER = "multiply and add"
+PARTS = ("code", "index", "zeros in blocks", "padding", "pointers")
+UNSTRUCTURED, BY_BLOCK = "pruned one by one", "pruned by block"
+
+
+@dataclass(frozen=True, eq=False)
+class Overheads:
+    """Bits and energy of a kept weight.
+
+    Attributes
+    ----------
+    sweeps : DataFrame
+        A row a draw and a value of one parameter, the others being the usual: `parameter`, `value`, `seed`, the bits of
+        a kept weight by part, `bits`, `pJ` (of the whole chip for a multiplication with an input) and `multiplier` (its
+        share of that, a fraction).
+    blocks : DataFrame
+        A row a draw, height of a block and way of pruning: `height`, `pruned`, `seed`, the same, and `cycles`.
+    usual : dict of str to float
+        What the parameters are where they are not swept.
+    """
+
+    sweeps: pd.DataFrame
+    blocks: pd.DataFrame
+    usual: dict[str, float]
+
+    def table(self) -> pd.DataFrame:
+        """Bits of a kept weight by part, and energy, by parameter and value; means over draws."""
+        return self._means(self.sweeps, ["parameter", "value"])
+
+    def of_blocks(self) -> pd.DataFrame:
+        """The same by the height of a block and the way of pruning, cycles too."""
+        return self._means(self.blocks, ["pruned", "height"])
+
+    def _means(self, frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+        over = frame.groupby(by, sort=False)
+        table = over.mean().drop(columns="seed")
+        table["multiplier"] *= 100
+        return table.rename(columns={"multiplier": "multiplier, %"}).assign(**{"bits, sd": over["bits"].std()})
+
+    def plot(self) -> Figure:
+        """Bits by part, a small plot a parameter, and one of blocks."""
+        from eie.studies.plots import retrospective
+
+        labels = {"density": "weights kept, %", "n_pe": "PEs", "index_bits": "bits of an index"}
+        swept = self.sweeps.copy()
+        swept.loc[swept["parameter"] == "density", "value"] *= 100
+        panels = {
+            labels[str(name)]: part.groupby("value")[list(PARTS)].mean()
+            for name, part in swept.groupby("parameter", sort=False)
+        }
+        for name, part in self.blocks.groupby("pruned", sort=False):
+            panels[f"rows of a block, {name}"] = part.groupby("height")[list(PARTS)].mean()
+        return retrospective.bit_parts(panels)
+
+    def words(self) -> str:
+        """The two overheads, and what blocks do about them."""
+        usual = self.blocks[(self.blocks["height"] == 1) & (self.blocks["pruned"] == UNSTRUCTURED)]
+        bits, pj = usual["bits"], usual["pJ"]
+        code, share = usual["code"].iloc[0], 100 * (1 - usual["multiplier"])
+        table = self.of_blocks()
+        tall = int(self.blocks["height"].max())
+        one, mine, structured = (
+            table.loc[where] for where in ((UNSTRUCTURED, 1), (UNSTRUCTURED, tall), (BY_BLOCK, tall))
+        )
+        slower, worse = (row["cycles"] / one["cycles"] for row in (structured, mine))
+        return (
+            f"A kept weight takes **{bits.mean():.2f} bits** (standard deviation {bits.std():.3f} over {len(bits)} "
+            f"draws) to store {code:g}, and **{share.mean():.0f} %** of the energy of its multiplication is spent "
+            f"outside the multiplier (standard deviation {share.std():.2f}): {pj.mean():.1f} pJ in all, on a layer of "
+            f"{self._described()}. Index, padding and pointers are {usual['index'].mean():.2f}, "
+            f"{usual['padding'].mean():.2f} and {usual['pointers'].mean():.2f} bits of it.\n\n"
+            f"**Blocks** of {tall} rows with one index help only where the network was pruned for them. A weight "
+            f"then takes {structured['bits']:.2f} bits, and {structured['pJ']:.1f} pJ in {slower:.2f} times the "
+            f"cycles: fewer and larger pieces are harder to share out evenly, and time costs energy. In a layer pruned "
+            f"one by one, blocks fill up with zeros: {mine['bits']:.1f} bits, {mine['pJ']:.1f} pJ, {worse:.1f} times "
+            f"the cycles.\n\n"
+            f"**What would change the answer.** Sparser layers, fewer rows and more PEs cost more pointers and "
+            f"padding; an index of {self._best_index()} bits takes the fewest bits here. PEs with a multiplier for "
+            f"each row of a block would win back the cycles. What accuracy blocks cost is not asked here: that needs "
+            f"training."
+        )
+
+    def _described(self) -> str:
+        usual = self.usual
+        return (
+            f"{usual['n_out']:g} x {usual['n_in']:g} at {100 * usual['density']:g} % density, {usual['n_pe']:g} PEs, "
+            f"{100 * usual['act_density']:g} % of the inputs not 0"
+        )
+
+    def _best_index(self) -> int:
+        own = self.sweeps[self.sweeps["parameter"] == "index_bits"]
+        return int(own.groupby("value")["bits"].mean().idxmin())
+
+
+def overheads(
+    n_in: int = 1024,
+    n_out: int = 4096,
+    density: float = 0.09,
+    act_density: float = 0.35,
+    n_pe: int = 64,
+    heights: Sequence[int] = HEIGHTS,
+    draws: int = 3,
+    seed: int = 0,
+) -> Overheads:
+    """Count bits and energy of a kept weight over density, PEs and index bits, and over the height of blocks.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Size of the layer, 1..16384 each; `n_out` a multiple of each height.
+    density, act_density : float
+        Fractions of the weights kept and of the inputs that are not 0, above 0, where they are not swept.
+    n_pe : int
+        Processing elements, where they are not swept.
+    heights : sequence of int
+        Rows of a block; the first is 1, EIE's own format.
+    draws : int
+        Independent draws, 2..100.
+    seed : int
+        Names the random numbers.
+    """
+    size = _check.integer("n_out", n_out, 1, MAX_SIDE), _check.integer("n_in", n_in, 1, MAX_SIDE)
+    machine = Machine(n_pe=n_pe)
+    heights = _check.integers("heights", [1, *_check.literal(heights)], 1, 64)
+    sweeps, blocks = [], []
+    for draw in range(_check.integer("draws", draws, 2, MAX_DRAWS)):
+        names = np.random.SeedSequence([seed, draw])
+        x = draw_activations(size[1], act_density, np.random.SeedSequence([seed, draw, 1]))
+        drawn = {kept: draw_layer(*size, kept, names, bias=False) for kept in {*DENSITIES, density}}
+        points = [("density", kept, machine, drawn[kept]) for kept in DENSITIES]
+        points += [("n_pe", n, replace(machine, n_pe=n), drawn[density]) for n in PE_COUNTS]
+        points += [("index_bits", n, _with_index(machine, n), drawn[density]) for n in INDEX_BITS]
+        for parameter, value, chip, layer in points:
+            sweeps.append(
+                {"parameter": parameter, "value": value, "seed": draw} | _point(Blocked.of(layer, 1, chip), x)
+            )
+        for height in heights:
+            structured = prune_by_block(*size, density, height, names)
+            for pruned, layer in ((UNSTRUCTURED, drawn[density]), (BY_BLOCK, structured)):
+                point = _point(Blocked.of(layer, height, machine), x)
+                blocks.append({"height": height, "pruned": pruned, "seed": draw} | point)
+    usual = {"n_in": n_in, "n_out": n_out, "density": density, "act_density": act_density, "n_pe": n_pe}
+    columns = ["height", "pruned", "seed", *PARTS, "bits", "pJ", "multiplier", "cycles"]
+    return Overheads(pd.DataFrame(sweeps).drop(columns="cycles"), pd.DataFrame(blocks)[columns], usual)
+
+
+def _with_index(machine: Machine, bits: int) -> Machine:
+    """The chip with another index, and rows of the memory that whole entries fill."""
+    width = machine.spmat_width_bits // (machine.weight_bits + bits) * (machine.weight_bits + bits)
+    return replace(machine, index_bits=bits, spmat_width_bits=width)
+
+
+def _point(blocked: Blocked, x: np.ndarray) -> dict[str, float]:
+    bits = blocked.bits(int(text_value("pointer-bits")))
+    report = blocked.run(x)
+    # Energies are those of the usual memories: the sweep has no rows of other widths.
+    used = energy(report, replace(EIE_45NM, n_pe=blocked.machine.n_pe))
+    share = used.components[MULTIPLIER] / used.total
+    pj = 1e12 * used.total / report.macs
+    return bits | {"bits": sum(bits.values()), "pJ": pj, "multiplier": share, "cycles": report.cycles}

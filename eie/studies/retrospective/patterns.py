@@ -1,0 +1,260 @@
+"""Does pruning one by one let more weights go than pruning by pattern: accuracy over density, after retraining."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from math import log2
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from eie import _check
+from eie.compress import masks
+from eie.machine import EIE_45NM
+from eie.studies import experiments
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DENSITIES = (0.5, 0.25, 0.125, 0.0625, 0.03125)
+MAX_SEED = 2**31 - 1
+MAX_EPOCHS = 1000
+WITHIN = 0.2
+"""Points of accuracy that a network may lose and still count as unharmed."""
+
+
+MaskOf = Callable[[masks.Matrix, float], masks.Mask]
+"""From a matrix and the fraction to keep to its mask; other processes call it, so it is a module's function."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A way to prune.
+
+    Attributes
+    ----------
+    mask_of : MaskOf
+    index_bits : float
+        Bits that say where a kept weight stands; padding is left out.
+    least : float
+        The lowest density that the pattern has.
+    """
+
+    mask_of: MaskOf
+    index_bits: float
+    least: float = 0.0
+
+
+def of_every(m: int, weight: masks.Matrix, keep: float) -> masks.Mask:
+    """N of every `m`, with N what the fraction comes to."""
+    return masks.n_of_m(weight, round(keep * m), m)
+
+
+def neurons(weight: masks.Matrix, keep: float) -> masks.Mask:
+    """Whole outputs."""
+    return masks.by_block(weight, keep, 1, weight.shape[1])
+
+
+FINE = "one by one"
+PATTERNS = {
+    FINE: Pattern(masks.by_block, EIE_45NM.index_bits),
+    "N of 4": Pattern(partial(of_every, 4), log2(4), 1 / 4),
+    "N of 8": Pattern(partial(of_every, 8), log2(8), 1 / 8),
+    "blocks, 4 x 1": Pattern(partial(masks.by_block, height=4), EIE_45NM.index_bits / 4),
+    "blocks, 4 x 4": Pattern(partial(masks.by_block, height=4, width=4), EIE_45NM.index_bits / 16),
+    "neurons": Pattern(neurons, 0.0),
+}
+"""Ways to prune, from fine to coarse; a block is so many outputs x so many inputs."""
+
+
+def measure(
+    seeds: Sequence[int] = (0, 1, 2),
+    names: Sequence[str] = tuple(PATTERNS),
+    densities: Sequence[float] = DENSITIES,
+    epochs: Sequence[int] = (8, 2),
+) -> pd.DataFrame:
+    """Prune LeNet-300-100 by each pattern, to one density after the other, and train it on after each.
+
+    Parameters
+    ----------
+    seeds : sequence of int
+    names : sequence of str
+        Of `PATTERNS`.
+    densities : sequence of float
+        Fractions of the weights to keep; those below what a pattern has are left out.
+    epochs : sequence of two int
+        Of the dense network, and after each step of pruning.
+
+    Returns
+    -------
+    DataFrame
+        See `eie.studies.retrospective.retraining.accuracies`.
+
+    Raises
+    ------
+    ValueError
+        When there is no such pattern (the message lists them), or a number is out of range.
+    """
+    chosen = _check.literal(names)
+    for name in chosen:
+        if name not in PATTERNS:
+            raise ValueError(f"names must be of {', '.join(PATTERNS)}, got {name!r}")
+    falling = falling_densities(densities)
+    chains = {
+        name: (PATTERNS[name].mask_of, [density for density in falling if density >= PATTERNS[name].least])
+        for name in chosen
+    }
+    return trained(chains, seeds, epochs)
+
+
+def falling_densities(densities: Any) -> list[float]:
+    """Fractions above 0, checked, the largest first."""
+    found = {_check.fraction("density", density) for density in _check.literal(densities)}
+    if not found or 0 in found:
+        raise ValueError(f"densities must be one or more fractions above 0, got {densities!r}")
+    return sorted(found, reverse=True)
+
+
+def trained(chains: Mapping[str, tuple[MaskOf, Sequence[float]]], seeds: Any, epochs: Any) -> pd.DataFrame:
+    """Train networks: see `eie.studies.retrospective.retraining.accuracies`."""
+    from eie.studies.retrospective.retraining import (  # and PyTorch, which the committed table needs not
+        Chain,
+        accuracies,
+    )
+
+    numbers = _check.integers("seeds", seeds, 0, MAX_SEED)
+    given = _check.literal(epochs)
+    if len(given) != 2:
+        raise ValueError(f"epochs must be two numbers, before pruning and after each step of it, got {epochs!r}")
+    before, after = (_check.integer("each of epochs", count, 1, MAX_EPOCHS) for count in given)
+    return accuracies([Chain(name, *chain) for name, chain in chains.items()], numbers, before, after)
+
+
+def losses(frame: pd.DataFrame) -> pd.DataFrame:
+    """Points of accuracy lost, a row a pattern and density asked for: `mean` and `std` over seeds, and `density`."""
+    lost = frame.assign(lost=frame["dense"] - frame["accuracy"])
+    over = lost.groupby(["pattern", "target"], sort=False)
+    return over["lost"].agg(["mean", "std"]).fillna({"std": 0.0}).join(over["density"].mean())
+
+
+def lowest(frame: pd.DataFrame, pattern: str) -> float | None:
+    """The lowest density, of those tried, down to which a pattern stays within `WITHIN` points; None if none does.
+
+    It must do so in the mean over seeds, and at every higher density, too.
+    """
+    rows = losses(frame).loc[pattern].sort_index(ascending=False)
+    good = rows.index[(rows["mean"] <= WITHIN).cummin()]
+    return float(good[-1]) if len(good) else None
+
+
+@dataclass(frozen=True, eq=False)
+class FineGrained:
+    """Accuracy that pruning by each pattern leaves.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        A row a pattern, density and seed, of `measure`.
+    """
+
+    frame: pd.DataFrame
+
+    @property
+    def names(self) -> list[str]:
+        """The patterns."""
+        return list(dict.fromkeys(self.frame["pattern"]))
+
+    def table(self) -> pd.DataFrame:
+        """Points of accuracy lost, mean and standard deviation over seeds: a row a pattern, a column a density."""
+        rows = losses(self.frame)
+        text = rows["mean"].map("{:.2f}".format) + " ± " + rows["std"].map("{:.2f}".format)
+        wide = text.unstack("target").loc[self.names].sort_index(axis=1, ascending=False)
+        return wide.rename(columns=_percent).fillna("").rename_axis(columns=None)
+
+    def bits(self) -> pd.Series:
+        """Bits of each pattern's kept weights with what says where they stand, for each weight of the dense network.
+
+        At the lowest density that is unharmed; codes have the bits of EIE's.
+        """
+        found = {name: lowest(self.frame, name) for name in self.names}
+        return pd.Series(
+            {
+                name: density * (EIE_45NM.weight_bits + PATTERNS[name].index_bits)
+                for name, density in found.items()
+                if density is not None
+            }
+        )
+
+    def words(self) -> str:
+        """Down to which density each pattern is unharmed, and what its indices make of it."""
+        dense = self.frame.groupby("seed")["dense"].first()
+        coarse = "; ".join(f"{name}: {self._reached(name)}" for name in self.names[1:])
+        return (
+            f"**Pruned {self.names[0]}, LeNet-300-100 stays within {WITHIN:g} points of its dense accuracy "
+            f"{self._reached(self.names[0])}**, in the mean over {len(dense)} seeds; by pattern, {coarse}. The dense "
+            f"networks read {dense.mean():.2f} % of the test pictures (standard deviation over seeds "
+            f"{dense.std():.2f}).{self._storage()}"
+        )
+
+    def _reached(self, name: str) -> str:
+        density = lowest(self.frame, name)
+        rows = losses(self.frame).loc[name]
+        shown = rows.loc[rows.index.max() if density is None else density]
+        spread = f"{shown['mean']:.2f} ± {shown['std']:.2f} points lost"
+        if density is None:
+            return f"at none of these densities ({spread} at {_percent(rows.index.max())})"
+        end = ", the least it has" if density == rows.index.min() and PATTERNS[name].least else ""
+        return f"down to {_percent(density)} of its weights ({spread}{end})"
+
+    def _storage(self) -> str:
+        bits = self.bits().sort_values()
+        if bits.empty:
+            return ""
+        listed = ", ".join(f"{name} {value:.2f}" for name, value in bits.items())
+        return (
+            f"\n\nA place must be stored, too, and a coarse pattern stores fewer of them. In bits for each weight of "
+            f"the dense layers, code and index counted and padding left out, the unharmed networks take: {listed}."
+        )
+
+    def plot(self) -> Figure:
+        """Accuracy lost over density, a line a pattern."""
+        from eie.studies.plots import retrospective
+
+        return retrospective.losses(losses(self.frame), WITHIN)
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:g} %"
+
+
+def fine_grained(
+    seeds: Sequence[int] | None = None,
+    densities: Sequence[float] = DENSITIES,
+    names: Sequence[str] = tuple(PATTERNS),
+    epochs: Sequence[int] = (8, 2),
+) -> FineGrained:
+    """Compare patterns of pruning by the accuracy that they leave.
+
+    Parameters
+    ----------
+    seeds : sequence of int, optional
+        Networks to train now; if left out, the committed table is shown and the other parameters count for nothing.
+    densities : sequence of float
+        Fractions of the weights to keep, one after the other.
+    names : sequence of str
+        Of `PATTERNS`, the finest first.
+    epochs : sequence of two int
+        Of the dense networks, and after each step of pruning.
+
+    Raises
+    ------
+    ValueError
+        When a parameter is out of range.
+    FileNotFoundError
+        When networks are to be trained and MNIST is not at hand; the message says how to get it.
+    """
+    if seeds is None:
+        return FineGrained(experiments.read("patterns"))
+    return FineGrained(measure(seeds, names, densities, epochs))

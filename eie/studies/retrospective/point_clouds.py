@@ -1,0 +1,186 @@
+"""Point clouds: a convolution where most places are empty, as gather, multiply, scatter.
+
+For each tap of the kernel, the features of the points that have a neighbour there are gathered, multiplied by the tap's
+matrix, and added to the neighbours' sums. Every tap has another number of points, and a library multiplies several taps
+in one launch by filling them up to the largest of them (TorchSparse, named on the slide, groups them to trade one for
+the other). The points here are the inked pixels of handwritten digits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations, pairwise, product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from eie import _check
+from eie.datasets import catalogue
+from eie.formats import idx
+from eie.studies import experiments
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Offset = tuple[int, int]
+Pairs = dict[Offset, tuple[NDArray[np.int64], NDArray[np.int64]]]
+
+
+def points_of(picture: NDArray[Any]) -> NDArray[np.int64]:
+    """Places of the pixels that are not 0, shape `(n_points, 2)`, row by row."""
+    return np.argwhere(np.asarray(picture) != 0)
+
+
+def neighbours(points: NDArray[np.int64], size: int = 3) -> Pairs:
+    """For each tap of a kernel, which points have which point there.
+
+    Parameters
+    ----------
+    points : int array of shape `(n_points, 2)`
+        All different.
+    size : int
+        Rows and columns of the kernel, odd, 1..9.
+
+    Returns
+    -------
+    dict
+        By offset, two index arrays: points to gather, and the points to whose sums they are added.
+    """
+    size = _check.integer("size", size, 1, 9)
+    if not size % 2:
+        raise ValueError(f"size must be odd, got {size}")
+    number = {tuple(place): i for i, place in enumerate(points.tolist())}
+    reach = range(-(size // 2), size // 2 + 1)
+    found: Pairs = {}
+    for down, right in product(reach, reach):
+        pairs = [(number[y + down, x + right], i) for (y, x), i in number.items() if (y + down, x + right) in number]
+        sources, targets = np.array(pairs, np.int64).reshape(-1, 2).T
+        found[down, right] = (sources, targets)
+    return found
+
+
+def convolved(features: NDArray[Any], pairs: Pairs, weights: NDArray[Any]) -> NDArray[Any]:
+    """The convolution at the points, by gather, multiply, scatter.
+
+    Parameters
+    ----------
+    features : array of shape `(n_points, channels)`
+    pairs : dict
+        Of `neighbours`.
+    weights : array of shape `(n_out, channels, size, size)`
+
+    Returns
+    -------
+    array of shape `(n_points, n_out)`
+    """
+    half = weights.shape[2] // 2
+    sums = np.zeros((len(features), len(weights)), np.result_type(features, weights))
+    for (down, right), (sources, targets) in pairs.items():
+        sums[targets] += features[sources] @ weights[:, :, half + down, half + right].T
+    return sums
+
+
+def padded(counts: NDArray[np.int64], launches: int) -> int:
+    """Rows multiplied when taps are multiplied in some launches, each filled up to its largest tap; the best grouping.
+
+    Parameters
+    ----------
+    counts : int array of shape `(n_taps,)`
+        Points of each tap.
+    launches : int
+        1..n_taps.
+    """
+    launches = _check.integer("launches", launches, 1, len(counts))
+    ranked = np.sort(counts)[::-1]  # in the best grouping, taps of a launch are next to each other by size
+    cuts = ([0, *inner, len(ranked)] for inner in combinations(range(1, len(ranked)), launches - 1))
+    return min(sum(int(ranked[a]) * (b - a) for a, b in pairwise(cut)) for cut in cuts)
+
+
+def measure(n_digits: int = 200, size: int = 3) -> pd.DataFrame:
+    """Count points, neighbours and padding of digits.
+
+    Parameters
+    ----------
+    n_digits : int
+        The first test pictures of MNIST, 1..10000.
+    size : int
+        Of the kernel, as for `neighbours`; 3 or 1.
+
+    Returns
+    -------
+    DataFrame
+        A row a digit and number of launches: `digit` (its number in the set), `points`, `places` (pixels), `products`
+        (of a tap's matrix with a point's features), `launches`, `rows` (products with the padding's).
+
+    Raises
+    ------
+    FileNotFoundError
+        When MNIST is not at hand; the message says how to get it.
+    """
+    pictures = idx.read(catalogue.require("mnist") / "t10k-images-idx3-ubyte")
+    rows = []
+    for digit in range(_check.integer("n_digits", n_digits, 1, len(pictures))):
+        points = points_of(pictures[digit])
+        counts = np.array([len(sources) for sources, _ in neighbours(points, size).values()])
+        facts = (digit, len(points), pictures[digit].size, int(counts.sum()))
+        rows += [(*facts, launches, padded(counts, launches)) for launches in range(1, len(counts) + 1)]
+    return pd.DataFrame(rows, columns=["digit", "points", "places", "products", "launches", "rows"])
+
+
+@dataclass(frozen=True, eq=False)
+class Clouds:
+    """Sparse convolutions on point clouds.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        As of `measure`.
+    """
+
+    rows: pd.DataFrame
+
+    @property
+    def taps(self) -> int:
+        """Taps of the kernel."""
+        return int(self.rows["launches"].max())
+
+    def padding(self) -> pd.DataFrame:
+        """A row a number of launches: `padding` of all rows multiplied, and its standard deviation over digits, %."""
+        share = 100 * (1 - self.rows["products"] / self.rows["rows"])
+        groups = share.groupby(self.rows["launches"])
+        return pd.DataFrame({"padding": groups.mean(), "sd": groups.std()})
+
+    def work(self) -> tuple[float, float]:
+        """Products over those of the dense picture, mean and standard deviation over digits, %."""
+        each = self.rows[self.rows["launches"] == 1]
+        share = 100 * each["products"] / (each["places"] * self.taps)
+        return float(share.mean()), float(share.std())
+
+    def words(self) -> str:
+        """The answer, with numbers."""
+        table, (work, spread) = self.padding(), self.work()
+        none = int(table.index[table["padding"] < 1e-9].min())
+        half = table.loc[2]
+        return (
+            f"Gathering what there is takes {work:.0f} ± {spread:.0f} % of the products of the dense picture. "
+            f"Multiplied in one launch, {table.loc[1, 'padding']:.0f} ± {table.loc[1, 'sd']:.0f} % of the rows are "
+            f"padding, in two {half['padding']:.0f} ± {half['sd']:.0f} %, and from {none} launches on none are, where "
+            f"the kernel has {self.taps} taps: a tap and the one opposite have equally many points. On EIE each point "
+            "is a product of its own, which needs neither."
+        )
+
+    def plot(self) -> Figure:
+        """Padding over launches."""
+        from eie.studies.plots import panels
+
+        points = self.padding().rename_axis("launches").reset_index()
+        points = points.assign(panel="3 x 3 taps", line="best grouping")
+        labels = ("launches", "rows that are padding, %")
+        return panels.series_by_panel(points, "panel", "launches", "padding", "line", *labels, spread="sd")
+
+
+def clouds(n_digits: int | None = None) -> Clouds:
+    """Sparse convolutions; measured now if a number of digits is given, else of `eie experiment clouds`."""
+    return Clouds(experiments.read("clouds") if n_digits is None else measure(n_digits))

@@ -1,0 +1,155 @@
+"""LeNet-300-100 pruned by one pattern to lower and lower density and trained on after each step: what accuracy is left.
+
+The two large layers are pruned. The output layer keeps its weights whatever the pattern: it has few, and a pattern of
+whole neurons would take away digits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from eie.compress import lenet, lenets, prune
+from eie.compress.train import one_thread
+from eie.compress.weights import weights
+from eie.datasets import catalogue
+from eie.studies.baselines import measure
+from eie.studies.retrospective.patterns import MaskOf
+
+NETWORK = "lenet-300-100"
+PRUNED = ("ip1", "ip2")
+PICTURES, BATCH = 20_000, 128
+"""Pictures of an epoch, the first of the training set, and of a step: part of MNIST, to try many patterns."""
+RATE = 2e-3
+"""Learning rate of Adam at the start of each training; it falls to zero along half a cosine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A pattern, and the densities that a network is pruned to by it, one after the other.
+
+    Attributes
+    ----------
+    name : str
+    mask_of : MaskOf
+    densities : sequence of float
+        Falling fractions.
+    """
+
+    name: str
+    mask_of: MaskOf
+    densities: Sequence[float]
+
+
+def accuracies(chains: Sequence[Chain], seeds: Sequence[int], dense_epochs: int, step_epochs: int) -> pd.DataFrame:
+    """Prune and retrain, a dense network a seed, a chain after the other from the same dense network.
+
+    Parameters
+    ----------
+    chains : sequence of Chain
+    seeds : sequence of int
+        Draw the dense networks and the order of their pictures.
+    dense_epochs, step_epochs : int
+        How long to train before anything is pruned, and after each step of pruning.
+
+    Returns
+    -------
+    DataFrame
+        A row a chain, density and seed: `pattern`, `target` (fraction asked for), `density` (of the pruned layers, as
+        it is), `seed`, `accuracy` and `dense` (%, on the test pictures).
+
+    Raises
+    ------
+    FileNotFoundError
+        When MNIST is not at hand; the message says how to get it.
+    """
+    catalogue.require("mnist")
+    with ProcessPoolExecutor(len(measure.own_cores()), mp_context=get_context("spawn")) as pool:
+        starts = _done({seed: pool.submit(dense, seed, dense_epochs) for seed in seeds}, "network")
+        tasks = {
+            (seed, chain.name): pool.submit(pruned, chain, seed, starts[seed], step_epochs)
+            for seed in seeds
+            for chain in chains
+        }
+        done = _done(tasks, "chain")
+    return pd.DataFrame([row for chain in chains for seed in seeds for row in done[seed, chain.name]])
+
+
+def _done(waiting: Mapping[Any, Future[Any]], unit: str) -> dict[Any, Any]:
+    finished = tqdm(as_completed(waiting.values()), total=len(waiting), unit=unit, disable=None, leave=False)
+    for future in finished:
+        future.result()
+    return {key: future.result() for key, future in waiting.items()}
+
+
+def dense(seed: int, epochs: int) -> dict[str, Any]:
+    """Train a network from scratch; returns its state as arrays."""
+    model = lenets.fresh(NETWORK, seed)
+    train(model, epochs, [seed, 0], {})
+    return {name: value.numpy() for name, value in model.state_dict().items()}
+
+
+def pruned(chain: Chain, seed: int, start: Mapping[str, Any], epochs: int) -> list[dict[str, Any]]:
+    """Prune a network by a chain, from the same start in every process; returns its rows of the table."""
+    model = lenet.NETWORKS[NETWORK]()
+    model.load_state_dict({name: torch.tensor(value) for name, value in start.items()})
+    before, rows = accuracy(model), []
+    for number, density in enumerate(chain.densities, 1):
+        kept = masked(model, chain.mask_of, density)
+        train(model, epochs, [seed, number], kept)
+        left = sum(int(mask.sum()) for mask in kept.values()) / sum(mask.numel() for mask in kept.values())
+        row = {"pattern": chain.name, "target": density, "density": left, "seed": seed}
+        rows.append(row | {"accuracy": accuracy(model), "dense": before})
+    return rows
+
+
+def masked(model: nn.Module, mask_of: MaskOf, density: float) -> dict[str, Tensor]:
+    """Masks of the layers to prune."""
+    found = weights(model)
+    return {name: torch.from_numpy(mask_of(found[name].detach().numpy(), density)) for name in PRUNED}
+
+
+def train(model: nn.Module, epochs: int, seed: Iterable[int], kept: Mapping[str, Tensor]) -> None:
+    """Train a network with Adam, in place; what the masks prune stays zero."""
+    batches, parameters = _digits(), weights(model)
+    optimizer = torch.optim.Adam(model.parameters(), RATE)
+    generator = torch.Generator().manual_seed(int(np.random.SeedSequence(list(seed)).generate_state(1)[0]))
+    step, steps = 0, epochs * len(batches)
+    prune.apply(parameters, kept)
+    with one_thread():
+        for _ in range(epochs):
+            for inputs, targets in batches.epoch(generator):
+                optimizer.param_groups[0]["lr"] = RATE * (1 + math.cos(math.pi * step / steps)) / 2
+                optimizer.zero_grad()
+                nn.functional.cross_entropy(model(inputs), targets).backward()
+                optimizer.step()
+                prune.apply(parameters, kept)
+                step += 1
+
+
+def accuracy(model: nn.Module) -> float:
+    """Test pictures that a network gets right, %."""
+    with one_thread():
+        return 100 - lenet.error(model, *_mnist().test)
+
+
+@cache
+def _mnist() -> lenets.Mnist:
+    return lenets.Mnist.load()
+
+
+@cache
+def _digits() -> lenet.Digits:
+    images, labels = _mnist().train
+    return lenet.Digits(images[:PICTURES], labels[:PICTURES], BATCH)

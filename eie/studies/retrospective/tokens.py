@@ -1,0 +1,181 @@
+"""Token pruning: the tokens of a sentence that the others look at least are dropped on the way through the encoder.
+
+As in SpAtten (named on the slide), a token's weight is the attention that it has received in all heads and layers so
+far, and a token that is dropped stays dropped. Each one saves a product with every matrix of the layers that follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from eie import _check
+from eie.models import translator
+from eie.models.translator import ENCODER_LAYERS, Translator
+from eie.studies import experiments
+from eie.studies.retrospective import models
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Array = NDArray[np.float32]
+
+BY_ATTENTION, BY_CHANCE = "least attention", "by chance"
+KEPT = (1.0, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5)
+"""Fractions of the tokens that reach the decoder."""
+MILD = 0.8
+"""The fraction that the page quotes, beside the lowest."""
+
+
+@dataclass(frozen=True, eq=False)
+class TokenPruned(Translator):
+    """A translator whose encoder drops tokens.
+
+    Attributes
+    ----------
+    keep : float
+        Fraction of a sentence's tokens that is left after the last layer, 0..1, rounded up; after each layer before it
+        the same share of what is there is dropped.
+    seed : int, optional
+        Drop by chance, as a control; the tokens that have received least attention if left out.
+    """
+
+    keep: float = 1.0
+    seed: int | None = None
+
+    def encode(self, tokens: Sequence[int]) -> Array:
+        """What is left of a sentence: an array of shape `(n_kept, width)`, in the order of its tokens."""
+        x = self.embed(tokens)
+        weight = np.zeros(len(tokens))
+        chance = np.random.default_rng([self.seed or 0, *tokens]).random(len(tokens))
+        for layer in range(1, ENCODER_LAYERS + 1):
+            x, attention = self.encoder_layer(x, layer)
+            weight = weight + attention.sum(axis=(0, 1)) if self.seed is None else chance
+            n_kept = int(np.ceil(len(tokens) * self.keep ** (layer / ENCODER_LAYERS) - 1e-9))
+            kept = np.sort(np.argsort(-weight, kind="stable")[: max(n_kept, 1)])
+            x, weight, chance = x[kept], weight[kept], chance[kept]
+        return x
+
+
+def translated(model: Translator, texts: Sequence[str]) -> tuple[list[str], int]:
+    """Translations, and the products of weights that the encoder and the decoder's keys and values took for them."""
+    done = 0
+
+    def product(name: str, x: Array) -> Array:
+        nonlocal done
+        if name.startswith("encoder") or name.endswith(("context_Wk", "context_Wv")):
+            done += len(x) * model.tensors[name].size
+        return np.asarray(x @ model.tensors[name])
+
+    return model.with_product(product).translate(texts), done
+
+
+def measure(n_sentences: int = 32, kept: Sequence[float] = KEPT, seeds: Sequence[int] = (0, 1, 2)) -> pd.DataFrame:
+    """Translate with fewer and fewer tokens.
+
+    Parameters
+    ----------
+    n_sentences : int
+        Sentences to translate.
+    kept : sequence of float
+        Fractions of the tokens that reach the decoder, 0..1.
+    seeds : sequence of int
+        Of the controls that drop by chance.
+
+    Returns
+    -------
+    DataFrame
+        A row a way and fraction: `by`, `kept`, `work` (of the encoder and the decoder's keys and values, 0..1),
+        `quality` (chrF against translations with all tokens), `quality_sd` (over resampled sentences; by chance over
+        seeds).
+
+    Raises
+    ------
+    FileNotFoundError
+        When the translator is not at hand; the message says how to get it.
+    """
+    kept = sorted({_check.fraction("each of kept", k) for k in kept}, reverse=True)
+    model, texts = translator.load(), models.sentences(n_sentences)
+    expected, whole = translated(model, texts)
+    rows: list[tuple[Any, ...]] = []
+    for keep in kept:
+        found, done = translated(_pruned(model, keep, None), texts)
+        rows.append((BY_ATTENTION, keep, done / whole, *models.chrf_and_spread(found, expected)))
+        if keep < 1:
+            drawn = [translated(_pruned(model, keep, seed), texts) for seed in seeds]
+            qualities = [models.chrf(found, expected) for found, _ in drawn]
+            rows.append((BY_CHANCE, keep, drawn[0][1] / whole, np.mean(qualities), np.std(qualities)))
+    return pd.DataFrame(rows, columns=["by", "kept", "work", "quality", "quality_sd"])
+
+
+def _pruned(model: Translator, keep: float, seed: int | None) -> TokenPruned:
+    return TokenPruned(model.tensors, model.vocabulary, keep=keep, seed=seed)
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """Translations with fewer tokens.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        As of `measure`.
+    """
+
+    rows: pd.DataFrame
+
+    def at(self, keep: float, by: str = BY_ATTENTION) -> pd.Series:
+        """The row of a fraction."""
+        return self.rows[(self.rows["by"] == by) & np.isclose(self.rows["kept"], keep)].iloc[0]
+
+    def table(self) -> pd.DataFrame:
+        """A row a fraction of tokens: work and quality, by attention and by chance."""
+        wide = self.rows.pivot_table(index="kept", columns="by", sort=False)
+        return pd.DataFrame(
+            {
+                "work, %": 100 * wide["work", BY_ATTENTION],
+                "chrF": wide["quality", BY_ATTENTION],
+                "spread": wide["quality_sd", BY_ATTENTION],
+                "chrF by chance": wide["quality", BY_CHANCE],
+                "spread by chance": wide["quality_sd", BY_CHANCE],
+            }
+        ).set_axis([f"{100 * kept:g} % of the tokens" for kept in wide.index])
+
+    def words(self) -> str:
+        """The answer, with numbers."""
+        least = self.rows["kept"].min()
+        mild, most = self.at(MILD), self.at(least)
+        chance, more = self.at(MILD, BY_CHANCE), self.at(least, BY_CHANCE)
+        return (
+            f"With {100 * MILD:.0f} % of the tokens left, {100 * mild['work']:.0f} % of the encoder's work is left, "
+            f"too, and translations have a chrF of {mild['quality']:.0f} ± {mild['quality_sd']:.0f} against those of "
+            f"all tokens when those go that receive least attention, of {chance['quality']:.0f} ± "
+            f"{chance['quality_sd']:.0f} when as many go by chance; with {100 * least:.0f} % it is "
+            f"{100 * most['work']:.0f} % of the work, and {most['quality']:.0f} ± {most['quality_sd']:.0f} against "
+            f"{more['quality']:.0f} ± {more['quality_sd']:.0f}. Attention received is "
+            f"{'a better' if self.attention_helps() else 'no better'} guide than chance here."
+        )
+
+    def attention_helps(self) -> bool:
+        """Whether dropping by attention keeps a better translation than by chance, at every fraction below 1."""
+        table = self.table().dropna()
+        fewer = table[table["work, %"] < 100]
+        return bool((fewer["chrF"] > fewer["chrF by chance"]).all())
+
+    def plot(self) -> Figure:
+        """Quality over work."""
+        from eie.studies.plots import panels
+
+        points = self.rows.assign(work=100 * self.rows["work"], panel="tokens dropped")
+        labels = ("work of the encoder left, %", "chrF against all tokens")
+        return panels.series_by_panel(points, "panel", "work", "quality", "by", *labels, spread="quality_sd")
+
+
+def tokens(n_sentences: int | None = None) -> Tokens:
+    """Translations with fewer tokens; measured now if sentences are given, else of `eie experiment tokens`."""
+    return Tokens(experiments.read("tokens") if n_sentences is None else measure(n_sentences))

@@ -1,0 +1,215 @@
+"""EIE on a vector processor: measured times of a kernel for its format, and the lanes it would keep busy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from eie import _check
+from eie.explore.synthetic import draw_activations, draw_layer
+from eie.studies.baselines import cpu_kernels
+from eie.studies.retrospective import lanes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LANES = (4, 8, 16, 32, 64)
+MAX_DRAWS = 100
+NAMES = {
+    "eie": "EIE's format",
+    "csc": "CSC, SciPy",
+    "csc-columns": "CSC columns, SciPy",
+    "sparse": "CSR, fastest",
+    "dense": "dense float32",
+    "int8": "dense int8",
+    "int4": "dense int4",
+}
+"""What a variant is called on the page."""
+HOW = "`eie bench cpu` times it on this machine"
+
+
+@dataclass(frozen=True, eq=False)
+class Vector:
+    """What a vector processor makes of EIE's format.
+
+    Attributes
+    ----------
+    result : dict or None
+        The committed table of `eie bench cpu`, `rows` as a frame.
+    live : DataFrame
+        A small part of it timed now: `variant`, `committed` and `now`, us an input.
+    lanes : DataFrame
+        A row a draw and number of lanes: `lanes`, `seed`, and the fraction of useful lanes by model.
+    """
+
+    result: dict[str, Any] | None
+    live: pd.DataFrame
+    lanes: pd.DataFrame
+
+    @property
+    def usual(self) -> tuple[float, float]:
+        """Densities of weights and inputs of the layer that is timed."""
+        layer = cpu_kernels.table3_layer()
+        return layer.weight_density, layer.act_density
+
+    def times(self, threads: int, act_density: float | None = None) -> pd.DataFrame:
+        """Median microseconds an input: a row a batch and density, a column a variant. Empty without a table."""
+        if self.result is None:
+            return pd.DataFrame()
+        rows = self.result["rows"]
+        act = self.usual[1] if act_density is None else act_density
+        own = rows[(rows["platform"] == "CPU") & (rows["threads"] == threads) & (rows["act_density"] == act)]
+        sparse = own[own["density"] < 1].pivot(index=["batch", "density"], columns="variant", values="time_us")
+        dense = own[own["density"] == 1].pivot(index="batch", columns="variant", values="time_us")
+        return sparse.join(dense, on="batch")[[name for name in NAMES if name in own["variant"].to_numpy()]]
+
+    def threads(self) -> list[int]:
+        """The numbers of threads in the table."""
+        return [] if self.result is None else sorted(int(n) for n in self.result["rows"]["threads"].unique())
+
+    def over(self, variant: str, threads: int = 1, batch: int = 1, act_density: float | None = None) -> float:
+        """How many times the time of EIE's format a variant takes, at the usual density of weights.
+
+        Raises
+        ------
+        ValueError
+            When there is no committed table.
+        """
+        times = self.times(threads, act_density)
+        if times.empty:
+            raise ValueError(f"there is no table data/{cpu_kernels.RESULT}; {HOW}")
+        row = times.loc[batch, self.usual[0]]
+        return float(row[variant] / row["eie"])
+
+    def scaling(self) -> float:
+        """Time on one thread over that on the most, EIE's format at the usual density, batch 1."""
+        one, most = (self.times(n).loc[1, self.usual[0]]["eie"] for n in (1, self.threads()[-1]))
+        return float(one / most)
+
+    def int8_wins(self) -> pd.Series:
+        """Density in percent up to which EIE's format is faster than dense int8 on one thread, by batch; 0 for none."""
+        times = self.times(1)
+        faster = (times["eie"] < times["int8"]).groupby("batch").cummin()
+        kept = faster[faster].reset_index().groupby("batch")["density"].max()
+        return 100 * kept.reindex(times.index.unique("batch"), fill_value=0.0)
+
+    def useful(self) -> pd.DataFrame:
+        """Percent of useful lanes by number of lanes and model: means, and the largest standard deviation."""
+        over = 100 * self.lanes.drop(columns="seed").set_index("lanes")
+        mean = over.groupby("lanes").mean()
+        return mean.assign(**{"largest sd": over.groupby("lanes").std().max(axis=1)})
+
+    def plot(self) -> Figure:
+        """Times against density at the smallest and the largest batch, and useful lanes."""
+        from eie.studies.plots import retrospective
+
+        times = self.times(1)
+        if not times.empty:
+            times = times.rename(columns=NAMES)
+        return retrospective.vector(times, self.useful().drop(columns="largest sd"))
+
+    def words(self) -> str:
+        """The comparison that was measured, and why it is so."""
+        useful = self.useful()
+        widest = useful.index[-1]
+        row = useful.loc[widest]
+        on_lanes = (
+            f"Of {widest} lanes that go in step, each with an EIE PE's rows, {row['lockstep']:.0f} % do useful work "
+            f"(largest standard deviation {useful['largest sd'].max():.1f}), against {row['own queues']:.0f} % where "
+            f"each has a queue of its own, as in EIE, and {row['dense columns']:.0f} % where a vector processor takes "
+            f"columns with their zeros."
+        )
+        if self.result is None:
+            return f"**{row['lockstep']:.0f} %** of the lanes. {on_lanes}\n\n**Times are missing:** {HOW}."
+        return f"{self._measured()}\n\n{on_lanes}\n\n{self._what_changes()}"
+
+    def _measured(self) -> str:
+        assert self.result is not None
+        density, act = self.usual
+        provenance, load = self.result["provenance"], self.result["load_average"]
+        int8 = self.over("int8")
+        return (
+            f"**{self.over('csc'):.1f} times as fast as SciPy's CSC** is EIE's format on one thread of a processor, at "
+            f"{100 * density:g} % density, {100 * act:g} % non-zero inputs and batch 1, "
+            f"{self.over('csc', act_density=1.0):.1f} times where all inputs are non-zero; {self.over('sparse'):.1f} "
+            f"times the fastest CSR, {self.over('dense'):.1f} times dense float32, {int8:.1f} times dense int8. "
+            f"{self._scaled()} Measured on "
+            f"{provenance['cpu']}, {provenance['cores']} cores, {self.result['date']} UTC, at a load of "
+            f"{min(load):.1f} to {max(load):.1f} (above {provenance['cores']}, other work was in the way)."
+        )
+
+    def _scaled(self) -> str:
+        most = self.threads()[-1]
+        if most == 1:
+            return "More threads were not timed."
+        return f"{most} threads make it {self.scaling():.2f} times faster still."
+
+    def _what_changes(self) -> str:
+        times = self.times(1).loc[1]
+        sparsest = times.index.min()
+        csc = times.loc[sparsest, "csc"] / times.loc[sparsest, "eie"]
+        listed = ", ".join(f"{_up_to(limit)} at batch {batch}" for batch, limit in self.int8_wins().items())
+        return (
+            f"**What would change the answer.** The batch: EIE's format is faster than dense int8 on one thread "
+            f"{listed}. The density: at {100 * sparsest:g} % padding zeros outnumber the weights, and SciPy's CSC "
+            f"takes {csc:.1f} times the time of EIE's format. Dense int8 multiplies dozens of weights with one "
+            f"instruction on bytes that lie side by side, and reads them once for a whole batch; EIE's stream needs, "
+            f"for every weight, a row that depends on the one before, a look-up and an addition somewhere else in "
+            f"memory, none of which fills a vector, and at large batches hardly an input is zero for all. EIE's "
+            f"hardware has a queue and a memory port for each lane; a vector processor does not."
+        )
+
+
+def vector(
+    lane_counts: Sequence[int] = LANES, draws: int = 3, seed: int = 0, repeats: int = 5, live: bool = True
+) -> Vector:
+    """Show the committed times, time a small part of them now, and count useful lanes.
+
+    Parameters
+    ----------
+    lane_counts : sequence of int
+        Numbers of lanes, 1..1024 each.
+    draws : int
+        Independent draws of the layer whose lanes are counted, 2..100.
+    seed : int
+        Names the random numbers.
+    repeats : int
+        Timings of each kind in a round, 1..1000.
+    live : bool
+        Whether to time anything.
+    """
+    layer = cpu_kernels.table3_layer()
+    rows = []
+    for draw in range(_check.integer("draws", draws, 2, MAX_DRAWS)):
+        names = np.random.SeedSequence([seed, draw])
+        drawn = draw_layer(layer.n_out, layer.n_in, layer.weight_density, names, bias=False)
+        x = draw_activations(layer.n_in, layer.act_density, np.random.SeedSequence([seed, draw, 1]))
+        counts = _check.integers("lane_counts", lane_counts, 1, lanes.MAX_LANES)
+        rows += [{"lanes": n, "seed": draw} | lanes.utilisation(drawn, x, n) for n in counts]
+    result = cpu_kernels.committed()
+    now = _live(result, _check.integer("repeats", repeats, 1, 1000)) if live else pd.DataFrame()
+    return Vector(result, now, pd.DataFrame(rows))
+
+
+def _up_to(limit: float) -> str:
+    return f"up to {limit:g} % density" if limit else "at no density"
+
+
+def _live(result: dict[str, Any] | None, repeats: int) -> pd.DataFrame:
+    """EIE's format and its rivals timed now, one input, on as many threads as this process has been given."""
+    layer = cpu_kernels.table3_layer()
+    found = []
+    for density in (layer.weight_density, 1.0):
+        cell = cpu_kernels.Cell(1, layer.act_density, density)
+        timed = cpu_kernels.time_cell(cell, [1], repeats)
+        found += [(row["variant"], row["time_us"], row["library"]) for row in timed["rows"] if row["platform"] == "CPU"]
+    now = pd.DataFrame(found, columns=["variant", "now, us", "library"]).set_index("variant")
+    now = now.reindex([name for name in NAMES if name in now.index])
+    if result is not None:
+        shown = Vector(result, pd.DataFrame(), pd.DataFrame()).times(1).loc[1, layer.weight_density]
+        now.insert(0, "committed, us", shown)
+    return now.rename(index=NAMES).reset_index()

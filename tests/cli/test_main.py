@@ -1,0 +1,259 @@
+import inspect
+from xml.etree import ElementTree
+
+import pytest
+
+import eie
+from eie.cli.main import main
+from eie.studies import pages, paper
+
+SMALL = ["-p", "layers", "['NT-We']", "-p", "draws", "1"]
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty folder to run in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(capsys, *arguments):
+    status = main(arguments)
+    return status, *capsys.readouterr()
+
+
+def refused(capsys, *arguments, status=2):
+    """What the command says on stderr when it fails: one line, after its name."""
+    found, out, err = run(capsys, *arguments)
+    assert found == status
+    assert out == ""
+    assert err.startswith("eie: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def parsed(*arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    return caught.value.code
+
+
+def test_version(capsys):
+    assert parsed("--version") == 0
+    assert capsys.readouterr().out == f"eie {eie.__version__}\n"
+
+
+@pytest.mark.parametrize("command", [None, "table", "figure", "rerun", "sweep"])
+def test_help_fits_a_screen(capsys, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert parsed(*filter(None, [command, "--help"])) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    assert lines[-1].startswith(f"example: eie {command} " if command else "exit status: 0 done, 1 failed, 2 ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "required: COMMAND"),
+        (["tables"], "invalid choice: 'tables'"),
+        (["table"], "required: number"),
+        (["table", "four"], "invalid int value: 'four'"),
+        (["table", "4", "-p", "n_pe"], "expected 2 arguments"),
+        (["rerun", "fig02"], "required: -o/--output"),
+    ],
+)
+def test_wrong_command_line(capsys, arguments, message):
+    assert parsed(*arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("number", "arguments", "expected"),
+    [
+        (3, SMALL[:3], lambda: paper.table_iii(["NT-We"])),
+        (4, SMALL, lambda: paper.table_iv(["NT-We"], draws=1)),
+        (4, [*SMALL, "-p", "n_pe", "128"], lambda: paper.table_iv(["NT-We"], n_pe=128, draws=1)),
+    ],
+)
+def test_table(capsys, number, arguments, expected):
+    status, out, err = run(capsys, "table", str(number), *arguments)
+    table, (row, said) = expected(), (out.splitlines()[i] for i in (2, -1))
+    assert (status, err) == (0, "")
+    name, *values = row.split()
+    assert name == "NT-We"
+    shown = [float("nan") if value == "-" else float(value) for value in values]
+    assert shown == pytest.approx(list(table.table().loc["NT-We"]), abs=0.0051, nan_ok=True)
+    assert said == table.words().replace("**", "")
+
+
+def test_last_of_the_same_parameter_counts(capsys):
+    twice = run(capsys, "table", "4", *SMALL, "-p", "n_pe", "16", "-p", "n_pe", "32")
+    assert twice == run(capsys, "table", "4", *SMALL, "-p", "n_pe", "32")
+    assert twice != run(capsys, "table", "4", *SMALL, "-p", "n_pe", "16")
+
+
+def test_layer_of_ones_own_stands_below(capsys):
+    status, out, _ = run(capsys, "table", "4", *SMALL, "-p", "sizes", '{"mine": [256, 128, 0.1, 0.4]}')
+    assert status == 0
+    assert [line.split()[0] for line in out.splitlines()[2:4]] == ["NT-We", "mine"]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_right"),
+    [
+        ("fig.svg", lambda content: ElementTree.fromstring(content).tag.endswith("svg")),
+        ("fig.png", lambda content: content.startswith(PNG)),
+        ("fig.pdf", lambda content: content.startswith(b"%PDF-")),
+    ],
+)
+def test_figure(capsys, here, name, is_right):
+    status, out, err = run(capsys, "figure", "2", "-o", str(here / name))
+    assert (status, err) == (0, "")
+    assert out == f"{paper.figures2_3().words()}\nwritten to {here / name}\n"
+    assert [path.name for path in here.iterdir()] == [name]
+    assert is_right((here / name).read_bytes())
+
+
+def test_figure_has_a_name_of_its_own(capsys, here):
+    status, out, _ = run(capsys, "figure", "3", "-p", "n_pe", "2")
+    assert status == 0
+    assert out.endswith("written to figure3.svg\n")
+    assert [path.name for path in here.iterdir()] == ["figure3.svg"]
+
+
+@pytest.mark.parametrize("name", ["fig.gif", "fig", "fig.svg.txt", "svg"])
+def test_figure_of_another_kind(capsys, here, name):
+    said = refused(capsys, "figure", "2", "-o", name)
+    assert ".svg, .png or .pdf" in said
+    assert repr(name) in said
+    assert list(here.iterdir()) == []
+
+
+def test_figure_into_a_missing_folder(capsys, here):
+    assert "there is no folder" in refused(capsys, "figure", "2", "-o", "nowhere/fig.svg", status=1)
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize(("kind", "known"), [("table", paper.TABLES), ("figure", paper.FIGURES)])
+@pytest.mark.parametrize("number", ["0", "99", "-1"])
+def test_unknown_number_lists_the_right_ones(capsys, here, kind, known, number):
+    said = refused(capsys, kind, number)
+    assert said == f"eie: there is no {kind} {number} here; there are {', '.join(map(str, sorted(known)))}\n"
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize(("kind", "number", "make"), [("table", "3", paper.table_iii), ("figure", "8", paper.figure8)])
+def test_unknown_parameter_lists_the_right_ones(capsys, here, kind, number, make):
+    said = refused(capsys, kind, number, "-p", "n_pes", "64")
+    assert f"there is no parameter 'n_pes'; this {kind} has " in said
+    for name, parameter in inspect.signature(make).parameters.items():
+        assert f"{name} = {parameter.default!r}" in said
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("n_pe", "0", "n_pe must be an integer of 1..65536, got 0"),
+        ("n_pe", "many", "n_pe must be an integer of 1..65536, got 'many'"),
+        ("n_pe", "True", "n_pe must be an integer of 1..65536, got True"),
+        ("fifo_depth", "1", "fifo_depth must be an integer of 2..1048576, got 1"),
+        ("fifo_depth", "8.0", "fifo_depth must be an integer of 2..1048576, got 8.0"),
+        ("draws", "0", "draws must be an integer of 1..1000, got 0"),
+        ("seed", "-1", "seed must be an integer of 0..9223372036854775807, got -1"),
+        ("layers", "['NT-We', 'NT']", "unknown layer 'NT'; Table III has Alex-6,"),
+        ("layers", "NT-We", "layers must be a list of names, got 'NT-We'"),
+        ("layers", "[]", "layers must name at least one layer"),
+        ("sizes", "{'mine': [64, 64, 0.1]}", "[n_in, n_out, weight_density, act_density], got [64, 64, 0.1]"),
+        ("sizes", "{'mine': [64, 64, 1.1, 0.5]}", "weight density of mine must be a fraction of 0..1, got 1.1"),
+        ("n_pe", "__import__('os').getpid()", "got \"__import__('os').getpid()\""),
+    ],
+)
+def test_bad_value_is_named_with_what_would_do(capsys, name, value, message):
+    assert message in refused(capsys, "table", "4", *SMALL, "-p", name, value)
+
+
+def test_interrupted(capsys, monkeypatch):
+    def stop(**_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(paper.TABLES, 4, stop)
+    assert "stopped" in refused(capsys, "table", "4", status=1)
+
+
+@pytest.mark.parametrize("page", ["fig", "nothing"])
+def test_rerun_of_no_single_page_lists_them(capsys, here, page):
+    said = refused(capsys, "rerun", page, "-o", "out.ipynb")
+    assert repr(page) in said
+    assert ", ".join(pages.names()) in said
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["-p", "depth", "8"], "there is no parameter 'depth'"),
+        (["-p", "n_pe", "four"], "n_pe must be of the kind of 4, got 'four'"),
+    ],
+)
+def test_rerun_with_wrong_parameters(capsys, here, changes, message):
+    said = refused(capsys, "rerun", "fig02", *changes, "-o", "out.ipynb")
+    assert message in said
+    assert "this page has n_pe = 4, index_bits = 4" in said
+    assert list(here.iterdir()) == []
+
+
+def test_rerun_into_a_missing_folder(capsys, here):
+    assert "cannot write nowhere/out.ipynb: there is no folder" in refused(
+        capsys, "rerun", "fig02", "-o", "nowhere/out.ipynb", status=1
+    )
+    assert list(here.iterdir()) == []
+
+
+def test_rerun_hands_on_page_parameters_and_output(capsys, monkeypatch):
+    asked = []
+    monkeypatch.setattr(pages, "rerun", lambda *given, progress: asked.append(given))
+    status, out, _ = run(capsys, "rerun", "fig08", "-p", "fifo_depths", "[2, 8]", "-p", "x", "y z", "-o", "out.ipynb")
+    assert (status, out) == (0, "written to out.ipynb\n")
+    assert asked == [("fig08", {"fifo_depths": [2, 8], "x": "y z"}, "out.ipynb")]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("clock_mhz", "abc", "clock_mhz must be a number, got 'abc'"),
+        ("clock_mhz", "-1", "clock_mhz must be finite and above 0, got -1"),
+        ("layers", "5", "layers must be a list of names, got 5"),
+        ("sizes", "5", "sizes must be a mapping from names to sizes, got 5"),
+        ("sizes", "{[1]: 2}", "sizes must be a mapping from names to sizes, got '{[1]: 2}'"),
+        ("sizes", "{'a': None}", "got None for 'a'"),
+    ],
+)
+def test_values_of_the_wrong_kind(capsys, name, value, message):
+    assert main(["table", "4", "-p", name, value]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("output", [".svg", "x.txt"])
+def test_figure_needs_a_name_with_an_ending(capsys, tmp_path, monkeypatch, output):
+    monkeypatch.chdir(tmp_path)
+    assert main(["figure", "2", "-o", output]) == 2
+    assert "must be a .svg, .png or .pdf file" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_compress_hands_on_what_was_asked(capsys, monkeypatch):
+    from eie.compress import lenets
+
+    asked = []
+    monkeypatch.setattr(lenets, "make", lambda *given, **named: asked.append((*given, named)))
+    status, out, _ = run(capsys, "compress", "lenet-5", "--seeds", "3", "--schedule", "short", "-o", "folder")
+    assert (status, out) == (0, "written to folder\n")
+    assert asked == [("folder", [3], "short", ["lenet-5"], {"sweep": False})]
+    assert main(["compress", "-o", "folder"]) == 0
+    assert asked[-1] == ("folder", [0, 1, 2, 3, 4], "full", None, {"sweep": False})

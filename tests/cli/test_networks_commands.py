@@ -1,0 +1,171 @@
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import onnx_models as make
+import pytest
+
+from eie.cli.main import main
+from eie.formats import container
+
+COMMANDS = ("inspect", "encode", "run", "explain")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder with a network, to run in."""
+    monkeypatch.chdir(tmp_path)
+    make.small(tmp_path / "net.onnx")
+    return tmp_path
+
+
+def run(capsys, *arguments):
+    status = main(arguments)
+    return status, *capsys.readouterr()
+
+
+def refused(capsys, *arguments, status=2):
+    found, out, err = run(capsys, *arguments)
+    assert (found, out) == (status, "")
+    assert err.startswith("eie: ")
+    assert err.count("\n") == 1
+    return err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fits_a_screen(capsys, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert caught.value.code == 0
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    assert lines[-1].startswith(f"example: eie {command} ")
+
+
+def test_inspect(capsys, here):
+    status, out, err = run(capsys, "inspect", "net.onnx")
+    assert (status, err) == (0, "")
+    assert out.splitlines()[2].split() == ["conv", "conv", "5", "27", "9", "135", "1.000"]
+    assert "norm (BatchNormalization): a scale and a shift" in out
+
+
+def test_run_and_report(capsys, here):
+    arguments = ["net.onnx", "--pe", "8", "--fifo", "4", "--act-density", "0.35", "--density", "0.5"]
+    status, out, err = run(capsys, "run", *arguments, "--density", "fc1=0.1", "-o", "report")
+    assert (status, err) == (0, "")
+    plain = json.loads((here / "report" / "layers.json").read_text())
+    assert (plain["machine"]["n_pe"], plain["machine"]["fifo_depth"]) == (8, 4)
+    assert [round(layer["weight_density"], 1) for layer in plain["layers"]] == [0.5, 0.1, 0.5]
+    assert "report/report.html" in out
+
+
+@pytest.mark.parametrize("command", [("run", "--act-density", "0.5"), ("encode", "-o", "new.eie"), ("explain",)])
+def test_a_density_for_encoded_layers_is_refused(capsys, here, command):
+    run(capsys, "encode", "net.onnx", "-o", "net.eie")
+    error = refused(capsys, command[0], "net.eie", *command[1:], "--density", "0.5")
+    assert "net.eie holds encoded layers; give it when they are encoded" in error
+    assert not (here / "new.eie").exists()
+
+
+def test_a_density_for_a_drawn_layer_is_refused(capsys):
+    assert "Alex-7 is drawn at the density of Table III" in refused(capsys, "run", "Alex-7", "--density", "0.5")
+
+
+def test_encode_once_and_run_often(capsys, here):
+    status, out, _ = run(capsys, "encode", "net.onnx", "--pe", "8", "--index-bits", "5", "-o", "net.eie")
+    assert (status, out) == (0, "3 layers written to net.eie\n")
+    assert run(capsys, "run", "net.eie", "--act-density", "0.5")[0] == 0
+    assert "fc2    linear      6     7        1       42    1.000" in run(capsys, "inspect", "net.eie")[1]
+    status, out, _ = run(capsys, "explain", "net.eie", "--layer", "fc2", "--act-density", "0.5", "--fifo", "2")
+    assert status == 0
+    assert out.startswith("fc2: 6 x 7 on 8 PEs\n")
+    assert "encode the network again" in refused(capsys, "run", "net.eie", "--pe", "4", "--act-density", "1")
+
+
+def test_explain_a_layer_of_table_iii(capsys, here):
+    status, out, err = run(capsys, "explain", "NT-We", "--pe", "16")
+    assert (status, err) == (0, "")
+    for cause in ("work", "padding", "starvation", "scan", "sum"):
+        assert f"\n{cause}" in out
+    assert "cycles x 16 PEs" in out
+
+
+def test_activations_from_files(capsys, here):
+    np.save(here / "one.npy", np.ones((3, 45), np.float32))
+    np.savez(here / "all.npz", conv=np.ones(27), fc1=np.ones(45), fc2=-np.ones(7))
+    status, out, _ = run(capsys, "explain", "net.onnx", "--layer", "fc1", "--activations", "one.npy")
+    assert (status, "fc1: 7 x 45" in out) == (0, True)
+    assert "fc2: activations must be 0 or more" in refused(capsys, "run", "net.onnx", "--activations", "all.npz")
+    assert run(capsys, "run", "net.onnx", "--activations", "all.npz", "--signed")[0] == 0
+    np.save(here / "objects.npy", np.array([object()]), allow_pickle=True)
+    assert "objects.npy" in refused(capsys, "run", "net.onnx", "--activations", "objects.npy")
+    assert "must be in a .npy or .npz file" in refused(capsys, "run", "net.onnx", "--activations", "x.csv")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "net.onnx"], "--act-density on the command line"),
+        (["run", "net.onnx", "--act-density", "2"], "act_density must be a fraction of 0..1, got 2.0"),
+        (["run", "net.onnx", "--act-density", "1", "--density", "fc1:0.1"], "--density must be a fraction"),
+        (["run", "net.onnx", "--act-density", "1", "--density", "x=0.1"], "the layers are conv, fc1, fc2"),
+        (["run", "net.onnx", "--act-density", "1", "--pe", "0"], "n_pe must be an integer of 1..65536, got 0"),
+        (["run", "net.onnx", "--act-density", "1", "-o", "net.onnx"], "it is no folder"),
+        (["run", "nothing.onnx"], "nothing.onnx: there is no such file"),
+        (["run", "Alex-9"], "Table III has no such layer; it has Alex-6"),
+        (["inspect", "net.txt"], "can import files that end in .onnx"),
+        (["encode", "net.onnx", "-o", "net.bin"], "must end in .eie"),
+        (["explain", "net.onnx", "--act-density", "1"], "has 3 layers: say which"),
+    ],
+)
+def test_errors_say_what_to_do_next(capsys, here, arguments, message):
+    before = sorted(here.iterdir())
+    assert message in refused(capsys, *arguments)
+    assert sorted(here.iterdir()) == before
+
+
+def test_missing_folder(capsys, here):
+    said = refused(capsys, "run", "net.onnx", "--act-density", "1", "-o", "no/report", status=1)
+    assert "there is no folder" in said
+
+
+def eie(*arguments, **options):
+    return subprocess.Popen([sys.executable, "-m", "eie.cli.main", *arguments], **options)
+
+
+def test_output_to_a_pipe_has_no_colours_and_may_be_cut_off(here):
+    arguments = ("inspect", "net.onnx")
+    whole = subprocess.run([sys.executable, "-m", "eie.cli.main", *arguments], capture_output=True, text=True)
+    assert (whole.returncode, whole.stderr) == (0, "")
+    assert "\x1b" not in whole.stdout
+    reader, writer = os.pipe()
+    os.close(reader)
+    cut = eie(*arguments, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (cut.communicate()[1], cut.returncode) == (b"", 1)
+
+
+def test_killed_at_any_moment_the_old_file_stays_or_the_new_one_is_whole(here):
+    command = ("encode", "net.onnx", "-o", "net.eie")
+    assert eie(*command).wait() == 0
+    old = (here / "net.eie").read_bytes()
+    start = time.monotonic()
+    assert eie(*command, "--pe", "8").wait() == 0
+    seconds, new = time.monotonic() - start, (here / "net.eie").read_bytes()
+    assert old != new
+    chance = random.Random(0)
+    for _ in range(3):
+        (here / "net.eie").write_bytes(old)
+        process = eie(*command, "--pe", "8", stdout=subprocess.DEVNULL)
+        time.sleep(chance.uniform(0.5, 1.0) * seconds)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert (here / "net.eie").read_bytes() in (old, new)
+        container.read(here / "net.eie")

@@ -1,0 +1,122 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from eie._data import data_path
+from eie.compress import lenet, lenets, packed
+from eie.datasets import catalogue
+
+NEEDS_MNIST = pytest.mark.skipif(catalogue.find("mnist") is None, reason=catalogue.how_to_get("mnist"))
+
+HIGHEST_ERROR = {"lenet-300-100": 1.75, "lenet-5": 0.85}
+"""Percent, of the test pictures."""
+
+LEAST_FACTOR = {"lenet-300-100": 40, "lenet-5": 39}
+"""Times smaller, everything counted."""
+
+MOST_LOST = {"lenet-300-100": 0.1}
+"""Points of error that compression may cost."""
+
+
+@pytest.fixture(scope="module")
+def table():
+    return pd.read_csv(data_path("measured/lenets.csv"), comment="#")
+
+
+@pytest.mark.parametrize("name", packed.LENETS)
+def test_full_schedule_holds_for_every_seed(table, name):
+    runs = table[table["network"] == name]
+    assert runs["seed"].tolist() == [0, 1, 2, 3, 4]
+    assert set(runs["schedule"]) == {"full"}
+    assert runs["compressed_error"].max() <= HIGHEST_ERROR[name]
+    assert runs["factor"].min() >= LEAST_FACTOR[name]
+    assert (runs["compressed_error"] - runs["dense_error"]).max() <= MOST_LOST.get(name, np.inf)
+    assert not runs["commit"].str.contains("dirty|unknown").any()
+
+
+@pytest.mark.parametrize("name", packed.LENETS)
+def test_network_that_comes_along_is_that_of_the_table(table, name):
+    network, row = packed.lenet(name), table[(table["network"] == name) & (table["seed"] == 0)].iloc[0]
+    assert lenets.sizes.factor(network.sizes) == pytest.approx(row["factor"], rel=1e-5)
+    assert {part.name: part.weight_bits for part in network.parts} == lenets.recipe(name).bits
+    density = {part.name: part.layer.density for part in network.parts}
+    assert density == pytest.approx(lenets.recipe(name).keep, abs=2e-3)
+    size = sum(layer.coded() for layer in network.sizes) / 8
+    assert size < data_path(f"networks/{name}.safetensors").stat().st_size < size + 5000
+
+
+@NEEDS_MNIST
+@pytest.mark.parametrize("name", packed.LENETS)
+def test_network_that_comes_along_errs_as_the_table_says(table, name):
+    row = table[(table["network"] == name) & (table["seed"] == 0)].iloc[0]
+    # Another processor may sum in another order, and so see one picture of ten thousand otherwise.
+    assert lenets.test_error(packed.lenet(name)) == pytest.approx(row["compressed_error"], abs=0.011)
+
+
+@NEEDS_MNIST
+def test_short_schedule_of_one_seed(tmp_path):
+    lenets.make(tmp_path, [0], "short")
+    made = pd.read_csv(tmp_path / "lenets.csv").set_index("network")
+    for name, row in made.iterrows():
+        assert row["compressed_error"] <= HIGHEST_ERROR[name]
+        assert row["compressed_error"] <= row["dense_error"] + MOST_LOST.get(name, np.inf)
+        assert row["factor"] >= LEAST_FACTOR[name]
+        network = packed.read(tmp_path / f"{name}.safetensors")
+        assert lenets.test_error(network) == pytest.approx(row["compressed_error"])
+    weights = pd.read_csv(tmp_path / "lenets_weights.csv")
+    assert weights[weights["stage"] == "dense"].groupby("network")["count"].sum().tolist() == [266200, 430500]
+
+
+def digits(count, seed):
+    images = np.random.default_rng(seed).integers(0, 256, (count, 28, 28), np.uint8)
+    return images, images[:, 14, 14] % 10
+
+
+@pytest.fixture
+def few(monkeypatch, tmp_path):
+    """Random pictures for MNIST, and a recipe of an epoch a phase."""
+    mnist = lenets.Mnist(digits(512, 0), digits(100, 1), digits(100, 2))
+    monkeypatch.setattr(lenets.Mnist, "load", classmethod(lambda _: mnist))
+    return mnist
+
+
+def test_points_of_the_sweep(few, monkeypatch, tmp_path):
+    task = lenets._Task("lenet-300-100", "short", 0, tmp_path)
+    brief = {phase: lenets.Phase(1, 1e-3) for phase in ("train", "prune", "share")}
+    whole = lenets.recipe
+    monkeypatch.setattr(lenets, "recipe", lambda *given: lenets.replace(whole(*given), **brief))
+    rows = lenets._swept(task, 0.5)
+    assert rows["bits"].tolist() == [2, 3, 4]
+    assert rows["factor"].is_monotonic_decreasing
+    assert rows["kept"].tolist() == pytest.approx([100 * (9408 + 1500 + 150) / 266200] * 3)
+    assert lenets._swept(task, 0.5).equals(rows)  # kept, not made again
+
+
+def test_networks_begin_as_the_seed_says():
+    before = torch.random.get_rng_state()
+    a, b, c = (lenets.fresh("lenet-5", seed).conv2.weight for seed in (0, 0, 1))
+    assert torch.equal(a, b)
+    assert not torch.equal(a, c)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize("name", packed.LENETS)
+def test_shapes(name):
+    model = lenet.NETWORKS[name]()
+    assert model(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
+    assert set(lenets.recipe(name).keep) == set(lenet.weights(model))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: lenets.recipe("lenet-4"), "lenet-300-100, lenet-5, got 'lenet-4'"),
+        (lambda: lenets.recipe("lenet-5", "long"), "full, short, got 'long'"),
+        (lambda: lenets.make("x", [-1]), "each of seeds must be"),
+        (lambda: lenets.make("x", [0], names=["lenet-4"]), "got 'lenet-4'"),
+    ],
+)
+def test_errors_say_what_is_wrong(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

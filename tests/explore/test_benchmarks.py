@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from eie.explore.benchmarks import Benchmark, columns_together, select, table3
+
+
+def test_table_3():
+    layers = {layer.name: layer for layer in table3()}
+    assert list(layers) == ["Alex-6", "Alex-7", "Alex-8", "VGG-6", "VGG-7", "VGG-8", "NT-We", "NT-Wd", "NT-LSTM"]
+    assert layers["VGG-6"] == Benchmark("VGG-6", 25088, 4096, 0.04, 0.183, "VGG-16")
+    # Millions of multiplications: size x weight density x input density.
+    assert layers["Alex-6"].expected_macs / 1e6 == pytest.approx(1.192, abs=5e-4)
+
+
+def test_draws_differ_and_repeat():
+    layer = table3()[-1]
+    (one, inputs), (again, _), (other, other_inputs) = layer.draw(0), layer.draw(0), layer.draw(0, draw=1)
+    assert one == again
+    assert one != other
+    assert (one.n_in, one.n_out) == (1201, 2400)
+    assert np.count_nonzero(inputs) == np.count_nonzero(other_inputs) == 1201
+
+
+def test_layers_of_one_size_are_drawn_apart():
+    first, second = (Benchmark(name, 50, 40, 0.2, 0.5).draw()[0] for name in "ab")
+    assert first != second
+
+
+def test_select():
+    assert [layer.name for layer in select(["VGG-7", "Alex-7"])] == ["VGG-7", "Alex-7"]
+    assert [layer.name for layer in select([], {"mine": [10, 20, 0.1, 1.0]})] == ["mine"]
+    assert len(select()) == 9
+
+
+@pytest.mark.parametrize(
+    ("names", "sizes", "message"),
+    [
+        (["Alex-9"], None, r"unknown layer 'Alex-9'; Table III has Alex-6, .* NT-LSTM"),
+        ("Alex-6", None, r"layers must be a list of names, got 'Alex-6'"),
+        (5, None, r"layers must be a list of names, got 5"),
+        ([[1]], None, r"layers must be a list of names, got \[\[1\]\]"),
+        ([], None, r"at least one layer"),
+        ([], 5, r"sizes must be a mapping from names to sizes, got 5"),
+        ([], {1: [10, 10, 0.1, 0.1]}, r"sizes must be a mapping from names to sizes"),
+        ([], {"a": None}, r"got None for 'a'"),
+        (["Alex-6", "Alex-6"], None, r"every layer must have a name of its own"),
+        ([], {"a": [1, 2, 0.5]}, r"is \[n_in, n_out, weight_density, act_density\], got \[1, 2, 0.5\] for 'a'"),
+        ([], {"a": [0, 2, 0.5, 0.5]}, r"inputs of a must be an integer of 1..2147483647, got 0"),
+        ([], {"a": [2, 2, 50, 0.5]}, r"weight density of a must be a fraction of 0..1, got 50"),
+    ],
+)
+def test_bad_selections(names, sizes, message):
+    with pytest.raises(ValueError, match=message):
+        select(names, sizes)
+
+
+def test_bad_seed():
+    with pytest.raises(ValueError, match=r"seed must be an integer of 0..\d+, got -1"):
+        table3()[0].draw(-1)
+
+
+def test_blocks_fit_their_layers():
+    inputs = {layer.name: layer.n_in for layer in table3()}
+    assert columns_together() == {"Alex-6": inputs["Alex-6"] // 256, "VGG-6": inputs["VGG-6"] // 512, "NT-LSTM": 600}

@@ -1,0 +1,289 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+import eie
+from eie import chip
+from eie.cli.main import main
+from eie.explore import design_space
+from eie.explore.benchmarks import Benchmark
+
+LAYERS = (Benchmark("small", 60, 90, 0.2, 0.5), Benchmark("large", 200, 150, 0.1, 0.4))
+SPACE = design_space.DesignSpace(LAYERS, (1, 4, 16), (2, 8), (32, 64, 80), (3, 4, 6), draws=2, seed=5)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The space, never interrupted."""
+    path = tmp_path_factory.mktemp("whole") / "sweep.parquet"
+    assert design_space.run(SPACE, path)
+    return pd.read_parquet(path)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_every_point_is_there_once_in_order(whole):
+    keys = ["layer", "draw", "n_pe", "index_bits", "fifo_depth", "spmat_width_bits"]
+    assert len(whole) == SPACE.points == 2 * 2 * 54
+    assert not whole.duplicated(keys).any()
+    expected = whole.sort_values(keys, key=lambda column: column.replace({"small": 0, "large": 1}), kind="stable")
+    assert expected.index.tolist() == list(range(len(whole)))
+    assert list(whole) == list(design_space.COLUMNS)
+
+
+def test_points_are_what_simulate_energy_and_chip_give(whole):
+    for row in whole.sample(60, random_state=0).to_dict("records"):
+        machine = eie.Machine(
+            **{name: row[name] for name in ("n_pe", "fifo_depth", "spmat_width_bits", "clock_hz", "index_bits")}
+        )
+        layer, activations = {each.name: each for each in LAYERS}[row["layer"]].draw(5, row["draw"])
+        mem = eie.encode(layer, machine)
+        report = eie.simulate(mem, activations, machine)
+        counters = ("cycles", "broadcasts", "macs", "padding", "ptr_reads", "spmat_reads", "load_balance", "seconds")
+        assert {name: row[name] for name in counters} == {name: getattr(report, name) for name in counters}
+        fullest = max(len(mem.pe(p)[0]) for p in range(machine.n_pe))
+        assert row["spmat_fill"] == pytest.approx(fullest * machine.n_pe / chip.weights_held(machine), rel=1e-12)
+        if row["spmat_width_bits"] == 80:
+            assert (
+                row["note"] == "no energy and area: the SRAM sweep has memories of 32, 64, 128, 256, 512 bits, not 80"
+            )
+            assert pd.isna([row["energy_j"], row["time_times_power_j"], row["area_mm2"]]).all()
+        else:
+            joules = eie.energy_model(report, machine)
+            assert (row["energy_j"], row["time_times_power_j"]) == (joules.total, joules.time_times_power)
+            assert row["area_mm2"] == chip.area(machine)
+            assert pd.isna(row["note"])
+
+
+def test_columns_are_described_in_the_file(whole, tmp_path):
+    design_space.run(design_space.DesignSpace(LAYERS[:1]), tmp_path / "one.parquet")
+    schema = pq.read_schema(tmp_path / "one.parquet")
+    assert {field.name: field.metadata[b"is"].decode() for field in schema} == design_space.COLUMNS
+
+
+def test_a_finished_sweep_is_not_done_again(tmp_path, monkeypatch):
+    path = tmp_path / "sweep.parquet"
+    assert design_space.run(SPACE, path)
+    (tmp_path / "sweep.parquet.parts").mkdir()  # as when the run was stopped between its last two steps
+    monkeypatch.setattr(design_space, "points", None)
+    assert not design_space.run(SPACE, path)
+    assert names(tmp_path) == ["sweep.parquet"]
+
+
+class Stops(ThreadPoolExecutor):
+    """Runs some jobs, then fails as if the machine went away."""
+
+    def __init__(self, after):
+        super().__init__(1)
+        self.left = after
+
+    def submit(self, *arguments):
+        self.left -= 1
+        if self.left >= 0:
+            return super().submit(*arguments)
+        failed = Future()
+        failed.set_exception(KeyboardInterrupt())
+        return failed
+
+
+def test_a_run_goes_on_where_it_stopped(tmp_path, monkeypatch, whole):
+    path, computed = tmp_path / "sweep.parquet", []
+    path.write_text("the old file")
+    compute = design_space.points
+    monkeypatch.setattr(design_space, "points", lambda job: (computed.append(job), compute(job))[1])
+    for after in (0, 5, 7):
+        with pytest.raises(KeyboardInterrupt), Stops(after) as pool:
+            design_space.run(SPACE, path, pool)
+        assert path.read_text() == "the old file"
+    # Whatever was computed before the failure was noticed may be computed again, but not what was written.
+    kept = len(list((tmp_path / "sweep.parquet.parts").glob("[0-9]*.parquet")))
+    before = len(computed)
+    assert design_space.run(SPACE, path)
+    assert len(computed) - before == len(SPACE.jobs()) - kept
+    pd.testing.assert_frame_equal(pd.read_parquet(path), whole)
+    assert names(tmp_path) == ["sweep.parquet"]
+
+
+def test_a_damaged_part_is_computed_again(tmp_path, whole):
+    path, parts = tmp_path / "sweep.parquet", tmp_path / "sweep.parquet.parts"
+    with pytest.raises(KeyboardInterrupt), Stops(4) as pool:
+        design_space.run(SPACE, path, pool)
+    for part in parts.glob("[0-9]*.parquet"):
+        part.write_bytes(part.read_bytes()[:100])
+    (parts / "000001.parquet").write_bytes(b"")
+    design_space.run(SPACE, path)
+    pd.testing.assert_frame_equal(pd.read_parquet(path), whole)
+
+
+def test_parts_of_another_sweep_are_not_mixed_in(tmp_path):
+    with pytest.raises(KeyboardInterrupt), Stops(1) as pool:
+        design_space.run(SPACE, tmp_path / "sweep.parquet", pool)
+    with pytest.raises(ValueError, match=r"sweep.parquet.parts holds the parts of .* other parameters: give those"):
+        design_space.run(design_space.DesignSpace(LAYERS), tmp_path / "sweep.parquet")
+
+
+def test_a_folder_of_others_is_left_alone(tmp_path):
+    parts = tmp_path / "sweep.parquet.parts"
+    parts.mkdir()
+    (parts / "thesis.txt").write_text("mine")
+    with pytest.raises(ValueError, match=r"is no folder of a sweep, and holds thesis\.txt: write to another file"):
+        design_space.run(SPACE, tmp_path / "sweep.parquet")
+    assert (parts / "thesis.txt").read_text() == "mine"
+
+
+COMMAND = [
+    *(sys.executable, "-m", "eie.cli.main", "sweep", "--layers", "NT-We,NT-Wd", "--pe", "1..64", "--fifo", "2..16"),
+    *("--width", "32,64", "--index-bits", "3..6"),
+]
+
+
+def test_killed_at_any_moment_nothing_is_lost_and_nothing_twice(tmp_path, monkeypatch, capsys):
+    path, parts = tmp_path / "sweep.parquet", tmp_path / "sweep.parquet.parts"
+    running = subprocess.Popen([*COMMAND, "-o", str(path)], stderr=subprocess.PIPE)
+    while len(list(parts.glob("[0-9]*.parquet"))) < 3:
+        assert running.poll() is None, running.stderr.read()
+        time.sleep(0.001)
+    running.kill()
+    running.communicate()
+    assert running.returncode == -signal.SIGKILL
+    assert not path.exists()
+    kept = {part.name for part in parts.glob("[0-9]*.parquet")}
+    written, write = [], design_space.written_aside
+    monkeypatch.setattr(design_space, "written_aside", lambda part: (written.append(part.name), write(part))[1])
+    assert main([*COMMAND[3:], "-o", str(path)]) == 0
+    assert "448 points, 224 designs: written to" in capsys.readouterr().out
+    jobs = {f"{number:06d}.parquet" for number in range(2 * 7 * 4)}
+    assert 3 <= len(kept) < len(jobs)
+    assert sorted(written) == sorted(jobs - kept)
+    assert len(pd.read_parquet(path).drop_duplicates()) == 448
+    assert names(tmp_path) == ["sweep.parquet"]
+
+
+def test_on_a_dask_cluster_that_loses_a_worker(tmp_path):
+    from distributed import LocalCluster
+
+    space = design_space.DesignSpace(
+        [Benchmark("larger", 4096, 2048, 0.1, 0.4)], (1, 16, 64), (2, 8), (64,), (3, 4), draws=4
+    )
+    here, there = tmp_path / "here.parquet", tmp_path / "there.parquet"
+    design_space.run(space, here)
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=60) as cluster,
+        design_space.dask(cluster.scheduler_address) as executor,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        running = thread.submit(design_space.run, space, there, executor)
+        while len(list((tmp_path / "there.parquet.parts").glob("[0-9]*.parquet"))) < 2:
+            assert not running.done(), running.result()
+            time.sleep(0.001)
+        os.kill(cluster.workers[0].pid, signal.SIGKILL)
+        assert not running.done()
+        assert running.result()
+    pd.testing.assert_frame_equal(pd.read_parquet(there), pd.read_parquet(here))
+
+
+def test_command_on_a_cluster(tmp_path, capsys):
+    from distributed import LocalCluster
+
+    path = str(tmp_path / "a.parquet")
+    with LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster:
+        assert main(["sweep", "--layers", "NT-We", "--dask", cluster.scheduler_address, "-o", path]) == 0
+    assert capsys.readouterr().out == f"1 points, 1 designs: written to {path}\n"
+
+
+def test_a_cluster_that_loses_every_worker_is_an_error_in_words():
+    from distributed import KilledWorker, LocalCluster
+
+    with (
+        LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster,
+        pytest.raises(OSError, match=r"workers died again and again .*; run the command again to go on"),
+        design_space.dask(cluster.scheduler_address),
+    ):
+        raise KilledWorker("points-1", cluster.workers[0], 3)
+
+
+def test_no_scheduler(monkeypatch):
+    def client(address, **_):
+        raise OSError("Timed out")
+
+    monkeypatch.setattr("distributed.Client", client)
+    with pytest.raises(OSError, match="no Dask scheduler answers at tcp://x:1; to start one: dask scheduler"):
+        design_space.dask("tcp://x:1").__enter__()
+
+
+@pytest.mark.parametrize(
+    ("text", "doubling", "expected"),
+    [
+        ("64", True, (64,)),
+        ("1,2,48", True, (1, 2, 48)),
+        ("1..512", True, (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)),
+        ("3..100", True, (4, 8, 16, 32, 64)),
+        ("2..4,48,4", True, (2, 4, 48)),
+        ("3..6", False, (3, 4, 5, 6)),
+        ("1..1048576", True, tuple(1 << power for power in range(21))),
+    ],
+)
+def test_values(text, doubling, expected):
+    assert design_space.values("--pe", text, doubling=doubling) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "1..", "..4", "4..2", "0..4", "1...4", "1..2..4", "1.5", "1..99999999999", "-1..4"]
+)
+def test_values_that_are_none(text):
+    with pytest.raises(ValueError, match=r"--pe must be whole numbers or a range, such as 1,2,48 or 1..512 .*, got '"):
+        design_space.values("--pe", text)
+
+
+def test_a_range_without_a_power_of_two():
+    with pytest.raises(ValueError, match=r"there is no power of two in 5..7, the range of --pe"):
+        design_space.values("--pe", "5..7")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"benchmarks": ()}, "must have at least one layer, got none"),
+        ({"n_pe": (0,)}, r"each of n_pe must be an integer of 1..65536, got 0"),
+        ({"fifo_depth": ()}, r"fifo_depth must have at least one integer of 2..1048576, got none"),
+        ({"index_bits": (9,)}, r"each of index_bits must be an integer of 1..8, got 9"),
+        ({"spmat_width_bits": 64}, r"spmat_width_bits must be a list of integers"),
+        ({"draws": 0}, r"draws must be an integer of 1..1000, got 0"),
+        ({"seed": -1}, r"seed must be an integer of 0"),
+    ],
+)
+def test_bad_space(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        design_space.DesignSpace(**{"benchmarks": LAYERS} | wrong)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-o", "sweep.csv"], r"the result must be a .parquet file, got 'sweep.csv'"),
+        (["-o", "nowhere/sweep.parquet"], "there is no folder"),
+        (["--width", "4", "-o", "a.parquet"], r"spmat_width_bits must be an integer of 8..65536, got 4"),
+        (["--layers", "NT-W", "-o", "a.parquet"], "unknown layer 'NT-W'; Table III has Alex-6"),
+    ],
+)
+def test_command_says_what_is_wrong_and_leaves_nothing(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    assert main(["sweep", *arguments]) in (1, 2)
+    assert message in capsys.readouterr().err
+    assert names(tmp_path) == []
+
+
+def test_command_with_a_layer_of_ones_own(tmp_path, capsys):
+    path = str(tmp_path / "a.parquet")
+    assert main(["sweep", "--layers", "", "--sizes", "{'mine': [100, 50, 0.1, 0.5]}", "--pe", "1,3", "-o", path]) == 0
+    assert capsys.readouterr().out == f"2 points, 2 designs: written to {path}\n"
+    assert pd.read_parquet(path)[["layer", "n_pe"]].values.tolist() == [["mine", 1], ["mine", 3]]

@@ -1,0 +1,117 @@
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import eie
+from eie.explore.synthetic import UNIFORM, Spread, measured_spread, spread_of
+
+
+def test_same_seed_same_layer():
+    assert eie.draw_layer(300, 200, 0.1, 5) == eie.draw_layer(300, 200, 0.1, 5)
+    assert eie.draw_layer(300, 200, 0.1, 5) != eie.draw_layer(300, 200, 0.1, 6)
+    np.testing.assert_array_equal(eie.draw_activations(50, 0.4, 1), eie.draw_activations(50, 0.4, 1))
+
+
+def test_a_drawn_layer_stays_the_same_over_versions():
+    # What the book shows rests on these numbers; a change of generator must be noticed.
+    layer = eie.draw_layer(1000, 1000, 0.1, 0)
+    assert (layer.nnz, int(layer.rows[:100].sum()), int(layer.codes[:100].sum())) == (100063, 40359, 834)
+
+
+@pytest.mark.parametrize("density", [0.0, 0.02, 0.25, 0.7, 0.97, 1.0])
+@pytest.mark.parametrize("spread", [None, UNIFORM, Spread(0.13, 0.08, 0.96, block_columns=7, block_cv=1.0)])
+def test_density_is_the_one_asked_for(density, spread):
+    layer = eie.draw_layer(800, 600, density, 1, spread)
+    cells = 800 * 600
+    chance = np.sqrt(density * (1 - density) / cells)
+    assert layer.density == pytest.approx(density, abs=5 * chance + 0.002 * density)
+
+
+@pytest.mark.parametrize(("n_out", "n_in", "density"), [(4096, 4096, 0.09), (1000, 4096, 0.25), (8791, 600, 0.11)])
+def test_spread_is_the_measured_one(n_out, n_in, density):
+    asked = measured_spread()
+    found = spread_of(eie.draw_layer(n_out, n_in, density, 2))
+    # A standard deviation over n samples is known to a fraction of 1 / sqrt(2 n); four times that is allowed.
+    assert found.row_cv == pytest.approx(asked.row_cv, rel=4 / np.sqrt(2 * n_out) + 0.02)
+    assert found.column_cv == pytest.approx(asked.column_cv, rel=4 / np.sqrt(2 * n_in) + 0.02)
+    assert found.bias_density == pytest.approx(asked.bias_density, abs=0.02)
+
+
+def test_uniform_has_no_spread_beyond_chance():
+    found = spread_of(eie.draw_layer(2000, 2000, 0.1, 3, UNIFORM))
+    assert (found.row_cv, found.column_cv) == (pytest.approx(0, abs=0.03), pytest.approx(0, abs=0.03))
+
+
+def test_cells_are_kept_independently():
+    # Uniform spread: gaps between entries of a column are geometric, so 1 - q^16 of them need no padding zero.
+    layer = eie.draw_layer(20_000, 50, 0.05, 4, UNIFORM, bias=False)
+    mem = eie.encode(layer, eie.Machine(n_pe=1))
+    assert mem.column_macs.sum() / mem.n_entries == pytest.approx(1 - 0.95**16, abs=0.005)
+
+
+def test_blocks_make_rows_differ_between_blocks_only():
+    layer = eie.draw_layer(500, 400, 0.1, 5, Spread(0.0, 0.0, 1.0, block_columns=20, block_cv=1.5))
+    in_block = layer.to_scipy().toarray()[:, :20].astype(bool).sum(axis=1)
+    assert in_block.std() / in_block.mean() > 1.2
+    assert spread_of(layer).row_cv == pytest.approx(1.5 / np.sqrt(20), rel=0.2)
+
+
+def test_codes_are_uniform_and_weights_are_not_zero():
+    layer = eie.draw_layer(500, 500, 0.2, 6)
+    counts = np.bincount(layer.codes, minlength=16)
+    assert counts[0] == 0
+    assert counts[1:].std() / counts[1:].mean() < 5 / np.sqrt(counts[1:].mean())
+    assert layer.codebook[1:].all()
+    np.testing.assert_allclose(np.diff(layer.codebook[1:], n=2), 0, atol=1e-7)
+
+
+@pytest.mark.parametrize("density", [0.0, 0.183, 1.0])
+def test_activations(density):
+    activations = eie.draw_activations(25088, density, 7)
+    assert np.count_nonzero(activations) == round(density * 25088)
+    assert activations.min() >= 0
+
+
+def test_less_dense_inputs_of_a_seed_lie_within_denser_ones():
+    sparse, dense = (eie.draw_activations(1000, density, 8) > 0 for density in (0.2, 0.5))
+    assert np.all(dense[sparse])
+
+
+def test_memory_goes_with_the_entries():
+    tracemalloc.start()
+    layer = eie.draw_layer(4096, 25088, 0.01, 9)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 40 * layer.nnz
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n_out": 0}, r"n_out must be an integer of 1..268435456, got 0"),
+        ({"n_in": 1.5}, r"n_in must be an integer of 1..268435456, got 1.5"),
+        ({"density": 1.01}, r"density must be a fraction of 0..1, got 1.01"),
+        ({"density": float("nan")}, r"density must be a fraction of 0..1, got nan"),
+        ({"n_out": 10**6, "n_in": 10**6}, r"a drawn layer must have at most 268435456 entries, got 5e\+11"),
+        ({"weight_bits": 0}, r"weight_bits must be an integer of 1..8, got 0"),
+    ],
+)
+def test_bad_layers(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        eie.draw_layer(**({"n_out": 4, "n_in": 4, "density": 0.5, "seed": 0} | arguments))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((-0.1, 0, 1), r"row_cv must be of 0..10, got -0.1"),
+        ((0, 11, 1), r"column_cv must be of 0..10, got 11"),
+        ((0, 0, 2), r"bias_density must be a fraction of 0..1, got 2"),
+        ((0, 0, 1, 0), r"block_columns must be an integer of 1..2147483647, got 0"),
+        ((0, 0, 1, 1, float("nan")), r"block_cv must be of 0..10, got nan"),
+    ],
+)
+def test_bad_spreads(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Spread(*arguments)

@@ -1,0 +1,124 @@
+import json
+
+import numpy as np
+import pytest
+
+from eie.cli import main
+from eie.formats import FormatError
+from eie.studies.baselines import cpu_kernels
+from eie.studies.baselines.cpu_kernels import Cell
+from eie.studies.retrospective.vector import Vector, vector
+
+
+@pytest.fixture(scope="module")
+def timed():
+    return cpu_kernels.time_cell(Cell(1, 0.353, 0.02), [1, 64], 2)
+
+
+def test_a_group_has_every_sparse_kernel_and_none_is_wrong(timed):
+    found = {(row["variant"], row["batch"]) for row in timed["rows"] if row["platform"] == "CPU"}
+    kernels = {"eie", "sparse", "csc"}
+    assert found == {(name, batch) for name in kernels for batch in (1, 64)} | {("csc-columns", 1)}
+    assert timed["left_out"] == []
+    assert all(set(cpu_kernels.COLUMNS) <= row.keys() for row in timed["rows"])
+
+
+def test_groups_are_all_there():
+    cells = cpu_kernels.cells()
+    assert len(cells) == len(set(cells))
+    assert {cell.density for cell in cells if cell.threads == 1} == {1.0, *cpu_kernels.DENSITIES}
+    assert {(cell.threads, cell.act_density) for cell in cells} >= {(1, 0.353), (1, 1.0)}
+
+
+def test_run_goes_on_from_where_it_stopped(tmp_path, monkeypatch):
+    done, wanted = [], [Cell(1, 0.5, density) for density in (0.02, 1.0, 0.05)]
+
+    def fake(cell, quick):
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(cell)
+        row = dict.fromkeys(cpu_kernels.COLUMNS, 1) | {"density": cell.density}
+        return {"cell": cpu_kernels._key(cell), "load": 0.5, "rows": [row], "left_out": []}
+
+    monkeypatch.setattr(cpu_kernels, "cells", lambda quick: wanted)
+    monkeypatch.setattr(cpu_kernels, "_in_own_process", fake)
+    target = tmp_path / "out.json"
+    with pytest.raises(KeyboardInterrupt):
+        cpu_kernels.run(target, quick=True, progress=False)
+    assert not target.exists()
+    done[:] = done[:1]  # so that one more is allowed
+    cpu_kernels.run(target, quick=True, progress=False)
+    assert [cell.density for cell in done] == [0.02, 0.05]
+    assert cpu_kernels.read(target)["rows"]["density"].tolist() == [0.02, 1.0, 0.05]
+    assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        cpu_kernels.run(tmp_path / "no" / "out.json")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"schema": 2}', '{"schema": 1, "rows": [{"batch": 1}]}'])
+def test_damaged_results(tmp_path, content):
+    path = tmp_path / "bad.json"
+    path.write_text(content)
+    with pytest.raises(FormatError, match="no result of `eie bench cpu`"):
+        cpu_kernels.read(path)
+
+
+def test_two_of_four():
+    dense = np.array([[1, -4, 2, 3, 0, 0, -1, 0.5]], np.float32)
+    assert cpu_kernels.two_of_four(dense).tolist() == [[0, -4, 0, 3, 0, 0, -1, 0.5]]
+    with pytest.raises(ValueError, match="a multiple of 4 weights, got 6"):
+        cpu_kernels.two_of_four(np.ones((2, 6), np.float32))
+
+
+def test_command(monkeypatch, capsys):
+    monkeypatch.setattr(cpu_kernels, "run", lambda output, quick: f"{output} {quick}")
+    assert main.main(["bench", "cpu", "-o", "x.json", "--quick"]) == 0
+    assert capsys.readouterr().out == "written to x.json True\n"
+
+
+def test_committed_table_is_whole():
+    result = cpu_kernels.committed()
+    assert result is not None
+    names = json.dumps(result["provenance"])
+    assert result["provenance"]["cores"] >= 1
+    assert "/" not in names.replace("GNU/Linux", "")
+    rows = result["rows"][result["rows"]["platform"] == "CPU"]
+    assert set(rows["density"]) == {1.0, *cpu_kernels.DENSITIES}
+    assert set(rows["batch"]) == set(cpu_kernels.BATCHES)
+    assert not rows.duplicated(["threads", "act_density", "density", "batch", "variant"]).any()
+    assert len(result["load_average"]) == len(rows.groupby(["threads", "act_density", "density"]))
+
+
+def test_committed_times_agree_with_times_of_now(timed):
+    """A slice measured again: within what another moment, or machine, may change, and in the same order."""
+    mine = {(row["variant"], row["batch"]): row["low_us"] for row in timed["rows"] if row["platform"] == "CPU"}
+    found = Vector(cpu_kernels.committed(), None, None).times(1, 0.353).xs(0.02, level="density")
+    for (variant, batch), now in mine.items():
+        assert found.loc[batch, variant] / 30 < now < found.loc[batch, variant] * 30
+
+
+def test_what_must_hold_of_the_kernel():
+    result = vector(draws=2, live=False)
+    assert result.over("csc") >= 2
+    assert result.scaling() > 1.3
+
+
+def test_words_tables_and_plot():
+    result = vector([8, 64], draws=2, live=False)
+    assert result.words().startswith(f"**{result.over('csc'):.1f} times as fast as SciPy's CSC**")
+    assert result.int8_wins().index.tolist() == list(cpu_kernels.BATCHES)
+    assert result.useful().loc[64, "lockstep"] < result.useful().loc[64, "own queues"]
+    assert [ax.get_title() for ax in result.plot().axes][2] == "lanes that do useful work"
+
+
+def test_words_say_when_times_are_missing(monkeypatch):
+    monkeypatch.setattr(cpu_kernels, "committed", lambda: None)
+    result = vector([8], draws=2, live=False)
+    assert "Times are missing:** `eie bench cpu`" in result.words()
+    assert result.times(1).empty
+    assert result.plot().axes[0].texts[0].get_text() == "not measured"
+    with pytest.raises(ValueError, match="there is no table"):
+        result.over("csc")

@@ -1,0 +1,107 @@
+import re
+
+import pytest
+
+from eie import published
+from eie.studies.paper import disagreements as module
+from eie.studies.paper.disagreements import ONE, Disagreement, Said, disagreements, padding_after, queue_holds
+
+
+@pytest.fixture(scope="module")
+def result():
+    return disagreements()
+
+
+@pytest.fixture(scope="module")
+def cases(result):
+    return {case.title: case for case in result.cases}
+
+
+def test_every_case_is_whole(result):
+    assert len(result.cases) >= 20
+    assert len({case.title for case in result.cases}) == len(result.cases)
+    for case in result.cases:
+        assert len(case.said) >= 2
+        assert case.ending in (module.ONE, module.BOTH, module.NEITHER, module.OPEN)
+        assert re.fullmatch(r"[A-Z].*\.", case.holds, re.DOTALL)
+        assert not re.search(r"\bnan\b|\d{8}|\bnone\b", case.markdown())
+
+
+def test_figure_7_was_drawn_with_the_power_of_the_abstract(cases):
+    assert "6 follow from Table IV" in cases["Power of the chip"].computed
+    assert "and 0 at 590 mW" in cases["Power of the chip"].computed
+    assert module._labels_at(600)[:2] == (6, 6)
+
+
+def test_clock_of_the_throughput(cases):
+    assert "1,280 MHz" in cases["Clock of the projected chip"].said[1].what
+    assert "1,286 MHz" in cases["Clock of the projected chip"].computed
+
+
+def test_only_the_largest_layer_is_beyond_short_pointers(cases):
+    assert re.search(r"are: VGG-6 \([\d,]+ in the fullest PE\)", cases["Bits of a pointer"].computed)
+
+
+def test_nt_we_has_the_density_of_section_6(cases):
+    assert cases["Weight density of NT-We"].ending == ONE
+    assert cases["Weight density of NT-We"].holds.startswith("A density of 11 % fits better in 4 of 4")
+
+
+def test_swapped_labels_fit_on_every_layer(result):
+    assert (result.swapped["swapped"] < result.swapped["as labelled"]).all()
+
+
+def test_queue_is_full_one_short_of_its_depth():
+    assert [queue_holds(depth) for depth in (2, 3, 8)] == [1, 2, 7]
+
+
+@pytest.mark.parametrize(("zeros", "padding"), [(0, 0), (15, 0), (16, 1), (18, 1), (31, 1), (32, 2)])
+def test_padding_zeros(zeros, padding):
+    assert padding_after(zeros) == padding
+
+
+def test_batches_do_all_the_work():
+    runs = module.batches("VGG-6")
+    assert runs["inputs"].tolist() == [4096] * 6 + [512]
+    assert runs["most"].max() < 2**16
+
+
+def test_totals_that_miss():
+    missed = module._totals_that_miss()
+    assert missed[["network", "variant"]].to_numpy().tolist() == [
+        ["LeNet-5", "P+Q+H"],
+        ["VGG-16", "P+Q"],
+        ["VGG-16", "P+Q+H"],
+    ]
+
+
+def test_one_row_is_wanted():
+    assert published.row("table4", platform="EIE", variant="actual", layer="Alex-7")["time"] == 12.2
+    with pytest.raises(ValueError, match="table4 has 18 rows with"):
+        published.row("table4", platform="EIE")
+    with pytest.raises(ValueError, match="no column 'colour'; it has platform, batch"):
+        published.row("table4", colour="red")
+
+
+def test_markdown_of_a_case():
+    case = Disagreement("Title", (Said("here", "1 x"), Said("there", "2 x")), "Computed is 2.", ONE, "There.")
+    assert case.markdown() == (
+        "## Title\n\n- 1 x (here)\n- 2 x (there)\n\nComputed is 2.\n\n**One side holds.** There."
+    )
+
+
+def test_contents_lead_to_every_case(result):
+    links = re.findall(r'href="#([a-z0-9-]+)">([^<]+)<', result.contents())
+    assert len(links) == len(result.cases)
+    assert "frames-a-second-of-alexnets-fully-connected-layers" in dict(links)
+
+
+def test_table_words_and_plot(result):
+    assert list(result.table()["ending"]) == [case.ending for case in result.cases]
+    assert f"**{len(result.cases)}** places" in result.words()
+    assert result.plot().axes[0].get_ylabel() == "difference to Figure 11, %"
+
+
+def test_mobile_gpu_speed_up_is_the_energy_one():
+    assert module.compressed_gain("mGPU", "energy") == pytest.approx(4.2, abs=0.05)
+    assert module.compressed_gain("mGPU", "time") == pytest.approx(4.75, abs=0.01)

@@ -1,0 +1,124 @@
+import numpy as np
+import pytest
+from matplotlib import pyplot
+
+from eie.explore.benchmarks import select
+from eie.studies.paper import fig09
+
+
+@pytest.fixture(scope="module")
+def figure():
+    return fig09.figure9()
+
+
+def test_wider_reads_are_fewer(figure):
+    reads = figure.reads()
+    assert reads.shape == (9, 5)
+    assert (reads.diff(axis=1).iloc[:, 1:] < 0).all(axis=None)
+
+
+def test_markers_are_those_of_alex_6_alone(figure):
+    off = figure.markers()
+    assert off.index[0] == fig09.MARKERS_LAYER
+    assert off["mean size"].iloc[0] < 20
+    assert off["mean size"].iloc[1] > 40
+
+
+def test_both_implied_tables_agree(figure):
+    implied = figure.energies.loc[[fig09.BY_MARKERS, fig09.BY_READS]]
+    assert implied.iloc[0].tolist() == pytest.approx(implied.iloc[1].tolist(), rel=0.08)
+    assert implied.loc[fig09.BY_MARKERS].tolist() == pytest.approx([13.6, 18.6, 29.2, 53.0, 107.3], rel=0.005)
+
+
+def test_energies_are_within_ten_percent_of_the_right_panel(figure):
+    assert len(figure.series().both) == 45
+    for table in (fig09.BY_MARKERS, fig09.BY_READS):
+        assert figure.series(table).mean_absolute_difference < 10
+    assert figure.series(fig09.BARS).mean_absolute_difference > 20
+
+
+def test_all_documented_tables_are_there(figure):
+    assert list(figure.energies.index[3:]) == ["itrs-lop", "itrs-hp", "itrs-lstp", "lstp-energyopt", "lstp-hpperi"]
+    assert figure.energies.notna().all(axis=None)
+
+
+def test_where_64_bits_are_best(figure):
+    least = figure.least()
+    assert least.loc[fig09.BY_MARKERS, fig09.ALL] == "64"
+    assert (least.loc[fig09.BY_MARKERS, figure.layers] == "64").sum() == 3
+    assert least.loc[fig09.PRINTED, fig09.ALL] == "128"
+    assert least.loc["itrs-lop", fig09.ALL] == "512"
+    assert least.loc[fig09.PRINTED, "NT-We"] == "128, 256, 512"
+
+
+def test_words_count_the_layers_where_the_paper_is_right(figure):
+    words = figure.words()
+    assert "**Is 64 bits best?**" in words
+    assert f"3 with {fig09.BY_MARKERS}" in words
+    assert "least at 64 bits" in words
+
+
+def test_table_is_reads_times_energy(figure):
+    energy = figure.table("itrs-lop").loc["Alex-7", 64]
+    assert energy == pytest.approx(figure.reads().loc["Alex-7", 64] * 15.545e-3)
+
+
+def test_widths_that_the_sweep_has_not():
+    with pytest.raises(ValueError, match="the SRAM sweep has width 32, 64, 128, 256, 512, not 96"):
+        fig09.figure9(["NT-We"], widths=[64, 96])
+    with pytest.raises(ValueError, match="widths must have at least one integer"):
+        fig09.figure9(["NT-We"], widths=[])
+
+
+def test_a_layer_of_ones_own():
+    own = fig09.figure9([], widths=[32, 64], draws=1, sizes={"mine": [256, 512, 0.1, 0.5]})
+    assert own.table().index.tolist() == ["mine"]
+    assert fig09.BY_READS not in own.energies.index
+    assert "has none of these layers" in own.words()
+    assert fig09.PRINTED not in own.least().index
+    assert len(own.plot().axes) == 3
+    pyplot.close("all")
+
+
+def test_one_of_the_layers_and_one_of_ones_own():
+    both = fig09.figure9(["NT-We"], draws=1, sizes={"mine": [256, 512, 0.1, 0.5]})
+    assert both.panel().index.tolist() == ["NT-We"]
+    assert "Is 64 bits best" in both.words()
+
+
+def test_runs_of_inputs_bring_the_reads_to_the_markers():
+    runs = fig09.in_runs()
+    sizes = runs.table()["mean size"]
+    assert sizes.iloc[0] > 15
+    assert sizes.min() < 4
+    assert sizes.idxmin() in ("2.50", "3.00")
+    assert f"{sizes.min():.1f} % away" in runs.words()
+
+
+@pytest.mark.parametrize("run", [1.6, 3.0, 50.0])
+def test_drawn_runs_have_density_and_length(run):
+    (benchmark,) = select(["Alex-6"])
+    inputs = fig09.draw_runs(benchmark, run, np.random.default_rng(0))
+    ones = round(9216 * 0.351)
+    assert (len(inputs), inputs.sum()) == (9216, ones)
+    starts = (np.diff(inputs, prepend=0) > 0).sum()
+    assert ones / starts == pytest.approx(run, rel=0.02)
+
+
+def test_plots(figure):
+    left, right, energies = figure.plot().axes
+    assert left.get_ylabel() == "reads, thousands"
+    assert right.get_ylabel() == "energy of all reads, nJ"
+    assert energies.get_ylabel().startswith("energy of one read, pJ")
+    assert [ax.get_title() for ax in figure.plot_layers().axes] == figure.layers
+    pyplot.close("all")
+
+
+def test_runs_shorter_than_by_chance_are_refused():
+    with pytest.raises(ValueError, match=r"each of lengths must be at least 1\.54, as of independent inputs, got 0\.5"):
+        fig09.in_runs(lengths=[0.5])
+
+
+def test_another_machine_than_the_papers_is_said_first():
+    words = fig09.figure9(["Alex-6"], n_pe=16, draws=1).words()
+    assert words.startswith("**Not the paper's machine: 16 PEs instead of 64.** ")

@@ -1,0 +1,56 @@
+import pytest
+
+from eie import published
+from eie.studies import paper
+
+
+def test_the_memory_of_pe0_is_figure_3s():
+    example = paper.figures2_3()
+    memory = example.memory(0)
+    printed = published.load("fig03")
+    for what, rows in printed.groupby("what"):
+        values = rows.sort_values("position")["value"].tolist()
+        assert [value for value in memory.loc[what] if value] == values
+    assert (
+        example.words() == f"All {len(printed)} numbers that Figure 3 prints for PE0 come out of `encode` as printed."
+    )
+
+
+def test_pe1_has_nothing_in_column_2():
+    _, _, pointers = paper.figures2_3().mem.pe(1)
+    assert pointers[2] == pointers[3]
+
+
+def test_another_number_of_pes_must_differ_from_the_figure():
+    assert paper.figures2_3(n_pe=2).words() == "Figure 3 is for 4 PEs, so the memory of one of 2 must differ."
+
+
+def test_other_index_bits_that_change_the_memory_are_told():
+    words = paper.figures2_3(index_bits=1).words()
+    assert words.startswith("PE0's memory is not the one that Figure 3 prints: ")
+
+
+def test_few_index_bits_need_padding():
+    report = paper.figures2_3(n_pe=1, index_bits=1).report()
+    assert report.padding > 0
+    assert "0" in paper.figures2_3(n_pe=1, index_bits=1).memory(0).loc["virtual_weight"].tolist()
+
+
+def test_counts():
+    example = paper.figures2_3()
+    assert example.counts().loc["count", "cycles"] == example.report().cycles
+
+
+@pytest.mark.parametrize("n_pe", [1, 4, 7, 64])
+def test_plot(n_pe):
+    fig = paper.figures2_3(n_pe=n_pe).plot()
+    assert fig.axes[1].get_xlabel() == "column j (input)"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"n_pe": 0}, "n_pe must be an integer of 1..65536, got 0"), ({"index_bits": 9}, "index_bits must be .* got 9")],
+)
+def test_bad_parameters(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        paper.figures2_3(**arguments)

@@ -1,0 +1,129 @@
+import numpy as np
+import pytest
+from matplotlib import pyplot
+
+import eie
+from eie import chip
+from eie.explore.benchmarks import select
+from eie.explore.sweep import geomean
+from eie.studies import paper
+from eie.studies.paper.pareto import PARAMETERS, undominated
+
+LAYERS = ["NT-We", "NT-LSTM"]
+PAPER = (64, 8, 64, 4)
+
+
+@pytest.fixture(scope="module")
+def space():
+    return paper.pareto(LAYERS, n_pes=[1, 32, 48], fifo_depths=[16], widths=[32], index_bits=[3, 5])
+
+
+def test_all_combinations_and_the_papers_values(space):
+    assert space.paper == PAPER
+    assert sorted(space.designs.index) == [
+        (n, depth, width, bits)
+        for n in (1, 32, 48, 64)
+        for depth in (8, 16)
+        for width in (32, 64)
+        for bits in (3, 4, 5)
+    ]
+
+
+def test_a_design_by_hand(space):
+    machine = eie.Machine(n_pe=48, fifo_depth=16, spmat_width_bits=32, index_bits=5)
+    seconds, joules, fills = [], [], []
+    for benchmark in select(LAYERS):
+        layer, activations = benchmark.draw(0, 0)
+        mem = eie.encode(layer, machine)
+        report = eie.simulate(mem, activations, machine)
+        seconds.append(report.seconds)
+        joules.append(eie.energy_model(report, machine).total)
+        fills.append(np.diff(mem.pe_start).max() / (131072 * 8 / 32 * 3))
+    found = space.designs.loc[48, 16, 32, 5]
+    assert found["time"] == pytest.approx(1e6 * geomean(seconds))
+    assert found["energy"] == pytest.approx(1e6 * geomean(joules))
+    assert found["area"] == chip.area(machine)
+    assert found["fill"] == pytest.approx(max(fills))
+    assert found["holds all"]
+    assert not space.designs.loc[1, 8, 64, 4]["holds all"]
+
+
+def beats(one, other):
+    return all(a <= b for a, b in zip(one, other, strict=True)) and any(a < b for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_undominated_is_what_no_point_beats(seed):
+    values = np.random.default_rng(seed).integers(0, 6, (80, 3)).astype(float)  # with ties, and points that are equal
+    expected = [not any(beats(other, point) for other in values) for point in values]
+    assert undominated(values).tolist() == expected
+
+
+def test_front_and_better_by_their_definition(space):
+    designs, what = space.designs, ["time", "energy", "area"]
+    holding = designs[designs["holds all"]]
+    for design, row in designs.iterrows():
+        beaten = any(beats(other, row[what]) for other in holding[what].to_numpy())
+        assert row["front"] == (row["holds all"] and not beaten), design
+    mine = designs.loc[PAPER, what]
+    assert list(space.better().index) == [design for design, row in holding.iterrows() if beats(row[what], mine)]
+
+
+def test_table_says_what_each_change_does_alone(space):
+    table = space.table()
+    assert len(table) >= 1
+    assert (table[["time, %", "energy, %", "area, %"]] <= 0).all(axis=None)
+    designs = space.designs
+    time = 100 * (designs.loc[64, 8, 64, 5]["time"] / designs.loc[PAPER]["time"] - 1)
+    energy = 100 * (designs.loc[64, 8, 64, 5]["energy"] / designs.loc[PAPER]["energy"] - 1)
+    area = 100 * (designs.loc[32, 8, 64, 4]["area"] / designs.loc[PAPER]["area"] - 1)
+    assert space.why((64, 8, 64, 5)) == f"indices of 5 bits: time {time:+.1f} %, energy {energy:+.1f} %"
+    pes, index = space.why((32, 8, 64, 5)).split("; ")
+    assert pes.startswith("32 PEs: time +")
+    assert pes.endswith(f"area {area:+.1f} %")
+    assert index == space.why((64, 8, 64, 5))
+
+
+def test_words(space):
+    said = space.words()
+    assert said.startswith(f"Of **48 designs**, {space.designs['holds all'].sum()} hold all 2 layers in their")
+    assert "With the paper's other choices, 32 PEs are the fewest tried here that hold all 2 layers." in said
+    assert f"**{len(space.better())} designs beat the paper's choice**" in said
+
+
+def test_words_when_nothing_beats_the_paper_or_it_holds_too_little():
+    alone = paper.pareto(["NT-We"], [64], [8], [64], [4])
+    assert "**The paper's choice is on the front.**" in alone.words()
+    assert alone.table().empty
+    large = paper.pareto([], [64], [8], [64], [4], sizes={"large": [20000, 8000, 0.1, 0.01]})
+    assert large.words().endswith(
+        "0 of those are on the front: none is better than they in time, energy or area "
+        "without losing in another. The paper's choice does not hold them all."
+    )
+    large.plot()
+
+
+def test_paper_parameters_are_those_of_the_machine():
+    assert set(PARAMETERS) < set(eie.Machine.__slots__)
+
+
+def test_plot(space):
+    left, right = space.plot().axes
+    assert (left.get_xlabel(), left.get_ylabel(), right.get_ylabel()) == ("time, us", "energy, uJ", "area, mm2")
+    assert sum(len(cloud.get_offsets()) for cloud in left.collections) == len(space.designs)
+    (star,) = left.lines
+    assert star.get_xdata()[0] == space.designs.loc[PAPER]["time"]
+    pyplot.close("all")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"widths": [64, 96]}, r"widths must be of 32, 64, 128, 256, 512, which the SRAM sweep has, got \[64, 96\]"),
+        ({"n_pes": [0]}, "each of n_pes must be an integer of 1..65536, got 0"),
+        ({"layers": ["NT"]}, "unknown layer 'NT'"),
+    ],
+)
+def test_bad_parameters(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        paper.pareto(**wrong)

@@ -1,0 +1,90 @@
+import pytest
+from matplotlib import pyplot
+
+from eie import technology
+from eie.studies.paper import table2
+
+
+@pytest.fixture(scope="module")
+def result():
+    return table2.table_ii()
+
+
+def test_sums(result):
+    sums = result.sums()
+    assert sums.loc["components", "power"] == pytest.approx(9.157, abs=1e-9)
+    assert sums.loc["modules", "power"] == pytest.approx(9.158, abs=1e-9)
+    assert sums["area"].tolist() == [638024] * 3
+    assert "the components add up to the printed 9.157 mW exactly" in result.words()
+    assert "the modules add up to the printed 9.157 mW but for 0.001 mW" in result.words()
+
+
+def test_shares(result):
+    table = result.table()
+    assert (table["power share, computed"] - table["power_share"]).abs().max() < 0.011
+    assert (table["area share, computed"] - table["area_share"]).abs().max() < 0.006
+    assert table.index.is_unique
+
+
+def test_the_chip_is_within_one_percent(result):
+    assert result.chip()["difference, %"].abs().max() < 1
+    assert result.is_paper
+
+
+def test_settings_that_have_all_sizes(result):
+    assert list(result.models.index) == ["itrs-hp", "itrs-lop", "itrs-lstp", "lstp-energyopt", "lstp-hpperi"]
+
+
+def test_bottom_up_adds_up(result):
+    models = result.models
+    assert models[list(table2.PARTS)].min(axis=None) > 0
+    assert models[list(table2.PARTS)].sum(axis=1).tolist() == pytest.approx(models["total"].tolist())
+    rows = result.bottom_up()
+    assert rows.drop(index="total").sum().to_numpy() == pytest.approx(rows.loc["total"].to_numpy())
+
+
+def test_parts_hold_every_component_once(result):
+    names = [name for names in table2.PARTS.values() for name in names]
+    assert len(names) == len(set(names)) == 10
+
+
+def test_the_default_setting_is_the_nearest_that_is_fast_enough(result):
+    near, default = result.settings(), technology.chip_facts()["sram"]["setting"]
+    assert near.loc[default, "power, %"] == pytest.approx(18, abs=2)
+    assert abs(near.loc[default, "memory area, %"]) < 10
+    assert default in result.fast_enough()
+    assert near.loc[result.fast_enough(), "power, %"].abs().idxmin() == default
+    assert near["power, %"].abs().idxmin() == "itrs-lstp"  # by a hair, and too slow
+
+
+def test_words_say_how_far_the_model_is(result):
+    assert "+18 % against Table II" in result.words()
+    assert f"{result.models.loc['itrs-lop', 'total']:.2f} mW" in result.words()
+
+
+def test_a_faster_clock_than_the_default_memory():
+    faster = table2.table_ii("NT-We", clock_mhz=1000)
+    assert faster.fast_enough() == ["itrs-hp", "lstp-hpperi"]
+    assert "itrs-lop cannot" in faster.words()
+    assert not faster.is_paper
+
+
+def test_a_layer_of_ones_own():
+    own = table2.table_ii("mine", n_pe=16, sizes={"mine": [256, 512, 0.1, 0.5]})
+    assert "what mine does" in own.words()
+    assert "16 PEs and 5 detection nodes" in own.words()
+
+
+def test_unknown_layer_and_width():
+    with pytest.raises(ValueError, match="unknown layer 'Alex-9'; Table III has Alex-6"):
+        table2.table_ii("Alex-9")
+    with pytest.raises(ValueError, match="has width 32, 64, 128, 256, 512, not 96"):
+        table2.table_ii("NT-We", spmat_width_bits=96)
+
+
+def test_plot(result):
+    left, right = result.plot().axes
+    assert left.get_xlabel() == "power of one PE, mW"
+    assert right.get_xlabel().startswith("area of its memories")
+    assert [label.get_text() for label in left.get_yticklabels()] == ["Table II", *result.models.index]
+    pyplot.close("all")

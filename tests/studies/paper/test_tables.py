@@ -1,0 +1,121 @@
+import re
+
+import pandas as pd
+import pytest
+
+from eie.datasets import catalogue
+from eie.studies import paper
+from eie.studies.paper import table3, table4
+
+needs_authors_layer = pytest.mark.skipif(
+    catalogue.find("authors-layer") is None, reason=catalogue.how_to_get("authors-layer")
+)
+
+
+@pytest.fixture(scope="module")
+def result():
+    return paper.table_iv()
+
+
+def test_table_4_seven_of_nine_are_close(result):
+    assert len(result.close) == 7
+    assert result.far == ["Alex-8", "VGG-6"]
+    assert result.geomean_ratio == pytest.approx(0.934, abs=0.005)
+
+
+def test_table_4_theoretical_time_is_entries_over_peak(result):
+    row = result.table().loc["NT-Wd"]
+    assert row["theoretical"] == pytest.approx(row["published theoretical"], rel=0.03)
+    assert row["load balance %"] == pytest.approx(100 * row["theoretical"] / row["actual"], rel=0.01)
+
+
+def test_alex_8_at_its_measured_input_density():
+    cases = table4.at_measured_densities()
+    assert cases.loc["measured input density", "ratio"] == pytest.approx(1, abs=0.03)
+    assert cases.loc["both measured", "ratio"] == pytest.approx(1, abs=0.02)
+    assert cases.loc["measured input density", "inputs %"] == pytest.approx(42.94, abs=0.01)
+
+
+def test_what_the_far_layers_would_need(result):
+    needs = table4.needs(result.far)
+    assert needs.loc["Alex-8", "printed"] == 37.5
+    # One input explains both of Alex-8's times; VGG-6's balance differs as well.
+    assert needs.loc["Alex-8", "for the theoretical time"] == pytest.approx(
+        needs.loc["Alex-8", "for the actual time"], abs=1.0
+    )
+    assert needs.loc["VGG-6", "for the actual time"] - needs.loc["VGG-6", "for the theoretical time"] > 2
+
+
+def test_needs_beyond_a_full_input():
+    needs = table4.needs(["NT-LSTM"])
+    assert needs.loc["NT-LSTM"].isna().tolist() == [False, True, True]
+
+
+@needs_authors_layer
+def test_authors_layer_has_the_printed_times():
+    row = table4.authors_run().table().loc["Alex-8"]
+    assert f"{row['theoretical']:.1f} {row['actual']:.1f}" == "8.9 9.9"
+    assert row["cycles"] == 7926
+    assert f"{row['theoretical'] * 800:.0f}" == "7090"
+
+
+@needs_authors_layer
+def test_measured_densities_are_those_of_the_dump():
+    row = table3.authors_layer().iloc[0]
+    weights, inputs = table4.measured_densities()
+    assert (row["weights %"], row["inputs %"]) == (pytest.approx(100 * weights), pytest.approx(100 * inputs))
+
+
+def test_table_4_of_ones_own(result):
+    own = paper.table_iv([], n_pe=16, clock_mhz=400, sizes={"mine": [256, 512, 0.1, 0.5]})
+    assert own.rows["layer"].tolist() == ["mine"]
+    assert "nothing to compare" in own.words()
+    faster = paper.table_iv([], n_pe=16, clock_mhz=800, sizes={"mine": [256, 512, 0.1, 0.5]})
+    assert own.rows["actual"][0] == pytest.approx(2 * faster.rows["actual"][0])
+
+
+def test_table_4_plot(result):
+    ax = result.plot().axes[0]
+    assert ax.get_ylabel() == "wall-clock time, us"
+    assert [label.get_text() for label in ax.get_xticklabels()] == list(result.rows["layer"])
+
+
+def test_table_3_has_the_printed_densities():
+    table = paper.table_iii().table()
+    assert (table["weights %, drawn"] - table["weights %, paper"]).abs().max() < 0.1
+    assert (table["inputs %, drawn"] - table["inputs %, paper"]).abs().max() < 0.05
+    assert (table["FLOP %, drawn"] - table["FLOP %, paper"]).abs().max() < 1.1
+
+
+def test_table_3_words_name_layers_that_round_otherwise():
+    words = paper.table_iii(["Alex-8", "Alex-7"]).words()
+    assert "except in Alex-8;" not in words
+    assert "except in Alex-8." in words
+
+
+def test_show_formats_and_names():
+    html = paper.show(table4.needs(["Alex-8"]), "needs", "{:.1f}", {"printed": "{:.2f}"}).to_html()
+    assert 'id="T_needs"' in html
+    assert ">37.50<" in html
+
+
+def test_another_machine_is_not_held_against_the_paper():
+    other = paper.table_iv(["NT-We"], n_pe=128, draws=1)
+    assert "**Not the paper's machine: 128 PEs instead of 64.**" in other.words()
+    assert other.far == []
+
+
+def test_nothing_to_show():
+    assert "nothing to show" in paper.show(table4.needs([]), "needs", "{:.1f}").data
+
+
+def test_zeros_have_no_sign():
+    html = paper.show(pd.DataFrame({"a": [-0.04, -0.06]}), "zero", "{:+.1f}").to_html()
+    assert ">+0.0<" in html
+    assert ">-0.1<" in html
+
+
+def test_columns_of_prose_have_room():
+    html = paper.show(pd.DataFrame({"a": [1.0], "why": ["word " * 20]}), "why", "{:.1f}", {"why": "{}"}).to_html()
+    assert re.search(r"#T_why td\.col1 \{\s+text-align: left;\s+min-width: 18rem;", html)
+    assert "col0 {" not in html

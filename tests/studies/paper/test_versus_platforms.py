@@ -1,0 +1,57 @@
+import pytest
+
+from eie.studies import paper
+from eie.studies.paper.versus_platforms import GEOMEAN
+
+
+@pytest.fixture(scope="module")
+def speedup():
+    return paper.figure6()
+
+
+@pytest.fixture(scope="module")
+def efficiency():
+    return paper.figure7()
+
+
+def test_figure_6_labels_follow_from_table_4_but_for_two(speedup):
+    unlike = speedup.unlike()
+    assert list(unlike["platform"] + " " + unlike["layer"]) == ["EIE NT-We", "EIE NT-LSTM"]
+    assert speedup.followed == (52, 54)
+
+
+def test_figure_6_mean(speedup):
+    tables, label = speedup.derived.loc[GEOMEAN, "EIE"], speedup.labels.loc[GEOMEAN, "EIE"]
+    assert tables == pytest.approx(193.9, abs=0.1)
+    assert label == 189
+    assert speedup.computed[GEOMEAN] == pytest.approx(1.071 * tables, rel=0.005)
+
+
+def test_figure_7_labels_of_the_cnn_layers_follow_exactly(efficiency):
+    assert efficiency.followed == (36, 36)  # six layers, six platforms; NeuralTalk's watts are printed nowhere
+    assert efficiency.derived.loc["NT-We", "GPU Dense"] != efficiency.derived.loc["NT-We", "GPU Dense"]
+
+
+def test_figure_7_mean(efficiency):
+    label = efficiency.labels.loc[GEOMEAN, "EIE"]
+    assert efficiency.derived.loc[GEOMEAN, "EIE"] == pytest.approx(label, rel=1e-4)
+    assert efficiency.computed[GEOMEAN] == pytest.approx(1.071 * label, rel=0.005)
+
+
+def test_a_larger_chip_is_faster_but_needs_more_power(speedup, efficiency):
+    faster = paper.figure6(n_pe=256, draws=1).computed[GEOMEAN] / speedup.computed[GEOMEAN]
+    thriftier = paper.figure7(n_pe=256, draws=1).computed[GEOMEAN] / efficiency.computed[GEOMEAN]
+    assert 2 < faster < 4
+    assert thriftier == pytest.approx(faster / 4, rel=0.01)
+
+
+def test_some_layers_only():
+    figure = paper.figure6(["Alex-7", "NT-We"], draws=1)
+    assert figure.table().index.tolist() == ["Alex-7", "NT-We", GEOMEAN]
+
+
+def test_words_and_plot(speedup):
+    assert "EIE on NT-We (63; 75.6)" in speedup.words()
+    ax = speedup.plot().axes[0]
+    assert ax.get_ylabel() == "speed-up, CPU dense = 1"
+    assert ax.get_yscale() == "log"

@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+
+import eie
+from eie.studies.retrospective import capacity as module
+from eie.studies.retrospective.capacity import COMPRESSED, DENSE, DRAM, SRAM, capacity, models
+
+
+@pytest.fixture(scope="module")
+def result():
+    return capacity(draws=2)
+
+
+@pytest.mark.parametrize(
+    ("model", "millions"),
+    [("LeNet-300-100", 0.2662), ("AlexNet", 60.95), ("VGG-16", 138.34), ("OPT-125M", 125.1), ("LLaMA-7B", 6738)],
+)
+def test_weights_are_those_of_the_public_models(model, millions):
+    own = models()[models()["model"] == model]
+    assert own["weights"].sum() / 1e6 == pytest.approx(millions, rel=1e-3)
+
+
+def test_layers_of_the_cnns_have_deep_compressions_density():
+    table = models().set_index(["model", "layer"])["density"]
+    assert table["AlexNet", "fc6"] == 0.09
+    assert table["VGG-16", "fc8"] == 0.23
+    assert table[["LLaMA-7B", "OPT-125M"]].isna().all()
+    assert table[["LeNet-300-100", "AlexNet", "VGG-16"]].notna().all()
+
+
+def test_multiplications_of_the_cnns():
+    own = models()
+    products = (own["weights"] * own["uses"]).groupby(own["model"]).sum() / 1e9
+    assert products["AlexNet"] == pytest.approx(0.72, abs=0.01)
+    assert products["VGG-16"] == pytest.approx(15.47, abs=0.01)
+
+
+def test_some_columns_stand_for_all():
+    (row,) = (row for row in models().itertuples() if (row.model, row.layer) == ("AlexNet", "fc7"))
+    passes = [module._Pass.of(row, COMPRESSED, 0.1, np.random.SeedSequence(seed)) for seed in range(6)]
+    layers = [eie.draw_layer(4096, 4096, 0.09, seed, bias=False) for seed in range(3)]
+    exact = [eie.simulate(layer, eie.draw_activations(4096, 1 / 3, seed)) for seed, layer in enumerate(layers)]
+    for name in ("cycles", "broadcasts", "macs", "padding", "ptr_reads", "spmat_reads"):
+        mine, theirs = [getattr(one.reports[1], name) for one in passes], [getattr(report, name) for report in exact]
+        assert np.mean(mine) == pytest.approx(np.mean(theirs), rel=0.03)
+    assert np.mean([one.entries for one in passes]) == pytest.approx(
+        np.mean([eie.encode(layer, eie.EIE_45NM).n_entries for layer in layers]), rel=0.02
+    )
+
+
+def test_chips_hold_what_they_must(result):
+    rows = result.rows.set_index(["model", "format", "place"])
+    dense = rows.loc[("LLaMA-7B", DENSE, SRAM)]
+    assert (dense["chips"] == np.ceil(dense["parameters"] * 16 / (64 * 128 * 1024 * 8))).all()
+    # AlexNet's entries would fit on one chip; its column pointers do not.
+    assert (rows.loc[("AlexNet", COMPRESSED, SRAM), "chips"] == 2).all()
+    assert (rows.xs(DRAM, level="place")["chips"] == 1).all()
+
+
+def test_energy_adds_up_and_waiting_chips_leak(result):
+    rows = result.rows
+    assert rows["total"].to_numpy() == pytest.approx(rows[["work", "leakage", "idle", "dram"]].sum(axis=1).to_numpy())
+    assert (rows.loc[rows["chips"] == 1, "idle"].abs() < 1e-12).all()
+    large = rows[(rows["model"] == "LLaMA-7B") & (rows["format"] == COMPRESSED) & (rows["place"] == SRAM)]
+    a_chip = 64 * module._leakage_watts("itrs-lop")
+    expected = large["seconds"] * large["chips"] * a_chip
+    assert (large["idle"] + large["leakage"]).to_numpy() == pytest.approx(expected.to_numpy(), rel=0.02)
+
+
+def test_dram_reads_cost_table_i():
+    (row,) = (row for row in models().itertuples() if (row.model, row.layer) == ("LLaMA-7B", "output"))
+    one = module._Pass.of(row, DENSE, 0.1, np.random.SeedSequence(0))
+    assert one.fetched * module._dram_joules_a_bit() == pytest.approx(32000 * 4096 * 16 / 32 * 640e-12)
+
+
+def test_words_table_and_plot(result):
+    table = result.table()
+    assert result.words().startswith(f"**{table.loc['LLaMA-7B', 'chips']:.0f} chips**")
+    assert (table["idle, %"] < 100).all()
+    assert result.plot().axes[0].get_xlabel() == "share of the energy of one inference, %"
+
+
+def test_wrong_parameters():
+    with pytest.raises(ValueError, match="decoder_density must be a fraction"):
+        capacity(decoder_density=2)

@@ -1,0 +1,31 @@
+import pytest
+
+from eie.studies import pages
+from eie.studies.retrospective import points
+
+
+def test_points_are_whole():
+    found = points.load()
+    assert len({point.id for point in found}) == len(found)
+    assert {point.kind for point in found} == set(points.HEADINGS)
+    assert all(point.statement and not point.statement.endswith(".") for point in found)
+
+
+def test_pages_exist():
+    measured = {point.page for point in points.load()} - {""}
+    assert len(measured) >= 5
+    assert measured <= set(pages.names())
+
+
+def test_words_and_list():
+    assert points.words().startswith(f"**{sum(bool(point.page) for point in points.load())} of ")
+    listed = points.listed()
+    for point in points.load():
+        assert point.page == "" or f'<a href="{point.page}.html">' in listed
+    assert "arXiv:2306.09552" in points.words()
+
+
+def test_some_kinds():
+    assert points.listed(["con"]).count("<li>") == 5
+    with pytest.raises(ValueError, match="kinds must be of pro, con, principle, opportunity, outlook, got 'cons'"):
+        points.listed("['cons']")

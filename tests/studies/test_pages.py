@@ -1,0 +1,135 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from eie.studies import pages, paper
+from eie.studies.pages import PageError
+
+NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
+
+
+def assert_lists_all_pages(error):
+    for name in pages.names():
+        assert name in str(error)
+
+
+def text_of(output):
+    return "".join(output["data"].get("text/markdown", ""))
+
+
+def test_names_are_those_of_the_notebooks():
+    assert pages.names() == [path.stem for path in NOTEBOOKS]
+    assert "fig08_fifo_depth" in pages.names()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_are_in_normal_form(path, tool):
+    assert tool("notebooks").faults(path) == []
+
+
+@pytest.mark.parametrize("name", ["fig08_fifo_depth", "fig08", "fig08_"])
+def test_page_is_found_by_the_beginning_of_its_name(name):
+    assert pages.find(name).name == "fig08_fifo_depth.ipynb"
+    assert pages.find(name).is_file()
+
+
+def test_whole_name_wins_over_a_longer_one(tmp_path, monkeypatch):
+    for name in ("fig1", "fig11"):
+        (tmp_path / f"{name}.ipynb").touch()
+    monkeypatch.setattr(pages, "resource", lambda folder: tmp_path)
+    assert pages.find("fig1") == tmp_path / "fig1.ipynb"
+
+
+@pytest.mark.parametrize("name", ["fig", "fig1", "table"])
+def test_ambiguous_name_lists_all_pages(name):
+    with pytest.raises(PageError, match=rf"\d+ pages begin with '{name}'") as caught:
+        pages.find(name)
+    assert_lists_all_pages(caught.value)
+
+
+@pytest.mark.parametrize("name", ["", "fig99", "FIG08", "fifo", "fig08_fifo_depth.ipynb", "../notebooks/fig08", "*"])
+def test_unknown_name_lists_all_pages(name):
+    with pytest.raises(PageError, match="no page begins") as caught:
+        pages.find(name)
+    assert repr(name) in str(caught.value)
+    assert_lists_all_pages(caught.value)
+
+
+def test_parameters_are_those_of_the_notebook():
+    assert pages.parameters("fig02") == {"n_pe": 4, "index_bits": 4}
+
+
+@pytest.mark.parametrize("name", [path.stem for path in NOTEBOOKS])
+def test_every_page_has_parameters_and_a_seed_where_it_draws_layers(name):
+    found = pages.parameters(name)
+    assert found
+    assert "seed" in found or "layers" not in found
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_pes": 2}, "there is no parameter 'n_pes'"),
+        ({"": 2}, "there is no parameter ''"),
+        ({"n_pe": "2"}, "n_pe must be of the kind of 4, got '2'"),
+        ({"n_pe": 2.0}, "n_pe must be of the kind of 4, got 2.0"),
+        ({"n_pe": None}, "n_pe must be of the kind of 4, got None"),
+        ({"n_pe": 2, "index_bits": [4]}, r"index_bits must be of the kind of 4, got \[4\]"),
+    ],
+)
+def test_wrong_parameter_lists_the_right_ones_and_runs_nothing(tmp_path, changes, message):
+    with pytest.raises(PageError, match=message) as caught:
+        pages.rerun("fig02", changes, tmp_path / "out.ipynb", progress=False)
+    assert "this page has n_pe = 4, index_bits = 4" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"fifo_depths": 8}, r"fifo_depths must be of the kind of \[2, .*\], got 8"),
+        ({"sizes": [2048, 1024, 0.1, 0.4]}, "sizes must be of the kind of {}, got"),
+    ],
+)
+def test_wrong_kind_where_there_must_be_a_list_or_a_mapping(tmp_path, changes, message):
+    with pytest.raises(PageError, match=message):
+        pages.rerun("fig08", changes, tmp_path / "out.ipynb", progress=False)
+
+
+def test_whole_number_may_stand_for_a_real_one(tmp_path):
+    with pytest.raises(FileNotFoundError):  # accepted: the next thing wrong is the folder
+        pages.rerun("table4", {"clock_mhz": 400}, tmp_path / "nowhere" / "out.ipynb", progress=False)
+
+
+def test_missing_folder_is_noticed_before_anything_runs(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        pages.rerun("fig02", {}, tmp_path / "nowhere" / "out.ipynb", progress=False)
+
+
+def test_rerun_with_other_parameters(tmp_path):
+    out, expected = tmp_path / "out.ipynb", paper.figures2_3(n_pe=2).words()
+    assert expected != paper.figures2_3().words()
+    pages.rerun("fig02", {"n_pe": 2}, out, progress=False)
+    code = [cell for cell in json.loads(out.read_text())["cells"] if cell["cell_type"] == "code"]
+    outputs = [output for cell in code for output in cell["outputs"]]
+    assert all(cell["execution_count"] for cell in code)
+    assert not [output for output in outputs if output["output_type"] in ("error", "stream")]
+    assert expected in [text_of(output) for output in outputs if "data" in output]
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_error_in_a_notebook_comes_out_with_its_message_and_leaves_no_file(tmp_path):
+    with pytest.raises(PageError) as caught:
+        pages.rerun("fig02", {"index_bits": 99}, tmp_path / "out.ipynb", progress=False)
+    assert str(caught.value) == ("fig02_fig03_format: ValueError: index_bits must be an integer of 1..8, got 99")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tuples_are_lists_in_the_notebook():
+    assert pages._plain({"a": (1, (2, 3)), "b": {"c": (4,)}}) == {"a": [1, [2, 3]], "b": {"c": [4]}}
+
+
+def test_an_executed_page_is_a_notebook(tmp_path):
+    with pytest.raises(pages.PageError, match=r"must be a \.ipynb file, got"):
+        pages.rerun("fig02", {}, tmp_path / "out.txt")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from eie.machine import EIE_45NM, Machine
-from eie.technology import Sram, chip_facts, reference_clock_hz, sram, table2, text_value
+from eie.technology import Sram, chip_facts, reference_clock_hz, sram, table2, paper_value
 
 
 def lnzd_nodes(machine: Machine) -> int:
@@ -44,12 +44,12 @@ def pe_power(machine: Machine) -> dict[str, float]:
 
 def area(machine: Machine) -> float:
     """Area of the chip, mm2: PEs and detection nodes."""
-    return machine.n_pe * sum(pe_area(machine).values()) + lnzd_nodes(machine) * text_value("lnzd-area") * 1e-6
+    return machine.n_pe * sum(pe_area(machine).values()) + lnzd_nodes(machine) * paper_value("lnzd-area") * 1e-6
 
 
 def power(machine: Machine) -> float:
     """Power of the chip when all PEs are busy, mW: PEs and detection nodes."""
-    a_node = text_value("lnzd-power") * machine.clock_hz / reference_clock_hz()
+    a_node = paper_value("lnzd-power") * machine.clock_hz / reference_clock_hz()
     return machine.n_pe * sum(pe_power(machine).values()) + lnzd_nodes(machine) * a_node
 
 

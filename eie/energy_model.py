@@ -12,7 +12,7 @@ from functools import cache
 from eie import chip
 from eie.cycles import CycleReport
 from eie.machine import Machine
-from eie.technology import PICO, chip_facts, memories, operation_pj, reference_clock_hz, table2, text_value
+from eie.technology import PICO, chip_facts, memories, operation_pj, reference_clock_hz, table2, paper_value
 
 MILLI = 1e-3
 
@@ -135,6 +135,6 @@ def register_bit_pj() -> float:
     A busy PE processes one entry a cycle, and takes an activation from its queue once for each column's entries.
     """
     bits = chip_facts()["registers"]
-    a_column = text_value("entries-per-column")
+    a_column = paper_value("entries-per-column")
     moved = bits["codebook_bits"] + 2 * bits["accumulator_bits"] + 2 * bits["queue_bits"] / a_column
     return table2("power", "component")["register"] * 1e9 / reference_clock_hz() / moved

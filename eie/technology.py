@@ -126,10 +126,10 @@ def memories(machine: Machine, setting: str) -> dict[str, tuple[Sram, int]]:
 
 def reference_clock_hz() -> float:
     """The clock at which Table II's power was found, Hz."""
-    return text_value("clock") * 1e6
+    return paper_value("clock") * 1e6
 
 
 @cache
-def text_value(name: str) -> float:
+def paper_value(name: str) -> float:
     """A number of the paper's running text, by its id in `data/published/text.csv`."""
     return float(published.row("text", id=name)["value"])

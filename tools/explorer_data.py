@@ -142,8 +142,8 @@ def technology_facts() -> dict[str, Any]:
         "referenceClockHz": technology.reference_clock_hz(),
         "lnzd": {
             "children": chip["lnzd"]["children"],
-            "um2": technology.text_value("lnzd-area"),
-            "mw": technology.text_value("lnzd-power"),
+            "um2": technology.paper_value("lnzd-area"),
+            "mw": technology.paper_value("lnzd-power"),
         },
     }
 

@@ -47,7 +47,7 @@ from eie.studies.retrospective.overheads import BY_BLOCK, UNSTRUCTURED, Overhead
 from eie.studies.retrospective.patterns import FINE, PATTERNS, lowest
 from eie.studies.retrospective.vector import Vector, vector
 from eie.studies.retrospective.w4a16 import four_bit_weights
-from eie.technology import chip_facts, sram, table2, text_value
+from eie.technology import chip_facts, sram, table2, paper_value
 
 PAST_THE_KNEE = 0.5
 """A depth is past the knee when doubling it gains less than this fraction of what the doubling before gained."""
@@ -278,14 +278,14 @@ def platform_frames(platform: str) -> float:
 
 def dadiannao_bandwidth() -> float:
     """Memory bandwidth of DaDianNao from its tiles, banks, width and clock, GB/s."""
-    wires = prod(text_value(f"dadiannao-{part}") for part in ("tiles", "banks", "bank-width", "clock"))
+    wires = prod(paper_value(f"dadiannao-{part}") for part in ("tiles", "banks", "bank-width", "clock"))
     return wires * 1e6 / 8 / 1e9
 
 
 def dadiannao_frames() -> float:
     """Rate of DaDianNao when reading 16-bit weights of AlexNet's second layer bounds it, 1/s."""
     (layer,) = select(["Alex-7"])
-    return text_value("dadiannao-bandwidth") * 1e9 / (layer.n_in * layer.n_out * 2)
+    return paper_value("dadiannao-bandwidth") * 1e9 / (layer.n_in * layer.n_out * 2)
 
 
 def over_dadiannao(quantity: str) -> float:
@@ -296,9 +296,9 @@ def over_dadiannao(quantity: str) -> float:
 
 def dadiannao_compressed_watts() -> float:
     """Power of DaDianNao if its memory held only a pruned network in EIE's entries, W."""
-    memory = text_value("dadiannao-power-memory")
-    left = text_value("matrix-density") / 100 * EIE_45NM.entry_bits / chip_facts()["arithmetic"]["bits"]
-    return text_value("dadiannao-power") - memory * (1 - left)
+    memory = paper_value("dadiannao-power-memory")
+    left = paper_value("matrix-density") / 100 * EIE_45NM.entry_bits / chip_facts()["arithmetic"]["bits"]
+    return paper_value("dadiannao-power") - memory * (1 - left)
 
 
 def parameters_on_titan_x() -> float:
@@ -330,13 +330,13 @@ def chip(quantity: str) -> float:
 
 def lnzd_share_is_below_bound() -> bool:
     """Whether a detection node takes less of a PE's area than the text's bound."""
-    share = 100 * text_value("lnzd-area") / table2_sum("module", "area")
-    return share < text_value("lnzd-area-share")
+    share = 100 * paper_value("lnzd-area") / table2_sum("module", "area")
+    return share < paper_value("lnzd-area-share")
 
 
 def clock_fits_critical_path() -> bool:
     """Whether a cycle is at least as long as the critical path."""
-    return 1e9 / EIE_45NM.clock_hz >= text_value("critical-path")
+    return 1e9 / EIE_45NM.clock_hz >= paper_value("critical-path")
 
 
 def sram_kb(part: str) -> float:
@@ -365,7 +365,7 @@ def pointer_bits() -> float:
 
 def registers() -> float:
     """Activations that the register files of all PEs hold."""
-    return text_value("act-registers") * EIE_45NM.n_pe
+    return paper_value("act-registers") * EIE_45NM.n_pe
 
 
 def queue_holds(depth: int) -> float:
@@ -375,7 +375,7 @@ def queue_holds(depth: int) -> float:
 
 def padding_of_example() -> float:
     """Padding zeros that the encoding example of section III needs."""
-    return float(disagreements.padding_after(int(text_value("example-zeros"))))
+    return float(disagreements.padding_after(int(paper_value("example-zeros"))))
 
 
 def largest_jump() -> float:
@@ -392,7 +392,7 @@ def every_layer_fits() -> bool:
 def entries_per_column(layer: str | None = None) -> float:
     """Entries of a column in one PE: of the text's example, or of a layer of Table III without padding."""
     if layer is None:
-        return text_value("example-column-rows") * text_value("example-column-density") / 100 / EIE_45NM.n_pe
+        return paper_value("example-column-rows") * paper_value("example-column-density") / 100 / EIE_45NM.n_pe
     (benchmark,) = select([layer])
     return benchmark.expected_entries / benchmark.n_in / EIE_45NM.n_pe
 
@@ -421,13 +421,13 @@ def ladder_shortfall() -> float:
 
 def product_of_savings() -> float:
     """The abstract's four savings multiplied."""
-    return prod(text_value(f"saving-{name}") for name in ("sram", "sparsity", "sharing", "activations"))
+    return prod(paper_value(f"saving-{name}") for name in ("sram", "sparsity", "sharing", "activations"))
 
 
 def dense_rate(by: str) -> float:
     """Rate of a dense accelerator as fast, TOP/s: by the text's `"factors"`, or `"computed"` where a ReLU feeds."""
     if by == "factors":
-        factors = text_value("weight-sparsity-factor") * text_value("activation-sparsity-factor")
+        factors = paper_value("weight-sparsity-factor") * paper_value("activation-sparsity-factor")
         return chip("peak") * factors / 1e3
     fed = [layer for layer in table3() if layer.act_density < 1]
     return geomean([2 * layer.n_in * layer.n_out / table4(layer.name, "actual") / 1e6 for layer in fed])
@@ -435,7 +435,7 @@ def dense_rate(by: str) -> float:
 
 def operations_saved() -> float:
     """Share of the dense rate that the text's two sparsity factors make unnecessary, %."""
-    return 100 * (1 - 1 / (text_value("weight-sparsity-factor") * text_value("activation-sparsity-factor")))
+    return 100 * (1 - 1 / (paper_value("weight-sparsity-factor") * paper_value("activation-sparsity-factor")))
 
 
 def figure3_matches() -> bool:
@@ -469,7 +469,7 @@ def past_the_knee(depth: int) -> bool:
 
 def one_layer_apart() -> bool:
     """Whether speed grows nearly linearly, up to the text's number of PEs, on all layers but NT-We, and not there."""
-    most = int(text_value("scalable-pe-count"))
+    most = int(paper_value("scalable-pe-count"))
     near = _series("fig11").table()[most] >= NEAR_LINEAR * most
     return list(near.index[~near]) == ["NT-We"]
 
@@ -493,7 +493,7 @@ def better_balanced_on(n_pe: int) -> bool:
 
 def nt_we_entries() -> float:
     """Entries of a column of NT-We in each of 64 PEs, at the density that section VI gives."""
-    return text_value("nt-we-rows") * text_value("nt-we-density-section-6") / 100 / EIE_45NM.n_pe
+    return paper_value("nt-we-rows") * paper_value("nt-we-density-section-6") / 100 / EIE_45NM.n_pe
 
 
 def best_width(energies: str) -> float:
@@ -595,7 +595,7 @@ def saved_memory(by: str) -> float:
     if by == "sharing":
         return 32 * weights / (bits * weights + 32 * EIE_45NM.codebook_size)
     mem = encode(layer, EIE_45NM)
-    return bits * weights / (mem.spmat_bits + mem.pointer_bits(int(text_value("pointer-bits"))))
+    return bits * weights / (mem.spmat_bits + mem.pointer_bits(int(paper_value("pointer-bits"))))
 
 
 @cache

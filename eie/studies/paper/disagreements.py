@@ -25,7 +25,7 @@ from eie.stepped import ActivationQueue, Broadcast
 from eie.studies.paper import table4 as exhibit4
 from eie.studies.paper.pe_counts import Figure11, figure11
 from eie.studies.paper.versus_platforms import GEOMEAN, Versus, figure6, figure7
-from eie.technology import chip_facts, sram, table2, text_value
+from eie.technology import chip_facts, sram, table2, paper_value
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -168,7 +168,7 @@ def batches(layer: str, seed: int = 0) -> pd.DataFrame:
     """A layer in batches of as many inputs as registers hold: `inputs`, `cycles`, `macs`, `most` entries in a PE."""
     (benchmark,) = select([layer])
     drawn, activations = benchmark.draw(seed)
-    columns, step = drawn.to_scipy(), int(text_value("act-registers-chip"))
+    columns, step = drawn.to_scipy(), int(paper_value("act-registers-chip"))
     rows = []
     for start in range(0, benchmark.n_in, step):
         part = columns[:, start : start + step]
@@ -256,7 +256,7 @@ def _table4(seed: int) -> pd.DataFrame:
 
 
 def _power(_seed: int) -> Disagreement:
-    watts = {said: text_value(said) for said in ("power-abstract", "power-section-1")}
+    watts = {said: paper_value(said) for said in ("power-abstract", "power-section-1")}
     followed = {mw: _labels_at(mw) for mw in watts.values()}
     first, second = watts.values()
     computed = chip.power(EIE_45NM)
@@ -282,7 +282,7 @@ def _labels_at(milliwatts: float) -> tuple[int, int, float]:
     """EIE's labels of Figure 7 that follow at a power, how many could, and the mean difference in %."""
     figure = figure7()
     layers = list(figure.checkable.index[figure.checkable["EIE"]])
-    scale = text_value("power-abstract") / milliwatts
+    scale = paper_value("power-abstract") / milliwatts
     labels, values = figure.labels.loc[layers, "EIE"], figure.derived.loc[layers, "EIE"] * scale
     return int((values.round() == labels).sum()), len(layers), float((100 * (values / labels - 1)).abs().mean())
 
@@ -341,7 +341,7 @@ def _frames(seed: int) -> Disagreement:
     rows = _table4(seed)
     alexnet = rows[rows.index.str.startswith("Alex")]
     theirs, mine = (1e6 / alexnet[column].sum() for column in ("published actual", "actual"))
-    said = text_value("alexnet-frames")
+    said = paper_value("alexnet-frames")
     return Disagreement(
         "Frames a second of AlexNet's fully-connected layers",
         (_text("alexnet-frames"), Said("ISCA 2016 Table IV", f"{theirs:,.0f} frames/s, from the three times")),
@@ -359,7 +359,7 @@ def _slowdown(seed: int) -> Disagreement:
     rows = _table4(seed)
     theirs = 100 * (rows["published actual"] / rows["published theoretical"] - 1)
     mine = 100 * (rows["actual"] / rows["theoretical"] - 1)
-    limit = text_value("slowdown-imbalance")
+    limit = paper_value("slowdown-imbalance")
     return Disagreement(
         "How much longer the actual time is than the theoretical one",
         (
@@ -384,7 +384,7 @@ def _clock(_seed: int) -> Disagreement:
         float(published.row("table5", platform=name, quantity="throughput")["value"])
         for name in ("EIE 64PE", "EIE 256PE")
     )
-    factor = large / small / text_value("scaling-256-over-64")
+    factor = large / small / paper_value("scaling-256-over-64")
     rule = chip.project(EIE_45NM, chip_facts()["technology"]["paper_nm"], chip_facts()["technology"]["projected_nm"])
     return Disagreement(
         "Clock of the projected chip",
@@ -401,7 +401,7 @@ def _clock(_seed: int) -> Disagreement:
 
 
 def _pointers(seed: int) -> Disagreement:
-    bits = int(text_value("pointer-bits"))
+    bits = int(paper_value("pointer-bits"))
     held = chip.weights_held(EIE_45NM) // EIE_45NM.n_pe
     most = {layer.name: int(np.diff(encode(layer.draw(seed)[0], EIE_45NM).pe_start).max()) for layer in _largest()}
     beyond = {name: entries for name, entries in most.items() if entries > 2**bits}
@@ -424,9 +424,9 @@ def _largest() -> list[Benchmark]:
 
 def _pointer_sram(seed: int) -> Disagreement:
     runs = batches("VGG-6", seed)
-    bits = int(text_value("pointer-bits"))
-    held = int(text_value("sram-ptr") * 1024 * 8 / bits)
-    needed = int(text_value("largest-input")) + 1
+    bits = int(paper_value("pointer-bits"))
+    held = int(paper_value("sram-ptr") * 1024 * 8 / bits)
+    needed = int(paper_value("largest-input")) + 1
     return Disagreement(
         "Pointers of the largest layer",
         (_text("largest-input", "runs with "), _text("sram-ptr", f"{held:,} pointers in ")),
@@ -449,7 +449,7 @@ def _figure9(_seed: int) -> Disagreement:
     )
     layer = "Alex-6"
     ratio = right[layer] / left
-    wins = [name for name in right if right[name].idxmin() == text_value("best-width")]
+    wins = [name for name in right if right[name].idxmin() == paper_value("best-width")]
     return Disagreement(
         "Figure 9: the two panels, and the best width",
         (
@@ -488,7 +488,7 @@ def _scaling(figure: Figure11) -> Disagreement:
     table = figure.table()
     gains = {name: table.loc[name, 256] / table.loc[name, 64] for name in ("Alex-7", "VGG-7")}
     from_figures = {name: _from_figures_12_13(name) for name in gains}
-    said = text_value("scaling-256-over-64")
+    said = paper_value("scaling-256-over-64")
     nearest = min(from_figures, key=lambda name: abs(from_figures[name] - said))
     return Disagreement(
         "Speed-up from 64 to 256 PEs",
@@ -519,7 +519,7 @@ def _times(values: dict[str, float]) -> str:
 
 
 def _jump(_seed: int) -> Disagreement:
-    zeros = int(text_value("max-zeros"))
+    zeros = int(paper_value("max-zeros"))
     return Disagreement(
         "When a padding zero is needed",
         (_text("max-zeros", "beyond "), _text("max-jump", "beyond a jump of ")),
@@ -553,7 +553,7 @@ def _weight_bits(_seed: int) -> Disagreement:
 
 
 def _nt_we(seed: int) -> Disagreement:
-    sections = {text_value(f"nt-we-density-section-{section}"): section for section in ("6", "7")}
+    sections = {paper_value(f"nt-we-density-section-{section}"): section for section in ("6", "7")}
     off = _by_density("NT-We", sections, seed)
     nearest = str(off.mean(axis=1).idxmin())
     wins = int((off.idxmin() == nearest).sum())
@@ -604,7 +604,7 @@ def _technology(_seed: int) -> Disagreement:
     size = {
         name: float(published.row("table5", platform=name, quantity="technology")["value"]) for name in ("CPU", "GPU")
     }
-    rule = chip.project(EIE_45NM, text_value("technology"), size["GPU"])
+    rule = chip.project(EIE_45NM, paper_value("technology"), size["GPU"])
     return Disagreement(
         "What is compared with what",
         (
@@ -707,7 +707,7 @@ def _queue(seed: int) -> Disagreement:
         more: float(np.mean([abs(runs[name, d + more] - figure[name, d]) for name in names for d in depths]))
         for more in (0, 1)
     }
-    chosen = int(text_value("fifo-depth"))
+    chosen = int(paper_value("fifo-depth"))
     return Disagreement(
         f"What a queue of depth {chosen} holds",
         (
@@ -728,7 +728,7 @@ def _queue(seed: int) -> Disagreement:
 def _mobile_gpu(_seed: int) -> Disagreement:
     names = {"CPU": "cpu", "GPU": "gpu", "mGPU": "mgpu"}
     found = [
-        f"{platform} {compressed_gain(platform, of):.2f} ({text_value(f'dc-{key}-{name}'):g})"
+        f"{platform} {compressed_gain(platform, of):.2f} ({paper_value(f'dc-{key}-{name}'):g})"
         for key, of in (("speedup", "time"), ("energy", "energy"))
         for platform, name in names.items()
     ]
@@ -788,8 +788,8 @@ def _sum_of_modules(_seed: int) -> Disagreement:
 
 def _dense_weights(_seed: int) -> Disagreement:
     held = chip.weights_held(EIE_45NM) / EIE_45NM.n_pe
-    total = text_value("max-parameters-64pe") / EIE_45NM.n_pe
-    said = text_value("pe-weights-dense")
+    total = paper_value("max-parameters-64pe") / EIE_45NM.n_pe
+    said = paper_value("pe-weights-dense")
     return Disagreement(
         "Weights of the dense model that one PE stands for",
         (

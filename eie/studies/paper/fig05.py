@@ -11,7 +11,7 @@ import pandas as pd
 
 from eie import chip
 from eie.machine import EIE_45NM, Machine
-from eie.technology import chip_facts, memories, text_value
+from eie.technology import chip_facts, memories, paper_value
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,7 +73,7 @@ class Figure5:
         """What takes the area."""
         by_module = self.blocks.groupby("module")["area, mm2"].sum() / self.area_mm2
         arithmetic, memory = by_module["ArithmUnit"], by_module["SpmatRead"] + by_module["PtrRead"]
-        paper = text_value("pe-area")
+        paper = paper_value("pe-area")
         same = chip.pe_area(self.machine) == chip.pe_area(EIE_45NM)
         beside = f"the text prints {paper:g}" if same else f"the paper's has {paper:g}"
         return (

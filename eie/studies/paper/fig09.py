@@ -18,7 +18,7 @@ from eie.interleaved import encode
 from eie.machine import MAX_SPMAT_WIDTH_BITS, Machine
 from eie.studies.paper.series import Series
 from eie.studies.paper.setting import another_machine
-from eie.technology import chip_facts, sram, sram_table, text_value
+from eie.technology import chip_facts, sram, sram_table, paper_value
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -164,7 +164,7 @@ class Figure9:
         )
 
     def _of_best(self) -> str:
-        least, best = self.least(), f"{text_value('best-width'):.0f}"
+        least, best = self.least(), f"{paper_value('best-width'):.0f}"
         layers = least.drop(columns=ALL)
         wins = [f"{(row == best).sum()} with {name}" for name, row in layers.iterrows()]
         return (

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from eie import _check, published
-from eie.technology import chip_facts, operation_pj, table2, text_value
+from eie.technology import chip_facts, operation_pj, table2, paper_value
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,7 +59,7 @@ class Figure10:
         wide, narrow = rows.loc[[("int", 32), ("float", 32)]], rows.loc[("int", bits)]
         return pd.DataFrame(
             {
-                "text": [text_value("precision-int32"), text_value("precision-float32")],
+                "text": [paper_value("precision-int32"), paper_value("precision-float32")],
                 "figure": (wide["published energy"] / narrow["published energy"]).to_numpy(),
                 "computed": (wide["energy"] / narrow["energy"]).to_numpy(),
                 "by the power law": (wide["energy"] / self.expected_pj(bits)).to_numpy(),
@@ -154,7 +154,7 @@ def figure10(clock_mhz: float | None = None) -> Figure10:
     """
     from eie.studies.paper import accuracy
 
-    clock_mhz = text_value("clock") if clock_mhz is None else _check.positive("clock_mhz", clock_mhz)
+    clock_mhz = paper_value("clock") if clock_mhz is None else _check.positive("clock_mhz", clock_mhz)
     wide = published.load("fig10").pivot(index="precision", columns="quantity", values="value").reset_index()
     parts = wide["precision"].str.extract(r"(?P<bits>\d+)b (?P<kind>\w+)")
     rows = pd.DataFrame(

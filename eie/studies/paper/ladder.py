@@ -15,7 +15,7 @@ from eie.explore.benchmarks import Benchmark, select
 from eie.explore.sweep import geomean
 from eie.machine import Machine
 from eie.studies.paper.setting import another_machine
-from eie.technology import PICO, text_value
+from eie.technology import PICO, paper_value
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,11 +67,11 @@ class Ladder:
         saved["all four"] = saved.prod(axis=1)
         saved["whole chip"] = self.joules[STEPS[0]] / self.joules["whole chip"]
         saved.loc["geometric mean"] = saved.apply(geomean)
-        abstract = {step: text_value(name) for step, name in SAVINGS.items()}
-        product = text_value("saving-product")
+        abstract = {step: paper_value(name) for step, name in SAVINGS.items()}
+        product = paper_value("saving-product")
         saved.loc["by the paper"] = abstract | {
             "all four": product,
-            "whole chip": product / text_value("saving-shortfall"),
+            "whole chip": product / paper_value("saving-shortfall"),
         }
         return saved
 
@@ -93,7 +93,7 @@ class Ladder:
             f"geometric mean; the abstract's factors multiply to {abstract['all four']:,.0f}. The whole chip, counted "
             f"bottom-up, needs {mean['whole chip']:,.0f} times less than reading a dense layer from DRAM, which is "
             f"{mean['all four'] / mean['whole chip']:.1f} times short of {mean['all four']:,.0f}; the paper says about "
-            f"{text_value('saving-shortfall'):g}. Indices, padding zeros and pointers cost a factor of "
+            f"{paper_value('saving-shortfall'):g}. Indices, padding zeros and pointers cost a factor of "
             f"{format_costs:.1f}, everything else on the chip another {chip_costs:.1f}."
         )
 

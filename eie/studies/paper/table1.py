@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from eie import _check, published
-from eie.technology import alu_table, operation_pj, sram_table, text_value
+from eie.technology import alu_table, operation_pj, sram_table, paper_value
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -93,16 +93,16 @@ class Table1:
         orders = np.log10(self.rows["relative, computed"].max())
         return (
             f"{ratios}. A read from DRAM takes **{self.dram_over_sram:.0f} times** the energy of one from SRAM "
-            f"(the caption says {text_value('dram-over-sram'):.0f}) and {orders:.1f} orders of magnitude more than the "
-            f"cheapest operation (the caption says {text_value('dram-over-arithmetic'):.0f}). {self._example()} "
+            f"(the caption says {paper_value('dram-over-sram'):.0f}) and {orders:.1f} orders of magnitude more than the "
+            f"cheapest operation (the caption says {paper_value('dram-over-arithmetic'):.0f}). {self._example()} "
             f"{self._widths()}"
         )
 
     def _example(self) -> str:
         paper = ("dram-connections", "dram-rate")
         printed = (
-            f" (the text says {text_value('dram-power'):.1f} W)"
-            if (self.connections, self.rate_hz) == tuple(map(text_value, paper))
+            f" (the text says {paper_value('dram-power'):.1f} W)"
+            if (self.connections, self.rate_hz) == tuple(map(paper_value, paper))
             else ""
         )
         return (
@@ -129,8 +129,8 @@ def table_i(connections: float | None = None, rate_hz: float | None = None) -> T
     rate_hz : float, optional
         Inferences a second; as in the paper's example if left out.
     """
-    connections = text_value("dram-connections") if connections is None else connections
-    rate_hz = text_value("dram-rate") if rate_hz is None else rate_hz
+    connections = paper_value("dram-connections") if connections is None else connections
+    rate_hz = paper_value("dram-rate") if rate_hz is None else rate_hz
     return Table1(_rows(), _check.positive("connections", connections), _check.positive("rate_hz", rate_hz))
 
 

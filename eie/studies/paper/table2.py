@@ -14,7 +14,7 @@ from eie.energy_model import EnergyReport, energy
 from eie.explore.benchmarks import select
 from eie.machine import EIE_45NM, Machine
 from eie.studies.paper.setting import another_machine
-from eie.technology import chip_facts, memories, sram_table, table2, text_value
+from eie.technology import chip_facts, memories, sram_table, table2, paper_value
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -146,7 +146,7 @@ class Table2:
         area, power = rows.loc["area, mm2"], rows.loc["power, mW"]
         return (
             f"{self.machine.n_pe} PEs and {nodes} detection nodes make **{area['computed']:.2f} mm2** and "
-            f"**{power['computed']:.1f} mW**; for {text_value('pe-count'):.0f} PEs and {text_value('lnzd-units'):.0f} "
+            f"**{power['computed']:.1f} mW**; for {paper_value('pe-count'):.0f} PEs and {paper_value('lnzd-units'):.0f} "
             f"nodes Table V prints {area['printed, 64 PEs']:.1f} mm2 and {power['printed, 64 PEs']:.0f} mW."
         )
 

@@ -11,7 +11,7 @@ from eie import chip, published
 from eie.explore.benchmarks import select
 from eie.explore.sweep import sweep
 from eie.machine import EIE_28NM, EIE_45NM, Machine
-from eie.technology import chip_facts, text_value
+from eie.technology import chip_facts, paper_value
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -106,7 +106,7 @@ class Table5:
             f"{self.derived.loc['clock', LARGE]:,.0f} MHz ({clock:+.1f} %). With the times computed here the "
             f"throughput is {frames[SMALL]:+.1f} % off for the small chip and {frames[LARGE]:+.1f} % for the large "
             f"one, and what follows from it is off about as much. The two differ since the paper's larger chip is "
-            f"{text_value('scaling-256-over-64'):g} times as fast as the small one at the same clock, and the one "
+            f"{paper_value('scaling-256-over-64'):g} times as fast as the small one at the same clock, and the one "
             f"computed here {self._scaling():.2f} times."
         )
 
@@ -131,7 +131,7 @@ def table_v(layer: str = PRINTED_LAYER, seed: int = 0, draws: int = 5) -> Table5
     faster = EIE_28NM.clock_hz / EIE_45NM.clock_hz
     # The projected chip runs the 45 nm clock times the shrink; the table's clock row prints a rounder number.
     large_s = seconds[EIE_28NM.n_pe] * faster / shrink
-    derived = _columns(printed_s, printed_s / text_value("scaling-256-over-64") / shrink)
+    derived = _columns(printed_s, printed_s / paper_value("scaling-256-over-64") / shrink)
     return Table5(_printed(), derived, _columns(seconds[EIE_45NM.n_pe], large_s), layer)
 
 
@@ -147,7 +147,7 @@ def _columns(small_s: float, large_s: float) -> pd.DataFrame:
 
 
 def _column(clock_hz: float, n_pe: int, area: float, watts: float, seconds: float) -> pd.Series:
-    held = chip.weights_held(Machine(n_pe=n_pe)) / (text_value("matrix-density") / 100)
+    held = chip.weights_held(Machine(n_pe=n_pe)) / (paper_value("matrix-density") / 100)
     frames = 1 / seconds
     values = [clock_hz / 1e6, held / 1e6, area, watts, frames, frames / area, frames / watts]
     return pd.Series(values, index=list(QUANTITIES))

@@ -16,7 +16,7 @@ from eie.explore.sweep import geomean, sweep
 from eie.machine import Machine
 from eie.studies.baselines import platforms
 from eie.studies.paper.setting import another_machine
-from eie.technology import text_value
+from eie.technology import paper_value
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -225,7 +225,7 @@ def _watts() -> pd.DataFrame:
     table = published.load("power")
     table = table[table["batch"] == 1].pivot(index="layer", columns=["platform", "variant"], values="power")
     columns = {label: table.get(row, np.nan) for label, row in ROWS.items()}
-    return pd.DataFrame(columns).assign(EIE=text_value("power-abstract") / 1000)
+    return pd.DataFrame(columns).assign(EIE=paper_value("power-abstract") / 1000)
 
 
 def _inferred() -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from eie.explore.sweep import geomean
 from eie.interleaved import InterleavedCSC, encode
 from eie.machine import EIE_45NM
 from eie.studies.retrospective.dense_array import DenseArray
-from eie.technology import PICO, chip_facts, text_value
+from eie.technology import PICO, chip_facts, paper_value
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,7 +66,7 @@ class Ablation:
             alone, without = tuple(i == n for i in range(4)), tuple(i != n for i in range(4))
             first = self._ratio(NOTHING, alone)
             last = self._ratio(without, EVERYTHING)
-            rows[name] = [text_value(said), first.mean(), first.std(), last.mean(), last.std()]
+            rows[name] = [paper_value(said), first.mean(), first.std(), last.mean(), last.std()]
         table = pd.DataFrame(rows, index=["abstract", "first", "first, sd", "last", "last, sd"]).T
         table.loc["product"] = table.prod().where([True, True, False, True, False])
         whole = self._ratio(NOTHING, EVERYTHING)

@@ -17,7 +17,7 @@ from eie.explore.synthetic import draw_activations, draw_layer
 from eie.interleaved import encode
 from eie.machine import EIE_45NM
 from eie.studies.retrospective.dense_array import DenseArray
-from eie.technology import PICO, chip_facts, memories, text_value
+from eie.technology import PICO, chip_facts, memories, paper_value
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -168,7 +168,7 @@ class _Pass:
     def of(cls, layer: Any, kind: str, decoder_density: float, names: np.random.SeedSequence) -> _Pass:
         """Draw some columns of a layer and simulate them."""
         density = decoder_density if np.isnan(layer.density) else layer.density
-        act = 1.0 if layer.inputs == "dense" else 1 / text_value("saving-activations")
+        act = 1.0 if layer.inputs == "dense" else 1 / paper_value("saving-activations")
         columns = min(layer.n_in, COLUMNS_DRAWN)
         scale = layer.n_in / columns
         for_layer, for_inputs = names.spawn(2)
@@ -190,7 +190,7 @@ class _Pass:
                 else simulate(encode(drawn, machine), x, machine)
             )
             reports[n] = _scaled(run, scale)
-        fetched = used_part * (entries * bits + pointers * EIE_45NM.n_pe * text_value("pointer-bits"))
+        fetched = used_part * (entries * bits + pointers * EIE_45NM.n_pe * paper_value("pointer-bits"))
         return cls(layer.copies, layer.uses, layer.weights, entries, bits, pointers, fetched, reports, array)
 
     @property
@@ -238,7 +238,7 @@ def _chips_of_all(passes: list[_Pass]) -> int:
     """Chips for all copies of all layers: by what the entries take, or by the pointers if those take more."""
     entries = sum(one.copies * one.entries * one.entry_bits for one in passes) / _spmat_bits()
     sizes = chip_facts()["sram"]
-    held = sizes["pointer_banks"] * sizes["pointer_bytes"] * 8 / text_value("pointer-bits")
+    held = sizes["pointer_banks"] * sizes["pointer_bytes"] * 8 / paper_value("pointer-bits")
     pointers = sum(one.copies * one.pointers * one.chips for one in passes) / held
     return int(np.ceil(max(entries, pointers, 1.0)))
 
@@ -266,7 +266,7 @@ def _dram_joules_a_bit() -> float:
 
 
 def _decoder_density() -> float:
-    return 1 / text_value("saving-sparsity")
+    return 1 / paper_value("saving-sparsity")
 
 
 def _times(saving: float) -> str:

@@ -14,7 +14,7 @@ from eie.energy_model import energy
 from eie.explore.synthetic import draw_activations, draw_layer
 from eie.machine import EIE_45NM, Machine
 from eie.studies.retrospective.blocks import Blocked, prune_by_block
-from eie.technology import text_value
+from eie.technology import paper_value
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -178,7 +178,7 @@ def _with_index(machine: Machine, bits: int) -> Machine:
 
 
 def _point(blocked: Blocked, x: np.ndarray) -> dict[str, float]:
-    bits = blocked.bits(int(text_value("pointer-bits")))
+    bits = blocked.bits(int(paper_value("pointer-bits")))
     report = blocked.run(x)
     # Energies are those of the usual memories: the sweep has no rows of other widths.
     used = energy(report, replace(EIE_45NM, n_pe=blocked.machine.n_pe))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from eie.machine import EIE_45NM, Machine
-from eie.technology import Sram, chip_facts, reference_clock_hz, sram, table2, paper_value
+from eie.technology import Sram, chip_facts, paper_value, reference_clock_hz, sram, table2
 
 
 def lnzd_nodes(machine: Machine) -> int:

@@ -12,7 +12,7 @@ from functools import cache
 from eie import chip
 from eie.cycles import CycleReport
 from eie.machine import Machine
-from eie.technology import PICO, chip_facts, memories, operation_pj, reference_clock_hz, table2, paper_value
+from eie.technology import PICO, chip_facts, memories, operation_pj, paper_value, reference_clock_hz, table2
 
 MILLI = 1e-3
 

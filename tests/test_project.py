@@ -142,7 +142,8 @@ def tree_of(path):
 
 def test_imports_are_found_where_they_stand():
     tree = ast.parse(
-        "from eie.studies import pages\nif TYPE_CHECKING:\n  import eie.studies.plots.panels\ndef f():\n  import eie.values"
+        "from eie.studies import pages\nif TYPE_CHECKING:\n  import eie.studies.plots.panels\n"
+        "def f():\n  import eie.values"
     )
     assert imports(runs_on_import(tree)) == {"eie.studies.pages"}
     assert imports(ast.walk(tree)) == {"eie.studies.pages", "eie.studies.plots.panels", "eie.values"}

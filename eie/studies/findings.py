@@ -47,7 +47,7 @@ from eie.studies.retrospective.overheads import BY_BLOCK, UNSTRUCTURED, Overhead
 from eie.studies.retrospective.patterns import FINE, PATTERNS, lowest
 from eie.studies.retrospective.vector import Vector, vector
 from eie.studies.retrospective.w4a16 import four_bit_weights
-from eie.technology import chip_facts, sram, table2, paper_value
+from eie.technology import chip_facts, paper_value, sram, table2
 
 PAST_THE_KNEE = 0.5
 """A depth is past the knee when doubling it gains less than this fraction of what the doubling before gained."""

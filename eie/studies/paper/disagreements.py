@@ -25,7 +25,7 @@ from eie.stepped import ActivationQueue, Broadcast
 from eie.studies.paper import table4 as exhibit4
 from eie.studies.paper.pe_counts import Figure11, figure11
 from eie.studies.paper.versus_platforms import GEOMEAN, Versus, figure6, figure7
-from eie.technology import chip_facts, sram, table2, paper_value
+from eie.technology import chip_facts, paper_value, sram, table2
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,8 +13,7 @@ from eie.explore.benchmarks import columns_together, select
 from eie.explore.sweep import sweep
 from eie.explore.synthetic import Spread, measured_spread
 from eie.machine import MAX_FIFO_DEPTH, Machine
-from eie.studies.paper.series import Series, series
-from eie.studies.paper.setting import another_machine
+from eie.studies.paper.series import Series, machine_warning, series
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,7 +69,7 @@ def figure8(
     machine = Machine(n_pe=n_pe)
     runs = sweep(select(layers, sizes), [replace(machine, fifo_depth=d) for d in depths], seed=seed, draws=draws)
     points = series("fig08", runs, "load_balance", 100, "fifo_depth")
-    other = another_machine(machine)
+    other = machine_warning(machine)
     labels = ("fifo_depth", "depth of the activation queues", "load balance, %")
     return Figure8("Figure 8", "load balance", *labels, "points", points, False, other)
 

@@ -16,9 +16,8 @@ from eie.explore.benchmarks import Benchmark, select
 from eie.explore.sweep import sweep
 from eie.interleaved import encode
 from eie.machine import MAX_SPMAT_WIDTH_BITS, Machine
-from eie.studies.paper.series import Series
-from eie.studies.paper.setting import another_machine
-from eie.technology import chip_facts, sram, sram_table, paper_value
+from eie.studies.paper.series import Series, machine_warning
+from eie.technology import chip_facts, paper_value, sram, sram_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -225,7 +224,7 @@ def figure9(
     over_draws = found.rename(columns={"spmat_width_bits": "width_bits"}).groupby(["layer", "width_bits"], sort=False)
     reads = over_draws["spmat_reads"]
     runs = pd.DataFrame({"reads": reads.mean(), "sd": reads.std(ddof=0)}).reset_index()
-    return Figure9(runs, _energies(tables, runs), another_machine(Machine(n_pe=n_pe)))
+    return Figure9(runs, _energies(tables, runs), machine_warning(Machine(n_pe=n_pe)))
 
 
 def _documented(widths: Sequence[int]) -> pd.DataFrame:

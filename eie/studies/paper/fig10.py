@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from eie import _check, published
-from eie.technology import chip_facts, operation_pj, table2, paper_value
+from eie.technology import chip_facts, operation_pj, paper_value, table2
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

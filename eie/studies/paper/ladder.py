@@ -14,7 +14,7 @@ from eie.energy_model import energy
 from eie.explore.benchmarks import Benchmark, select
 from eie.explore.sweep import geomean
 from eie.machine import Machine
-from eie.studies.paper.setting import another_machine
+from eie.studies.paper.series import machine_warning
 from eie.technology import PICO, paper_value
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def ladder(
     benchmarks = select(layers, sizes)
     rows = [_steps(benchmark, machine, seed) for benchmark in benchmarks]
     joules = pd.DataFrame(rows, index=[benchmark.name for benchmark in benchmarks], columns=list(STEPS))
-    return Ladder(joules, another_machine(machine))
+    return Ladder(joules, machine_warning(machine))
 
 
 def _steps(benchmark: Benchmark, machine: Machine, seed: int) -> list[float]:

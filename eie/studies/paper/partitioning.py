@@ -13,7 +13,7 @@ from eie import _check
 from eie.explore.benchmarks import select
 from eie.machine import MAX_PE, Machine
 from eie.studies.paper.partition import simulate_grid
-from eie.studies.paper.setting import another_machine
+from eie.studies.paper.series import machine_warning
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -123,4 +123,4 @@ def partitioning(
             }
             for name, report in reports.items()
         ]
-    return Partitioning(pd.DataFrame(rows), another_machine(machine))
+    return Partitioning(pd.DataFrame(rows), machine_warning(machine))

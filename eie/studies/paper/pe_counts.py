@@ -11,8 +11,7 @@ from eie import _check, published
 from eie.explore.benchmarks import select, table3
 from eie.explore.sweep import sweep
 from eie.machine import MAX_PE, Machine
-from eie.studies.paper.series import Series, series
-from eie.studies.paper.setting import another_machine
+from eie.studies.paper.series import Series, machine_warning, series
 
 PE_COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 """Numbers of PEs in the paper's figures."""
@@ -97,7 +96,7 @@ def figure11(
     points = series("fig11", runs.assign(speedup=alone / runs["cycles"]), "speedup", 1, "n_pe", relative=True)
     # The figure's axis ends below its highest points, which are known only to lie there or above.
     points.loc[points["published"] == _top_of_axis(), "difference"] = np.nan
-    other = another_machine(Machine(fifo_depth=fifo_depth))
+    other = machine_warning(Machine(fifo_depth=fifo_depth))
     return Figure11("Figure 11", "speed-up", "n_pe", "PEs", "speed-up over one PE", "%", points, True, other)
 
 
@@ -141,7 +140,7 @@ def figure13(
         Layers of one's own.
     """
     points = series("fig13", _runs(layers, n_pes, fifo_depth, seed, draws, sizes), "load_balance", 100, "n_pe")
-    other = another_machine(Machine(fifo_depth=fifo_depth))
+    other = machine_warning(Machine(fifo_depth=fifo_depth))
     return Series("Figure 13", "load balance", "n_pe", "PEs", "load balance, %", "points", points, False, other)
 
 

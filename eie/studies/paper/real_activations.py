@@ -17,7 +17,7 @@ from eie.explore.benchmarks import MAX_SEED, columns_together, select
 from eie.interleaved import InterleavedCSC, encode
 from eie.machine import Machine
 from eie.models import backbones
-from eie.studies.paper.setting import another_machine
+from eie.studies.paper.series import machine_warning
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -176,7 +176,7 @@ def real_activations(
         pd.DataFrame.from_dict(published, orient="index", columns=["density", "time", "balance"]),
         example,
         missing,
-        another_machine(machine),
+        machine_warning(machine),
     )
 
 

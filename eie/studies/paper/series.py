@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from eie import published
+from eie.machine import Machine
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+_NAMED = {
+    "n_pe": ("{:g} PEs", 1.0),
+    "fifo_depth": ("queues of depth {:g}", 1.0),
+    "spmat_width_bits": ("reads of {:g} bits", 1.0),
+    "clock_hz": ("a clock of {:g} MHz", 1e-6),
+}
+"""Fields of a machine that a warning names: words, and the factor to the unit in the words."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,3 +150,17 @@ def series(name: str, runs: pd.DataFrame, value: str, scale: float, x: str, *, r
         points["difference"] *= 100 / points["published"]
     rank = {layer: i for i, layer in enumerate(layers)}
     return points.sort_values(["layer", x], key=lambda column: column.map(rank) if column.name == "layer" else column)
+
+
+def machine_warning(machine: Machine) -> str:
+    """Warn that the published numbers belong to another machine; empty text for the paper's machine.
+
+    For example "**Not the paper's machine: 128 PEs instead of 64.** ".
+    """
+    paper = Machine()
+    other = [
+        f"{text.format(scale * getattr(machine, name))} instead of {scale * getattr(paper, name):g}"
+        for name, (text, scale) in _NAMED.items()
+        if getattr(machine, name) != getattr(paper, name)
+    ]
+    return f"**Not the paper's machine: {', '.join(other)}.** What follows compares two machines. " if other else ""

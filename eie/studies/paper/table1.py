@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from eie import _check, published
-from eie.technology import alu_table, operation_pj, sram_table, paper_value
+from eie.technology import alu_table, operation_pj, paper_value, sram_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -93,8 +93,8 @@ class Table1:
         orders = np.log10(self.rows["relative, computed"].max())
         return (
             f"{ratios}. A read from DRAM takes **{self.dram_over_sram:.0f} times** the energy of one from SRAM "
-            f"(the caption says {paper_value('dram-over-sram'):.0f}) and {orders:.1f} orders of magnitude more than the "
-            f"cheapest operation (the caption says {paper_value('dram-over-arithmetic'):.0f}). {self._example()} "
+            f"(the caption says {paper_value('dram-over-sram'):.0f}) and {orders:.1f} orders of magnitude more than "
+            f"the cheapest operation (the caption says {paper_value('dram-over-arithmetic'):.0f}). {self._example()} "
             f"{self._widths()}"
         )
 

@@ -13,8 +13,8 @@ from eie.cycles import CycleReport, simulate
 from eie.energy_model import EnergyReport, energy
 from eie.explore.benchmarks import select
 from eie.machine import EIE_45NM, Machine
-from eie.studies.paper.setting import another_machine
-from eie.technology import chip_facts, memories, sram_table, table2, paper_value
+from eie.studies.paper.series import machine_warning
+from eie.technology import chip_facts, memories, paper_value, sram_table, table2
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -120,7 +120,7 @@ class Table2:
 
     def words(self) -> str:
         """Whether the printed numbers add up, and how near the models come."""
-        return f"{self._of_sums()} {self._of_chip()}\n\n{another_machine(self.machine)}{self._of_models()}"
+        return f"{self._of_sums()} {self._of_chip()}\n\n{machine_warning(self.machine)}{self._of_models()}"
 
     def _of_sums(self) -> str:
         sums = self.sums()
@@ -146,8 +146,8 @@ class Table2:
         area, power = rows.loc["area, mm2"], rows.loc["power, mW"]
         return (
             f"{self.machine.n_pe} PEs and {nodes} detection nodes make **{area['computed']:.2f} mm2** and "
-            f"**{power['computed']:.1f} mW**; for {paper_value('pe-count'):.0f} PEs and {paper_value('lnzd-units'):.0f} "
-            f"nodes Table V prints {area['printed, 64 PEs']:.1f} mm2 and {power['printed, 64 PEs']:.0f} mW."
+            f"**{power['computed']:.1f} mW**; for {paper_value('pe-count'):.0f} PEs and {paper_value('lnzd-units'):.0f}"
+            f" nodes Table V prints {area['printed, 64 PEs']:.1f} mm2 and {power['printed, 64 PEs']:.0f} mW."
         )
 
     def _of_models(self) -> str:

@@ -19,7 +19,7 @@ from eie.formats import authors
 from eie.interleaved import encode
 from eie.machine import Machine
 from eie.studies.baselines import platforms
-from eie.studies.paper.setting import another_machine
+from eie.studies.paper.series import machine_warning
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -132,7 +132,7 @@ def table_iv(
     """
     machine = Machine(n_pe=n_pe, fifo_depth=fifo_depth, clock_hz=1e6 * _check.positive("clock_mhz", clock_mhz))
     runs = sweep(select(layers, sizes), [machine], seed=seed, draws=draws)
-    return Table4(_with_published(runs), another_machine(machine))
+    return Table4(_with_published(runs), machine_warning(machine))
 
 
 def all_platforms() -> pd.DataFrame:

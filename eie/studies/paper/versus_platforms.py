@@ -15,7 +15,7 @@ from eie.explore.benchmarks import select
 from eie.explore.sweep import geomean, sweep
 from eie.machine import Machine
 from eie.studies.baselines import platforms
-from eie.studies.paper.setting import another_machine
+from eie.studies.paper.series import machine_warning
 from eie.technology import paper_value
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def figure6(
     computed = times["CPU Dense"] / _computed_us(names, n_pe, fifo_depth, seed, draws)
     labels = _labels("fig06", "speedup", names)
     measured = _measured(times["CPU Dense"])
-    other = another_machine(Machine(n_pe=n_pe, fifo_depth=fifo_depth))
+    other = machine_warning(Machine(n_pe=n_pe, fifo_depth=fifo_depth))
     return Versus("Figure 6", "speed-up", labels, _with_mean(derived), _with_mean(computed), (), measured, other)
 
 
@@ -171,7 +171,7 @@ def figure7(
     eie_watts = watts["EIE"] * chip.power(machine) / chip.power(Machine())
     computed = energy["CPU Dense"] / (_computed_us(names, n_pe, fifo_depth, seed, draws) * eie_watts)
     derived = energy.rdiv(energy["CPU Dense"], axis=0)
-    labels, other = _labels("fig07", "energy_efficiency", names), another_machine(machine)
+    labels, other = _labels("fig07", "energy_efficiency", names), machine_warning(machine)
     return Versus(
         "Figure 7", "energy efficiency", labels, _with_mean(derived), _with_mean(computed), _inferred(), None, other
     )

@@ -170,7 +170,7 @@ def test_modules_of_these_rules_exist():
 
 
 def test_every_kind_of_plot_carries_its_numbers():
-    tree = ast.parse((ROOT / "eie" / "plots.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "eie" / "studies" / "plots" / "panels.py").read_text(encoding="utf-8"))
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
     drawing = [node for node in functions if node.returns and ast.unparse(node.returns) == "Figure"]
     silent = [node.name for node in drawing if "return carrying(" not in ast.unparse(node)]

@@ -32,20 +32,20 @@ def busy_pe(cycles=64_000):
 
 
 def test_components_are_positive_and_add_up(report):
-    found = eie.energy_model(report, EIE_45NM)
+    found = eie.energy(report, EIE_45NM)
     assert min(found.components.values()) > 0
     assert found.total == pytest.approx(sum(found.components.values()))
     assert found.watts == pytest.approx(found.total / report.seconds)
 
 
 def test_time_times_power(report):
-    found = eie.energy_model(report, EIE_45NM)
+    found = eie.energy(report, EIE_45NM)
     assert found.seconds == report.seconds
     assert found.time_times_power == pytest.approx(report.seconds * chip.power(EIE_45NM) * 1e-3)
 
 
 def test_counted_components_by_hand(report):
-    parts = eie.energy_model(report, EIE_45NM, "itrs-lop").components
+    parts = eie.energy(report, EIE_45NM, "itrs-lop").components
     assert parts["spmat read"] == pytest.approx(15.545e-12 * report.spmat_reads)
     assert parts["pointer read"] == pytest.approx(2 * 5.39858e-12 * report.ptr_reads)
     assert parts["multiply and add"] == pytest.approx(0.65e-12 * report.macs)
@@ -53,12 +53,12 @@ def test_counted_components_by_hand(report):
 
 
 def test_two_vectors_take_twice_the_energy_of_one(report):
-    twice, once = eie.energy_model(report + report, EIE_45NM), eie.energy_model(report, EIE_45NM)
+    twice, once = eie.energy(report + report, EIE_45NM), eie.energy(report, EIE_45NM)
     assert twice.components == pytest.approx({name: 2 * joules for name, joules in once.components.items()})
 
 
 def test_reports_add_up(report):
-    one, other = eie.energy_model(report, EIE_45NM), eie.energy_model(report + report, EIE_45NM)
+    one, other = eie.energy(report, EIE_45NM), eie.energy(report + report, EIE_45NM)
     both = one + other
     assert both.components == pytest.approx({name: 3 * joules for name, joules in one.components.items()})
     assert (both.seconds, both.time_times_power) == pytest.approx((3 * one.seconds, 3 * one.time_times_power))
@@ -68,7 +68,7 @@ def test_reports_add_up(report):
 
 def test_leakage_by_hand(report):
     leaks = 0.593142 + 2.202 + 2 * (0.0819824 + 0.326324) + 0.0118402 + 0.0581856
-    parts = eie.energy_model(report, EIE_45NM, "itrs-lop").components
+    parts = eie.energy(report, EIE_45NM, "itrs-lop").components
     assert parts["leakage"] == pytest.approx(1e-3 * leaks * 64 * report.seconds)
 
 
@@ -76,7 +76,7 @@ def test_a_busy_pe_has_the_registers_and_logic_of_table_2():
     report = busy_pe()
     parts = {
         name: 1e3 * joules / report.seconds
-        for name, joules in eie.energy_model(report, replace(EIE_45NM, n_pe=report.n_pe)).components.items()
+        for name, joules in eie.energy(report, replace(EIE_45NM, n_pe=report.n_pe)).components.items()
     }
     assert parts["codebook"] + parts["accumulators"] + parts["queues"] == pytest.approx(1.026)
     assert parts["multiply and add"] + parts["control"] == pytest.approx(0.841)
@@ -84,27 +84,27 @@ def test_a_busy_pe_has_the_registers_and_logic_of_table_2():
 
 
 def test_the_setting_changes_the_memories_only(report):
-    default, other = (eie.energy_model(report, EIE_45NM, setting).components for setting in (None, "itrs-hp"))
+    default, other = (eie.energy(report, EIE_45NM, setting).components for setting in (None, "itrs-hp"))
     changed = {name for name in default if default[name] != other[name]}
     assert changed == {"spmat read", "pointer read", "activation SRAM", "leakage"}
 
 
 def test_a_slower_clock_leaks_more_and_counts_the_same(report):
-    slower = eie.energy_model(replace(report, clock_hz=400e6), replace(EIE_45NM, clock_hz=400e6))
-    faster = eie.energy_model(report, EIE_45NM)
+    slower = eie.energy(replace(report, clock_hz=400e6), replace(EIE_45NM, clock_hz=400e6))
+    faster = eie.energy(report, EIE_45NM)
     assert slower.components.pop("leakage") == pytest.approx(2 * faster.components["leakage"])
     assert slower.components == {name: faster.components[name] for name in slower.components}
 
 
 def test_unknown_setting_or_width(report):
     with pytest.raises(ValueError, match=r"setting itrs-hp, .*, not 'none'"):
-        eie.energy_model(report, EIE_45NM, "none")
+        eie.energy(report, EIE_45NM, "none")
     with pytest.raises(ValueError, match="has width 32, 64, 128, 256, 512, not 96"):
-        eie.energy_model(report, replace(EIE_45NM, spmat_width_bits=96))
+        eie.energy(report, replace(EIE_45NM, spmat_width_bits=96))
 
 
 def test_a_run_of_another_machine_is_refused(report):
     with pytest.raises(ValueError, match="the run had n_pe=64, the machine has 256"):
-        eie.energy_model(report, replace(EIE_45NM, n_pe=256))
+        eie.energy(report, replace(EIE_45NM, n_pe=256))
     with pytest.raises(ValueError, match="the run had clock_hz="):
-        eie.energy_model(report, replace(EIE_45NM, clock_hz=1e9))
+        eie.energy(report, replace(EIE_45NM, clock_hz=1e9))

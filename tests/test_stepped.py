@@ -16,7 +16,7 @@ def test_equals_simulate_in_every_counter_and_infer_in_every_bit(run):
     # Few bits on purpose, so that sums saturate.
     formats = LayerFormats(FixedPoint(8, 5), FixedPoint(8, 6), FixedPoint(8, 4))
     stepped = eie.step(mem, activations, machine, formats=formats)
-    inferred = eie.values(mem, activations, machine, formats=formats, relu=False)
+    inferred = eie.infer(mem, activations, machine, formats=formats, relu=False)
     assert stepped.report == eie.simulate(mem, activations, machine)
     np.testing.assert_array_equal(stepped.raw, inferred.raw)
     assert stepped.saturations == inferred.saturations
@@ -27,7 +27,7 @@ def test_vectors_one_after_the_other():
     vectors = np.stack([eie.draw_activations(30, density, 1) for density in (0.0, 0.3, 1.0)])
     stepped = [eie.step(layer, vector, machine, formats=UNIT_FORMATS) for vector in vectors]
     assert eie.simulate(layer, vectors, machine) == stepped[0].report + stepped[1].report + stepped[2].report
-    inferred = eie.values(layer, vectors, machine, formats=UNIT_FORMATS, relu=False)
+    inferred = eie.infer(layer, vectors, machine, formats=UNIT_FORMATS, relu=False)
     np.testing.assert_array_equal(inferred.raw, [run.raw for run in stepped])
 
 

@@ -18,10 +18,10 @@ def test_bit_exact(run, weight_frac, act_frac, out_frac, bits):
     raw, clipped = formats.activation.quantize(np.append(activations, 1.0) if bias is not None else activations)
     sums, saturations = naive.infer(codes, bias, weights, raw, formats.places, formats.output.low, formats.output.high)
     layer = eie.CompressedLayer.from_codes(codes, codebook, bias)
-    inferred = eie.values(layer, activations, machine, formats=formats, relu=False)
+    inferred = eie.infer(layer, activations, machine, formats=formats, relu=False)
     assert inferred.raw.tolist() == sums
     assert (inferred.saturations, inferred.input_saturations) == (saturations, clipped)
-    rectified = eie.values(layer, activations, machine, formats=formats)
+    rectified = eie.infer(layer, activations, machine, formats=formats)
     assert rectified.raw.tolist() == [max(total, 0) for total in sums]
 
 
@@ -31,7 +31,7 @@ def test_calibrated_formats_saturate_nowhere_and_are_accurate(run, bits):
     machine, codes, bias, activations, codebook = run
     layer = eie.CompressedLayer.from_codes(codes, codebook, bias)
     formats = eie.calibrate(layer, activations, machine, bits=bits)
-    inferred = eie.values(layer, activations, machine, formats=formats, relu=False)
+    inferred = eie.infer(layer, activations, machine, formats=formats, relu=False)
     assert (inferred.saturations, inferred.input_saturations) == (0, 0)
     weights = np.where(codes > 0, np.float32(codebook)[codes].astype(float), 0.0)
     exact = weights @ activations + (0 if bias is None else np.where(bias > 0, np.float32(codebook)[bias], 0.0))
@@ -49,8 +49,8 @@ def test_many_vectors_are_as_many_runs(batch, with_bias, seed):
     bias = 3 * np.random.default_rng(seed).normal(size=layer.n_out) if with_bias else None
     # Few bits on purpose, so that sums saturate.
     formats = LayerFormats(FixedPoint(8, 5), FixedPoint(8, 6), FixedPoint(6, 3))
-    together = eie.values(layer, vectors, machine, formats=formats, bias=bias)
-    alone = [eie.values(layer, vector, machine, formats=formats, bias=bias) for vector in vectors]
+    together = eie.infer(layer, vectors, machine, formats=formats, bias=bias)
+    alone = [eie.infer(layer, vector, machine, formats=formats, bias=bias) for vector in vectors]
     assert together.raw.tolist() == [run.raw.tolist() for run in alone]
     assert together.saturations == sum(run.saturations for run in alone)
     assert together.input_saturations == sum(run.input_saturations for run in alone)
@@ -60,8 +60,8 @@ def test_more_vectors_than_a_block_holds():
     layer = eie.draw_layer(30, 50, 0.4, 0)
     formats = LayerFormats(FixedPoint(16, 12), FixedPoint(16, 12), FixedPoint(8, 6))
     vectors = np.stack([eie.draw_activations(50, 0.5, seed) for seed in range(600)])
-    together = eie.values(layer, vectors, formats=formats, relu=False)
-    alone = [eie.values(layer, vector, formats=formats, relu=False) for vector in vectors]
+    together = eie.infer(layer, vectors, formats=formats, relu=False)
+    alone = [eie.infer(layer, vector, formats=formats, relu=False) for vector in vectors]
     np.testing.assert_array_equal(together.raw, [run.raw for run in alone])
     assert together.saturations == sum(run.saturations for run in alone) > 0
 
@@ -78,7 +78,7 @@ def test_accumulators_start_from_the_bias(run, bits, out_frac, seed):
     limits = (formats.output.low, formats.output.high)
     sums, saturations = naive.infer(codes, bias_codes, weights, raw, formats.places, *limits, start)
     layer = eie.CompressedLayer.from_codes(codes, codebook, bias_codes)
-    inferred = eie.values(layer, activations, machine, formats=formats, bias=bias, relu=False)
+    inferred = eie.infer(layer, activations, machine, formats=formats, bias=bias, relu=False)
     assert (inferred.raw.tolist(), inferred.saturations) == (sums, saturations + clipped)
 
 
@@ -88,7 +88,7 @@ def test_calibrated_formats_of_a_batch_with_bias_saturate_nowhere(batch, bits, s
     machine, layer, vectors = batch
     bias = scale * np.linspace(-1, 1, layer.n_out)
     formats = eie.calibrate(layer, vectors, machine, bits=bits, bias=bias)
-    inferred = eie.values(layer, vectors, machine, formats=formats, bias=bias)
+    inferred = eie.infer(layer, vectors, machine, formats=formats, bias=bias)
     assert (inferred.saturations, inferred.input_saturations) == (0, 0)
 
 
@@ -108,7 +108,7 @@ def test_calibrate_covers_the_bias():
 def test_bad_bias(bias, message):
     layer = eie.CompressedLayer.from_codes([[1]], CODEBOOK)
     with pytest.raises(ValueError, match=message):
-        eie.values(layer, [1.0], bias=bias)
+        eie.infer(layer, [1.0], bias=bias)
 
 
 def test_by_hand():
@@ -117,23 +117,23 @@ def test_by_hand():
     layer = eie.CompressedLayer.from_codes([[1], [2]], codebook, [3, 0])
     machine = eie.Machine(n_pe=2, weight_bits=2, spmat_width_bits=6)
     formats = LayerFormats(FixedPoint(16, 8), FixedPoint(16, 8), FixedPoint(16, 8))
-    inferred = eie.values(layer, [3.0], machine, formats=formats)
+    inferred = eie.infer(layer, [3.0], machine, formats=formats)
     assert inferred.raw.tolist() == [448, 0]
     assert np.asarray(inferred).tolist() == [1.75, 0.0]
     assert (inferred[0], len(inferred)) == (1.75, 2)
-    assert eie.values(layer, [3.0], machine, formats=formats, relu=False)[1] == -1.5
+    assert eie.infer(layer, [3.0], machine, formats=formats, relu=False)[1] == -1.5
 
 
 def test_saturation_stays_at_the_end_of_the_range():
     layer = eie.CompressedLayer.from_codes(np.full((1, 8), 15, np.uint8), CODEBOOK)
     formats = LayerFormats(FixedPoint(16, 8), FixedPoint(16, 8), FixedPoint(8, 4))
-    inferred = eie.values(layer, np.full(8, 4.0), eie.Machine(n_pe=1), formats=formats)
+    inferred = eie.infer(layer, np.full(8, 4.0), eie.Machine(n_pe=1), formats=formats)
     assert (inferred.raw.tolist(), inferred.saturations) == ([127], 7)
 
 
 def test_number_of_pes_does_not_change_values():
     layer, activations = eie.draw_layer(200, 90, 0.2, 0), eie.draw_activations(90, 0.5, 1)
-    raw = [eie.values(layer, activations, eie.Machine(n_pe=n)).raw for n in (1, 7, 64, 256)]
+    raw = [eie.infer(layer, activations, eie.Machine(n_pe=n)).raw for n in (1, 7, 64, 256)]
     for other in raw[1:]:
         np.testing.assert_array_equal(other, raw[0])
 
@@ -144,4 +144,4 @@ def test_bias_must_fit_the_activation_format():
     with pytest.raises(
         ValueError, match=r"activation format must hold the bias's 1.0, got FixedPoint\(bits=16, frac=15\)"
     ):
-        eie.values(layer, [0.5], formats=formats)
+        eie.infer(layer, [0.5], formats=formats)

@@ -216,7 +216,7 @@ STEPS = {
     "draw": lambda layer, mem, activations: eie.draw_layer(layer.n_out, layer.n_in, 0.1, 0),
     "encode": lambda layer, mem, activations: eie.encode(layer, eie.Machine()),
     "simulate": lambda layer, mem, activations: eie.simulate(mem, activations),
-    "infer": lambda layer, mem, activations: eie.values(mem, activations, formats=FORMATS),
+    "infer": lambda layer, mem, activations: eie.infer(mem, activations, formats=FORMATS),
 }
 FORMATS = eie.LayerFormats(eie.FixedPoint(16, 15), eie.FixedPoint(16, 12), eie.FixedPoint(16, 10))
 

@@ -58,7 +58,7 @@ def test_points_are_what_simulate_energy_and_chip_give(whole):
             )
             assert pd.isna([row["energy_j"], row["time_times_power_j"], row["area_mm2"]]).all()
         else:
-            joules = eie.energy_model(report, machine)
+            joules = eie.energy(report, machine)
             assert (row["energy_j"], row["time_times_power_j"]) == (joules.total, joules.time_times_power)
             assert row["area_mm2"] == chip.area(machine)
             assert pd.isna(row["note"])

@@ -113,7 +113,7 @@ def expected_energy(rng):
         "width": machine.spmat_width_bits,
         "entriesPerRow": machine.entries_per_row,
         "clockHz": machine.clock_hz,
-        "components": eie.energy_model(report, machine).components,
+        "components": eie.energy(report, machine).components,
         "areaMm2": chip.area(machine),
         "powerMw": chip.power(machine),
     }

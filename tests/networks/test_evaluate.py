@@ -33,7 +33,7 @@ def test_layers_are_what_simulate_and_energy_say(path, acts):
     for layer, part in zip(found.layers, encoded(path, MACHINE).layers, strict=True):
         report = eie.simulate(part.mem, acts[part.name], MACHINE)
         assert layer.run.report == report
-        assert layer.run.energy == eie.energy_model(report, MACHINE)
+        assert layer.run.energy == eie.energy(report, MACHINE)
         assert (layer.run.name, layer.run.density, layer.run.activation_density) == (part.name, 1.0, 1.0)
         assert layer.memory == memory_fit(part.mem, MACHINE)
         expected = explain(part.mem, acts[part.name][0], MACHINE)

@@ -8,7 +8,7 @@ from eie.networks.layer_run import LayerRun, table
 def layer_run(name, kind, n_vectors):
     layer, machine = eie.draw_layer(20, 10, 0.5, 0), eie.Machine()
     report = eie.simulate(layer, np.ones((n_vectors, 10)), machine)
-    return LayerRun(name, kind, layer.density, 1.0, report, eie.energy_model(report, machine), saturations=3)
+    return LayerRun(name, kind, layer.density, 1.0, report, eie.energy(report, machine), saturations=3)
 
 
 def test_table_has_a_row_a_layer():

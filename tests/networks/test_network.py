@@ -178,7 +178,7 @@ def test_layers_report_what_they_took(net, images):
     assert fc.activation_density == np.count_nonzero(raw) / raw.size
     expected = eie.simulate(fc_layer(net), raw, signed=True)
     assert fc.report == expected
-    assert fc.energy.total == pytest.approx(eie.energy_model(expected, eie.Machine()).total)
+    assert fc.energy.total == pytest.approx(eie.energy(expected, eie.Machine()).total)
     assert table(run.layers)["cycles"].tolist() == [layer.report.cycles for layer in run.layers]
 
 
@@ -221,7 +221,7 @@ def test_long_vectors_go_in_batches():
     codes, values = drawn(rng, 100, 150), rng.uniform(0.1, 1, (3, 150))
     layer = layer_of(codes)
     run = Network.chain((150,), {"fc": network.Linear(layer)}).run(values, machine, {"fc": WIDE})
-    plain = eie.values(layer, values, machine, formats=WIDE, relu=False)
+    plain = eie.infer(layer, values, machine, formats=WIDE, relu=False)
     np.testing.assert_array_equal(run.outputs, plain.values)
     raw, _ = WIDE.activation.quantize(values)
     cycles = joules = 0
@@ -229,7 +229,7 @@ def test_long_vectors_go_in_batches():
         for columns, read in ((slice(0, 64), 16), (slice(64, 128), 16), (slice(128, 150), 6)):
             report = eie.simulate(layer_of(codes[rows, columns]), raw[:, columns], machine, signed=True)
             cycles += report.cycles + 3 * read
-            joules += eie.energy_model(report, machine).components["multiply and add"]
+            joules += eie.energy(report, machine).components["multiply and add"]
         cycles += 3 * {0: 16, 64: 9}[rows.start]  # the block is written out, four numbers a cycle
     report = run.layers[0].report
     assert (report.cycles, report.vectors, report.n_in, report.n_out) == (cycles, 3, 150, 100)

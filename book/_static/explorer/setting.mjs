@@ -108,7 +108,7 @@ export function python(setting, facts) {
     `machine = eie.Machine(n_pe=${nPe}, fifo_depth=${fifoDepth}, spmat_width_bits=${width},`,
     `                      clock_hz=${clockMhz}e6, index_bits=${indexBits})`,
     `report = eie.simulate(*layer.draw(seed=${seed}), machine)`,
-    ...(known ? ["joules = eie.energy_model(report, machine).total"] : []),
+    ...(known ? ["joules = eie.energy(report, machine).total"] : []),
     `print(report.seconds, report.load_balance${known ? ", joules" : ""})`,
   ].join("\n");
 }

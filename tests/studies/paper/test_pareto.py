@@ -37,7 +37,7 @@ def test_a_design_by_hand(space):
         mem = eie.encode(layer, machine)
         report = eie.simulate(mem, activations, machine)
         seconds.append(report.seconds)
-        joules.append(eie.energy_model(report, machine).total)
+        joules.append(eie.energy(report, machine).total)
         fills.append(np.diff(mem.pe_start).max() / (131072 * 8 / 32 * 3))
     found = space.designs.loc[48, 16, 32, 5]
     assert found["time"] == pytest.approx(1e6 * geomean(seconds))

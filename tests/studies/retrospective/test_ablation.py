@@ -21,7 +21,7 @@ def test_everything_is_eie(result):
     (benchmark,) = select([], {"mine": [512, 256, 0.1, 0.3]})
     layer, x = benchmark.draw(0, 1)
     layer = eie.CompressedLayer(layer.n_out, layer.n_in, layer.indptr, layer.rows, layer.codes, layer.codebook)
-    expected = eie.energy_model(eie.simulate(layer, x), eie.EIE_45NM).total
+    expected = eie.energy(eie.simulate(layer, x), eie.EIE_45NM).total
     assert result.joules.loc[("mine", 1), [EVERYTHING]].item() == pytest.approx(expected)
 
 

@@ -42,7 +42,7 @@ def test_multipliers_share_the_rows_of_a_column():
 
 def test_energy_is_eies_without_pointers_and_index():
     report = DenseArray(4).run(256, X)
-    mine, theirs = DenseArray(4).joules(report), eie.energy_model(report, eie.EIE_45NM).components
+    mine, theirs = DenseArray(4).joules(report), eie.energy(report, eie.EIE_45NM).components
     assert mine == theirs
     assert mine["pointer read"] == 0 < mine["codebook"]
     assert DenseArray(16).joules(report)["codebook"] == 0

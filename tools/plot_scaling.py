@@ -16,7 +16,7 @@ mpl.use("Agg")
 
 import matplotlib.pyplot as plt
 
-from eie.studies.plots import panels
+from eie.studies.plots import style
 
 
 def medians(results: Path) -> pd.DataFrame:
@@ -31,9 +31,9 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 2:
         print(__doc__)
         return 2
-    with mpl.rc_context(panels.STYLE):
+    with mpl.rc_context(style.STYLE):
         fig, ax = plt.subplots(figsize=(6.4, 4.4))
-        for (step, runs), colour in zip(medians(Path(arguments[0])).groupby("step"), panels.PALETTE, strict=False):
+        for (step, runs), colour in zip(medians(Path(arguments[0])).groupby("step"), style.PALETTE, strict=False):
             each = 1e9 * (runs["seconds"] / runs["entries"]).iloc[-1]
             ax.loglog(
                 runs["entries"], 1e3 * runs["seconds"], "o-", color=colour, label=f"{step}: {each:.2g} ns an entry"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from eie.studies.claims import Claim, Result, Verdict, number, totals
 from eie.studies.claims import table as claims_table
-from eie.studies.plots.carry import carrying
+from eie.studies.plots.carry import with_data
 
 if TYPE_CHECKING:
     from IPython.display import HTML
@@ -158,7 +158,7 @@ def shown(results: Sequence[Result], listed: Sequence[Result]) -> HTML:
     """The table of the claims to list, for a page; it carries all of them as data."""
     from IPython.display import HTML
 
-    return carrying(HTML(table(listed)), claims=claims_table(results))
+    return with_data(HTML(table(listed)), claims=claims_table(results))
 
 
 def _filter() -> str:

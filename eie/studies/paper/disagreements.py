@@ -106,10 +106,10 @@ class Disagreements:
 
     def plot(self) -> Figure:
         """The case that a plot shows best: Figure 11 as labelled and with labels swapped."""
-        from eie.studies.plots import panels
+        from eie.studies.plots import bars
 
         frame = self.swapped.rename_axis("layer").reset_index()
-        return panels.bars(frame, {name: name for name in self.swapped}, "difference to Figure 11, %")
+        return bars.bars(frame, {name: name for name in self.swapped}, "difference to Figure 11, %")
 
     def words(self) -> str:
         """How the cases end."""

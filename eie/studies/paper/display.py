@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from eie.studies.plots.carry import carrying
+from eie.studies.plots.carry import with_data
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
@@ -40,7 +40,7 @@ def show(frame: pd.DataFrame, name: str, number: str, columns: dict[str, str] | 
     if prose:  # which takes room that names of rows leave, if they may be broken
         style.set_table_styles([{"selector": "th.row_heading", "props": "white-space: normal; min-width: 9rem"}])
         style.set_table_styles(dict.fromkeys(prose, _PROSE), overwrite=False)
-    return carrying(style, **{name: frame})
+    return with_data(style, **{name: frame})
 
 
 _LONG = 40

@@ -65,9 +65,9 @@ class Figure5:
 
     def plot(self) -> Figure:
         """The rectangles, to scale."""
-        from eie.studies.plots import panels
+        from eie.studies.plots import pictures
 
-        return panels.floorplan(self.blocks, float(np.sqrt(self.area_mm2)))
+        return pictures.floorplan(self.blocks, float(np.sqrt(self.area_mm2)))
 
     def words(self) -> str:
         """What takes the area."""

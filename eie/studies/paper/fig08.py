@@ -96,10 +96,10 @@ class Blocks:
 
     def plot(self) -> Figure:
         """A plot a layer, a line a spread; empty when no layer has blocks."""
-        from eie.studies.plots import panels
+        from eie.studies.plots import panels, style
 
         if self.runs.empty:
-            return panels.nothing("no layer here has columns that belong together")
+            return style.nothing("no layer here has columns that belong together")
         return panels.lines(
             self.runs,
             "fifo_depth",

@@ -115,7 +115,7 @@ class Figure9:
 
     def plot(self) -> Figure:
         """Reads and energy of a read; energy of all reads of each layer."""
-        from eie.studies.plots import panels
+        from eie.studies.plots import points
 
         name = MARKERS_LAYER if MARKERS_LAYER in self.layers else self.layers[0]
         left = pd.DataFrame(
@@ -128,7 +128,7 @@ class Figure9:
             }
         ).loc[self.reads().columns]
         sweep_label = f"SRAM sweep, {chip_facts()['sram']['setting']}"
-        return panels.reads_and_energy(left, name, sweep_label, self.series().points)
+        return points.reads_and_energy(left, name, sweep_label, self.series().points)
 
     def plot_layers(self) -> Figure:
         """The right panel, a small plot a layer, published and computed."""

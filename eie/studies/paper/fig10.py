@@ -75,9 +75,9 @@ class Figure10:
 
     def plot(self) -> Figure:
         """Energy beside accuracy."""
-        from eie.studies.plots import panels
+        from eie.studies.plots import bars
 
-        return panels.precision(self.rows, self.accuracies(), PAPER)
+        return bars.precision(self.rows, self.accuracies(), PAPER)
 
     def words(self) -> str:
         """The ratios, where their numbers come from, and how accuracy compares."""

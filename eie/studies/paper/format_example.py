@@ -44,13 +44,13 @@ class FormatExample:
 
     def plot(self) -> Figure:
         """The matrix and its input, coloured by PE."""
-        from eie.studies.plots import panels
+        from eie.studies.plots import pictures, style
 
-        shown = min(self.machine.n_pe, len(panels.PALETTE) - 1)
+        shown = min(self.machine.n_pe, len(style.PALETTE) - 1)
         owners = np.full((self.layer.n_out, self.layer.n_in), -1)
         columns = np.repeat(np.arange(self.layer.n_in), np.diff(self.layer.indptr))
         owners[self.layer.rows, columns] = self.layer.rows % self.machine.n_pe % shown
-        return panels.matrix(owners, list(self.activations > 0), [f"PE{p}" for p in range(shown)])
+        return pictures.matrix(owners, list(self.activations > 0), [f"PE{p}" for p in range(shown)])
 
     def memory(self, p: int = 0) -> pd.DataFrame:
         """What PE `p` holds, in the three rows of Figure 3; one entry a column, pointers last."""

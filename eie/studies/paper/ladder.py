@@ -77,9 +77,9 @@ class Ladder:
 
     def plot(self) -> Figure:
         """A small plot a layer: one bar a step."""
-        from eie.studies.plots import panels
+        from eie.studies.plots import bars
 
-        return panels.steps(1e6 * self.joules, "energy of one pass, uJ")
+        return bars.steps(1e6 * self.joules, "energy of one pass, uJ")
 
     def words(self) -> str:
         """The product of the four savings, and what is left of it on the chip."""

@@ -68,19 +68,19 @@ class OneInference:
 
     def plot(self) -> Figure:
         """What every node gave, as pictures: what is white is 0, and is not broadcast."""
-        from eie.studies.plots import panels
+        from eie.studies.plots import pictures
 
-        return panels.mosaics({self._title(name): _pictures(values[0]) for name, values in self._shown().items()})
+        return pictures.mosaics({self._title(name): _pictures(values[0]) for name, values in self._shown().items()})
 
     def plot_broadcasts(self) -> Figure:
         """How many activations each matrix-vector product broadcasts."""
-        from eie.studies.plots import panels
+        from eie.studies.plots import pictures, style
 
         counts = self._broadcasts()
         if not counts:
-            return panels.nothing("This network has no convolutions.")
+            return style.nothing("This network has no convolutions.")
         mosaics = {f"{name}: broadcasts": (found[None], 1) for name, found in counts.items()}
-        return panels.mosaics(mosaics, columns=len(mosaics))
+        return pictures.mosaics(mosaics, columns=len(mosaics))
 
     def words(self) -> str:
         """The answer, and what it took."""

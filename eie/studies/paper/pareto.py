@@ -92,9 +92,9 @@ class Pareto:
 
     def plot(self) -> Figure:
         """Energy and area against time: all designs, those on the front, and the paper's."""
-        from eie.studies.plots import panels
+        from eie.studies.plots import points
 
-        return panels.design_space(self.designs.rename(columns=_UNITS), self.paper, list(_UNITS.values()))
+        return points.design_space(self.designs.rename(columns=_UNITS), self.paper, list(_UNITS.values()))
 
     def words(self) -> str:
         """How many designs there are, what the paper's choice is among them, and how far from the front it is."""

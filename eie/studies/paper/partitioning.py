@@ -55,10 +55,10 @@ class Partitioning:
 
     def plot(self) -> Figure:
         """Relative times, a group a layer."""
-        from eie.studies.plots import panels
+        from eie.studies.plots import bars
 
         frame = self.table().reset_index()
-        return panels.bars(frame, {grid: grid for grid in frame.columns[1:]}, "time, rows to PEs = 1")
+        return bars.bars(frame, {grid: grid for grid in frame.columns[1:]}, "time, rows to PEs = 1")
 
     def words(self) -> str:
         """Which grid is fastest where."""

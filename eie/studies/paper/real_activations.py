@@ -83,29 +83,29 @@ class RealActivations:
 
     def plot(self) -> Figure:
         """Density of every picture, a group a layer, beside the published one."""
-        from eie.studies.plots import panels
+        from eie.studies.plots import points, style
 
         if self.runs.empty:
-            return panels.nothing(NOTHING)
-        return panels.dots(self.runs, "density", "set", self.published["density"], "inputs that are not 0, %")
+            return style.nothing(NOTHING)
+        return points.dots(self.runs, "density", "set", self.published["density"], "inputs that are not 0, %")
 
     def plot_example(self) -> Figure:
         """One input, as it is and shuffled."""
-        from eie.studies.plots import panels
+        from eie.studies.plots import pictures, style
 
         if not self.example:
-            return panels.nothing(NOTHING)
+            return style.nothing(NOTHING)
         titled = {f"{self.runs['layer'].iloc[0]}, {words}": values for words, values in self.example.items()}
-        return panels.patterns(titled, "channel", "pixel")
+        return pictures.patterns(titled, "channel", "pixel")
 
     def plot_times(self) -> Figure:
         """Time against density, a small plot a layer."""
-        from eie.studies.plots import panels
+        from eie.studies.plots import points, style
 
         if self.runs.empty:
-            return panels.nothing(NOTHING)
+            return style.nothing(NOTHING)
         reference = self.published.rename_axis("layer").reset_index()
-        return panels.clouds(
+        return points.clouds(
             self.runs,
             "density",
             RUNS,

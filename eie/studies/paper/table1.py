@@ -76,11 +76,9 @@ class Table1:
 
     def plot(self) -> Figure:
         """Energies on a logarithmic axis."""
-        from eie.studies.plots import panels
+        from eie.studies.plots import bars
 
-        return panels.log_bars(
-            list(self.rows["operation"]), list(self.rows["energy, pJ"]), "energy of one operation, pJ"
-        )
+        return bars.log_bars(list(self.rows["operation"]), list(self.rows["energy, pJ"]), "energy of one operation, pJ")
 
     def words(self) -> str:
         """The ratios, and the power of a network in DRAM."""

@@ -109,14 +109,14 @@ class Table2:
 
     def plot(self) -> Figure:
         """Power by component and memory area, a bar a setting."""
-        from eie.studies.plots import panels
+        from eie.studies.plots import bars
 
         printed = pd.Series(table2("power", "component")).rename({"memory": "memory, printed as one"})
         power = pd.concat([printed.to_frame("Table II").T, self.models[list(PARTS)]]).fillna(0)
         power = power[[power.columns[0], *PARTS]]
         printed_area = pd.Series({"Table II": table2("area", "component")["memory"] * 1e-6})
         area = pd.concat([printed_area, self.models["memory area"]])
-        return panels.stacked(power, area, "power of one PE, mW", "area of its memories, mm$^2$")
+        return bars.stacked(power, area, "power of one PE, mW", "area of its memories, mm$^2$")
 
     def words(self) -> str:
         """Whether the printed numbers add up, and how near the models come."""

@@ -38,7 +38,7 @@ class Table3:
 
     def plot(self) -> Figure:
         """Weights as the dense layer has them, as kept, and multiplications left."""
-        from eie.studies.plots import panels
+        from eie.studies.plots import bars
 
         frame = pd.DataFrame(
             {
@@ -49,7 +49,7 @@ class Table3:
             }
         )
         names = {"dense": "weights of the dense layer", "kept": "weights kept", "left": "multiplications left"}
-        return panels.bars(frame, names, "millions", log_y=True)
+        return bars.bars(frame, names, "millions", log_y=True)
 
     def words(self) -> str:
         """How the drawn layers differ from the printed ones."""

@@ -70,9 +70,9 @@ class Table4:
 
     def plot(self) -> Figure:
         """Published and computed times side by side."""
-        from eie.studies.plots import panels
+        from eie.studies.plots import bars
 
-        return panels.bars(
+        return bars.bars(
             self.rows,
             {
                 "published theoretical": "paper, theoretical",

@@ -69,9 +69,9 @@ class Table5:
 
     def plot(self) -> Figure:
         """Frames a second against frames a joule, all platforms."""
-        from eie.studies.plots import panels
+        from eie.studies.plots import points
 
-        return panels.scatter(
+        return points.scatter(
             pd.concat([self.printed, self.computed.add_suffix(", computed")], axis=1).T,
             "throughput",
             "energy_efficiency",

@@ -99,16 +99,16 @@ class Versus:
 
     def plot(self) -> Figure:
         """Bars, logarithmic: what the tables give, and EIE as computed here."""
-        from eie.studies.plots import panels
+        from eie.studies.plots import bars, style
 
         frame = self.table().drop(columns="CPU Dense").rename_axis("layer").reset_index()
-        colours = {column: panels.PLATFORM_COLOURS[column.split()[0].rstrip(",")] for column in frame.columns[1:]}
-        dense = {column: panels.paler(colour) for column, colour in colours.items() if column.endswith("Dense")}
+        colours = {column: style.PLATFORM_COLOURS[column.split()[0].rstrip(",")] for column in frame.columns[1:]}
+        dense = {column: style.paler(colour) for column, colour in colours.items() if column.endswith("Dense")}
         series = {column: column if column != "EIE" else "EIE, paper" for column in frame.columns[1:]}
-        measured = {column: panels.MEASURED for column in colours if column.endswith("measured")}
-        measured |= {column: panels.paler(panels.MEASURED) for column in measured if "Dense" in column}
-        colours |= dense | measured | {"EIE": panels.PUBLISHED}
-        return panels.bars(
+        measured = {column: style.MEASURED for column in colours if column.endswith("measured")}
+        measured |= {column: style.paler(style.MEASURED) for column in measured if "Dense" in column}
+        colours |= dense | measured | {"EIE": style.PUBLISHED}
+        return bars.bars(
             frame, series, f"{self.quantity}, CPU dense = 1", log_y=True, colours=colours, legend_columns=3
         )
 

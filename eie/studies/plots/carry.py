@@ -12,7 +12,7 @@ MIME = "application/vnd.eie.data+json"
 T = TypeVar("T")
 
 
-def carrying(shown: T, **tables: pd.DataFrame | pd.Series) -> T:
+def with_data(shown: T, **tables: pd.DataFrame | pd.Series) -> T:
     """Let a figure or table, when a notebook displays it, bring along the numbers that it was made from.
 
     Parameters

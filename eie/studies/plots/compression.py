@@ -1,4 +1,4 @@
-"""Plots of how a network is compressed, in the house style. Knows nothing of where the numbers come from."""
+"""Plots of how a network is compressed, in the house style."""
 
 from __future__ import annotations
 
@@ -8,45 +8,42 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from eie.studies.plots.carry import carrying
-from eie.studies.plots.panels import PALETTE, PUBLISHED, STYLE
+from eie.studies.plots.style import PALETTE, PUBLISHED, Drawn, in_house_style, plain_numbers
 
 
-def error_by_factor(sweep: pd.DataFrame, dense: pd.Series, printed: pd.DataFrame) -> Figure:
-    """Error against how many times smaller a network is, a small plot a network.
+@in_house_style
+def error_by_factor(sweep: pd.DataFrame, dense: pd.Series, printed: pd.DataFrame) -> Drawn:
+    """Draw error against how many times smaller a network is, one small plot per network.
 
     Parameters
     ----------
     sweep : DataFrame
-        A row a point: `network`, `bits`, `factor`, `compressed_error`.
+        One row per point: `network`, `bits`, `factor`, `compressed_error`.
     dense : Series
         Error before compression, by network; its order is that of the plots.
     printed : DataFrame
         By network, the published `factor` and `error`.
     """
-    with mpl.rc_context(STYLE):
-        fig, axes = plt.subplots(1, len(dense), figsize=(8.2, 3.6), squeeze=False)
-        for ax, (name, before) in zip(axes.flat, dense.items(), strict=True):
-            for colour, (bits, points) in zip(PALETTE, sweep[sweep["network"] == name].groupby("bits"), strict=False):
-                ranked = points.sort_values("factor")
-                ax.plot(ranked["factor"], ranked["compressed_error"], "o-", color=colour, label=f"{bits}-bit codes")
-            ax.axhline(before, color="black", linestyle=":", label="before compression")
-            ax.plot(*printed.loc[name], "s", color=PUBLISHED, fillstyle="none", label="published")
-            ax.set(xscale="log", title=name, xlabel="times smaller, everything counted")
-            ax.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
-            ax.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
-            ax.xaxis.set_minor_locator(mpl.ticker.NullLocator())
-            ax.set_ylim(bottom=0)
-        axes.flat[0].set_ylabel("test error, %")
-        fig.legend(*axes.flat[0].get_legend_handles_labels(), loc="upper center", ncols=5, handlelength=1.4)
-        fig.tight_layout(rect=(0, 0, 1, 0.93))
-    return carrying(fig, sweep=sweep, dense=dense, printed=printed)
+    fig, axes = plt.subplots(1, len(dense), figsize=(8.2, 3.6), squeeze=False)
+    for ax, (name, before) in zip(axes.flat, dense.items(), strict=True):
+        for colour, (bits, points) in zip(PALETTE, sweep[sweep["network"] == name].groupby("bits"), strict=False):
+            ranked = points.sort_values("factor")
+            ax.plot(ranked["factor"], ranked["compressed_error"], "o-", color=colour, label=f"{bits}-bit codes")
+        ax.axhline(before, color="black", linestyle=":", label="before compression")
+        ax.plot(*printed.loc[name], "s", color=PUBLISHED, fillstyle="none", label="published")
+        ax.set(xscale="log", title=name, xlabel="times smaller, everything counted")
+        plain_numbers(ax.xaxis, 1, 2, 5)
+        ax.xaxis.set_minor_locator(mpl.ticker.NullLocator())
+        ax.set_ylim(bottom=0)
+    axes.flat[0].set_ylabel("test error, %")
+    fig.legend(*axes.flat[0].get_legend_handles_labels(), loc="upper center", ncols=5, handlelength=1.4)
+    return Drawn(fig, {"sweep": sweep, "dense": dense, "printed": printed}, above=0.252)
 
 
-def values_over_epochs(trace: pd.DataFrame) -> Figure:
-    """Shared weights while they are trained, a small plot a layer, a line a code.
+@in_house_style
+def values_over_epochs(trace: pd.DataFrame) -> Drawn:
+    """Draw shared weights while they are trained, one small plot per layer, one line per code.
 
     Parameters
     ----------
@@ -54,20 +51,19 @@ def values_over_epochs(trace: pd.DataFrame) -> Figure:
         Columns `layer`, `epoch`, `code`, `value`.
     """
     layers = list(dict.fromkeys(trace["layer"]))
-    with mpl.rc_context(STYLE):
-        fig, axes = plt.subplots(1, len(layers), figsize=(8.2, 3.2), sharex=True, squeeze=False)
-        for ax, layer in zip(axes.flat, layers, strict=True):
-            wide = trace[trace["layer"] == layer].pivot(index="epoch", columns="code", values="value")
-            ax.plot(wide.index, wide, ".-", color=PALETTE[0], linewidth=0.9, markersize=4)
-            ax.set(title=layer, xticks=wide.index)
-        axes.flat[0].set_ylabel("shared weight")
-        fig.supxlabel("epochs of training the shared weights", fontsize=10)
-        fig.tight_layout()
-    return carrying(fig, trace=trace)
+    fig, axes = plt.subplots(1, len(layers), figsize=(8.2, 3.2), sharex=True, squeeze=False)
+    for ax, layer in zip(axes.flat, layers, strict=True):
+        wide = trace[trace["layer"] == layer].pivot(index="epoch", columns="code", values="value")
+        ax.plot(wide.index, wide, ".-", color=PALETTE[0], linewidth=0.9, markersize=4)
+        ax.set(title=layer, xticks=wide.index)
+    axes.flat[0].set_ylabel("shared weight")
+    fig.supxlabel("epochs of training the shared weights", fontsize=10)
+    return Drawn(fig, {"trace": trace})
 
 
-def weight_histograms(counts: pd.DataFrame, stages: dict[str, str]) -> Figure:
-    """How often weights are how large, a row of small plots a stage, a column a layer.
+@in_house_style
+def weight_histograms(counts: pd.DataFrame, stages: dict[str, str]) -> Drawn:
+    """Draw histograms of weights, one row of small plots per stage, one column per layer.
 
     Parameters
     ----------
@@ -77,45 +73,42 @@ def weight_histograms(counts: pd.DataFrame, stages: dict[str, str]) -> Figure:
         Stages from top to bottom, and what to call them.
     """
     layers = list(dict.fromkeys(counts["layer"]))
-    with mpl.rc_context(STYLE):
-        fig, axes = plt.subplots(len(stages), len(layers), figsize=(8.2, 4.2), sharex="col", squeeze=False)
-        for row, (stage, title) in enumerate(stages.items()):
-            for column, layer in enumerate(layers):
-                ax, bins = axes[row, column], counts[(counts["layer"] == layer) & (counts["stage"] == stage)]
-                ax.bar(bins["low"], bins["count"], bins["high"] - bins["low"], align="edge", color=PALETTE[row])
-                if row == 0:
-                    ax.set_title(layer)
-                if column == 0:
-                    ax.set_ylabel(f"{title}\nweights a bin")
-                ax.tick_params(labelsize=8)
-                ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(3))
-        fig.supxlabel("weight", fontsize=10)
-        fig.tight_layout()
-    return carrying(fig, counts=counts)
+    fig, axes = plt.subplots(len(stages), len(layers), figsize=(8.2, 4.2), sharex="col", squeeze=False)
+    for row, (stage, title) in enumerate(stages.items()):
+        for column, layer in enumerate(layers):
+            ax, bins = axes[row, column], counts[(counts["layer"] == layer) & (counts["stage"] == stage)]
+            ax.bar(bins["low"], bins["count"], bins["high"] - bins["low"], align="edge", color=PALETTE[row])
+            if row == 0:
+                ax.set_title(layer)
+            if column == 0:
+                ax.set_ylabel(f"{title}\nweights a bin")
+            ax.tick_params(labelsize=8)
+            ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(3))
+    fig.supxlabel("weight", fontsize=10)
+    return Drawn(fig, {"counts": counts})
 
 
-def parts_of_sizes(parts: pd.DataFrame, x_label: str) -> Figure:
-    """Stacked bars, one a row, its parts named in the legend.
+@in_house_style
+def parts_of_sizes(parts: pd.DataFrame, x_label: str) -> Drawn:
+    """Draw one stacked bar per row; the legend names the parts.
 
     Parameters
     ----------
     parts : DataFrame
-        A row a bar, a column a part.
+        One row per bar, one column per part.
     x_label : str
     """
     rows, start = np.arange(len(parts)), np.zeros(len(parts))
-    with mpl.rc_context(STYLE):
-        fig, ax = plt.subplots(figsize=(8.2, 0.45 * len(parts) + 1.5))
-        for colour, (name, values) in zip(PALETTE, parts.items(), strict=False):
-            ax.barh(rows, values, left=start, height=0.65, color=colour, label=name)
-            start += values.to_numpy()
-        for row, total in zip(rows, start, strict=True):
-            place: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
-            ax.annotate(f"{total:.1f}", (total, row), **place)
-        ax.set(xlabel=x_label, xlim=(0, 1.12 * start.max()))
-        ax.set_yticks(rows, parts.index)
-        ax.invert_yaxis()
-        ax.grid(visible=False, axis="y")
-        fig.legend(*ax.get_legend_handles_labels(), loc="upper center", ncols=len(parts.columns), handlelength=1.2)
-        fig.tight_layout(rect=(0, 0, 1, 1 - 0.4 / fig.get_size_inches()[1]))
-    return carrying(fig, parts=parts)
+    fig, ax = plt.subplots(figsize=(8.2, 0.45 * len(parts) + 1.5))
+    for colour, (name, values) in zip(PALETTE, parts.items(), strict=False):
+        ax.barh(rows, values, left=start, height=0.65, color=colour, label=name)
+        start += values.to_numpy()
+    for row, total in zip(rows, start, strict=True):
+        place: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
+        ax.annotate(f"{total:.1f}", (total, row), **place)
+    ax.set(xlabel=x_label, xlim=(0, 1.12 * start.max()))
+    ax.set_yticks(rows, parts.index)
+    ax.invert_yaxis()
+    ax.grid(visible=False, axis="y")
+    fig.legend(*ax.get_legend_handles_labels(), loc="upper center", ncols=len(parts.columns), handlelength=1.2)
+    return Drawn(fig, {"parts": parts}, above=0.4)

@@ -1,25 +1,20 @@
-"""Plots of the retrospective's pages, in the house style of `eie.studies.plots.panels`."""
+"""Plots of the retrospective's pages, in the house style."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from eie.studies.plots.carry import carrying
-from eie.studies.plots.panels import PALETTE, PUBLISHED, STYLE
-
-MARKERS = "osD^vPX*"
+from eie.studies.plots.style import MARKERS, PALETTE, PUBLISHED, Drawn, in_house_style, legend_above, plain_numbers
 
 
-def ratios(frame: pd.DataFrame, claimed: float) -> Figure:
-    """Time and energy of EIE over those of each array, against density: a column a density of the inputs.
+@in_house_style
+def ratios(frame: pd.DataFrame, claimed: float) -> Drawn:
+    """Draw time and energy of EIE over those of each array, against density: one column per density of the inputs.
 
     Parameters
     ----------
@@ -29,23 +24,21 @@ def ratios(frame: pd.DataFrame, claimed: float) -> Figure:
         Density in percent to mark.
     """
     acts = sorted(frame["act_density"].unique())
-    with mpl.rc_context(STYLE):
-        fig, axes = plt.subplots(2, len(acts), figsize=(8.6, 5.6), sharex=True, sharey="row", squeeze=False)
-        for row, quantity in zip(axes, ("time", "energy"), strict=True):
-            for ax, act in zip(row, acts, strict=True):
-                own = frame[frame["act_density"] == act]
-                _by_line(ax, own, "array", quantity)
-                ax.axhline(1, color="black", linewidth=1)
-                ax.axvline(claimed, color=PUBLISHED, linestyle=":")
-                ax.set_yscale("log")
-                _plain_numbers(ax)
-            row[0].set_ylabel(f"{quantity}, EIE over dense")
-        for ax, act in zip(axes[0], acts, strict=True):
-            ax.set_title(f"{100 * act:g} % of the inputs not 0")
-        for ax in axes[1]:
-            ax.set_xlabel("weights kept, %")
-        _legend_above(fig, axes[0][0], 2)
-    return carrying(fig, ratios=frame)
+    fig, axes = plt.subplots(2, len(acts), figsize=(8.6, 5.6), sharex=True, sharey="row", squeeze=False)
+    for row, quantity in zip(axes, ("time", "energy"), strict=True):
+        for ax, act in zip(row, acts, strict=True):
+            own = frame[frame["act_density"] == act]
+            _by_line(ax, own, "array", quantity)
+            ax.axhline(1, color="black", linewidth=1)
+            ax.axvline(claimed, color=PUBLISHED, linestyle=":")
+            ax.set_yscale("log")
+            plain_numbers(ax.yaxis, 1, 2, 5)
+        row[0].set_ylabel(f"{quantity}, EIE over dense")
+    for ax, act in zip(axes[0], acts, strict=True):
+        ax.set_title(f"{100 * act:g} % of the inputs not 0")
+    for ax in axes[1]:
+        ax.set_xlabel("weights kept, %")
+    return Drawn(fig, {"ratios": frame}, above=legend_above(fig, axes[0][0], 2))
 
 
 def _by_line(ax: Axes, frame: pd.DataFrame, by: str, quantity: str, x: str = "density", scale: float = 100) -> None:
@@ -56,21 +49,9 @@ def _by_line(ax: Axes, frame: pd.DataFrame, by: str, quantity: str, x: str = "de
         ax.errorbar(scale * mean.index, mean, sd, color=colour, marker=marker, markersize=4, label=str(name))
 
 
-def _plain_numbers(ax: Axes) -> None:
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_minor_formatter(NullFormatter())
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-
-
-def _legend_above(fig: Figure, ax: Axes, columns: int) -> None:
-    handles, labels = ax.get_legend_handles_labels()
-    fig.legend(handles, labels, loc="upper center", ncols=columns)
-    lines = -(-len(labels) // columns)
-    fig.tight_layout(rect=(0, 0, 1, 1 - (0.1 + 0.21 * lines) / fig.get_size_inches()[1]))
-
-
-def savings(table: pd.DataFrame, quantities: Sequence[str]) -> Figure:
-    """Bars a row of the table, a bar a quantity, with the range from the least to the most.
+@in_house_style
+def savings(table: pd.DataFrame, quantities: Sequence[str]) -> Drawn:
+    """Draw one group of bars per row of the table, one bar per quantity, with the range from the least to the most.
 
     Parameters
     ----------
@@ -78,76 +59,71 @@ def savings(table: pd.DataFrame, quantities: Sequence[str]) -> Figure:
         For each quantity a column of its name, one with ", least" and one with ", most".
     """
     places, width = np.arange(len(table)), 0.8 / len(quantities)
-    with mpl.rc_context(STYLE):
-        fig, ax = plt.subplots(figsize=(8.2, 3.8))
-        for n, (name, colour) in enumerate(zip(quantities, PALETTE, strict=False)):
-            values = table[name]
-            ends = [values - table[f"{name}, least"], table[f"{name}, most"] - values]
-            at = places + (n - (len(quantities) - 1) / 2) * width
-            ax.bar(at, values, width, yerr=np.abs(ends), color=colour, label=name, error_kw={"elinewidth": 0.8})
-        ax.set(yscale="log", ylabel="times less than with nothing done")
-        _plain_numbers(ax)
-        ax.set_xticks(places, [str(name).replace(" ", "\n") for name in table.index])
-        ax.grid(visible=False, axis="x")
-        _legend_above(fig, ax, len(quantities))
-    return carrying(fig, savings=table)
+    fig, ax = plt.subplots(figsize=(8.2, 3.8))
+    for n, (name, colour) in enumerate(zip(quantities, PALETTE, strict=False)):
+        values = table[name]
+        ends = [values - table[f"{name}, least"], table[f"{name}, most"] - values]
+        at = places + (n - (len(quantities) - 1) / 2) * width
+        ax.bar(at, values, width, yerr=np.abs(ends), color=colour, label=name, error_kw={"elinewidth": 0.8})
+    ax.set(yscale="log", ylabel="times less than with nothing done")
+    plain_numbers(ax.yaxis, 1, 2, 5)
+    ax.set_xticks(places, [str(name).replace(" ", "\n") for name in table.index])
+    ax.grid(visible=False, axis="x")
+    return Drawn(fig, {"savings": table}, above=legend_above(fig, ax, len(quantities)))
 
 
-def bit_parts(panels: Mapping[str, pd.DataFrame]) -> Figure:
-    """Stacked bars of bits, a small plot a parameter: a bar a value, a colour a part."""
+@in_house_style
+def bit_parts(panels: Mapping[str, pd.DataFrame]) -> Drawn:
+    """Draw stacked bars of bits, one small plot per parameter: one bar per value, one colour per part."""
     tops = [part.sum(axis=1).max() for part in panels.values()]
-    with mpl.rc_context(STYLE):
-        fig, axes = plt.subplots(
-            1, len(panels), figsize=(9.6, 3.6), width_ratios=[len(part) for part in panels.values()]
-        )
-        for ax, (label, part) in zip(axes, panels.items(), strict=True):
-            start = np.zeros(len(part))
-            for (name, values), colour in zip(part.items(), (PUBLISHED, *PALETTE), strict=False):
-                ax.bar(range(len(part)), values, 0.75, bottom=start, color=colour, label=str(name))
-                start += values.to_numpy()
-            ax.set_xticks(range(len(part)), [f"{value:g}" for value in part.index])
-            ax.set_xlabel(label.replace("block, ", "block,\n"))
-            ax.set_ylim(0, 1.05 * max(tops))
-            ax.grid(visible=False, axis="x")
-        for ax in axes[1:]:
-            ax.tick_params(labelleft=False)
-        axes[0].set_ylabel("bits of a kept weight")
-        _legend_above(fig, axes[0], 5)
-    return carrying(fig, bits=pd.concat(panels, names=["parameter", "value"]))
+    fig, axes = plt.subplots(1, len(panels), figsize=(9.6, 3.6), width_ratios=[len(part) for part in panels.values()])
+    for ax, (label, part) in zip(axes, panels.items(), strict=True):
+        start = np.zeros(len(part))
+        for (name, values), colour in zip(part.items(), (PUBLISHED, *PALETTE), strict=False):
+            ax.bar(range(len(part)), values, 0.75, bottom=start, color=colour, label=str(name))
+            start += values.to_numpy()
+        ax.set_xticks(range(len(part)), [f"{value:g}" for value in part.index])
+        ax.set_xlabel(label.replace("block, ", "block,\n"))
+        ax.set_ylim(0, 1.05 * max(tops))
+        ax.grid(visible=False, axis="x")
+    for ax in axes[1:]:
+        ax.tick_params(labelleft=False)
+    axes[0].set_ylabel("bits of a kept weight")
+    return Drawn(fig, {"bits": pd.concat(panels, names=["parameter", "value"])}, above=legend_above(fig, axes[0], 5))
 
 
-def energy_parts(parts: pd.DataFrame, chips: pd.Series) -> Figure:
-    """Energy by part as shares of the bar, a pair of bars a model; each bar with its total.
+@in_house_style
+def energy_parts(parts: pd.DataFrame, chips: pd.Series) -> Drawn:
+    """Draw the energy of each part as its share of the bar, two bars per model, each with its total.
 
     Parameters
     ----------
     parts : DataFrame
-        Index: model and place of the weights; a column a part, mJ.
+        Index: model and place of the weights; one column per part, mJ.
     chips : Series
         Chips of each model.
     """
     totals = parts.sum(axis=1)
     shares = 100 * parts.div(totals, axis=0)
     places = np.arange(len(parts)) + 0.35 * (np.arange(len(parts)) // 2)
-    with mpl.rc_context(STYLE):
-        fig, ax = plt.subplots(figsize=(8.6, 0.36 * len(parts) + 1.6))
-        start = np.zeros(len(parts))
-        for (name, values), colour in zip(shares.items(), PALETTE, strict=False):
-            ax.barh(places, values, 0.8, left=start, color=colour, label=str(name))
-            start += values.to_numpy()
-        for place, total in zip(places, totals, strict=True):
-            ax.annotate(f"{total:.3g} mJ", (100, place), (5, 0), textcoords="offset points", va="center")
-        on_chip = [f"{model}, {n:,.0f} chip{'s' if n > 1 else ''}, SRAM" for model, n in chips.items()]
-        ax.set_yticks(places, [name for own in on_chip for name in (own, "weights from DRAM")])
-        ax.set(xlim=(0, 100), xlabel="share of the energy of one inference, %")
-        ax.invert_yaxis()
-        ax.grid(visible=False, axis="y")
-        _legend_above(fig, ax, len(parts.columns))
-    return carrying(fig, energy=parts)
+    fig, ax = plt.subplots(figsize=(8.6, 0.36 * len(parts) + 1.6))
+    start = np.zeros(len(parts))
+    for (name, values), colour in zip(shares.items(), PALETTE, strict=False):
+        ax.barh(places, values, 0.8, left=start, color=colour, label=str(name))
+        start += values.to_numpy()
+    for place, total in zip(places, totals, strict=True):
+        ax.annotate(f"{total:.3g} mJ", (100, place), (5, 0), textcoords="offset points", va="center")
+    on_chip = [f"{model}, {n:,.0f} chip{'s' if n > 1 else ''}, SRAM" for model, n in chips.items()]
+    ax.set_yticks(places, [name for own in on_chip for name in (own, "weights from DRAM")])
+    ax.set(xlim=(0, 100), xlabel="share of the energy of one inference, %")
+    ax.invert_yaxis()
+    ax.grid(visible=False, axis="y")
+    return Drawn(fig, {"energy": parts}, above=legend_above(fig, ax, len(parts.columns)))
 
 
-def vector(times: pd.DataFrame, lanes: pd.DataFrame) -> Figure:
-    """Times against density at the smallest and the largest batch, and useful lanes against their number.
+@in_house_style
+def vector(times: pd.DataFrame, lanes: pd.DataFrame) -> Drawn:
+    """Draw times against density at the smallest and the largest batch, and useful lanes against their number.
 
     Parameters
     ----------
@@ -156,35 +132,34 @@ def vector(times: pd.DataFrame, lanes: pd.DataFrame) -> Figure:
     lanes : DataFrame
         Index: lanes; a column a model, %.
     """
-    with mpl.rc_context(STYLE):
-        fig, axes = plt.subplots(1, 3, figsize=(9.6, 4.6))
-        batches = [] if times.empty else sorted(times.index.unique("batch"))
-        for ax, batch in zip(axes[:2], [batches[0], batches[-1]] if batches else ["", ""], strict=True):
-            ax.set(xlabel="weights kept, %", ylabel="us an input", title=f"batch {batch}, one thread")
-            if not batches:
-                ax.text(0.5, 0.5, "not measured", ha="center", transform=ax.transAxes, color=PUBLISHED)
-                continue
-            own = times.loc[batch]
-            for name, colour, marker in zip(own.columns, (*PALETTE, "black"), MARKERS, strict=False):
-                ax.plot(100 * own.index, own[name], color=colour, marker=marker, markersize=4, label=name)
-            ax.set(xscale="log", yscale="log")
-            _plain_numbers(ax)
-            ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.08), ncols=2, fontsize=8, columnspacing=1)
-        right = axes[2]
-        for (name, values), colour, marker in zip(lanes.items(), PALETTE, MARKERS, strict=False):
-            right.plot(lanes.index, values, color=colour, marker=marker, markersize=4, label=name)
-        right.set_xscale("log", base=2)
-        right.set_xticks(lanes.index, [f"{n:g}" for n in lanes.index])
-        right.minorticks_off()
-        right.set(xlabel="lanes", ylabel="useful lanes, %", ylim=(0, 100), title="lanes that do useful work")
-        right.legend(loc="lower center", bbox_to_anchor=(0.5, 1.08), ncols=2, fontsize=8, columnspacing=1)
-        fig.tight_layout()
-    return carrying(fig, times=times, lanes=lanes)
+    fig, axes = plt.subplots(1, 3, figsize=(9.6, 4.6))
+    batches = [] if times.empty else sorted(times.index.unique("batch"))
+    for ax, batch in zip(axes[:2], [batches[0], batches[-1]] if batches else ["", ""], strict=True):
+        ax.set(xlabel="weights kept, %", ylabel="us an input", title=f"batch {batch}, one thread")
+        if not batches:
+            ax.text(0.5, 0.5, "not measured", ha="center", transform=ax.transAxes, color=PUBLISHED)
+            continue
+        own = times.loc[batch]
+        for name, colour, marker in zip(own.columns, (*PALETTE, "black"), MARKERS, strict=False):
+            ax.plot(100 * own.index, own[name], color=colour, marker=marker, markersize=4, label=name)
+        ax.set(xscale="log", yscale="log")
+        plain_numbers(ax.yaxis, 1, 2, 5)
+        plain_numbers(ax.xaxis)
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.08), ncols=2, fontsize=8, columnspacing=1)
+    right = axes[2]
+    for (name, values), colour, marker in zip(lanes.items(), PALETTE, MARKERS, strict=False):
+        right.plot(lanes.index, values, color=colour, marker=marker, markersize=4, label=name)
+    right.set_xscale("log", base=2)
+    right.set_xticks(lanes.index, [f"{n:g}" for n in lanes.index])
+    right.minorticks_off()
+    right.set(xlabel="lanes", ylabel="useful lanes, %", ylim=(0, 100), title="lanes that do useful work")
+    right.legend(loc="lower center", bbox_to_anchor=(0.5, 1.08), ncols=2, fontsize=8, columnspacing=1)
+    return Drawn(fig, {"times": times, "lanes": lanes})
 
 
-def losses(rows: pd.DataFrame, unharmed: float) -> Figure:
-    """Accuracy lost against density, a line a pattern, with the standard deviation over seeds.
+@in_house_style
+def losses(rows: pd.DataFrame, unharmed: float) -> Drawn:
+    """Draw accuracy lost against density, one line per pattern, with the standard deviation over seeds.
 
     Parameters
     ----------
@@ -193,30 +168,29 @@ def losses(rows: pd.DataFrame, unharmed: float) -> Figure:
     unharmed : float
         Points to mark, up to which a network counts as unharmed.
     """
-    with mpl.rc_context(STYLE):
-        fig, ax = plt.subplots(figsize=(7.2, 4.4))
-        patterns = rows.groupby(level=0, sort=False)
-        for (pattern, line), colour, marker in zip(patterns, PALETTE, MARKERS, strict=False):
-            kept = 100 * line.index.get_level_values(1)
-            ax.errorbar(kept, line["mean"], line["std"], color=colour, marker=marker, capsize=2, label=str(pattern))
-        ax.axhline(0, color="black", linewidth=1)
-        ax.axhline(unharmed, color=PUBLISHED, linestyle=":")
-        ax.set_xscale("log", base=2)
-        ax.set_yscale("symlog", linthresh=0.5)
-        kept = sorted({100 * density for density in rows.index.get_level_values(1)})
-        ax.set_xticks(kept, [f"{density:g}" for density in kept])
-        ax.minorticks_off()
-        ax.set_ylim(min(0.0, (rows["mean"] - rows["std"]).min()) - 0.1)
-        low, high = ax.get_ylim()
-        ticks = [tick for tick in (-0.5, 0, unharmed, 0.5, 1, 2, 5, 10, 20, 50) if low <= tick <= high]
-        ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-        ax.set(xlabel="weights kept, %", ylabel="accuracy lost, points")
-        _legend_above(fig, ax, 3)
-    return carrying(fig, losses=rows)
+    fig, ax = plt.subplots(figsize=(7.2, 4.4))
+    patterns = rows.groupby(level=0, sort=False)
+    for (pattern, line), colour, marker in zip(patterns, PALETTE, MARKERS, strict=False):
+        kept = 100 * line.index.get_level_values(1)
+        ax.errorbar(kept, line["mean"], line["std"], color=colour, marker=marker, capsize=2, label=str(pattern))
+    ax.axhline(0, color="black", linewidth=1)
+    ax.axhline(unharmed, color=PUBLISHED, linestyle=":")
+    ax.set_xscale("log", base=2)
+    ax.set_yscale("symlog", linthresh=0.5)
+    kept = sorted({100 * density for density in rows.index.get_level_values(1)})
+    ax.set_xticks(kept, [f"{density:g}" for density in kept])
+    ax.minorticks_off()
+    ax.set_ylim(min(0.0, (rows["mean"] - rows["std"]).min()) - 0.1)
+    low, high = ax.get_ylim()
+    ticks = [tick for tick in (-0.5, 0, unharmed, 0.5, 1, 2, 5, 10, 20, 50) if low <= tick <= high]
+    ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.set(xlabel="weights kept, %", ylabel="accuracy lost, points")
+    return Drawn(fig, {"losses": rows}, above=legend_above(fig, ax, 3))
 
 
-def balance(frame: pd.DataFrame, labels: Mapping[int, str]) -> Figure:
-    """Load balance against the depth of the queues and against the PEs, a line a way to prune, averaged over layers.
+@in_house_style
+def balance(frame: pd.DataFrame, labels: Mapping[int, str]) -> Drawn:
+    """Draw load balance against queue depth and against PEs, one line per way to prune, averaged over layers.
 
     Parameters
     ----------
@@ -227,17 +201,15 @@ def balance(frame: pd.DataFrame, labels: Mapping[int, str]) -> Figure:
     """
     drawn = frame.groupby(["parameter", "value", "columns", "seed"], as_index=False)["balance"].mean()
     drawn["line"] = drawn["columns"].map(labels)
-    with mpl.rc_context(STYLE):
-        fig, axes = plt.subplots(1, 2, figsize=(8.6, 4.4), sharey=True)
-        panels = {"fifo_depth": "depth of the queues", "n_pe": "PEs"}
-        for ax, (parameter, label) in zip(axes, panels.items(), strict=True):
-            own = drawn[drawn["parameter"] == parameter]
-            _by_line(ax, own, "line", "balance", "value", 1)
-            ax.set_xscale("log", base=2)
-            values = sorted(own["value"].unique())
-            ax.set_xticks(values, [f"{value:g}" for value in values])
-            ax.minorticks_off()
-            ax.set(xlabel=label, ylim=(0, 100))
-        axes[0].set_ylabel("load balance, %")
-        _legend_above(fig, axes[0], 3)
-    return carrying(fig, balance=drawn)
+    fig, axes = plt.subplots(1, 2, figsize=(8.6, 4.4), sharey=True)
+    panels = {"fifo_depth": "depth of the queues", "n_pe": "PEs"}
+    for ax, (parameter, label) in zip(axes, panels.items(), strict=True):
+        own = drawn[drawn["parameter"] == parameter]
+        _by_line(ax, own, "line", "balance", "value", 1)
+        ax.set_xscale("log", base=2)
+        values = sorted(own["value"].unique())
+        ax.set_xticks(values, [f"{value:g}" for value in values])
+        ax.minorticks_off()
+        ax.set(xlabel=label, ylim=(0, 100))
+    axes[0].set_ylabel("load balance, %")
+    return Drawn(fig, {"balance": drawn}, above=legend_above(fig, axes[0], 3))

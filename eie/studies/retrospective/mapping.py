@@ -245,13 +245,13 @@ class Mapping:
 
     def plot(self) -> Figure:
         """Useful share over how many weights of a column a PE has."""
-        from eie.studies.plots import panels
+        from eie.studies.plots import points
 
         layers = self.rows.groupby(["kind", "network", "layer"], sort=False)[["filling", "useful"]].mean().reset_index()
         layers["family"] = layers["kind"].map(_family)
-        points = layers.assign(useful=100 * layers["useful"])
+        layers["useful"] *= 100
         labels = ("kept weights of a column in one PE", "PE cycles that multiply a weight, %")
-        return panels.points_by(points, "filling", "useful", "family", *labels)
+        return points.points_by(layers, "filling", "useful", "family", *labels)
 
 
 def _family(kind: str) -> str:

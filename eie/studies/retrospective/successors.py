@@ -84,12 +84,12 @@ class Afterwards:
 
     def plot(self) -> Figure:
         """How many times less, a bar a direction."""
-        from eie.studies.plots import panels
+        from eie.studies.plots import bars
 
         ranked = sorted(self.directions, key=lambda d: -d.factor)
         names = [d.name + ("" if d.exact else " *") for d in ranked]
         values = [float(f"{d.factor:.2g}") for d in ranked]
-        return panels.log_bars(names, values, "times less work, time or bytes (*: outputs change)")
+        return bars.log_bars(names, values, "times less work, time or bytes (*: outputs change)")
 
 
 def _joined(names: list[str]) -> str:

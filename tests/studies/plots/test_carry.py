@@ -2,7 +2,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from eie.studies import paper
-from eie.studies.plots.carry import MIME, carrying
+from eie.studies.plots.carry import MIME, with_data
 
 
 class Thing:
@@ -11,7 +11,7 @@ class Thing:
 
 def test_tables_are_texts_of_csv_by_name():
     frame = pd.DataFrame({"layer": ["a", "b"], "share": [0.1, 1 / 3]})
-    shown = carrying(Thing(), points=frame, times=pd.Series([1.5], index=["a"], name="us"))
+    shown = with_data(Thing(), points=frame, times=pd.Series([1.5], index=["a"], name="us"))
     assert shown._repr_mimebundle_(include=None) == {
         MIME: {"points": "layer,share\na,0.1\nb,0.333333333\n", "times": ",us\na,1.5\n"}
     }
@@ -19,7 +19,7 @@ def test_tables_are_texts_of_csv_by_name():
 
 def test_shown_is_otherwise_the_same():
     shown = Thing()
-    assert carrying(shown) is shown
+    assert with_data(shown) is shown
 
 
 def test_figure_carries_what_it_plots():

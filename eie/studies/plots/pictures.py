@@ -1,0 +1,189 @@
+"""Plots of cells, pixels and blocks, in the house style."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from eie.studies.plots.style import PALETTE, PUBLISHED, Drawn, in_house_style
+
+
+@in_house_style
+def matrix(owners: Any, vector: Sequence[bool], labels: Sequence[str]) -> Drawn:
+    """Draw a small sparse matrix and its input, each stored element in the colour of the PE that holds it.
+
+    Parameters
+    ----------
+    owners : int array of shape `(n_out, n_in)`
+        PE of each stored element, -1 where nothing is stored.
+    vector : sequence of bool, of length `n_in`
+        Which inputs are not 0.
+    labels : sequence of str
+        Names of the PEs.
+    """
+    owners = np.asarray(owners)
+    n_out, n_in = owners.shape
+    fig, (top, ax) = plt.subplots(2, 1, figsize=(4.6, 7.2), height_ratios=[1, n_out], sharex=True)
+    for each in (top, ax):
+        each.grid(visible=False)
+    _cells(ax, owners)
+    _cells(top, np.where(vector, len(labels), -1)[np.newaxis])
+    ax.set_yticks(range(n_out), [f"{i}" for i in range(n_out)])
+    top.set_yticks([0], ["a"])
+    top.tick_params(bottom=False, left=False)
+    ax.set_xticks(range(n_in), [f"{j}" for j in range(n_in)])
+    ax.set_xlabel("column j (input)")
+    ax.set_ylabel("row i (output)")
+    handles = [mpl.patches.Patch(color=PALETTE[p]) for p in range(len(labels))]
+    handles.append(mpl.patches.Patch(color=PALETTE[len(labels)]))
+    fig.legend(handles, [*labels, "a, not 0"], loc="upper center", ncols=len(labels) + 1, handlelength=1)
+    return Drawn(fig, {"owners": pd.DataFrame(owners)}, above=0.36)
+
+
+def _cells(ax: Axes, values: np.ndarray) -> None:
+    for i, j in np.ndindex(values.shape):
+        stored = values[i, j] >= 0
+        colour = PALETTE[values[i, j]] if stored else "#f4f4f4"
+        ax.add_patch(mpl.patches.Rectangle((j - 0.46, i - 0.46), 0.92, 0.92, color=colour))
+        if stored:
+            ax.text(
+                j, i, f"{i},{j}" if values.shape[0] > 1 else f"{j}", ha="center", va="center", color="white", fontsize=8
+            )
+    ax.set(xlim=(-0.6, values.shape[1] - 0.4), ylim=(values.shape[0] - 0.4, -0.6), aspect="equal")
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+@in_house_style
+def patterns(rows: dict[str, np.ndarray], x_label: str, y_label: str) -> Drawn:
+    """Draw matrices, zeros white and other elements dark, one above the other.
+
+    Parameters
+    ----------
+    rows : dict
+        By title, bool arrays of the same shape; the first dimension runs to the right.
+    """
+    fig, axes = plt.subplots(len(rows), 1, figsize=(8.2, 1.6 * len(rows) + 0.5), sharex=True, squeeze=False)
+    for ax, (name, values) in zip(axes.flat, rows.items(), strict=True):
+        ax.imshow(values.T, cmap="Greys", aspect="auto", interpolation="nearest", vmax=1.3)
+        ax.set_title(name)
+        ax.set_ylabel(y_label)
+        ax.grid(visible=False)
+    axes.flat[-1].set_xlabel(x_label)
+    return Drawn(fig, {name: pd.DataFrame(values).astype(int) for name, values in rows.items()})
+
+
+@in_house_style
+def mosaics(steps: dict[str, tuple[np.ndarray, int]], columns: int = 3) -> Drawn:
+    """Draw arrays of small pictures, one panel each.
+
+    Parameters
+    ----------
+    steps : dict of str to (array of shape `(n, height, width)`, int)
+        By title: pictures, and how many of them stand side by side. Zeros stay white.
+    columns : int
+        Panels side by side.
+    """
+    fig, axes = plt.subplots(
+        -(-len(steps) // columns), columns, squeeze=False, figsize=(8.4, 2.7 * -(-len(steps) // columns))
+    )
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, (title, (pictures, across)) in zip(axes.flat, steps.items(), strict=False):
+        shown = ax.imshow(
+            _mosaic(pictures, across), cmap=_WHITE_AT_ZERO, vmin=0, vmax=max(float(np.nanmax(pictures)), 1e-9)
+        )
+        ax.set_title(title, fontsize=9)
+        bar = fig.colorbar(shown, ax=ax, shrink=0.8)
+        bar.ax.tick_params(labelsize=7)
+    return Drawn(fig, {"pictures": pd.concat([_numbers(title, shown) for title, (shown, _) in steps.items()])})
+
+
+def _numbers(title: str, pictures: np.ndarray) -> pd.DataFrame:
+    """One row per pixel."""
+    picture, row, column = (axis.ravel() for axis in np.indices(pictures.shape))
+    return pd.DataFrame(
+        {"panel": title, "picture": picture, "row": row, "column": column, "value": pictures.ravel()}
+    ).dropna()
+
+
+def _mosaic(pictures: np.ndarray, across: int) -> np.ndarray:
+    """Pictures in rows of `across`, a blank line between them."""
+    n, height, width = pictures.shape
+    down = -(-n // across)
+    page = np.full((down * (height + 1) - 1, across * (width + 1) - 1), np.nan)
+    for i, picture in enumerate(pictures):
+        y, x = i // across * (height + 1), i % across * (width + 1)
+        page[y : y + height, x : x + width] = picture
+    return page
+
+
+_WHITE_AT_ZERO = mpl.colors.LinearSegmentedColormap.from_list("eie", ["white", PALETTE[0], "#001a33"], bad="#e5e5e5")
+
+
+@in_house_style
+def floorplan(blocks: pd.DataFrame, side: float) -> Drawn:
+    """Draw the blocks of a square chip to scale, coloured by module; names of small ones stand beside it.
+
+    Parameters
+    ----------
+    blocks : DataFrame
+        Columns `block`, `module`, `area, mm2`, `x`, `y`, `width`, `height` (mm).
+    side : float
+        Side of the square, mm.
+    """
+    modules = [module for module in dict.fromkeys(blocks["module"]) if module != "filler cell"]
+    colours = dict(zip(modules, PALETTE, strict=False)) | {"filler cell": "white"}
+    fig, ax = plt.subplots(figsize=(7.2, 5.4))
+    ax.grid(visible=False)
+    outside = []
+    for block in blocks.to_dict("records"):
+        corner, filler = (block["x"], block["y"]), block["module"] == "filler cell"
+        ax.add_patch(
+            mpl.patches.Rectangle(
+                corner,
+                block["width"],
+                block["height"],
+                facecolor=colours[block["module"]],
+                edgecolor=PUBLISHED if filler else "white",
+                hatch="////" if filler else None,
+            )
+        )
+        if block["width"] > 0.2 * side and block["height"] > 0.1 * side:
+            centre = (block["x"] + block["width"] / 2, block["y"] + block["height"] / 2)
+            text = f"{block['block']}\n{block['area, mm2']:.3f} mm$^2$"
+            paper = {"facecolor": "white", "edgecolor": "none", "pad": 1.5} if filler else None
+            ink = "black" if filler else "white"
+            ax.text(*centre, text, color=ink, ha="center", va="center", fontweight="bold", bbox=paper)
+        else:
+            outside.append(block)
+    _named_beside(ax, sorted(outside, key=lambda block: (block["y"] + block["height"] / 2, -block["x"])), side)
+    ax.add_patch(mpl.patches.Rectangle((0, 0), side, side, fill=False, edgecolor="black", linewidth=1.6))
+    ax.set(xlim=(-0.01 * side, 1.42 * side), ylim=(-0.02 * side, 1.02 * side), aspect="equal")
+    ax.set(xlabel="mm", ylabel="mm", xticks=np.arange(0, side, 0.2), yticks=np.arange(0, side, 0.2))
+    ax.spines[["left", "bottom"]].set_bounds(0, side)
+    ax.xaxis.set_label_coords(0.5 / 1.43, -0.07)
+    return Drawn(fig, {"blocks": blocks})
+
+
+def _named_beside(ax: Axes, blocks: Sequence[dict[str, Any]], side: float) -> None:
+    """Names at even distances to the right of the square, each with a line to its block."""
+    centres = [block["y"] + block["height"] / 2 for block in blocks]
+    step = 0.065 * side
+    lowest = 0.98 * side - step * (len(blocks) - 1)
+    for i, (block, y) in enumerate(zip(blocks, centres, strict=True)):
+        text = f"{block['block']}, {block['area, mm2']:.4f} mm$^2$"
+        ax.annotate(
+            text,
+            (block["x"] + block["width"] / 2, y),
+            (1.05 * side, lowest + i * step),
+            va="center",
+            arrowprops={"arrowstyle": "-", "linewidth": 0.7, "shrinkA": 2, "shrinkB": 0, "relpos": (0, 0.5)},
+        )
+        ax.plot(block["x"] + block["width"] / 2, y, "o", color="black", markersize=2.5)

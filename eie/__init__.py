@@ -1,5 +1,6 @@
 """EIE, the efficient inference engine on compressed deep neural networks, as an exact model (ISCA 2016)."""
 
+from eie._version import __version__
 from eie.cycles import CycleReport, simulate
 from eie.energy_model import EnergyReport, energy
 from eie.explore.benchmarks import Benchmark
@@ -26,6 +27,7 @@ __all__ = [
     "LayerFormats",
     "Machine",
     "Spread",
+    "__version__",
     "calibrate",
     "decode",
     "draw_activations",
@@ -37,4 +39,3 @@ __all__ = [
     "simulate",
     "step",
 ]
-__version__ = "0.1.0"

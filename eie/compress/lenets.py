@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
-from eie import _check
+from eie import _check, _host
 from eie._data import PACKAGE, read_toml
 from eie._files import written_aside
 from eie.compress import export, lenet, packed, sizes
@@ -28,7 +28,6 @@ from eie.compress.packed import CompressedNetwork
 from eie.compress.train import Phase, Recipe, Run, compress
 from eie.datasets import catalogue
 from eie.formats import idx
-from eie.studies.baselines import measure
 
 FILE = "lenets.toml"
 SCHEDULES = ("full", "short")
@@ -161,7 +160,7 @@ def make(
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     tasks = [_Task(name, schedule, seed, place) for seed in chosen for name in names]
-    with ProcessPoolExecutor(len(measure.own_cores()), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(len(_host.own_cores()), mp_context=get_context("spawn")) as pool:
         rows = _in_order([pool.submit(_one, task) for task in tasks])
         _write(pd.DataFrame(rows), place / "lenets.csv")
         if sweep:
@@ -309,5 +308,5 @@ def _provenance() -> dict[str, str]:
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "commit": asked.stdout.strip() or "unknown",
-        "machine": measure.cpu_name(),
+        "machine": _host.cpu_name(),
     }

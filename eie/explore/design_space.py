@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from tqdm import tqdm
 
-from eie import __version__, _check, chip
+from eie import _check, chip
 from eie._files import target_of, written_aside
+from eie._version import __version__
 from eie.cycles import CycleReport
 from eie.energy_model import energy
 from eie.explore.benchmarks import MAX_SEED, Benchmark

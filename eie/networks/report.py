@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-import eie
 from eie._data import PACKAGE
 from eie._files import written_aside
+from eie._version import __version__
 from eie.explain import CAUSES, Explanation, Timeline
 from eie.fit import capacity
 from eie.formats.container import EncodedLayer
@@ -128,7 +128,7 @@ def html(evaluation: Evaluation) -> str:
     template = environment.from_string((PACKAGE / "networks" / "templates" / "report.html").read_text(encoding="utf-8"))
     return template.render(
         evaluation=evaluation,
-        version=eie.__version__,
+        version=__version__,
         sentences=sentences(evaluation),
         causes=CAUSES,
         time=_time_rows(evaluation.layers),

@@ -5,7 +5,6 @@ A table is a CSV file. Lines in front of it say what made it: the command, when,
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,8 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from eie import __version__
-from eie._data import PACKAGE, data_path, resource
+from eie import _host
+from eie._data import data_path, resource
 from eie._files import written_aside
 from eie.formats import FormatError
 
@@ -138,21 +137,5 @@ def _known(name: str) -> Experiment:
 
 
 def _made_by(name: str) -> dict[str, str]:
-    host = import_module("eie.studies.baselines.measure").provenance([])
-    return {
-        "command": f"eie experiment {name}",
-        "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "processor": host["cpu"],
-        "cores": str(host["cores"]),
-        "eie": __version__,
-        "commit": _commit(),
-    }
-
-
-def _commit() -> str:
-    """The checkout's commit, marked if files differ from it; "none" outside of a checkout."""
-    command = ["git", "-C", str(PACKAGE), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=-changed"]
-    try:
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "none"
+    facts = {"command": f"eie experiment {name}", "date": f"{datetime.now(UTC):%Y-%m-%d}", **_host.summary()}
+    return {key: str(value) for key, value in facts.items()} | {"commit": _host.commit()}

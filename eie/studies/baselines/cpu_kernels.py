@@ -25,13 +25,16 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from eie import _host
 from eie._data import resource
 from eie._files import written_aside
 from eie.explore.benchmarks import Benchmark, table3
 from eie.formats import FormatError
-from eie.studies.baselines import measure
+from eie.studies.baselines import devices
+from eie.studies.baselines.devices import Device
 from eie.studies.baselines.eie_kernel import CpuLayer
-from eie.studies.baselines.measure import Bench, CannotTime, Device, Kernel, Work
+from eie.studies.baselines.kernels import SEED, Kernel, Make, Work
+from eie.studies.baselines.measure import Bench, CannotTime
 
 DENSITIES = (0.01, 0.02, 0.05, 0.09, 0.15, 0.25, 0.5)
 BATCHES = (1, 8, 64)
@@ -108,7 +111,7 @@ def run(output: str | Path | None = None, *, quick: bool = False, progress: bool
     if not target.parent.is_dir():
         raise FileNotFoundError(f"cannot write {target}: there is no folder {target.parent}")
     part = target.with_name(f"{target.name}.part")
-    header = {"provenance": measure.provenance([measure.cpu()]), "settings": _settings(quick)}
+    header = {"provenance": _host.provenance() | {"seed": SEED}, "settings": _settings(quick)}
     done = _kept(part, header)
     _write(part, [header, *done])
     todo = [cell for cell in cells(quick) if not any(entry["cell"] == _key(cell) for entry in done)]
@@ -128,7 +131,7 @@ def run(output: str | Path | None = None, *, quick: bool = False, progress: bool
 def cells(quick: bool = False) -> list[Cell]:
     """The groups that are timed: all densities on one thread; the usual one with full inputs, and on all threads."""
     size = table3_layer()
-    usual, most = (size.weight_density,), measure.provenance([])["cores"]
+    usual, most = (size.weight_density,), len(_host.own_cores())
     groups = [(1, size.act_density, usual if quick else DENSITIES), (1, 1.0, usual), (most, size.act_density, usual)]
     return list(dict.fromkeys(Cell(t, act, density) for t, act, some in groups for density in (1.0, *some)))
 
@@ -154,9 +157,9 @@ def contests(cell: Cell, batch: int) -> Iterator[tuple[Device, Work]]:
     size = table3_layer()
     # What does not see the density gets a half-filled matrix.
     benchmark = Benchmark(size.name, size.n_in, size.n_out, min(cell.density, DENSITIES[-1]), cell.act_density)
-    work, cpu = Work.draw(benchmark, batch), measure.cpu()
+    work, cpu = Work.draw(benchmark, batch), devices.cpu()
     if cell.density < 1:
-        layer, _ = benchmark.draw(measure.SEED)
+        layer, _ = benchmark.draw(SEED)
         packed = CpuLayer.pack(replace(layer, bias_codes=None), cell.threads)
         libraries = {name: cpu.kernels[name] for name in ("sparse", *ONE_INPUT)}
         yield replace(cpu, kernels={"eie": (_own(packed),), **libraries, "csc": (_scipy_csc,)}), work
@@ -249,7 +252,7 @@ def _write(part: Path, entries: list[dict[str, Any]]) -> None:
         aside.write_text(json.dumps(entries), encoding="utf-8")
 
 
-def _own(packed: CpuLayer) -> measure.Make:
+def _own(packed: CpuLayer) -> Make:
     def eie_format(work: Work, batch: int, _: str) -> Kernel:
         inputs = work.inputs[:batch] if batch > 1 else work.inputs[0]
         library = f"this project, EIE's format, {packed.threads} thread{'s' * (packed.threads > 1)}"
@@ -271,7 +274,7 @@ def _on_gpu(cell: Cell, work: Work) -> Iterator[tuple[Device, Work]]:
 
     if cell.threads > 1 or not torch.cuda.is_available():
         return
-    gpu = measure.gpu()
+    gpu = devices.gpu()
     if cell.density < 1:
         yield replace(gpu, kernels={"sparse": gpu.kernels["sparse"]}), work
     else:

@@ -20,11 +20,11 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from eie import _host
 from eie.compress import lenet, lenets, prune
 from eie.compress.train import one_thread
 from eie.compress.weights import weights
 from eie.datasets import catalogue
-from eie.studies.baselines import measure
 from eie.studies.retrospective.patterns import MaskOf
 
 NETWORK = "lenet-300-100"
@@ -75,7 +75,7 @@ def accuracies(chains: Sequence[Chain], seeds: Sequence[int], dense_epochs: int,
         When MNIST is not at hand; the message says how to get it.
     """
     catalogue.require("mnist")
-    with ProcessPoolExecutor(len(measure.own_cores()), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(len(_host.own_cores()), mp_context=get_context("spawn")) as pool:
         starts = _done({seed: pool.submit(dense, seed, dense_epochs) for seed in seeds}, "network")
         tasks = {
             (seed, chain.name): pool.submit(pruned, chain, seed, starts[seed], step_epochs)

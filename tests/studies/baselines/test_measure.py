@@ -1,24 +1,27 @@
 import json
+import os
 import re
 import subprocess
 import sys
+import time
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from eie import _host
 from eie.explore.benchmarks import Benchmark, table3
-from eie.studies.baselines import measure, platforms
+from eie.studies.baselines import devices, kernels, measure, meters, platforms
 
 torch = pytest.importorskip("torch")
 
 TINY = Benchmark("tiny", 70, 37, 0.3, 0.5)
 SIZES = {"tiny": [70, 37, 0.3, 0.5], "other": [24, 40, 0.2, 0.7]}
 BATCHES = (1, 64)
-KERNELS = [(name, make) for name, makes in measure.cpu().kernels.items() for make in makes]
+KERNELS = [(name, make) for name, makes in devices.cpu().kernels.items() for make in makes]
 EVERYTHING = [
-    (batch, name) for name in measure.cpu().kernels for batch in (BATCHES if name != "csc-columns" else BATCHES[:1])
+    (batch, name) for name in devices.cpu().kernels for batch in (BATCHES if name != "csc-columns" else BATCHES[:1])
 ]
 WATTLESS = {"platform", "batch", "variant", "layer", "time_us", "low_us", "high_us", "repeats", "library", "copies"}
 
@@ -28,8 +31,8 @@ def machine(monkeypatch):
     """One thread, small caches, no counters, no GPU: the same everywhere."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    monkeypatch.setattr(measure, "_caches", lambda: {"L1i": 2**30, "L2": 2**14, "L3": 2**15})
-    monkeypatch.setattr(measure.Rapl, "find", lambda: None)
+    monkeypatch.setattr(_host, "caches", lambda: {"L1i": 2**30, "L2": 2**14, "L3": 2**15})
+    monkeypatch.setattr(meters.Rapl, "find", lambda: None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     yield
     torch.set_num_threads(threads)
@@ -37,7 +40,7 @@ def machine(monkeypatch):
 
 @pytest.fixture
 def work():
-    return measure.Work.draw(TINY, max(BATCHES))
+    return kernels.Work.draw(TINY, max(BATCHES))
 
 
 @pytest.fixture
@@ -107,19 +110,19 @@ def test_float_result(work, make, batch):
 
 
 def test_columns_result(work):
-    found = outputs(measure._scipy_columns, work, 1)[0]
+    found = outputs(kernels.scipy_columns, work, 1)[0]
     np.testing.assert_allclose(found, work.dense.astype(float) @ work.inputs[0], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("batch", BATCHES)
-@pytest.mark.parametrize(("make", "top"), [(measure._onednn_int8, 255), (measure._integer_int8, 127)])
+@pytest.mark.parametrize(("make", "top"), [(kernels.onednn_int8, 255), (kernels.integer_int8, 127)])
 def test_int8_result(work, make, top, batch):
     np.testing.assert_allclose(outputs(make, work, batch), with_int8(work, batch, top), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("batch", BATCHES)
 def test_int4_result(work, batch):
-    found, expected = outputs(measure._weight_only_int4, work, batch), with_int4(work, batch)
+    found, expected = outputs(kernels.weight_only_int4, work, batch), with_int4(work, batch)
     np.testing.assert_allclose(found, expected, rtol=2**-7, atol=2**-7 * abs(expected).max())  # it writes bfloat16
 
 
@@ -139,7 +142,7 @@ def test_rounded_weights_stay_within_the_rounding(work, name, make, batch):
 def test_rows_and_inputs_of_zeros(name, make):
     dense, inputs = np.zeros((5, 9), np.float32), np.zeros((64, 9), np.float32)
     dense[3] = 1.0
-    work = measure.Work(sp.csr_array(dense), inputs)
+    work = kernels.Work(sp.csr_array(dense), inputs)
     assert not outputs(make, work, 1).any()
     work.inputs[0, 2] = 1.0
     np.testing.assert_allclose(outputs(make, work, 1)[0], [0, 0, 0, 1, 0], atol=0.01)
@@ -147,11 +150,11 @@ def test_rows_and_inputs_of_zeros(name, make):
 
 @pytest.mark.parametrize(("name", "make"), KERNELS)
 def test_every_kernel_passes_its_check(work, name, make):
-    kernel = measure.checked_kernel(make, measure.cpu(), work, name, 1)
+    kernel = measure.checked_kernel(make, devices.cpu(), work, name, 1)
     assert kernel.n_bytes >= work.dense.size // 2
 
 
-@pytest.mark.parametrize("make", [make for _, make in KERNELS if make is not measure._onednn_int8])
+@pytest.mark.parametrize("make", [make for _, make in KERNELS if make is not kernels.onednn_int8])
 def test_copies_have_memory_of_their_own(work, make):
     pack = make(work, 1, "cpu").pack
     held = [pack() for _ in range(3)]
@@ -167,18 +170,18 @@ def data_of(copy):
 
 def test_wrong_result_is_refused(work):
     def zeros(work, batch, device):
-        return measure.Kernel("wrong", 1, lambda: None, lambda _: np.zeros((batch, len(work.dense))))
+        return kernels.Kernel("wrong", 1, lambda: None, lambda _: np.zeros((batch, len(work.dense))))
 
     with pytest.raises(measure.CannotTime, match=r"^zeros: its result is off by [\d.]+ of [\d.]+$"):
-        measure.checked_kernel(zeros, measure.cpu(), work, "dense", 1)
+        measure.checked_kernel(zeros, devices.cpu(), work, "dense", 1)
 
 
 def test_result_that_is_no_number_is_refused(work):
     def broken(work, batch, device):
-        return measure.Kernel("wrong", 1, lambda: None, lambda _: np.full((batch, len(work.dense)), np.nan))
+        return kernels.Kernel("wrong", 1, lambda: None, lambda _: np.full((batch, len(work.dense)), np.nan))
 
     with pytest.raises(measure.CannotTime, match="its result is off by nan"):
-        measure.checked_kernel(broken, measure.cpu(), work, "dense", 1)
+        measure.checked_kernel(broken, devices.cpu(), work, "dense", 1)
 
 
 @pytest.mark.parametrize("error", [RuntimeError, NotImplementedError, AttributeError, TypeError, ValueError])
@@ -187,7 +190,7 @@ def test_library_without_a_kernel(work, error):
         raise error("no kernel in /home/someone/torch/lib.so or C:\\Users\\someone\nand more")
 
     with pytest.raises(measure.CannotTime) as caught:
-        measure.checked_kernel(missing, measure.cpu(), work, "dense", 1)
+        measure.checked_kernel(missing, devices.cpu(), work, "dense", 1)
     assert str(caught.value) == "missing: no kernel in [..] or [..]"
 
 
@@ -209,7 +212,7 @@ def test_weights_are_cold(n_bytes, cache_bytes, expected):
 
 
 def device(clock, kernels, calls=1, cache_bytes=100, meter=None):
-    return measure.Device("CPU", "cpu", kernels, cache_bytes, clock, calls, 0.0, meter)
+    return devices.Device("CPU", "cpu", kernels, cache_bytes, clock, calls, 0.0, meter)
 
 
 def kernel_of(library, called, n_bytes=100):
@@ -222,7 +225,7 @@ def kernel_of(library, called, n_bytes=100):
             called.append(copy)
             return work.exact[:batch]
 
-        return measure.Kernel(library, n_bytes, lambda: next(names), call)
+        return kernels.Kernel(library, n_bytes, lambda: next(names), call)
 
     return make
 
@@ -271,7 +274,7 @@ def test_fastest_library_is_taken_and_a_missing_one_passed_over(work):
 
 def test_weights_are_evicted_where_copies_are_too_many(work, monkeypatch):
     called, evictions = [], []
-    monkeypatch.setattr(measure.Device, "evictor", lambda _: lambda: evictions.append(len(called)))
+    monkeypatch.setattr(devices.Device, "evictor", lambda _: lambda: evictions.append(len(called)))
     asked = device(fake_clock(1, 1, 1), {"dense": (kernel_of("a", called, 1),)}, calls=10, cache_bytes=10_000)
     found = measure.Bench(3, quick=True).timing(asked, work, "dense", 1)
     assert (found["copies"], found["cold"], found["repeats"]) == (1, "evicted", 3)
@@ -287,8 +290,8 @@ def test_evictor_writes_more_than_the_cache_holds(monkeypatch):
 
 @pytest.mark.parametrize("quick", [True, False])
 def test_timing_goes_on_for_some_seconds_unless_quick(work, monkeypatch, quick):
-    monkeypatch.setattr(measure, "CPU_SECONDS", 0.02)
-    found = measure.Bench(3, quick).timing(measure.cpu(), work, "csc-columns", 1)
+    monkeypatch.setattr(devices, "CPU_SECONDS", 0.02)
+    found = measure.Bench(3, quick).timing(devices.cpu(), work, "csc-columns", 1)
     assert (found["repeats"] == 3) == quick
     assert found["time_us"] * found["repeats"] < 1e5
 
@@ -339,8 +342,8 @@ def strings_in(value):
 
 
 def test_result_names_the_machine_but_not_its_owner(target, monkeypatch):
-    monkeypatch.setattr(measure.host, "release", lambda: "6.1.0-zebra-laptop")
-    monkeypatch.setattr(measure.host, "node", lambda: "zebra")
+    monkeypatch.setattr(_host.platform, "release", lambda: "6.1.0-zebra-laptop")
+    monkeypatch.setattr(_host.platform, "node", lambda: "zebra")
     monkeypatch.setenv("USER", "zebra")
     run(target, {"tiny": SIZES["tiny"]})
     result = json.loads(target.read_text(encoding="utf-8"))
@@ -355,10 +358,10 @@ def test_result_names_the_machine_but_not_its_owner(target, monkeypatch):
 
 
 def test_provenance_of_this_machine():
-    found = measure.provenance([measure.cpu()])
+    found = _host.provenance()
     assert found["libraries"]["torch"] == torch.__version__
     assert found["libraries"]["numpy"] == np.__version__
-    assert (found["threads"], found["gpu"], found["seed"]) == (1, None, 0)
+    assert (found["threads"], found["gpu"]) == (1, None)
     assert found["cores"] >= 1
     assert found["last_level_cache_bytes"] == 2**15
 
@@ -367,7 +370,7 @@ def test_variant_that_no_library_has_is_left_out(target, monkeypatch):
     def missing(*_):
         raise RuntimeError("int4 is not offered here\nat line 3")
 
-    monkeypatch.setattr(measure, "_weight_only_int4", missing)
+    monkeypatch.setattr(kernels, "weight_only_int4", missing)
     run(target, {"tiny": SIZES["tiny"]})
     found = platforms.read(target)
     assert set(found.rows["variant"]) == {"dense", "sparse", "int8", "csc-columns"}
@@ -462,7 +465,7 @@ def test_results_that_do_not_belong_together_are_not_joined(stopped, monkeypatch
 
 def test_another_machine_starts_again(stopped, monkeypatch):
     layers = Stopped(monkeypatch, 2)
-    monkeypatch.setattr(measure, "cpu_name", lambda: "another")
+    monkeypatch.setattr(_host, "cpu_name", lambda: "another")
     run(stopped)
     assert layers.timed == ["tiny", "other"]
 
@@ -536,8 +539,8 @@ def counters(tmp_path, monkeypatch):
     """RAPL's folder with two sockets' counters, and time that passes at will."""
     monkeypatch.undo()
     clock = SimpleNamespace(now=100.0)
-    monkeypatch.setattr(measure.time, "perf_counter", lambda: clock.now)
-    monkeypatch.setattr(measure.Rapl, "FOLDER", tmp_path)
+    monkeypatch.setattr(meters.time, "perf_counter", lambda: clock.now)
+    monkeypatch.setattr(meters.Rapl, "FOLDER", tmp_path)
 
     def zone(folder, name, microjoules, top="1000000000"):
         (tmp_path / folder).mkdir(exist_ok=True)
@@ -553,7 +556,7 @@ def counters(tmp_path, monkeypatch):
 
 
 def test_power_of_sockets_and_memory(counters):
-    with measure.Rapl.find() as meter:
+    with meters.Rapl.find() as meter:
         counters.zone("intel-rapl:0", "package-0", 60_000_500)
         counters.zone("intel-rapl:0:1", "dram", 10_000_040)
         counters.clock.now += 2
@@ -562,14 +565,14 @@ def test_power_of_sockets_and_memory(counters):
 
 
 def test_counter_that_starts_again_at_zero(counters):
-    with measure.Rapl.find() as meter:
+    with meters.Rapl.find() as meter:
         counters.zone("intel-rapl:0", "package-0", 250, top="600")
         counters.clock.now += 1
     assert meter.watts == pytest.approx(350e-6)
 
 
 def test_time_too_short_for_the_counters(counters):
-    with measure.Rapl.find() as meter:
+    with meters.Rapl.find() as meter:
         counters.clock.now += 0.01
     assert meter.watts is None
 
@@ -577,7 +580,7 @@ def test_time_too_short_for_the_counters(counters):
 def test_counters_that_cannot_be_read(counters):
     counters.zone("intel-rapl:0", "package-0", "")
     (counters.folder / "intel-rapl:0:1" / "energy_uj").unlink()
-    assert measure.Rapl.find() is None
+    assert meters.Rapl.find() is None
 
 
 @pytest.fixture
@@ -598,24 +601,24 @@ def nvidia_smi(tmp_path, monkeypatch):
 
 def test_power_of_a_gpu(nvidia_smi):
     nvidia_smi("50.5 10 100.5 200.5")
-    with measure.NvidiaSmi.find("GPU-1") as meter:
-        measure.time.sleep(0.3)
+    with meters.NvidiaSmi.find("GPU-1") as meter:
+        time.sleep(0.3)
     assert meter.watts == pytest.approx(150.5)
 
 
 @pytest.mark.parametrize("says", ["'[N/A]'", "'No devices were found'"])
 def test_gpu_that_tells_no_power(nvidia_smi, says):
     nvidia_smi(says)
-    assert measure.NvidiaSmi.find("GPU-1") is None
+    assert meters.NvidiaSmi.find("GPU-1") is None
 
 
 def test_no_nvidia_smi(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert measure.NvidiaSmi.find("GPU-1") is None
+    assert meters.NvidiaSmi.find("GPU-1") is None
 
 
 def test_clock_of_the_cpu():
-    assert 20_000 <= measure._cpu_clock(lambda: measure.time.sleep(0.02)) < 1e6
+    assert 20_000 <= devices._cpu_clock(lambda: time.sleep(0.02)) < 1e6
 
 
 def test_clock_of_a_gpu(monkeypatch):
@@ -633,7 +636,7 @@ def test_clock_of_a_gpu(monkeypatch):
 
     monkeypatch.setattr(torch.cuda, "Event", Event)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: said.append("wait"))
-    assert measure._gpu_clock(lambda: said.append("work")) == 1500
+    assert devices._gpu_clock(lambda: said.append("work")) == 1500
     assert said == ["wait", "record", "work", "record", "wait"]
 
 
@@ -644,10 +647,10 @@ def test_a_gpu_is_timed_too(target, monkeypatch, cache):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: properties)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a GPU")
-    real = measure.gpu()
-    assert real.cache_bytes == cache.get("L2_cache_size", measure.ASSUMED_CACHE_BYTES)
-    stands_in = measure.Device("GPU", "cpu", real.kernels, 2**15, measure._cpu_clock, 10, 0.0, None)
-    monkeypatch.setattr(measure, "gpu", lambda: stands_in)
+    real = devices.gpu()
+    assert real.cache_bytes == cache.get("L2_cache_size", _host.ASSUMED_CACHE_BYTES)
+    stands_in = devices.Device("GPU", "cpu", real.kernels, 2**15, devices._cpu_clock, 10, 0.0, None)
+    monkeypatch.setattr(devices, "gpu", lambda: stands_in)
     run(target, {"tiny": SIZES["tiny"]})
     found = platforms.read(target)
     on_gpu = found.rows[found.rows["platform"] == "GPU"]
@@ -658,7 +661,7 @@ def test_a_gpu_is_timed_too(target, monkeypatch, cache):
 
 def test_caches_are_counted_once_each(tmp_path, monkeypatch):
     monkeypatch.undo()
-    monkeypatch.setattr(measure, "own_cores", lambda: [0, 1, 2, 10])
+    monkeypatch.setattr(_host, "own_cores", lambda: [0, 1, 2, 10])
     levels = [
         ("1", "Data", "48K", 1),
         ("1", "Instruction", "32K", 1),
@@ -677,42 +680,35 @@ def test_caches_are_counted_once_each(tmp_path, monkeypatch):
                 ("shared_cpu_list", f"{first}+{each}"),
             ):
                 (folder / name).write_text(f"{text}\n")
-    found = measure._caches(tmp_path)
+    found = _host.caches(tmp_path)
     kilo = 2**10
     assert found == {"L1d": 4 * 48 * kilo, "L1i": 4 * 32 * kilo, "L2": 3 * 1024 * kilo, "L3": 2 * 3 * 1024 * kilo}
-    assert measure._last_level_bytes(found) == 6 * 1024 * kilo
+    assert _host.last_level_bytes(found) == 6 * 1024 * kilo
 
 
 def test_caches_where_the_system_does_not_tell(tmp_path, monkeypatch):
     monkeypatch.undo()
     (tmp_path / "cpu0" / "cache" / "index0").mkdir(parents=True)
     (tmp_path / "cpu0" / "cache" / "index0" / "level").write_text("1\n")
-    assert measure._caches(tmp_path) == {}
-    assert measure._last_level_bytes({}) == measure.ASSUMED_CACHE_BYTES
+    assert _host.caches(tmp_path) == {}
+    assert _host.last_level_bytes({}) == _host.ASSUMED_CACHE_BYTES
 
 
 def test_cache_of_instructions_is_not_the_last_one():
-    assert measure._last_level_bytes({"L1d": 5, "L1i": 9}) == 5
+    assert _host.last_level_bytes({"L1d": 5, "L1i": 9}) == 5
 
 
 def test_machine_that_tells_little(monkeypatch):
-    monkeypatch.setattr(measure, "Path", lambda name: measure.os.fspath(name) and Nothing())
-    monkeypatch.setattr(measure.host, "processor", lambda: "")
-    monkeypatch.setattr(measure.host, "machine", lambda: "riscv64")
-    monkeypatch.setattr(measure.host, "system", lambda: "Plan9")
-    monkeypatch.setattr(measure.host, "release", lambda: "fourth")
-    monkeypatch.setattr(measure.host, "freedesktop_os_release", nothing)
-    monkeypatch.setattr(measure.os, "sysconf", nothing)
-    monkeypatch.delattr(measure.os, "sched_getaffinity", raising=False)
-    assert measure.cpu_name() == "riscv64"
-    assert measure._system_name() == "Plan9"
-    assert measure._memory_bytes() is None
-    assert len(measure.own_cores()) == measure.os.cpu_count()
-
-
-class Nothing:
-    def read_text(self, encoding):
-        raise FileNotFoundError
+    monkeypatch.setattr(_host, "text_of", lambda _: "")
+    monkeypatch.setattr(_host.platform, "processor", lambda: "")
+    monkeypatch.setattr(_host.platform, "machine", lambda: "riscv64")
+    monkeypatch.setattr(_host.platform, "system", lambda: "Plan9")
+    monkeypatch.setattr(_host.platform, "release", lambda: "fourth")
+    monkeypatch.setattr(_host.platform, "freedesktop_os_release", nothing)
+    monkeypatch.delattr(_host.psutil.Process, "cpu_affinity", raising=False)
+    assert _host.cpu_name() == "riscv64"
+    assert _host.system_name() == "Plan9"
+    assert len(_host.own_cores()) == os.cpu_count()
 
 
 def nothing(*_):

@@ -1,0 +1,3 @@
+"""The version, of which other modules may know without importing the whole package."""
+
+__version__ = "0.1.0"

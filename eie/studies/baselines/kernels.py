@@ -137,7 +137,7 @@ def scipy_columns(work: Work, _: int, __: str) -> Kernel:
 
 
 def onednn_int8(work: Work, batch: int, device: str) -> Kernel:
-    """Multiply weights and inputs of 8 bits, one scale per row: what PyTorch's compiler makes of quantized layers on x86."""
+    """Multiply 8-bit weights and inputs, one scale per row, as PyTorch's compiler does for quantized layers on x86."""
     torch = require_torch()
     codes, steps = _int8(work.dense)
     weights, scales = _tensor(codes, device), _tensor(steps, device)
@@ -154,7 +154,7 @@ def onednn_int8(work: Work, batch: int, device: str) -> Kernel:
 
 
 def integer_int8(work: Work, batch: int, device: str) -> Kernel:
-    """Multiply weights and inputs of 8 bits, one scale per row. A GPU takes multiples of 8, and more than 16 inputs at once."""
+    """Multiply 8-bit weights and inputs, one scale per row; a GPU takes multiples of 8 and more than 16 inputs."""
     torch = require_torch()
     codes, steps = _int8(_padded(work.dense, 8, 8))
     weights, scales = _tensor(codes, device), _tensor(steps, device)

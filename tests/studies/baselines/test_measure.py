@@ -1,5 +1,4 @@
 import json
-import os
 import re
 import subprocess
 import sys
@@ -357,15 +356,6 @@ def test_result_names_the_machine_but_not_its_owner(target, monkeypatch):
     assert str(target.parent) not in target.read_text(encoding="utf-8")
 
 
-def test_provenance_of_this_machine():
-    found = _host.provenance()
-    assert found["libraries"]["torch"] == torch.__version__
-    assert found["libraries"]["numpy"] == np.__version__
-    assert (found["threads"], found["gpu"]) == (1, None)
-    assert found["cores"] >= 1
-    assert found["last_level_cache_bytes"] == 2**15
-
-
 def test_variant_that_no_library_has_is_left_out(target, monkeypatch):
     def missing(*_):
         raise RuntimeError("int4 is not offered here\nat line 3")
@@ -534,89 +524,6 @@ def test_torch_is_not_loaded_before_it_is_needed():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.fixture
-def counters(tmp_path, monkeypatch):
-    """RAPL's folder with two sockets' counters, and time that passes at will."""
-    monkeypatch.undo()
-    clock = SimpleNamespace(now=100.0)
-    monkeypatch.setattr(meters.time, "perf_counter", lambda: clock.now)
-    monkeypatch.setattr(meters.Rapl, "FOLDER", tmp_path)
-
-    def zone(folder, name, microjoules, top="1000000000"):
-        (tmp_path / folder).mkdir(exist_ok=True)
-        for file, text in (("name", name), ("energy_uj", microjoules), ("max_energy_range_uj", top)):
-            (tmp_path / folder / file).write_text(f"{text}\n")
-
-    zone("intel-rapl:0", "package-0", 500)
-    zone("intel-rapl:0:0", "core", 100)
-    zone("intel-rapl:0:1", "dram", 40)
-    zone("intel-rapl:1", "psys", 900)
-    zone("intel-rapl-mmio:0", "package-0", 500)
-    return SimpleNamespace(zone=zone, clock=clock, folder=tmp_path)
-
-
-def test_power_of_sockets_and_memory(counters):
-    with meters.Rapl.find() as meter:
-        counters.zone("intel-rapl:0", "package-0", 60_000_500)
-        counters.zone("intel-rapl:0:1", "dram", 10_000_040)
-        counters.clock.now += 2
-    assert meter.name == "RAPL (package-0, dram)"
-    assert meter.watts == pytest.approx(35)
-
-
-def test_counter_that_starts_again_at_zero(counters):
-    with meters.Rapl.find() as meter:
-        counters.zone("intel-rapl:0", "package-0", 250, top="600")
-        counters.clock.now += 1
-    assert meter.watts == pytest.approx(350e-6)
-
-
-def test_time_too_short_for_the_counters(counters):
-    with meters.Rapl.find() as meter:
-        counters.clock.now += 0.01
-    assert meter.watts is None
-
-
-def test_counters_that_cannot_be_read(counters):
-    counters.zone("intel-rapl:0", "package-0", "")
-    (counters.folder / "intel-rapl:0:1" / "energy_uj").unlink()
-    assert meters.Rapl.find() is None
-
-
-@pytest.fixture
-def nvidia_smi(tmp_path, monkeypatch):
-    """Put a program of that name in the way."""
-
-    def make(says):
-        program = tmp_path / "nvidia-smi"
-        program.write_text(
-            f'#!/bin/sh\nfor word in {says}; do echo "$word"; done\ncase "$*" in *loop*) exec sleep 60;; esac\n'
-        )
-        program.chmod(0o755)
-        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    return make
-
-
-def test_power_of_a_gpu(nvidia_smi):
-    nvidia_smi("50.5 10 100.5 200.5")
-    with meters.NvidiaSmi.find("GPU-1") as meter:
-        time.sleep(0.3)
-    assert meter.watts == pytest.approx(150.5)
-
-
-@pytest.mark.parametrize("says", ["'[N/A]'", "'No devices were found'"])
-def test_gpu_that_tells_no_power(nvidia_smi, says):
-    nvidia_smi(says)
-    assert meters.NvidiaSmi.find("GPU-1") is None
-
-
-def test_no_nvidia_smi(monkeypatch, tmp_path):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert meters.NvidiaSmi.find("GPU-1") is None
-
-
 def test_clock_of_the_cpu():
     assert 20_000 <= devices._cpu_clock(lambda: time.sleep(0.02)) < 1e6
 
@@ -657,59 +564,3 @@ def test_a_gpu_is_timed_too(target, monkeypatch, cache):
     assert on_gpu["variant"].tolist() == ["dense", "dense", "sparse", "sparse", "int8", "int8"]
     assert found.provenance["gpu"] == "a GPU"
     assert found.left_out.empty
-
-
-def test_caches_are_counted_once_each(tmp_path, monkeypatch):
-    monkeypatch.undo()
-    monkeypatch.setattr(_host, "own_cores", lambda: [0, 1, 2, 10])
-    levels = [
-        ("1", "Data", "48K", 1),
-        ("1", "Instruction", "32K", 1),
-        ("2", "Unified", "1M", 2),
-        ("3", "Unified", "3M", 4),
-    ]
-    for core in (0, 1, 2, 3, 10):
-        for n, (level, kind, size, each) in enumerate(levels):
-            folder = tmp_path / f"cpu{core}" / "cache" / f"index{n}"
-            folder.mkdir(parents=True)
-            first = core // each * each
-            for name, text in (
-                ("level", level),
-                ("type", kind),
-                ("size", size),
-                ("shared_cpu_list", f"{first}+{each}"),
-            ):
-                (folder / name).write_text(f"{text}\n")
-    found = _host.caches(tmp_path)
-    kilo = 2**10
-    assert found == {"L1d": 4 * 48 * kilo, "L1i": 4 * 32 * kilo, "L2": 3 * 1024 * kilo, "L3": 2 * 3 * 1024 * kilo}
-    assert _host.last_level_bytes(found) == 6 * 1024 * kilo
-
-
-def test_caches_where_the_system_does_not_tell(tmp_path, monkeypatch):
-    monkeypatch.undo()
-    (tmp_path / "cpu0" / "cache" / "index0").mkdir(parents=True)
-    (tmp_path / "cpu0" / "cache" / "index0" / "level").write_text("1\n")
-    assert _host.caches(tmp_path) == {}
-    assert _host.last_level_bytes({}) == _host.ASSUMED_CACHE_BYTES
-
-
-def test_cache_of_instructions_is_not_the_last_one():
-    assert _host.last_level_bytes({"L1d": 5, "L1i": 9}) == 5
-
-
-def test_machine_that_tells_little(monkeypatch):
-    monkeypatch.setattr(_host, "text_of", lambda _: "")
-    monkeypatch.setattr(_host.platform, "processor", lambda: "")
-    monkeypatch.setattr(_host.platform, "machine", lambda: "riscv64")
-    monkeypatch.setattr(_host.platform, "system", lambda: "Plan9")
-    monkeypatch.setattr(_host.platform, "release", lambda: "fourth")
-    monkeypatch.setattr(_host.platform, "freedesktop_os_release", nothing)
-    monkeypatch.delattr(_host.psutil.Process, "cpu_affinity", raising=False)
-    assert _host.cpu_name() == "riscv64"
-    assert _host.system_name() == "Plan9"
-    assert len(_host.own_cores()) == os.cpu_count()
-
-
-def nothing(*_):
-    raise OSError

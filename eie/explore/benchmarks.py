@@ -49,6 +49,26 @@ class Benchmark:
         set_(self, "weight_density", _check.fraction(f"weight density of {self.name}", self.weight_density))
         set_(self, "act_density", _check.fraction(f"activation density of {self.name}", self.act_density))
 
+    @classmethod
+    def named(cls, name: str, own_layers: Mapping[str, Sequence[float]] | None = None) -> Benchmark:
+        """Find a layer by its name: one of `own_layers`, or else one of Table III.
+
+        Parameters
+        ----------
+        name : str
+            Such as `"Alex-7"`.
+        own_layers : mapping of str to (n_in, n_out, weight_density, act_density), optional
+            Further layers, densities as fractions.
+
+        Raises
+        ------
+        ValueError
+            When there is no such layer (the message lists Table III's), or its size is not four numbers.
+        """
+        own = _mapped(own_layers)
+        (found,) = select([], {name: own[name]}) if name in own else select([name])
+        return found
+
     @property
     def expected_entries(self) -> float:
         """Weights kept, on average over draws."""

@@ -46,10 +46,9 @@ class Site:
 def furnish(notebook: dict[str, Any], page: str, site: Site, folder: Path) -> dict[str, Any]:
     """Furnish a page and return it; the files that it links to are written beside it, under `folder`."""
     modules = code_of(notebook, site.sources)
-    last = len(notebook["cells"]) - _is_run_time(notebook["cells"][-1])
     ids = {cell.get("id") for cell in notebook["cells"]}
     cells: list[Cell] = []
-    for cell in notebook["cells"][:last]:
+    for cell in notebook["cells"]:
         cells.append(_in_form(cell, page, site.url))
         cells += _after(cell, page, site, folder, bool(modules))
         for output in cell.get("outputs", []):
@@ -57,12 +56,8 @@ def furnish(notebook: dict[str, Any], page: str, site: Site, folder: Path) -> di
     if "why-they-differ" not in ids and page in site.claims:
         cells.append(_markdown("why-they-differ", "## Why they differ"))
         cells.append(_markdown("page-claims", claims_text(site.claims[page])))
-    cells += [*_code_cells(modules, site.sources, folder), *notebook["cells"][last:]]
+    cells += _code_cells(modules, site.sources, folder)
     return notebook | {"cells": cells}
-
-
-def _is_run_time(cell: Cell) -> bool:
-    return "This page ran in" in "".join(cell["source"])
 
 
 def _is_run_again(cell: Cell) -> bool:

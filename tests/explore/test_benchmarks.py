@@ -32,6 +32,19 @@ def test_select():
     assert len(select()) == 9
 
 
+def test_layer_by_its_name():
+    own = {"mine": [10, 20, 0.1, 1.0], "Alex-7": (30, 40, 0.5, 0.5)}
+    assert Benchmark.named("Alex-7") == table3()[1]
+    assert Benchmark.named("mine", own) == Benchmark("mine", 10, 20, 0.1, 1.0)
+    assert Benchmark.named("Alex-7", own).n_in == 30  # a layer of one's own comes first
+    assert Benchmark.named("NT-We", own) == table3()[6]
+
+
+def test_unknown_name():
+    with pytest.raises(ValueError, match=r"unknown layer 'Alex-9'; Table III has Alex-6, .* NT-LSTM"):
+        Benchmark.named("Alex-9", {"mine": [10, 20, 0.1, 1.0]})
+
+
 @pytest.mark.parametrize(
     ("names", "sizes", "message"),
     [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from eie import _check, chip, published
 from eie._data import data_path
@@ -15,6 +16,7 @@ from eie.cycles import CycleReport, simulate
 from eie.energy_model import energy
 from eie.explore.synthetic import draw_activations, draw_layer
 from eie.interleaved import encode
+from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM
 from eie.studies.retrospective.dense_array import DenseArray
 from eie.technology import PICO, chip_facts, memories, paper_value
@@ -147,6 +149,28 @@ def models() -> pd.DataFrame:
     return table
 
 
+def draw_columns(
+    layer: Any, seed: np.random.SeedSequence, decoder_density: float | None = None
+) -> tuple[CompressedLayer, NDArray[np.float32]]:
+    """Draw the first columns of a layer of `models`, at most `COLUMNS_DRAWN`, and inputs for them.
+
+    Parameters
+    ----------
+    layer : named tuple
+        A row of `models`.
+    seed : SeedSequence
+        Random seed; equal seeds give equal layers.
+    decoder_density : float, optional
+        As for `capacity`.
+    """
+    for_layer, for_inputs = seed.spawn(2)
+    columns = min(layer.n_in, COLUMNS_DRAWN)
+    other = _decoder_density() if decoder_density is None else decoder_density
+    density = other if np.isnan(layer.density) else layer.density
+    drawn = draw_layer(layer.n_out, columns, density, for_layer, bias=False)
+    return drawn, draw_activations(columns, _active(layer), for_inputs)
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class _Pass:
     """One layer's matrix-vector product on one chip, and on the chips that hold the layer.
@@ -167,18 +191,14 @@ class _Pass:
     @classmethod
     def of(cls, layer: Any, kind: str, decoder_density: float, names: np.random.SeedSequence) -> _Pass:
         """Draw some columns of a layer and simulate them."""
-        density = decoder_density if np.isnan(layer.density) else layer.density
-        act = 1.0 if layer.inputs == "dense" else 1 / paper_value("saving-activations")
-        columns = min(layer.n_in, COLUMNS_DRAWN)
-        scale = layer.n_in / columns
-        for_layer, for_inputs = names.spawn(2)
-        x = draw_activations(columns, act, for_inputs)
-        used_part = act if layer.uses == 1 else 1.0
+        drawn, x = draw_columns(layer, names, decoder_density)
+        scale = layer.n_in / drawn.n_in
+        used_part = _active(layer) if layer.uses == 1 else 1.0
         if kind == DENSE:
             array = DenseArray(chip_facts()["arithmetic"]["bits"])
             entries, bits, pointers = float(layer.n_out * layer.n_in), array.weight_bits, 0
         else:
-            array, drawn = None, draw_layer(layer.n_out, columns, density, for_layer, bias=False)
+            array = None
             entries, bits, pointers = scale * encode(drawn, EIE_45NM).n_entries, EIE_45NM.entry_bits, layer.n_in
         chips = _chips(entries, bits)
         reports = {}
@@ -263,6 +283,11 @@ def _leakage_watts(setting: str) -> float:
 @cache
 def _dram_joules_a_bit() -> float:
     return PICO * float(published.row("table1", operation="32 bit DRAM", quantity="energy")["value"]) / 32
+
+
+def _active(layer: Any) -> float:
+    """Fraction of a layer's inputs that are not 0."""
+    return 1.0 if layer.inputs == "dense" else 1 / paper_value("saving-activations")
 
 
 def _decoder_density() -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from eie.machine import EIE_45NM, Machine
-from eie.technology import Sram, chip_facts, paper_value, reference_clock_hz, sram, table2
+from eie.technology import Sram, chip_facts, paper_value, pe_breakdown, reference_clock_hz, sram
 
 
 def lnzd_nodes(machine: Machine) -> int:
@@ -24,7 +24,7 @@ def pe_area(machine: Machine) -> dict[str, float]:
     Table II's, with two parts that grow with the machine: the queue with its depth, and the sparse-matrix memory as the
     SRAM sweep says for its width.
     """
-    area = {part: um2 * 1e-6 for part, um2 in table2("area", "module").items()}
+    area = {part: um2 * 1e-6 for part, um2 in pe_breakdown("area", "module").items()}
     area["Act_queue"] *= machine.fifo_depth / EIE_45NM.fifo_depth
     area["SpmatRead"] *= _spmat(machine).area_mm2 / _spmat(EIE_45NM).area_mm2
     return area
@@ -36,7 +36,7 @@ def pe_power(machine: Machine) -> dict[str, float]:
     Table II's at the machine's clock, with the sparse-matrix memory's scaled by the energy of fetching one entry.
     """
     faster = machine.clock_hz / reference_clock_hz()
-    power = {part: mw * faster for part, mw in table2("power", "module").items()}
+    power = {part: mw * faster for part, mw in pe_breakdown("power", "module").items()}
     an_entry = _spmat(machine).read_pj / machine.entries_per_row
     power["SpmatRead"] *= an_entry / (_spmat(EIE_45NM).read_pj / EIE_45NM.entries_per_row)
     return power

@@ -12,7 +12,7 @@ from functools import cache
 from eie import chip
 from eie.cycles import CycleReport
 from eie.machine import Machine
-from eie.technology import PICO, chip_facts, memories, operation_pj, paper_value, reference_clock_hz, table2
+from eie.technology import PICO, chip_facts, memories, operation_pj, paper_value, pe_breakdown, reference_clock_hz
 
 MILLI = 1e-3
 
@@ -108,7 +108,7 @@ def _logic(report: CycleReport) -> dict[str, float]:
     facts = chip_facts()
     bits = facts["registers"]
     a_bit = register_bit_pj()
-    power = table2("power", "component")
+    power = pe_breakdown("power", "component")
     per_cycle_pj = 1e9 / reference_clock_hz()  # of a milliwatt, by one PE
     control_pj = power["combinational"] * per_cycle_pj - mac_pj()
     pe_cycles = report.cycles * report.n_pe
@@ -137,4 +137,4 @@ def register_bit_pj() -> float:
     bits = chip_facts()["registers"]
     a_column = paper_value("entries-per-column")
     moved = bits["codebook_bits"] + 2 * bits["accumulator_bits"] + 2 * bits["queue_bits"] / a_column
-    return table2("power", "component")["register"] * 1e9 / reference_clock_hz() / moved
+    return pe_breakdown("power", "component")["register"] * 1e9 / reference_clock_hz() / moved

@@ -102,7 +102,7 @@ def sram_widths() -> frozenset[int]:
     return frozenset(table.loc[like_the_chips, "width"].tolist())
 
 
-def table2(quantity: str, group: str) -> dict[str, float]:
+def pe_breakdown(quantity: str, group: str) -> dict[str, float]:
     """Table II's column `"power"` (mW) or `"area"` (um2) of one PE, by `"component"` or `"module"`."""
     return dict(_table2(quantity, group))
 

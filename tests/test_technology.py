@@ -42,8 +42,8 @@ def test_memories_of_one_pe():
 
 
 def test_table_2_by_component_adds_up():
-    assert sum(technology.table2("power", "component").values()) == pytest.approx(9.157, abs=1e-9)
-    assert sum(technology.table2("area", "module").values()) == 638024
+    assert sum(technology.pe_breakdown("power", "component").values()) == pytest.approx(9.157, abs=1e-9)
+    assert sum(technology.pe_breakdown("area", "module").values()) == 638024
 
 
 def test_reference_clock():

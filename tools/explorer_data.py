@@ -73,7 +73,7 @@ def layers() -> list[dict[str, Any]]:
             "weightDensity": layer.weight_density,
             "actDensity": layer.act_density,
         }
-        for layer in benchmarks.table3()
+        for layer in benchmarks.nine_layers()
     ]
 
 
@@ -132,9 +132,9 @@ def technology_facts() -> dict[str, Any]:
     return {
         "sram": sram_facts(chip),
         "table2": {
-            "moduleUm2": technology.table2("area", "module"),
-            "moduleMw": technology.table2("power", "module"),
-            "componentMw": technology.table2("power", "component"),
+            "moduleUm2": technology.pe_breakdown("area", "module"),
+            "moduleMw": technology.pe_breakdown("power", "module"),
+            "componentMw": technology.pe_breakdown("power", "component"),
         },
         "registerBits": {name.removesuffix("_bits"): bits[name] for name in bits},
         "registerBitPj": register_bit_pj(),

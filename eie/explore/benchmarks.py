@@ -98,7 +98,7 @@ class Benchmark:
 
 
 @cache
-def table3() -> tuple[Benchmark, ...]:
+def nine_layers() -> tuple[Benchmark, ...]:
     """The nine layers of Table III, in its order, at the densities it prints."""
     return tuple(
         Benchmark(row.layer, row.n_in, row.n_out, row.weight_density_pct / 100, row.act_density_pct / 100, row.model)
@@ -122,7 +122,7 @@ def select(names: Sequence[str] | None = None, sizes: Mapping[str, Sequence[floa
         When a name is not one of Table III's (the message lists them), a size is not four numbers, or a name is
         given twice.
     """
-    known = {benchmark.name: benchmark for benchmark in table3()}
+    known = {benchmark.name: benchmark for benchmark in nine_layers()}
     chosen = list(known) if names is None else _listed(names)
     for name in chosen:
         if name not in known:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.cycles import encoded_for
-from eie.explore.benchmarks import select, table3
+from eie.explore.benchmarks import nine_layers, select
 from eie.formats import container
 from eie.formats.container import EncodedLayer
 from eie.formats.weights import WeightFile, WeightLayer
@@ -143,7 +143,7 @@ class _Source:
 
 def _named(network: str | Path, machine: Machine | None, density: Any, seed: int) -> _Source:
     path = Path(network)
-    known = [benchmark.name for benchmark in table3()]
+    known = [benchmark.name for benchmark in nine_layers()]
     if str(network) in known:
         _refuse(density, f"{network} is drawn at the density of Table III")
         layer, activations = select([str(network)])[0].draw(seed)

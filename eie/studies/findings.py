@@ -16,7 +16,7 @@ import pandas as pd
 from eie import chip as chips
 from eie import published
 from eie.cycles import CycleReport, simulate
-from eie.explore.benchmarks import select, table3
+from eie.explore.benchmarks import nine_layers, select
 from eie.explore.sweep import geomean, sweep
 from eie.explore.synthetic import draw_activations, draw_layer
 from eie.interleaved import InterleavedCSC, encode
@@ -47,7 +47,7 @@ from eie.studies.retrospective.overheads import BY_BLOCK, UNSTRUCTURED, Overhead
 from eie.studies.retrospective.patterns import FINE, PATTERNS, lowest
 from eie.studies.retrospective.vector import Vector, vector
 from eie.studies.retrospective.w4a16 import four_bit_weights
-from eie.technology import chip_facts, paper_value, sram, table2
+from eie.technology import chip_facts, paper_value, pe_breakdown, sram
 
 PAST_THE_KNEE = 0.5
 """A depth is past the knee when doubling it gains less than this fraction of what the doubling before gained."""
@@ -61,7 +61,7 @@ def _together() -> None:
     """Run what several exhibits share in one go, so that each layer is drawn once."""
     machines = [Machine(fifo_depth=depth) for depth in fig08.DEPTHS]
     machines += [Machine(spmat_width_bits=width) for width in fig09.WIDTHS]
-    sweep(table3(), list(dict.fromkeys(machines)), draws=5)
+    sweep(nine_layers(), list(dict.fromkeys(machines)), draws=5)
 
 
 @cache
@@ -203,12 +203,12 @@ def sram_read_pj(size: int, width: int) -> float:
 
 def table2_sum(group: str, quantity: str) -> float:
     """What the components or the modules of a PE add up to: power in mW, area in um2."""
-    return sum(table2(quantity, group).values())
+    return sum(pe_breakdown(quantity, group).values())
 
 
 def filler_holds_wider_arithmetic() -> bool:
     """Whether the filler cells' area would hold the arithmetic unit and the activation registers once more."""
-    area = table2("area", "module")
+    area = pe_breakdown("area", "module")
     return area["filler cell"] >= area["ArithmUnit"] + area["ActRW"]
 
 
@@ -321,7 +321,7 @@ def chip(quantity: str) -> float:
         "area": lambda: chips.area(EIE_45NM),
         "PE area": lambda: sum(chips.pe_area(EIE_45NM).values()),
         "PE power": lambda: sum(chips.pe_power(EIE_45NM).values()),
-        "memory power": lambda: EIE_45NM.n_pe * table2("power", "component")["memory"] / 1e3,
+        "memory power": lambda: EIE_45NM.n_pe * pe_breakdown("power", "component")["memory"] / 1e3,
         "lnzd nodes": lambda: float(chips.lnzd_nodes(EIE_45NM)),
         "peak": lambda: 2 * EIE_45NM.n_pe * EIE_45NM.clock_hz / 1e9,
     }
@@ -353,7 +353,7 @@ def sram_kb(part: str) -> float:
 def weights_a_pe(dense: bool = False) -> float:
     """Weights that one PE holds; or, of AlexNet's layers before pruning, those that they stand for."""
     held = chips.weights_held(EIE_45NM) / EIE_45NM.n_pe
-    alexnet = [benchmark for benchmark in table3() if benchmark.model == "AlexNet"]
+    alexnet = [benchmark for benchmark in nine_layers() if benchmark.model == "AlexNet"]
     kept = sum(layer.expected_entries for layer in alexnet) / sum(layer.n_in * layer.n_out for layer in alexnet)
     return held / kept if dense else held
 
@@ -386,7 +386,7 @@ def largest_jump() -> float:
 def every_layer_fits() -> bool:
     """Whether each of the nine layers fits in the sparse-matrix memories of 64 PEs, padding zeros among the entries."""
     each = chips.weights_held(EIE_45NM) / EIE_45NM.n_pe
-    return all(float(np.diff(_encoded(layer.name)[0].pe_start).max()) <= each for layer in table3())
+    return all(float(np.diff(_encoded(layer.name)[0].pe_start).max()) <= each for layer in nine_layers())
 
 
 def entries_per_column(layer: str | None = None) -> float:
@@ -410,7 +410,7 @@ def cycles_saved() -> float:
 
 def ladder_factor(step: str, only_relu: bool = False) -> float:
     """What a step of the abstract's ladder saves, geometric mean of the layers, or of those that a ReLU precedes."""
-    layers = [benchmark.name for benchmark in table3() if benchmark.act_density < 1 or not only_relu]
+    layers = [benchmark.name for benchmark in nine_layers() if benchmark.act_density < 1 or not only_relu]
     return geomean(_ladder().factors().loc[layers, step])
 
 
@@ -429,7 +429,7 @@ def dense_rate(by: str) -> float:
     if by == "factors":
         factors = paper_value("weight-sparsity-factor") * paper_value("activation-sparsity-factor")
         return chip("peak") * factors / 1e3
-    fed = [layer for layer in table3() if layer.act_density < 1]
+    fed = [layer for layer in nine_layers() if layer.act_density < 1]
     return geomean([2 * layer.n_in * layer.n_out / table4(layer.name, "actual") / 1e6 for layer in fed])
 
 
@@ -561,7 +561,7 @@ def _half_a_percent() -> pd.DataFrame:
     half = 0.005
     columns = {"theoretical": "theoretical_seconds", "actual": "seconds"}
     changes = {}
-    for layer in table3():
+    for layer in nine_layers():
         near = [replace(layer, weight_density=layer.weight_density + step) for step in (-half, half)]
         low, high = (sweep([other], [EIE_45NM]).iloc[0] for other in near)
         changes[layer.name] = {row: 100 * (high[column] / low[column] - 1) / 2 for row, column in columns.items()}

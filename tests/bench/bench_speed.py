@@ -13,7 +13,7 @@ import pytest
 import eie
 from eie.datasets import catalogue
 from eie.explore import design_space, sweep
-from eie.explore.benchmarks import select, table3
+from eie.explore.benchmarks import nine_layers, select
 from eie.formats import authors
 from eie.models import zoo
 from eie.studies import paper
@@ -123,7 +123,7 @@ def swept(space, path):
     design_space.run(space, path)
 
 
-@pytest.mark.parametrize("layer", table3(), ids=lambda layer: layer.name)
+@pytest.mark.parametrize("layer", nine_layers(), ids=lambda layer: layer.name)
 def test_thousand_points_of_a_layer(benchmark, layer, tmp_path):
     space = wide_space([layer], 5)
     assert space.points == 1000
@@ -132,11 +132,11 @@ def test_thousand_points_of_a_layer(benchmark, layer, tmp_path):
 
 
 def test_ten_thousand_designs_over_nine_layers(benchmark, tmp_path):
-    space = wide_space(table3(), 50)
+    space = wide_space(nine_layers(), 50)
     assert space.designs == 10_000
     script = (
         f"import sys, resource; sys.path[:0] = {[str(BENCH), str(BENCH.parent)]!r}; import bench_speed as bench;"
-        "bench.sweep.run(bench.design_space(bench.table3(), 50), sys.argv[1]);"
+        "bench.sweep.run(bench.design_space(bench.nine_layers(), 50), sys.argv[1]);"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
 

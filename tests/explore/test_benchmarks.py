@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from eie.explore.benchmarks import Benchmark, columns_together, select, table3
+from eie.explore.benchmarks import Benchmark, columns_together, nine_layers, select
 
 
 def test_table_3():
-    layers = {layer.name: layer for layer in table3()}
+    layers = {layer.name: layer for layer in nine_layers()}
     assert list(layers) == ["Alex-6", "Alex-7", "Alex-8", "VGG-6", "VGG-7", "VGG-8", "NT-We", "NT-Wd", "NT-LSTM"]
     assert layers["VGG-6"] == Benchmark("VGG-6", 25088, 4096, 0.04, 0.183, "VGG-16")
     # Millions of multiplications: size x weight density x input density.
@@ -13,7 +13,7 @@ def test_table_3():
 
 
 def test_draws_differ_and_repeat():
-    layer = table3()[-1]
+    layer = nine_layers()[-1]
     (one, inputs), (again, _), (other, other_inputs) = layer.draw(0), layer.draw(0), layer.draw(0, draw=1)
     assert one == again
     assert one != other
@@ -69,9 +69,9 @@ def test_bad_selections(names, sizes, message):
 
 def test_bad_seed():
     with pytest.raises(ValueError, match=r"seed must be an integer of 0..\d+, got -1"):
-        table3()[0].draw(-1)
+        nine_layers()[0].draw(-1)
 
 
 def test_blocks_fit_their_layers():
-    inputs = {layer.name: layer.n_in for layer in table3()}
+    inputs = {layer.name: layer.n_in for layer in nine_layers()}
     assert columns_together() == {"Alex-6": inputs["Alex-6"] // 256, "VGG-6": inputs["VGG-6"] // 512, "NT-LSTM": 600}

@@ -13,7 +13,7 @@ from scipy import sparse
 
 import eie
 from eie import chip, technology
-from eie.explore.benchmarks import table3
+from eie.explore.benchmarks import nine_layers
 from eie.explore.sweep import sweep
 
 HERE = Path(__file__).resolve().parent
@@ -121,7 +121,7 @@ def expected_energy(rng):
 
 def expected_layers():
     """Mean counters of the nine layers over a few draws."""
-    runs = sweep(table3(), [eie.Machine()], draws=len(SEEDS)).groupby("layer")
+    runs = sweep(nine_layers(), [eie.Machine()], draws=len(SEEDS)).groupby("layer")
     means = runs[["cycles", "padding", "spmat_reads"]].mean().rename(columns={"spmat_reads": "spmatReads"})
     return [
         {
@@ -134,7 +134,7 @@ def expected_layers():
             },
             **means.loc[layer.name].to_dict(),
         }
-        for layer in table3()
+        for layer in nine_layers()
     ]
 
 

@@ -28,7 +28,7 @@ from tqdm import tqdm
 from eie import _host
 from eie._data import resource
 from eie._files import written_aside
-from eie.explore.benchmarks import Benchmark, table3
+from eie.explore.benchmarks import Benchmark, nine_layers
 from eie.formats import FormatError
 from eie.studies.baselines import devices
 from eie.studies.baselines.devices import Device
@@ -203,7 +203,7 @@ def read(path: str | Path) -> dict[str, Any]:
 
 def table3_layer() -> Benchmark:
     """The layer whose size and input density are taken."""
-    return next(layer for layer in table3() if layer.name == LAYER)
+    return next(layer for layer in nine_layers() if layer.name == LAYER)
 
 
 def _settings(quick: bool) -> dict[str, Any]:

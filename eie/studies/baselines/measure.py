@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from eie import _check, _host
 from eie._files import written_aside
-from eie.explore.benchmarks import Benchmark, select, table3
+from eie.explore.benchmarks import Benchmark, nine_layers, select
 from eie.studies.baselines import devices, platforms
 from eie.studies.baselines.devices import COLD_FACTOR, MAX_COPIES_BYTES, Device
 from eie.studies.baselines.kernels import SEED, Kernel, Make, Work
@@ -211,7 +211,7 @@ def cold_plan(n_bytes: int, cache_bytes: int) -> tuple[int, str]:
 
 def _chosen(layers: Sequence[str] | None, sizes: Mapping[str, Sequence[float]] | None, quick: bool) -> list[Benchmark]:
     if quick and layers is None:
-        layers = [min(table3(), key=lambda benchmark: benchmark.n_in * benchmark.n_out).name]
+        layers = [min(nine_layers(), key=lambda benchmark: benchmark.n_in * benchmark.n_out).name]
     return select(layers, sizes)
 
 

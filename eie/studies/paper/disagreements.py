@@ -15,7 +15,7 @@ import pandas as pd
 from eie import chip, published
 from eie._data import read_toml
 from eie.cycles import simulate
-from eie.explore.benchmarks import Benchmark, select, table3
+from eie.explore.benchmarks import Benchmark, nine_layers, select
 from eie.explore.sweep import geomean, sweep
 from eie.explore.synthetic import even_codebook
 from eie.interleaved import encode
@@ -25,7 +25,7 @@ from eie.stepped import ActivationQueue, Broadcast
 from eie.studies.paper import table4 as exhibit4
 from eie.studies.paper.pe_counts import Figure11, figure11
 from eie.studies.paper.versus_platforms import GEOMEAN, Versus, figure6, figure7
-from eie.technology import chip_facts, paper_value, sram, table2
+from eie.technology import chip_facts, paper_value, pe_breakdown, sram
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -155,7 +155,7 @@ def padding_after(zeros: int, machine: Machine | None = None) -> int:
 def cycles_saved(seed: int = 0) -> pd.Series:
     """Cycles saved by skipping zero activations in %, a value a layer that has some."""
     saved = {}
-    for benchmark in (layer for layer in table3() if layer.act_density < 1):
+    for benchmark in (layer for layer in nine_layers() if layer.act_density < 1):
         layer, activations = benchmark.draw(seed)
         mem = encode(layer, EIE_45NM)
         sparse, full = (simulate(mem, vector).cycles for vector in (activations, np.ones(benchmark.n_in)))
@@ -289,7 +289,7 @@ def _labels_at(milliwatts: float) -> tuple[int, int, float]:
 
 def _redundant(seed: int) -> Disagreement:
     saved = cycles_saved(seed)
-    zeros = pd.Series({layer.name: 100 * (1 - layer.act_density) for layer in table3() if layer.act_density < 1})
+    zeros = pd.Series({layer.name: 100 * (1 - layer.act_density) for layer in nine_layers() if layer.act_density < 1})
     return Disagreement(
         "Cycles saved by skipping zero activations",
         (_text("redundant-cycles-section-1"), _text("redundant-cycles-section-6")),
@@ -419,7 +419,7 @@ def _pointers(seed: int) -> Disagreement:
 
 def _largest() -> list[Benchmark]:
     """The layers that could have more entries than short pointers reach."""
-    return [layer for layer in table3() if layer.expected_entries / EIE_45NM.n_pe > 2**15]
+    return [layer for layer in nine_layers() if layer.expected_entries / EIE_45NM.n_pe > 2**15]
 
 
 def _pointer_sram(seed: int) -> Disagreement:
@@ -700,9 +700,9 @@ def _labels_of_figure2(_seed: int) -> Disagreement:
 def _queue(seed: int) -> Disagreement:
     depths = (2, 4, 8)
     machines = [Machine(fifo_depth=depth + more) for depth in depths for more in (0, 1)]
-    runs = sweep(table3(), machines, seed=seed).set_index(["layer", "fifo_depth"])["load_balance"] * 100
+    runs = sweep(nine_layers(), machines, seed=seed).set_index(["layer", "fifo_depth"])["load_balance"] * 100
     figure = published.load("fig08").set_index(["layer", "fifo_depth"])["load_balance"]
-    names = [layer.name for layer in table3()]
+    names = [layer.name for layer in nine_layers()]
     off = {
         more: float(np.mean([abs(runs[name, d + more] - figure[name, d]) for name in names for d in depths]))
         for more in (0, 1)
@@ -773,7 +773,7 @@ def _lstm(seed: int) -> str:
 
 
 def _sum_of_modules(_seed: int) -> Disagreement:
-    sums = {group: sum(table2("power", group).values()) for group in ("component", "module")}
+    sums = {group: sum(pe_breakdown("power", group).values()) for group in ("component", "module")}
     return Disagreement(
         "The sum of Table II",
         (

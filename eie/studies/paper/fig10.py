@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from eie import _check, published
-from eie.technology import chip_facts, operation_pj, paper_value, table2
+from eie.technology import chip_facts, operation_pj, paper_value, pe_breakdown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -169,7 +169,7 @@ def figure10(clock_mhz: float | None = None) -> Figure10:
     rows["energy"] = _energies(rows, "multiply")
     rows["multiply and add"] = rows["energy"] + _energies(rows, "add")
     rows["power, mW"] = rows["multiply and add"] * clock_mhz * 1e-3
-    rows["share of a PE, %"] = 100 * rows["power, mW"] / sum(table2("power", "component").values())
+    rows["share of a PE, %"] = 100 * rows["power, mW"] / sum(pe_breakdown("power", "component").values())
     rows = rows.sort_values(["bits", "kind"], ascending=[False, True], ignore_index=True)
     return Figure10(rows, clock_mhz, accuracy.measured())
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from eie import _check, published
-from eie.explore.benchmarks import select, table3
+from eie.explore.benchmarks import nine_layers, select
 from eie.explore.sweep import sweep
 from eie.machine import MAX_PE, Machine
 from eie.studies.paper.series import Series, machine_warning, series
@@ -69,7 +69,7 @@ class Figure12(Series):
         The last two columns are the density that Table III prints, and the one at which the closed form gives the
         published value.
         """
-        densities = {benchmark.name: benchmark.weight_density for benchmark in table3()}
+        densities = {benchmark.name: benchmark.weight_density for benchmark in nine_layers()}
         one = self.points[(self.points["n_pe"] == 1) & self.points["layer"].isin(list(densities))].dropna(
             subset=["computed"]
         )

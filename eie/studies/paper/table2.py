@@ -14,7 +14,7 @@ from eie.energy_model import EnergyReport, energy
 from eie.explore.benchmarks import select
 from eie.machine import EIE_45NM, Machine
 from eie.studies.paper.series import machine_warning
-from eie.technology import chip_facts, memories, paper_value, sram_table, table2
+from eie.technology import chip_facts, memories, paper_value, pe_breakdown, sram_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,7 +83,7 @@ class Table2:
 
     def bottom_up(self) -> pd.DataFrame:
         """Power in mW by Table II's components: printed, and a column a setting of the SRAM sweep."""
-        printed = pd.Series(table2("power", "component"))
+        printed = pd.Series(pe_breakdown("power", "component"))
         rows = [*printed.index, "total"]
         models = self.models[rows].T
         models.insert(0, "Table II", pd.Series({**printed, "total": printed.sum()}))
@@ -91,7 +91,7 @@ class Table2:
 
     def settings(self) -> pd.DataFrame:
         """How near each setting comes: total power, memory power and memory area against Table II; cycle time."""
-        power, area = table2("power", "component"), table2("area", "component")
+        power, area = pe_breakdown("power", "component"), pe_breakdown("area", "component")
         return pd.DataFrame(
             {
                 "power, %": 100 * (self.models["total"] / sum(power.values()) - 1),
@@ -111,10 +111,10 @@ class Table2:
         """Power by component and memory area, a bar a setting."""
         from eie.studies.plots import bars
 
-        printed = pd.Series(table2("power", "component")).rename({"memory": "memory, printed as one"})
+        printed = pd.Series(pe_breakdown("power", "component")).rename({"memory": "memory, printed as one"})
         power = pd.concat([printed.to_frame("Table II").T, self.models[list(PARTS)]]).fillna(0)
         power = power[[power.columns[0], *PARTS]]
-        printed_area = pd.Series({"Table II": table2("area", "component")["memory"] * 1e-6})
+        printed_area = pd.Series({"Table II": pe_breakdown("area", "component")["memory"] * 1e-6})
         area = pd.concat([printed_area, self.models["memory area"]])
         return bars.stacked(power, area, "power of one PE, mW", "area of its memories, mm$^2$")
 

@@ -12,7 +12,7 @@ import pandas as pd
 from eie import _check, published
 from eie._data import read_toml
 from eie.cycles import simulate
-from eie.explore.benchmarks import Benchmark, select, table3
+from eie.explore.benchmarks import Benchmark, nine_layers, select
 from eie.explore.sweep import geomean, sweep
 from eie.explore.synthetic import draw_activations
 from eie.formats import authors
@@ -147,7 +147,7 @@ def all_platforms() -> pd.DataFrame:
     printed = published.load("table4").rename(columns={"time": "time_us"})
     found = platforms.measured()
     parts = [_by_row(printed, "")] + ([_by_row(found.rows, ", measured")] if found else [])
-    order = [benchmark.name for benchmark in table3()]
+    order = [benchmark.name for benchmark in nine_layers()]
     return pd.concat(parts).reindex(columns=order).rename_axis(index=None, columns=None)
 
 
@@ -239,7 +239,7 @@ def needs(names: Sequence[str], seed: int = 0) -> pd.DataFrame:
     DataFrame
         A row a layer, percentages: `printed`, `for the theoretical time`, `for the actual time`.
     """
-    known = {benchmark.name: benchmark for benchmark in table3()}
+    known = {benchmark.name: benchmark for benchmark in nine_layers()}
     times = _eie_times()
     rows = [_need(known[name], times.loc[name], seed) for name in names]
     return pd.DataFrame(

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from eie import _check
 from eie.cycles import simulate
 from eie.energy_model import energy
-from eie.explore.benchmarks import table3
+from eie.explore.benchmarks import nine_layers
 from eie.interleaved import InterleavedCSC, encode
 from eie.machine import Machine
 from eie.models import ocr, translator
@@ -179,7 +179,7 @@ class EmergingNetworks:
 
     def table3_range(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """Least and most dense weights and inputs of Table III, fractions."""
-        weights, inputs = ([getattr(b, f"{what}_density") for b in table3()] for what in ("weight", "act"))
+        weights, inputs = ([getattr(b, f"{what}_density") for b in nine_layers()] for what in ("weight", "act"))
         return (min(weights), max(weights)), (min(inputs), max(inputs))
 
     def words(self) -> str:

@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 
 from eie import _host
-from eie.explore.benchmarks import Benchmark, table3
+from eie.explore.benchmarks import Benchmark, nine_layers
 from eie.studies.baselines import devices, kernels, measure, meters, platforms
 
 torch = pytest.importorskip("torch")
@@ -504,13 +504,13 @@ def test_output_that_is_a_folder(target):
 def test_quick_run_takes_the_smallest_layer(target, monkeypatch):
     layers = Stopped(monkeypatch, 9)
     run(target, {}, layers=None)
-    assert layers.timed == [min(table3(), key=lambda layer: layer.n_in * layer.n_out).name]
+    assert layers.timed == [min(nine_layers(), key=lambda layer: layer.n_in * layer.n_out).name]
 
 
 def test_whole_run_takes_all_layers(target, monkeypatch):
     layers = Stopped(monkeypatch, 10)
     run(target, {}, layers=None, quick=False)
-    assert layers.timed == [layer.name for layer in table3()]
+    assert layers.timed == [layer.name for layer in nine_layers()]
 
 
 def test_without_torch_it_says_what_to_install(target, monkeypatch):

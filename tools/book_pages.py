@@ -19,8 +19,8 @@ from typing import Any
 DATA_MIME = "application/vnd.eie.data+json"  # as in eie/studies/plots/carry.py
 SVG_MIME = "image/svg+xml"
 SIGNS = {"reproduced": "✓", "close": "≈", "differs": "✗", "not testable here": r"\-"}
-NOT_TELLING = {"datasets", "eie", "plots"}
-"""Modules that a page uses without their having made its numbers."""
+NOT_TELLING = ("eie.datasets", "eie.studies.experiments", "eie.studies.paper.display", "eie.studies.plots")
+"""Modules, or wings, that a page uses although its numbers are computed elsewhere."""
 
 LEAD = re.compile(
     r"^\*\*(What the (?:paper|retrospective) says|What we do|What we get|Why they differ)\.\*\* ", re.MULTILINE
@@ -169,29 +169,30 @@ def code_of(notebook: Mapping[str, Any], sources: Path) -> list[str]:
     """Return the modules whose functions a page calls, as paths in the repository, exhibits first."""
     code = ("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code")
     tree = ast.parse("\n".join(text for text in code if INSTALL not in text))
-    known = _exported(sources / "eie" / "exhibits" / "__init__.py")
+    known = _exported(sources / "eie" / "studies" / "paper" / "__init__.py")
     called: dict[str, None] = {}
     named: dict[str, None] = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "exhibits":
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "paper":
             called[known.get(node.attr, "")] = None
-        elif isinstance(node, ast.ImportFrom) and node.module in ("eie", "eie.studies.paper"):
-            names = (alias.name for alias in node.names if alias.name not in NOT_TELLING)
-            named |= dict.fromkeys(f"{node.module}.{name}" for name in names)
-        elif isinstance(node, ast.ImportFrom) and str(node.module).startswith("eie."):
-            named[str(node.module)] = None
+        elif isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "eie":
+            named |= dict.fromkeys([str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)])
     found = called | named
-    paths = (f"{name.replace('.', '/')}.py" for name in found if name and name != "eie.studies.paper.display")
+    paths = (f"{name.replace('.', '/')}.py" for name in found if name and not name.startswith(NOT_TELLING))
     return [path for path in paths if (sources / path).is_file()]
 
 
 def _exported(init: Path) -> dict[str, str]:
-    """Where each name that a package re-exports comes from."""
+    """Return the module of each name that `eie.studies.paper` re-exports; a module is its own."""
     if not init.is_file():
         return {}
     nodes = ast.walk(ast.parse(init.read_text(encoding="utf-8")))
     imported = (node for node in nodes if isinstance(node, ast.ImportFrom) and node.module)
-    return {alias.name: str(node.module) for node in imported for alias in node.names}
+    return {
+        alias.name: f"{node.module}.{alias.name}" if node.module == "eie.studies.paper" else str(node.module)
+        for node in imported
+        for alias in node.names
+    }
 
 
 def _code_cells(modules: Sequence[str], sources: Path, folder: Path) -> Iterator[Cell]:

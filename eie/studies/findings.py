@@ -30,10 +30,14 @@ from eie.studies.paper.format_example import FormatExample, figures2_3
 from eie.studies.paper.ladder import STEPS, Ladder, ladder
 from eie.studies.paper.partitioning import Partitioning, partitioning
 from eie.studies.paper.series import Series
-from eie.studies.paper.table1 import Table1, table_i
-from eie.studies.paper.table3 import Table3, table_iii
-from eie.studies.paper.table4 import Table4, table_iv
-from eie.studies.paper.table5 import Table5, table_v
+from eie.studies.paper.table1 import Table1
+from eie.studies.paper.table1 import table1 as table_1
+from eie.studies.paper.table3 import Table3
+from eie.studies.paper.table3 import table3 as table_3
+from eie.studies.paper.table4 import Table4
+from eie.studies.paper.table4 import table4 as table_4
+from eie.studies.paper.table5 import Table5
+from eie.studies.paper.table5 import table5 as table_5
 from eie.studies.paper.versus_platforms import GEOMEAN, Versus, figure6, figure7
 from eie.studies.retrospective import edits, mapping, point_clouds, progressive, tokens
 from eie.studies.retrospective import frames as videos
@@ -66,24 +70,24 @@ def _together() -> None:
 
 @cache
 def _table1() -> Table1:
-    return table_i()
+    return table_1()
 
 
 @cache
 def _table3() -> Table3:
-    return table_iii()
+    return table_3()
 
 
 @cache
 def _table4() -> Table4:
     _together()
-    return table_iv()
+    return table_4()
 
 
 @cache
 def _table5() -> Table5:
     _together()
-    return table_v()
+    return table_5()
 
 
 @cache

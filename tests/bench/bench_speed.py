@@ -101,7 +101,7 @@ def test_multiply_alex7_on_a_processor(benchmark):
 def all_points():
     """Every point of Figures 8, 11, 12 and 13 and of Table IV, drawn and simulated anew."""
     sweep._reports.clear()
-    for make in (paper.figure8, paper.figure11, paper.figure12, paper.figure13, paper.table_iv):
+    for make in (paper.figure8, paper.figure11, paper.figure12, paper.figure13, paper.table4.table4):
         make()
 
 

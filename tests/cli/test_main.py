@@ -75,9 +75,9 @@ def test_wrong_command_line(capsys, arguments, message):
 @pytest.mark.parametrize(
     ("number", "arguments", "expected"),
     [
-        (3, SMALL[:3], lambda: paper.table_iii(["NT-We"])),
-        (4, SMALL, lambda: paper.table_iv(["NT-We"], draws=1)),
-        (4, [*SMALL, "-p", "n_pe", "128"], lambda: paper.table_iv(["NT-We"], n_pe=128, draws=1)),
+        (3, SMALL[:3], lambda: paper.table3.table3(["NT-We"])),
+        (4, SMALL, lambda: paper.table4.table4(["NT-We"], draws=1)),
+        (4, [*SMALL, "-p", "n_pe", "128"], lambda: paper.table4.table4(["NT-We"], n_pe=128, draws=1)),
     ],
 )
 def test_table(capsys, number, arguments, expected):
@@ -147,7 +147,9 @@ def test_unknown_number_lists_the_right_ones(capsys, here, kind, known, number):
     assert list(here.iterdir()) == []
 
 
-@pytest.mark.parametrize(("kind", "number", "make"), [("table", "3", paper.table_iii), ("figure", "8", paper.figure8)])
+@pytest.mark.parametrize(
+    ("kind", "number", "make"), [("table", "3", paper.table3.table3), ("figure", "8", paper.figure8)]
+)
 def test_unknown_parameter_lists_the_right_ones(capsys, here, kind, number, make):
     said = refused(capsys, kind, number, "-p", "n_pes", "64")
     assert f"there is no parameter 'n_pes'; this {kind} has " in said

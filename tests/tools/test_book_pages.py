@@ -88,11 +88,13 @@ def test_claims_come_by_page_with_the_reason_of_what_differs(book_pages, furnish
 
 def test_code_behind_a_page_is_that_of_what_it_calls(book_pages):
     cell = code(
-        "compute", "from eie import exhibits, plots\nfrom eie.studies.paper import table4\nexhibits.figure6(1)\n"
+        "compute",
+        "from eie.studies import paper\nfrom eie.studies.paper import table4\npaper.figure6(1)\npaper.ladder.ladder(1)",
     )
     install = code("install", "try:\n  import eie\nexcept ImportError:\n    %pip install eie")
     found = book_pages.code_of({"cells": [install, cell]}, ROOT)
-    assert found == ["eie/studies/paper/versus_platforms.py", "eie/studies/paper/table4.py"]
+    paths = ("versus_platforms", "ladder", "table4")
+    assert found == [f"eie/studies/paper/{name}.py" for name in paths]
 
 
 def test_code_behind_a_page_stands_last(furnished, tmp_path):

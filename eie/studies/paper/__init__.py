@@ -9,25 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from eie.studies.paper import ladder, pareto, partitioning, real_activations, table1, table2, table3, table4, table5
 from eie.studies.paper.display import show
 from eie.studies.paper.fig05 import figure5
 from eie.studies.paper.fig08 import blocks, figure8
 from eie.studies.paper.fig09 import figure9
 from eie.studies.paper.fig10 import figure10
 from eie.studies.paper.format_example import figures2_3
-from eie.studies.paper.ladder import ladder
-from eie.studies.paper.pareto import pareto
-from eie.studies.paper.partitioning import partitioning
 from eie.studies.paper.pe_counts import figure11, figure12, figure13
-from eie.studies.paper.real_activations import real_activations
-from eie.studies.paper.table1 import table_i
-from eie.studies.paper.table2 import table_ii
-from eie.studies.paper.table3 import table_iii
-from eie.studies.paper.table4 import table_iv
-from eie.studies.paper.table5 import table_v
 from eie.studies.paper.versus_platforms import figure6, figure7
 
-TABLES: dict[int, Callable[..., Any]] = {1: table_i, 2: table_ii, 3: table_iii, 4: table_iv, 5: table_v}
+TABLES: dict[int, Callable[..., Any]] = {
+    1: table1.table1,
+    2: table2.table2,
+    3: table3.table3,
+    4: table4.table4,
+    5: table5.table5,
+}
 """Tables by number."""
 
 FIGURES: dict[int, Callable[..., Any]] = {
@@ -64,9 +62,9 @@ __all__ = [
     "partitioning",
     "real_activations",
     "show",
-    "table_i",
-    "table_ii",
-    "table_iii",
-    "table_iv",
-    "table_v",
+    "table1",
+    "table2",
+    "table3",
+    "table4",
+    "table5",
 ]

@@ -252,7 +252,7 @@ def _figure6(seed: int) -> Versus:
 
 @cache
 def _table4(seed: int) -> pd.DataFrame:
-    return exhibit4.table_iv(seed=seed).table()
+    return exhibit4.table4(seed=seed).table()
 
 
 def _power(_seed: int) -> Disagreement:

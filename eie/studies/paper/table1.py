@@ -117,7 +117,7 @@ class Table1:
         )
 
 
-def table_i(connections: float | None = None, rate_hz: float | None = None) -> Table1:
+def table1(connections: float | None = None, rate_hz: float | None = None) -> Table1:
     """Compute Table I's ratios, and the power of a network whose weights are in DRAM.
 
     Parameters

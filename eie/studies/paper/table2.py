@@ -188,7 +188,7 @@ class Table2:
         )
 
 
-def table_ii(
+def table2(
     layer: str = "Alex-7",
     n_pe: int = 64,
     fifo_depth: int = 8,

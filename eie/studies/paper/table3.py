@@ -69,7 +69,7 @@ class Table3:
         )
 
 
-def table_iii(
+def table3(
     layers: Sequence[str] | None = None, seed: int = 0, sizes: Mapping[str, Sequence[float]] | None = None
 ) -> Table3:
     """Draw the layers of Table III and measure them.

@@ -102,7 +102,7 @@ class Table4:
         )
 
 
-def table_iv(
+def table4(
     layers: Sequence[str] | None = None,
     n_pe: int = 64,
     fifo_depth: int = 8,

@@ -111,7 +111,7 @@ class Table5:
         )
 
 
-def table_v(layer: str = PRINTED_LAYER, seed: int = 0, draws: int = 5) -> Table5:
+def table5(layer: str = PRINTED_LAYER, seed: int = 0, draws: int = 5) -> Table5:
     """Compute Table V's EIE columns.
 
     Parameters

@@ -15,7 +15,7 @@ PAPER = (64, 8, 64, 4)
 
 @pytest.fixture(scope="module")
 def space():
-    return paper.pareto(LAYERS, n_pes=[1, 32, 48], fifo_depths=[16], widths=[32], index_bits=[3, 5])
+    return paper.pareto.pareto(LAYERS, n_pes=[1, 32, 48], fifo_depths=[16], widths=[32], index_bits=[3, 5])
 
 
 def test_all_combinations_and_the_papers_values(space):
@@ -92,10 +92,10 @@ def test_words(space):
 
 
 def test_words_when_nothing_beats_the_paper_or_it_holds_too_little():
-    alone = paper.pareto(["NT-We"], [64], [8], [64], [4])
+    alone = paper.pareto.pareto(["NT-We"], [64], [8], [64], [4])
     assert "**The paper's choice is on the front.**" in alone.words()
     assert alone.table().empty
-    large = paper.pareto([], [64], [8], [64], [4], sizes={"large": [20000, 8000, 0.1, 0.01]})
+    large = paper.pareto.pareto([], [64], [8], [64], [4], sizes={"large": [20000, 8000, 0.1, 0.01]})
     assert large.words().endswith(
         "0 of those are on the front: none is better than they in time, energy or area "
         "without losing in another. The paper's choice does not hold them all."
@@ -126,4 +126,4 @@ def test_plot(space):
 )
 def test_bad_parameters(wrong, message):
     with pytest.raises(ValueError, match=message):
-        paper.pareto(**wrong)
+        paper.pareto.pareto(**wrong)

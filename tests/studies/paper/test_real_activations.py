@@ -43,7 +43,7 @@ def made_up(monkeypatch, tmp_path):
 
 
 def test_density_and_times_are_those_of_the_inputs(made_up):
-    result = paper.real_activations({"Alex-6": 2})
+    result = paper.real_activations.real_activations({"Alex-6": 2})
     first, second = result.runs.to_dict("records")
     assert (first["picture"], second["picture"]) == ("1", "2")
     assert first["density"] == 25
@@ -61,7 +61,7 @@ def test_density_and_times_are_those_of_the_inputs(made_up):
 
 
 def test_tables_are_of_the_runs(made_up):
-    result = paper.real_activations({"VGG-6": 5, "Alex-6": 1})
+    result = paper.real_activations.real_activations({"VGG-6": 5, "Alex-6": 1})
     table = result.table()
     assert list(table.index) == ["VGG-6", "Alex-6"]
     assert table.loc["VGG-6", ["pictures", "published", "mean", "least", "most"]].to_list() == [
@@ -79,7 +79,7 @@ def test_tables_are_of_the_runs(made_up):
 
 
 def test_example_is_the_first_input(made_up):
-    example = paper.real_activations({"Alex-6": 1}).example
+    example = paper.real_activations.real_activations({"Alex-6": 1}).example
     assert list(example) == ["real", "the same, shuffled"]
     assert all(pattern.shape == (256, 36) for pattern in example.values())
     assert example["real"].sum() == example["the same, shuffled"].sum()
@@ -87,7 +87,7 @@ def test_example_is_the_first_input(made_up):
 
 
 def test_words_and_plots(made_up):
-    result = paper.real_activations(MOST, n_pe=32)
+    result = paper.real_activations.real_activations(MOST, n_pe=32)
     assert "**Alex-6** come **37.5 %**" in result.words()
     assert "2.4 points above the published 35.1 %" in result.words()
     assert "32 PEs instead of 64" in result.words()
@@ -100,7 +100,7 @@ def test_words_and_plots(made_up):
 def test_without_data_the_page_says_how_to_get_them(monkeypatch, tmp_path):
     monkeypatch.setenv("EIE_DATA", str(tmp_path))
     monkeypatch.setattr(catalogue, "user_cache_path", lambda name: tmp_path / name)
-    result = paper.real_activations()
+    result = paper.real_activations.real_activations()
     assert "`.venv/bin/eie data fetch trunks pictures imagenet-samples`" in result.words()
     assert result.table().empty
     assert result.times().empty
@@ -119,12 +119,12 @@ def test_without_data_the_page_says_how_to_get_them(monkeypatch, tmp_path):
 )
 def test_bad_parameters(most, message):
     with pytest.raises(ValueError, match=message):
-        paper.real_activations(most)
+        paper.real_activations.real_activations(most)
 
 
 @at_hand
 def test_real_pictures_are_sparser_than_table_iii_and_their_order_costs_nothing():
-    result = paper.real_activations(MOST)
+    result = paper.real_activations.real_activations(MOST)
     table = result.table()
     assert (table["mean"] < table["published"]).all()
     assert result.runs["real"].to_numpy() == pytest.approx(result.runs["shuffled"].to_numpy(), rel=0.02)

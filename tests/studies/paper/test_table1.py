@@ -6,7 +6,7 @@ from eie.studies.paper import table1
 
 @pytest.fixture(scope="module")
 def result():
-    return table1.table_i()
+    return table1.table1()
 
 
 def test_ratios_follow_from_the_energies(result):
@@ -23,7 +23,7 @@ def test_the_texts_example(result):
 
 
 def test_another_network():
-    own = table1.table_i(connections=60e6, rate_hz=30)
+    own = table1.table1(connections=60e6, rate_hz=30)
     assert own.dram_watts == pytest.approx(60e6 * 30 * 640e-12)
     assert "60,000,000 connections at 30" in own.words()
     assert "the text says" not in own.words()
@@ -31,7 +31,7 @@ def test_another_network():
 
 def test_a_rate_that_is_none():
     with pytest.raises(ValueError, match="rate_hz must be finite and above 0, got 0"):
-        table1.table_i(rate_hz=0)
+        table1.table1(rate_hz=0)
 
 
 def test_arithmetic_by_width(result):

@@ -7,7 +7,7 @@ from eie.studies.paper import table2
 
 @pytest.fixture(scope="module")
 def result():
-    return table2.table_ii()
+    return table2.table2()
 
 
 def test_sums(result):
@@ -63,23 +63,23 @@ def test_words_say_how_far_the_model_is(result):
 
 
 def test_a_faster_clock_than_the_default_memory():
-    faster = table2.table_ii("NT-We", clock_mhz=1000)
+    faster = table2.table2("NT-We", clock_mhz=1000)
     assert faster.fast_enough() == ["itrs-hp", "lstp-hpperi"]
     assert "itrs-lop cannot" in faster.words()
     assert not faster.is_paper
 
 
 def test_a_layer_of_ones_own():
-    own = table2.table_ii("mine", n_pe=16, sizes={"mine": [256, 512, 0.1, 0.5]})
+    own = table2.table2("mine", n_pe=16, sizes={"mine": [256, 512, 0.1, 0.5]})
     assert "what mine does" in own.words()
     assert "16 PEs and 5 detection nodes" in own.words()
 
 
 def test_unknown_layer_and_width():
     with pytest.raises(ValueError, match="unknown layer 'Alex-9'; Table III has Alex-6"):
-        table2.table_ii("Alex-9")
+        table2.table2("Alex-9")
     with pytest.raises(ValueError, match="has width 32, 64, 128, 256, 512, not 96"):
-        table2.table_ii("NT-We", spmat_width_bits=96)
+        table2.table2("NT-We", spmat_width_bits=96)
 
 
 def test_plot(result):

@@ -6,7 +6,7 @@ from eie.studies.paper.table5 import LARGE, SMALL
 
 @pytest.fixture(scope="module")
 def table5():
-    return paper.table_v()
+    return paper.table5.table5()
 
 
 def test_table_5_derived_columns_are_within_five_percent_but_for_the_clock(table5):
@@ -38,7 +38,7 @@ def test_table_5_words_and_plot(table5):
 
 
 def test_partitioning_rows_win_except_where_rows_are_few():
-    result = paper.partitioning(["Alex-7", "NT-We"])
+    result = paper.partitioning.partitioning(["Alex-7", "NT-We"])
     table = result.table()
     assert table.loc["Alex-7"].idxmin() == "rows to PEs"
     assert table.loc["NT-We"].idxmin() == "2-D blocks"
@@ -49,11 +49,11 @@ def test_partitioning_rows_win_except_where_rows_are_few():
 
 def test_partitioning_needs_a_square():
     with pytest.raises(ValueError, match=r"n_pe must be a square number of 1\.\.65536, for the 2-D blocks, got 32"):
-        paper.partitioning(["NT-We"], n_pe=32)
+        paper.partitioning.partitioning(["NT-We"], n_pe=32)
 
 
 def test_ladder_steps_are_the_layers_own_densities():
-    result = paper.ladder(["Alex-7"])
+    result = paper.ladder.ladder(["Alex-7"])
     factors = result.factors().loc["Alex-7"]
     assert factors["dense, SRAM"] == pytest.approx(640 / 5)
     assert factors["sparse"] == pytest.approx(1 / 0.09, rel=0.01)
@@ -63,12 +63,12 @@ def test_ladder_steps_are_the_layers_own_densities():
 
 
 def test_ladder_climbs_back_up():
-    joules = paper.ladder(["VGG-7", "NT-We"]).joules
+    joules = paper.ladder.ladder(["VGG-7", "NT-We"]).joules
     assert (joules["with indices and pointers"] > joules["active only"]).all()
     assert (joules["whole chip"] > joules["with indices and pointers"]).all()
 
 
 def test_ladder_words_and_plot():
-    result = paper.ladder(["NT-We"], sizes={"mine": [64, 64, 0.5, 0.5]})
+    result = paper.ladder.ladder(["NT-We"], sizes={"mine": [64, 64, 0.5, 0.5]})
     assert "28,800" in result.words()
     assert [ax.get_title() for ax in result.plot().axes if ax.get_visible()] == ["NT-We", "mine"]

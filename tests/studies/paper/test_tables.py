@@ -14,7 +14,7 @@ needs_authors_layer = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def result():
-    return paper.table_iv()
+    return paper.table4.table4()
 
 
 def test_table_4_seven_of_nine_are_close(result):
@@ -67,10 +67,10 @@ def test_measured_densities_are_those_of_the_dump():
 
 
 def test_table_4_of_ones_own(result):
-    own = paper.table_iv([], n_pe=16, clock_mhz=400, sizes={"mine": [256, 512, 0.1, 0.5]})
+    own = paper.table4.table4([], n_pe=16, clock_mhz=400, sizes={"mine": [256, 512, 0.1, 0.5]})
     assert own.rows["layer"].tolist() == ["mine"]
     assert "nothing to compare" in own.words()
-    faster = paper.table_iv([], n_pe=16, clock_mhz=800, sizes={"mine": [256, 512, 0.1, 0.5]})
+    faster = paper.table4.table4([], n_pe=16, clock_mhz=800, sizes={"mine": [256, 512, 0.1, 0.5]})
     assert own.rows["actual"][0] == pytest.approx(2 * faster.rows["actual"][0])
 
 
@@ -81,14 +81,14 @@ def test_table_4_plot(result):
 
 
 def test_table_3_has_the_printed_densities():
-    table = paper.table_iii().table()
+    table = paper.table3.table3().table()
     assert (table["weights %, drawn"] - table["weights %, paper"]).abs().max() < 0.1
     assert (table["inputs %, drawn"] - table["inputs %, paper"]).abs().max() < 0.05
     assert (table["FLOP %, drawn"] - table["FLOP %, paper"]).abs().max() < 1.1
 
 
 def test_table_3_words_name_layers_that_round_otherwise():
-    words = paper.table_iii(["Alex-8", "Alex-7"]).words()
+    words = paper.table3.table3(["Alex-8", "Alex-7"]).words()
     assert "except in Alex-8;" not in words
     assert "except in Alex-8." in words
 
@@ -100,7 +100,7 @@ def test_show_formats_and_names():
 
 
 def test_another_machine_is_not_held_against_the_paper():
-    other = paper.table_iv(["NT-We"], n_pe=128, draws=1)
+    other = paper.table4.table4(["NT-We"], n_pe=128, draws=1)
     assert "**Not the paper's machine: 128 PEs instead of 64.**" in other.words()
     assert other.far == []
 

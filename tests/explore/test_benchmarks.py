@@ -34,10 +34,10 @@ def test_select():
 
 def test_layer_by_its_name():
     own = {"mine": [10, 20, 0.1, 1.0], "Alex-7": (30, 40, 0.5, 0.5)}
-    assert Benchmark.named("Alex-7") == table3()[1]
+    assert Benchmark.named("Alex-7") == nine_layers()[1]
     assert Benchmark.named("mine", own) == Benchmark("mine", 10, 20, 0.1, 1.0)
     assert Benchmark.named("Alex-7", own).n_in == 30  # a layer of one's own comes first
-    assert Benchmark.named("NT-We", own) == table3()[6]
+    assert Benchmark.named("NT-We", own) == nine_layers()[6]
 
 
 def test_unknown_name():

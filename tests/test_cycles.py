@@ -174,7 +174,7 @@ def test_long_runs_do_not_overflow():
 )
 def test_bad_activations(activations, message):
     layer = eie.CompressedLayer.from_codes(np.ones((2, 2), np.uint8), CODEBOOK)
-    for function in (eie.simulate, eie.values, eie.step):
+    for function in (eie.simulate, eie.infer, eie.step):
         with pytest.raises(ValueError, match=message):
             function(layer, activations, eie.Machine(n_pe=2))
 
@@ -189,7 +189,7 @@ def test_bad_activations(activations, message):
 )
 def test_bad_vectors(activations, message):
     layer = eie.CompressedLayer.from_codes(np.ones((2, 2), np.uint8), CODEBOOK)
-    for function in (eie.simulate, eie.values):
+    for function in (eie.simulate, eie.infer):
         with pytest.raises(ValueError, match=message):
             function(layer, activations, eie.Machine(n_pe=2))
 

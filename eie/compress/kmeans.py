@@ -23,7 +23,7 @@ _BLOCK = 256
 """Sorted values that are summed up together: a sum over any run of them adds less than this many one by one."""
 
 
-def compressed(weights: Any, weight_bits: int = 4, density: float = 1.0) -> CompressedLayer:
+def prune_and_share(weights: Any, weight_bits: int = 4, density: float = 1.0) -> CompressedLayer:
     """Prune a matrix and share its weights.
 
     Parameters

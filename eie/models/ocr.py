@@ -1,14 +1,14 @@
-"""A text recogniser, run from its file: convolutions, a bidirectional LSTM, and one wide output layer.
+"""A text recogniser: convolutions on the host, a bidirectional LSTM, and one wide output layer, read from their file.
 
-The LSTM and the output layer are near the paper's NeuralTalk layers in size, and their inputs have been through no
-ReLU: all of them are non-zero. The inputs of each product with these weights can be looked at, the weights replaced by
-compressed ones, and the arithmetic by the machine's.
+The LSTM and the output layer are near the paper's NeuralTalk layers in size, and no ReLU precedes them: all of their
+inputs are non-zero. One can look at the inputs of each product with these weights, replace the weights by compressed
+ones, and replace the arithmetic by the machine's.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,49 +19,95 @@ from numpy.typing import NDArray
 from eie import _check
 from eie.datasets import catalogue
 from eie.formats import FormatError
-from eie.networks._functions import sigmoid
+from eie.networks.host_operations import Concat, Flatten, Transpose
+from eie.networks.network import INPUT, Network, Node
+from eie.networks.operations import LSTM, FloatLayer, HostOperation, Linear, MatrixOperation, expect_inputs
+from eie.networks.windows import Shape, check_image, check_window, output_size
 
 Array = NDArray[np.float32]
 
 HEIGHT = 64
 """Height of a picture, pixels."""
 
-MAX_WIDTH = 4096
-"""Widest picture, pixels."""
+MIN_WIDTH, MAX_WIDTH = 8, 4096
+"""Narrowest and widest picture, pixels."""
 
 MAX_FILE_BYTES = 2**28
 CHARSET = "CHARSET_BETA"
-"""The list of characters that belongs to the model, in the file of lists beside it."""
+"""Name of the model's list of characters in the file of lists beside it."""
 
 DIRECTIONS = ("forward", "backward")
 OUTPUT = "output"
+FEATURES = "features"
+"""Name of the node that gives the LSTM's inputs."""
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
-    """One step of the picture part.
+class Convolution(HostOperation):
+    """A convolution in float32, which PyTorch does.
 
     Attributes
     ----------
-    kind : str
-        `"Conv"`, `"Sigmoid"`, `"Mul"` or `"Add"`, as ONNX names them.
-    inputs : tuple of str
-        Names of the arrays that it works on.
-    output : str
-        Name of what it makes.
-    weights : float32 array of shape `(n_out, n_in, height, width)`, or None
-    bias : float32 array of shape `(n_out,)`, or None
+    weights : float32 array of shape `(n_out, channels, height, width)`
+    bias : float32 array of shape `(n_out,)`
     stride, padding : int
-        Of a convolution, the same both ways.
+        Pixels, the same both ways.
+    """
+
+    weights: Array
+    bias: Array
+    stride: int
+    padding: int
+
+    def __post_init__(self) -> None:
+        check_window(self._kernel, (self.stride,) * 2, (self.padding,) * 4)
+        if self.weights.ndim != 4 or self.bias.shape != self.weights.shape[:1]:
+            raise ValueError(f"weights of shape {self.weights.shape}, and biases of shape {self.bias.shape}")
+
+    @property
+    def _kernel(self) -> tuple[int, int]:
+        down, across = self.weights.shape[2:]
+        return down, across
+
+    def shape(self, *inputs: Shape) -> Shape:
+        """Return `(n_out, height, width)`."""
+        (shape,) = expect_inputs(inputs, 1)
+        check_image(shape, self.weights.shape[1])
+        return (len(self.bias), *output_size(shape[1:], self._kernel, (self.stride,) * 2, (self.padding,) * 4))
+
+    def __call__(self, *inputs: NDArray[Any]) -> NDArray[Any]:
+        """Convolve the input."""
+        import torch
+
+        values, weights, bias = (torch.from_numpy(array) for array in (inputs[0], self.weights, self.bias))
+        return np.asarray(torch.nn.functional.conv2d(values, weights, bias, self.stride, self.padding).numpy())
+
+
+@dataclass(frozen=True, slots=True)
+class Elementwise(HostOperation):
+    """A function of each element of arrays of one shape, which PyTorch does.
+
+    Attributes
+    ----------
+    kind : {"Sigmoid", "Mul", "Add"}
+        Its name in ONNX.
     """
 
     kind: str
-    inputs: tuple[str, ...]
-    output: str
-    weights: Array | None = None
-    bias: Array | None = None
-    stride: int = 1
-    padding: int = 0
+
+    def shape(self, *inputs: Shape) -> Shape:
+        """Return the shape of the inputs."""
+        shape, *_ = expect_inputs(inputs, 1 if self.kind == "Sigmoid" else 2)
+        if inputs != (shape,) * len(inputs):
+            raise ValueError(f"inputs must have the same shape, got {inputs}")
+        return shape
+
+    def __call__(self, *inputs: NDArray[Any]) -> NDArray[Any]:
+        """Compute the function."""
+        import torch
+
+        function = getattr(torch, self.kind.lower())
+        return np.asarray(function(*map(torch.from_numpy, inputs)).numpy())
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,41 +116,57 @@ class Recogniser:
 
     Attributes
     ----------
-    steps : sequence of Step
-        The picture part. Its first input is the picture, its last output the features.
-    weights : mapping of str to float32 array of shape `(n_out, n_in)`
-        `"forward"` and `"backward"`: the LSTM's gates over input and state, of shape `(4 * n_state, n_in + n_state)`,
-        gates in the order input, output, forget, cell; `"output"`.
-    biases : mapping of str to float32 array of shape `(n_out,)`
+    network : Network
+        From the narrowest picture, shape `(1, 64, 8)`, to a score of every character at every step. Its weight layers
+        are `"forward"` and `"backward"`, the gates of the LSTM over input and state, and `"output"`.
     characters : sequence of str
-        One an output; the first stands for none.
+        One per output; the first stands for none.
     product : callable, optional
         Called with the name of a matrix and its inputs, shape `(n_vectors, n_in)`; returns their product, shape
         `(n_vectors, n_out)`. In float32 if left out.
     """
 
-    steps: Sequence[Step]
-    weights: Mapping[str, Array]
-    biases: Mapping[str, Array]
-    characters: Sequence[str]
+    network: Network
+    characters: list[str]
     product: Callable[[str, Array], Array] | None = None
 
+    @property
+    def weights(self) -> dict[str, Array]:
+        """The matrices of weights, each of shape `(n_out, n_in)`."""
+        return {
+            name: op.layer.weights
+            for name, op in self.network.weight_nodes
+            if isinstance(op, MatrixOperation) and isinstance(op.layer, FloatLayer)
+        }
+
+    @property
+    def biases(self) -> dict[str, Array]:
+        """Biases of the matrices, each of shape `(n_out,)`."""
+        return {name: bias for name, op in self.network.weight_nodes for bias in op.biases if bias is not None}
+
     def with_weights(self, weights: Mapping[str, Array]) -> Recogniser:
-        """The same model with some matrices replaced.
+        """Return the same model with some matrices replaced.
 
         Raises
         ------
         ValueError
             When there is no such matrix, or the shape is another.
         """
+        known = self.weights
         for name, values in weights.items():
-            have = self.weights[name].shape if name in self.weights else None
+            have = known[name].shape if name in known else None
             if have != values.shape:
                 raise ValueError(f"weights of {name!r} must have shape {have}, got {values.shape}")
-        return replace(self, weights={**self.weights, **weights})
+        nodes = [
+            replace(node, op=replace(node.op, layer=FloatLayer(weights[node.name])))
+            if isinstance(node.op, MatrixOperation) and node.name in weights
+            else node
+            for node in self.network.nodes
+        ]
+        return replace(self, network=replace(self.network, nodes=tuple(nodes)))
 
     def with_product(self, product: Callable[[str, Array], Array]) -> Recogniser:
-        """The same model, its products with matrices of weights done by `product`."""
+        """Return the same model, its products with matrices of weights done by `product`."""
         return replace(self, product=product)
 
     def read(self, picture: Any) -> str:
@@ -120,44 +182,41 @@ class Recogniser:
         ValueError
             When the picture's shape or a value is out of range.
         """
-        found = self.scores(self.features(picture)).argmax(axis=1)
+        found = self.scores(picture).argmax(axis=1)
         # A character is written once for as long as it stays the likeliest (connectionist temporal classification).
         new = found[np.diff(found, prepend=-1) != 0]
         return "".join(self.characters[index] for index in new if index)
 
     def features(self, picture: Any) -> Array:
-        """What the convolutions make of a picture: an array of shape `(n_steps, n_in)`, from left to right."""
-        import torch
+        """Compute the LSTM's inputs of a picture, from left to right: an array of shape `(n_steps, n_in)`."""
+        return self._evaluate(picture, FEATURES)
 
-        arrays = {self.steps[0].inputs[0]: torch.from_numpy(_checked_picture(picture))[None, None]}
-        with torch.inference_mode():
-            for step in self.steps:
-                arrays[step.output] = _done(step, [arrays[name] for name in step.inputs])
-        channels, height, n_steps = arrays[self.steps[-1].output].shape[1:]
-        features = arrays[self.steps[-1].output][0].permute(2, 0, 1).reshape(n_steps, channels * height)
-        return np.asarray(features.numpy(), np.float32)
+    def scores(self, picture: Any) -> Array:
+        """Score every character at every step of a picture: an array of shape `(n_steps, n_characters)`."""
+        return self._evaluate(picture, OUTPUT)
 
-    def scores(self, features: Array) -> Array:
-        """Score of every character at every step, shape `(n_steps, n_characters)`."""
-        states = [self._states(features, "forward"), self._states(features[::-1], "backward")[::-1]]
-        return self._affine(OUTPUT, np.concatenate(states, axis=1))
+    def _evaluate(self, picture: Any, last: str) -> Array:
+        """Run the network, made as wide as the picture, as far as node `last`."""
+        values = _checked_picture(picture)[np.newaxis]
+        end = 1 + [node.name for node in self.network.nodes].index(last)
+        network = Network(values.shape, self.network.nodes[:end])
+        arithmetic = {name: _Product(name, self) for name, _ in network.weight_nodes}
+        return np.asarray(network.evaluate(values[np.newaxis], arithmetic)[last][0], np.float32)
 
-    def _states(self, inputs: Array, direction: str) -> Array:
-        """States of one direction of the LSTM, shape `(n_steps, n_state)`."""
-        n_state = len(self.biases[direction]) // 4
-        state, cell = np.zeros(n_state, np.float32), np.zeros(n_state, np.float32)
-        found = []
-        for x in inputs:
-            gates = self._affine(direction, np.concatenate([x, state])[np.newaxis])[0]
-            into, out, forget = (sigmoid(gate) for gate in np.split(gates[: 3 * n_state], 3))
-            cell = forget * cell + into * np.tanh(gates[3 * n_state :])
-            state = out * np.tanh(cell)
-            found.append(state)
-        return np.stack(found)
 
-    def _affine(self, name: str, x: Array) -> Array:
-        y: Array = x @ self.weights[name].T if self.product is None else self.product(name, x)
-        return y + self.biases[name]
+class _Product:
+    """The arithmetic of one matrix, its product done by the model's `product`."""
+
+    def __init__(self, name: str, model: Recogniser) -> None:
+        weights = model.weights[name]
+        self._name, self._bias = name, model.biases[name]
+        self._product = model.product or (lambda _, vectors: vectors @ weights.T)
+
+    def quantize_inputs(self, values: Array) -> Array:
+        return values
+
+    def multiply(self, part: int, vectors: Array) -> Array:
+        return self._product(self._name, vectors) + self._bias
 
 
 def load(folder: str | Path | None = None) -> Recogniser:
@@ -193,7 +252,7 @@ def load(folder: str | Path | None = None) -> Recogniser:
 
 
 def draw_text(text: str, size: int = 42) -> Array:
-    """A picture of black text on white, as `Recogniser.read` takes it.
+    """Draw black text on white, as `Recogniser.read` takes it.
 
     Parameters
     ----------
@@ -214,7 +273,7 @@ def draw_text(text: str, size: int = 42) -> Array:
 
 
 def read_characters(path: str | Path) -> list[str]:
-    """The model's characters, from the source file that lists them; the file is parsed, never run.
+    """Read the model's characters from the source file that lists them; the file is parsed, never run.
 
     Raises
     ------
@@ -260,55 +319,42 @@ def _model(graph: Any, characters: list[str]) -> Recogniser:
 
     arrays = {tensor.name: np.array(numpy_helper.to_array(tensor)) for tensor in graph.initializer}
     kinds = [node.op_type for node in graph.node]
-    steps = [_step(node, arrays) for node in graph.node[: kinds.index("Transpose")]]
+    nodes = [_node(node, arrays, graph.node[0].input[0]) for node in graph.node[: kinds.index("Transpose")]]
     lstm, linear = graph.node[kinds.index("LSTM")], graph.node[kinds.index("Gemm")]
-    into, recurrent, bias = (arrays[name] for name in lstm.input[1:4])
-    weights = {way: np.concatenate([into[d], recurrent[d]], axis=1) for d, way in enumerate(DIRECTIONS)}
-    biases = {way: np.sum(np.split(bias[d], 2), axis=0) for d, way in enumerate(DIRECTIONS)}
-    weights[OUTPUT], biases[OUTPUT] = (arrays[name] for name in linear.input[1:3])
-    model = Recogniser(steps, weights, biases, characters)
-    _check_shapes(model)
-    return model
+    into, recurrent, biases = (arrays[name] for name in lstm.input[1:4])
+    # Each step of the LSTM takes one column of the picture's last feature map: all its channels and rows.
+    nodes += [
+        Node("columns", Transpose((2, 0, 1)), (nodes[-1].name,)),
+        Node(FEATURES, Flatten(start=1), ("columns",)),
+    ]
+    for d, way in enumerate(DIRECTIONS):
+        weights, bias = np.concatenate([into[d], recurrent[d]], axis=1), np.sum(np.split(biases[d], 2), axis=0)
+        nodes.append(Node(way, LSTM(FloatLayer(weights), bias, way == "backward", gates="iofc"), (FEATURES,)))
+    weights, bias = (arrays[name] for name in linear.input[1:3])
+    nodes += [
+        Node("both", Concat(axis=1), DIRECTIONS),
+        Node(OUTPUT, Linear(FloatLayer(weights), bias), ("both",)),
+    ]
+    return Recogniser(Network((1, HEIGHT, MIN_WIDTH), tuple(nodes)), characters)
 
 
-def _step(node: Any, arrays: Mapping[str, Array]) -> Step:
+def _node(node: Any, arrays: Mapping[str, Array], picture: str) -> Node:
+    """Make a node of the picture part from one of the file."""
+    sources = tuple(INPUT if name == picture else name for name in node.input)
     if node.op_type in ("Sigmoid", "Mul", "Add"):
-        return Step(node.op_type, tuple(node.input), node.output[0])
+        return Node(node.output[0], Elementwise(node.op_type), sources)
     if node.op_type != "Conv":
         raise ValueError(f"an operation {node.op_type} among the convolutions")
     settings = {attribute.name: attribute for attribute in node.attribute}
     (stride,), (padding,) = {*settings["strides"].ints}, {*settings["pads"].ints}
     weights, bias = (arrays[name] for name in node.input[1:3])
-    return Step("Conv", (node.input[0],), node.output[0], weights, bias, stride, padding)
-
-
-def _check_shapes(model: Recogniser) -> None:
-    """Run a small picture through, so that what does not fit together fails when the file is read."""
-    n_in = model.features(np.ones((HEIGHT, 8), np.float32)).shape[1]
-    for way in DIRECTIONS:
-        n_gates = len(model.biases[way])
-        if model.weights[way].shape != (n_gates, n_in + n_gates // 4) or n_gates % 4:
-            raise ValueError(f"gates of shape {model.weights[way].shape} for {n_in} inputs")
-    n_states = sum(len(model.biases[way]) // 4 for way in DIRECTIONS)
-    if model.weights[OUTPUT].shape != (len(model.biases[OUTPUT]), n_states):
-        raise ValueError(f"output weights of shape {model.weights[OUTPUT].shape} for {n_states} states")
+    return Node(node.output[0], Convolution(weights, bias, stride, padding), sources[:1])
 
 
 def _checked_picture(picture: Any) -> Array:
     values = np.array(picture, dtype=np.float32)
-    if values.ndim != 2 or values.shape[0] != HEIGHT or not 8 <= values.shape[1] <= MAX_WIDTH:
-        raise ValueError(f"a picture must have shape ({HEIGHT}, 8..{MAX_WIDTH}), got {values.shape}")
+    if values.ndim != 2 or values.shape[0] != HEIGHT or not MIN_WIDTH <= values.shape[1] <= MAX_WIDTH:
+        raise ValueError(f"a picture must have shape ({HEIGHT}, {MIN_WIDTH}..{MAX_WIDTH}), got {values.shape}")
     if not (values.min() >= 0 and values.max() <= 1):
         raise ValueError(f"a picture must have values of 0..1, got {values.min():g}..{values.max():g}")
     return values
-
-
-def _done(step: Step, inputs: list[Any]) -> Any:
-    import torch
-
-    if step.kind == "Sigmoid":
-        return torch.sigmoid(*inputs)
-    if step.kind in ("Mul", "Add"):
-        return torch.mul(*inputs) if step.kind == "Mul" else torch.add(*inputs)
-    weights, bias = torch.from_numpy(step.weights), torch.from_numpy(step.bias)
-    return torch.nn.functional.conv2d(inputs[0], weights, bias, step.stride, step.padding)

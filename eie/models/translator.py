@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from eie.datasets import catalogue
 from eie.formats import FormatError, marian
-from eie.networks._functions import sigmoid, softmax
+from eie.networks.operations import sigmoid, softmax
 
 Array = NDArray[np.float32]
 

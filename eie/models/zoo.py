@@ -11,20 +11,9 @@ from eie.datasets import catalogue
 from eie.formats import deepcompression
 from eie.machine import Machine
 from eie.models import imagenet
-from eie.networks.network import (
-    INPUT,
-    Concat,
-    Conv2d,
-    Flatten,
-    GlobalAveragePool2d,
-    HostOperation,
-    Linear,
-    MaxPool2d,
-    Network,
-    Node,
-    Relu,
-    WeightOperation,
-)
+from eie.networks.host_operations import Concat, Flatten, GlobalAveragePool2d, MaxPool2d, Relu
+from eie.networks.network import INPUT, Network, Node
+from eie.networks.operations import Conv2d, HostOperation, Linear, WeightOperation
 
 ENTRY_BITS = 8
 """Bits of the paper's entry, a code and a relative index: eight entries a read of the sparse-matrix SRAM."""

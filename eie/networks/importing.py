@@ -12,7 +12,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from eie import _check
-from eie.compress.kmeans import compressed
+from eie.compress.kmeans import prune_and_share
 from eie.formats import container
 from eie.formats.container import EncodedLayer
 from eie.formats.errors import FormatError
@@ -140,7 +140,7 @@ def compress(layer: WeightLayer, density: float | None = None, weight_bits: int 
     was_pruned = density_of(weights) < PRUNED_BELOW
     kept = 1.0 if density is None or was_pruned else _check.fraction("density", density)
     try:
-        return compressed(weights, weight_bits, kept), was_pruned
+        return prune_and_share(weights, weight_bits, kept), was_pruned
     except ValueError as error:
         raise FormatError(f"{layer.name}: {error}") from error
 

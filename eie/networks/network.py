@@ -1,6 +1,6 @@
 """Networks: operations in order, run in floating point for comparison, and on the machine.
 
-On the machine, each weight layer rounds its inputs to its activation format, and computes as `eie.values` does, bit by
+On the machine, each weight layer rounds its inputs to its activation format, and computes as `eie.infer` does, bit by
 bit; what is between the weight layers, the host does in floating point. A layer whose inputs are what another layer
 wrote (through ReLU, max pooling or a change of shape, which leave numbers as they are) has them in its source
 registers, in the format in which they were written; other inputs come from the host.
@@ -11,73 +11,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import reduce
-from operator import add
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check
-from eie.cycles import CycleReport
-from eie.energy_model import EnergyReport
-from eie.fixedpoint import FixedPoint, LayerFormats
-from eie.interleaved import encode
-from eie.layer import CompressedLayer
+from eie.fixedpoint import LayerFormats
 from eie.machine import EIE_45NM, Machine
+from eie.networks.arithmetic import FloatArithmetic, MachineArithmetic, RangeRecorder, Ranges
 from eie.networks.layer_run import LayerRun
-from eie.networks.operations import (
-    LSTM,
-    Add,
-    Arithmetic,
-    AveragePool2d,
-    Concat,
-    Conv2d,
-    Flatten,
-    GlobalAveragePool2d,
-    HostOperation,
-    Linear,
-    LocalResponseNorm,
-    MaxPool2d,
-    Relu,
-    Reshape,
-    Shape,
-    Sigmoid,
-    Softmax,
-    Tanh,
-    Transpose,
-    WeightOperation,
-    convolution_matrix,
-)
-from eie.networks.register_batches import batches, run_batches, whole
-from eie.values import largest_sum, multiply
-
-__all__ = [
-    "INPUT",
-    "LSTM",
-    "Add",
-    "AveragePool2d",
-    "Concat",
-    "Conv2d",
-    "Flatten",
-    "GlobalAveragePool2d",
-    "HostOperation",
-    "Linear",
-    "LocalResponseNorm",
-    "MaxPool2d",
-    "Network",
-    "NetworkRun",
-    "Node",
-    "Ranges",
-    "Relu",
-    "Reshape",
-    "Sigmoid",
-    "Softmax",
-    "Tanh",
-    "Transpose",
-    "WeightOperation",
-    "convolution_matrix",
-]
+from eie.networks.operations import Arithmetic, HostOperation, WeightOperation
+from eie.networks.windows import Shape
 
 INPUT = "input"
 """Name of what a network is given."""
@@ -155,8 +100,8 @@ class Network:
         -------
         float32 array of shape `(n, *output_shape)`
         """
-        how = {name: _Float(op) for name, op in self.weight_nodes}
-        return np.concatenate([self.evaluate(block, how)[self.nodes[-1].name] for block in self._blocks(inputs)])
+        arithmetic = {name: FloatArithmetic(op) for name, op in self.weight_nodes}
+        return np.concatenate([self.evaluate(block, arithmetic)[self.nodes[-1].name] for block in self._blocks(inputs)])
 
     def calibrate(self, inputs: Any) -> dict[str, Ranges]:
         """The largest magnitudes that each weight layer sees in floating point, from which its formats follow.
@@ -166,10 +111,10 @@ class Network:
         inputs : array of shape `(n, *input_shape)`
             Samples to go by: others than those that accuracy is then measured on.
         """
-        how = {name: _Recorder(op) for name, op in self.weight_nodes}
+        arithmetic = {name: RangeRecorder(op) for name, op in self.weight_nodes}
         for block in self._blocks(inputs):
-            self.evaluate(block, how)
-        return {name: recorder.ranges() for name, recorder in how.items()}
+            self.evaluate(block, arithmetic)
+        return {name: recorder.ranges() for name, recorder in arithmetic.items()}
 
     def formats(
         self, ranges: Mapping[str, Ranges], bits: int = 16, sum_bits: int | None = None, headroom: int = 1
@@ -237,25 +182,25 @@ class Network:
         missing = [name for name, _ in self.weight_nodes if name not in formats]
         if missing:
             raise ValueError(f"formats must have every weight layer, {', '.join(missing)} missing")
-        how = {name: _OnMachine(op, machine, formats[name], reports) for name, op in self.weight_nodes}
-        kept = [self.evaluate(block, how, keep) for block in self._blocks(inputs)]
+        arithmetic = {name: MachineArithmetic(op, machine, formats[name], reports) for name, op in self.weight_nodes}
+        kept = [self.evaluate(block, arithmetic, keep) for block in self._blocks(inputs)]
         values = {name: np.concatenate([part[name] for part in kept]) for name in kept[0]}
         return NetworkRun(
             values[self.nodes[-1].name],
-            tuple(layer.layer_run(name) for name, layer in how.items()) if reports else (),
-            {name: layer.saturations for name, layer in how.items()},
+            tuple(layer.layer_run(name) for name, layer in arithmetic.items()) if reports else (),
+            {name: layer.saturations for name, layer in arithmetic.items()},
             values if keep else {},
         )
 
     def evaluate(
-        self, inputs: NDArray[Any], how: Mapping[str, Arithmetic], keep: bool = False
+        self, inputs: NDArray[Any], arithmetic: Mapping[str, Arithmetic], keep: bool = False
     ) -> dict[str, NDArray[Any]]:
         """Outputs of all nodes, or of the last only; a value is forgotten after its last use.
 
         Parameters
         ----------
         inputs : array of shape `(n, *input_shape)`
-        how : mapping of str to Arithmetic
+        arithmetic : mapping of str to Arithmetic
             What does the products of each weight layer.
         keep : bool
             Keep the output of every node.
@@ -264,7 +209,7 @@ class Network:
         values = {INPUT: inputs}
         for i, node in enumerate(self.nodes):
             taken = [values[source] for source in node.inputs]
-            values[node.name] = _apply(node, taken, how)
+            values[node.name] = _apply(node, taken, arithmetic)
             if not keep:
                 values = {name: value for name, value in values.items() if last_use.get(name, math.inf) > i}
         return values
@@ -292,7 +237,7 @@ class Network:
             node = by_name[source]
             if isinstance(node.op, WeightOperation):
                 return source if node.op.writes_outputs else None
-            if not node.op.keeps_values:
+            if not node.op.passes_values:
                 return None
             source = node.inputs[0]
         return None
@@ -319,30 +264,8 @@ class NetworkRun:
     values: dict[str, NDArray[np.float64]]
 
 
-@dataclass(frozen=True, slots=True)
-class Ranges:
-    """The largest magnitudes of one weight layer: of its weights, its inputs, and the sums that it goes through."""
-
-    weight: float
-    activation: float
-    total: float
-
-    def formats(
-        self, bits: int, sum_bits: int, headroom: int = 0, written_in: FixedPoint | None = None
-    ) -> LayerFormats:
-        """The finest formats that cover them, by the rule of `Network.formats`."""
-        weight = FixedPoint.covering(self.weight, bits)
-        activation = written_in or FixedPoint.covering(self.activation * 2**headroom, bits)
-        total = FixedPoint.covering(self.total * 2**headroom, sum_bits)
-        # Steps finer than those of the products would hold nothing more.
-        return LayerFormats(weight, activation, FixedPoint(sum_bits, min(total.frac, weight.frac + activation.frac)))
-
-
 _BLOCK_NUMBERS = 4_000_000
 """Numbers in the vectors of a layer that are unfolded at a time."""
-
-_MAX_DENSE = 1 << 24
-"""Weights of a matrix that is multiplied as a dense one in floating point, zeros included."""
 
 
 def _infer_shapes(input_shape: Shape, nodes: tuple[Node, ...]) -> dict[str, Shape]:
@@ -362,100 +285,7 @@ def _infer_shapes(input_shape: Shape, nodes: tuple[Node, ...]) -> dict[str, Shap
     return shapes
 
 
-def _apply(node: Node, inputs: list[NDArray[Any]], how: Mapping[str, Arithmetic]) -> NDArray[Any]:
+def _apply(node: Node, inputs: list[NDArray[Any]], arithmetic: Mapping[str, Arithmetic]) -> NDArray[Any]:
     if isinstance(node.op, WeightOperation):
-        return node.op.apply(inputs[0], how[node.name])
+        return node.op.apply(inputs[0], arithmetic[node.name])
     return node.op(*inputs)
-
-
-class _Float:
-    """Arithmetic in float32."""
-
-    def __init__(self, op: WeightOperation) -> None:
-        self._matrices = [_matrix(layer) for layer in op.layers]
-        self._biases = [_float_bias(layer, bias) for layer, bias in zip(op.layers, op.biases, strict=True)]
-
-    def take(self, values: NDArray[Any]) -> NDArray[Any]:
-        return values.astype(np.float32, copy=False)
-
-    def multiply(self, part: int, vectors: NDArray[Any]) -> NDArray[Any]:
-        products = (self._matrices[part] @ vectors.T).T
-        return products + self._biases[part]
-
-
-def _matrix(layer: CompressedLayer) -> Any:
-    """The weights in float32, as a dense matrix unless that would be large."""
-    matrix = layer.to_scipy().astype(np.float32)
-    matrix.data = layer.codebook[layer.codes]
-    return matrix.toarray() if layer.n_out * layer.n_in <= _MAX_DENSE else matrix.tocsr()
-
-
-def _float_bias(layer: CompressedLayer, bias: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    total = np.zeros(layer.n_out, np.float32) if bias is None else bias
-    return total if layer.bias_codes is None else total + layer.codebook[layer.bias_codes]
-
-
-class _Recorder(_Float):
-    """Arithmetic in float32 that keeps the largest magnitudes."""
-
-    def __init__(self, op: WeightOperation) -> None:
-        super().__init__(op)
-        self._op = op
-        self._activation = float(any(layer.bias_codes is not None for layer in op.layers))  # a bias column's 1.0
-        self._total = 0.0
-
-    def multiply(self, part: int, vectors: NDArray[Any]) -> NDArray[Any]:
-        layer, bias = self._op.layers[part], self._op.biases[part]
-        self._activation = max(self._activation, float(np.abs(vectors).max()))
-        weight = FixedPoint.covering(float(np.abs(layer.codebook).max()), _FINE_BITS)
-        activation = FixedPoint.covering(self._activation, _FINE_BITS)
-        mem = encode(layer, _one_pe(layer))
-        inputs, _ = activation.quantize(vectors)
-        self._total = max(self._total, largest_sum(mem, inputs, weight, activation, bias))
-        return super().multiply(part, vectors)
-
-    def ranges(self) -> Ranges:
-        weight = max(float(np.abs(layer.codebook).max()) for layer in self._op.layers)
-        return Ranges(weight, self._activation, self._total)
-
-
-_FINE_BITS = 24
-"""As many as float32 has."""
-
-
-def _one_pe(layer: CompressedLayer) -> Machine:
-    """A machine that holds the layer, whichever its code width."""
-    bits = len(layer.codebook).bit_length() - 1
-    return Machine(n_pe=1, weight_bits=bits, index_bits=8, spmat_width_bits=bits + 8)
-
-
-class _OnMachine:
-    """The machine's arithmetic, and what it took."""
-
-    def __init__(self, op: WeightOperation, machine: Machine, formats: LayerFormats, reports: bool) -> None:
-        self._op, self._machine, self._formats, self._reports = op, machine, formats, reports
-        self._batches = [batches(layer, machine) for layer in op.layers]
-        self._mems = [whole(layer, parts, machine) for layer, parts in zip(op.layers, self._batches, strict=True)]
-        self._runs: list[tuple[CycleReport, EnergyReport]] = []
-        self._nonzero = 0
-        self.saturations = 0
-
-    def take(self, values: NDArray[Any]) -> NDArray[Any]:
-        raw, clipped = self._formats.activation.quantize(values)
-        self.saturations += clipped
-        return raw.astype(np.int32)
-
-    def multiply(self, part: int, vectors: NDArray[Any]) -> NDArray[Any]:
-        raw, saturations = multiply(self._mems[part], vectors, self._formats, self._op.biases[part])
-        self.saturations += saturations
-        if self._reports:
-            self._nonzero += int(np.count_nonzero(vectors))
-            self._runs.append(run_batches(self._op.layers[part], self._batches[part], vectors, self._machine))
-        return self._formats.output.real(raw)
-
-    def layer_run(self, name: str) -> LayerRun:
-        report = reduce(add, (report for report, _ in self._runs))
-        joules = reduce(add, (joules for _, joules in self._runs))
-        density = sum(layer.density for layer in self._op.layers) / len(self._op.layers)
-        active = self._nonzero / (report.vectors * report.n_in)
-        return LayerRun(name, self._op.kind, density, active, report, joules, self.saturations)

@@ -31,10 +31,17 @@ from eie.technology import chip_facts
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Batch:
-    """What one batch computes: the columns `inputs` of a block of rows.
+class Tile:
+    """One batch of columns of a block of rows.
 
-    `before` and `after` are the cycles in which its registers are read from the SRAM, and written to it.
+    Attributes
+    ----------
+    mem : InterleavedCSC
+        Its weights.
+    inputs : slice
+        Its columns.
+    before, after : int
+        Cycles in which its registers are read from the SRAM, and written to it.
     """
 
     mem: InterleavedCSC
@@ -44,24 +51,24 @@ class Batch:
 
 
 def register_count(machine: Machine) -> int:
-    """Activations that one register file holds over all PEs: 4096 on the paper's chip."""
+    """Count the activations that one register file holds over all PEs: 4096 on the paper's chip."""
     return int(chip_facts()["activations"]["registers"]) * machine.n_pe
 
 
-def batches(layer: CompressedLayer, machine: Machine) -> tuple[Batch, ...]:
-    """Cut a layer into batches that the machine's registers hold.
+def tiles(layer: CompressedLayer, machine: Machine) -> tuple[Tile, ...]:
+    """Cut a layer into tiles that the machine's registers hold.
 
     Returns
     -------
-    tuple of Batch
-        One for most layers. Else block of rows by block of rows, and in each batch of columns by batch of columns. A
-        bias column goes with the last.
+    tuple of Tile
+        One for most layers. Else all tiles of the first block of rows, then those of the next. A bias column goes with
+        the last tile of its rows.
     """
     layer = _with_codebook_of(layer, machine)
     held = register_count(machine)
     columns, rows = _cut(layer.n_in, held), _cut(layer.n_out, held)
     if len(columns) == len(rows) == 1:
-        return (Batch(encode(layer, machine), slice(0, layer.n_in), 0, 0),)
+        return (Tile(encode(layer, machine), slice(0, layer.n_in), 0, 0),)
     matrix = layer.to_scipy()
     found = []
     for some in rows:
@@ -72,27 +79,27 @@ def batches(layer: CompressedLayer, machine: Machine) -> tuple[Batch, ...]:
             piece = CompressedLayer.from_codes(block[:, part], layer.codebook, bias)
             before = _sram_cycles(part, machine) if len(columns) > 1 else 0
             after = _sram_cycles(some, machine) if len(rows) > 1 and last else 0
-            found.append(Batch(encode(piece, machine), part, before, after))
+            found.append(Tile(encode(piece, machine), part, before, after))
     return tuple(found)
 
 
-def run_batches(
-    layer: CompressedLayer, parts: tuple[Batch, ...], activations: NDArray[Any], machine: Machine
+def run_tiles(
+    layer: CompressedLayer, parts: tuple[Tile, ...], activations: NDArray[Any], machine: Machine
 ) -> tuple[CycleReport, EnergyReport]:
-    """Time and energy of a layer on vectors of activations of either sign.
+    """Compute time and energy of a layer on vectors of activations of either sign.
 
     Parameters
     ----------
     layer : CompressedLayer
-    parts : tuple of Batch
-        What `batches` made of it.
+    parts : tuple of Tile
+        What `tiles` made of the layer.
     activations : array of shape `(n_vectors, n_in)`
     machine : Machine
 
     Returns
     -------
     (CycleReport, EnergyReport)
-        Of all batches of all vectors.
+        Of all tiles and all vectors.
     """
     reports = [_run(part, activations, machine) for part in parts]
     joules = reduce(add, (energy(report, machine) for report in reports))
@@ -100,18 +107,18 @@ def run_batches(
     return replace(reduce(add, whole), vectors=len(activations)), joules
 
 
-def whole(layer: CompressedLayer, parts: tuple[Batch, ...], machine: Machine) -> InterleavedCSC:
-    """The layer encoded in one piece: for its values, which batches do not change."""
+def encode_whole(layer: CompressedLayer, parts: tuple[Tile, ...], machine: Machine) -> InterleavedCSC:
+    """Encode the layer in one piece: for its values, which do not depend on the tiles."""
     return parts[0].mem if len(parts) == 1 else encode(_with_codebook_of(layer, machine), machine)
 
 
 def _with_codebook_of(layer: CompressedLayer, machine: Machine) -> CompressedLayer:
-    """The layer with a codebook of the machine's size: a layer of fewer shared weights leaves the rest unused."""
+    """Give the layer a codebook of the machine's size; codes beyond its own shared weights stay unused."""
     unused = machine.codebook_size - len(layer.codebook)
     return layer if unused <= 0 else replace(layer, codebook=np.pad(layer.codebook, (0, unused)))
 
 
-def _run(part: Batch, activations: NDArray[Any], machine: Machine) -> CycleReport:
+def _run(part: Tile, activations: NDArray[Any], machine: Machine) -> CycleReport:
     report = simulate(part.mem, activations[:, part.inputs], machine, signed=True)
     return replace(report, cycles=report.cycles + (part.before + part.after) * len(activations))
 
@@ -121,7 +128,7 @@ def _cut(length: int, held: int) -> list[slice]:
 
 
 def _sram_cycles(part: slice, machine: Machine) -> int:
-    """Cycles in which every PE moves its share of some activations between registers and SRAM, a row a cycle."""
+    """Count the cycles in which each PE moves its share of activations between registers and SRAM, one row each."""
     facts = chip_facts()
-    a_row = facts["sram"]["activation_width_bits"] // facts["arithmetic"]["bits"]
-    return -(-(part.stop - part.start) // (machine.n_pe * a_row))
+    per_row = facts["sram"]["activation_width_bits"] // facts["arithmetic"]["bits"]
+    return -(-(part.stop - part.start) // (machine.n_pe * per_row))

@@ -67,7 +67,7 @@ def test_infer_benchmark_layers(benchmark, layer):
     mem = eie.encode(layer.draw()[0], eie.Machine())
     activations = eie.draw_activations(mem.n_in, 1.0, 0)
     formats = eie.calibrate(mem, activations)
-    benchmark.pedantic(eie.values, (mem, activations), {"formats": formats}, rounds=10, warmup_rounds=1)
+    benchmark.pedantic(eie.infer, (mem, activations), {"formats": formats}, rounds=10, warmup_rounds=1)
     hold(benchmark, mem.n_entries / 100e6)
 
 

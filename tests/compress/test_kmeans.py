@@ -4,7 +4,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 
-from eie.compress.kmeans import compressed, nearest, shared_values
+from eie.compress.kmeans import nearest, prune_and_share, shared_values
 
 
 def slow_kmeans(values, n_shared):
@@ -54,7 +54,7 @@ def test_sums_of_many_values_are_those_of_all_blocks():
 def test_few_different_weights_are_kept_exactly(bits):
     palette = np.random.default_rng(1).normal(size=2**bits - 1).astype(np.float32)
     matrix = np.random.default_rng(2).choice(np.append(palette, 0), (40, 30)).astype(np.float32)
-    np.testing.assert_array_equal(weights_of(compressed(matrix, bits)), matrix)
+    np.testing.assert_array_equal(weights_of(prune_and_share(matrix, bits)), matrix)
 
 
 def test_nearest_by_hand():
@@ -69,7 +69,7 @@ def test_the_largest_stay(as_type, seed, density):
     rng = np.random.default_rng(seed)
     matrix = rng.permutation(np.arange(1, 12 * 7 + 1)).reshape(12, 7) * rng.choice([-1, 1], (12, 7))
     kept = slow_kept(matrix.astype(np.float32), density)
-    layer = compressed(as_type(matrix.astype(np.float32)), 4, density)
+    layer = prune_and_share(as_type(matrix.astype(np.float32)), 4, density)
     np.testing.assert_array_equal(layer.to_scipy().toarray() != 0, kept != 0)
     codes = layer.to_scipy().toarray()[kept != 0]
     np.testing.assert_array_equal(codes, 1 + nearest(kept[kept != 0], layer.codebook[1:]))
@@ -79,12 +79,12 @@ def test_the_largest_stay(as_type, seed, density):
 @given(seed=st.integers(0, 2**32 - 1), density=st.sampled_from([0.1, 0.3, 0.9]))
 def test_of_equals_the_first_stay(seed, density):
     matrix = np.random.default_rng(seed).integers(-2, 3, (9, 8)).astype(np.float32)
-    np.testing.assert_array_equal(weights_of(compressed(matrix, 4, density)), slow_kept(matrix, density))
+    np.testing.assert_array_equal(weights_of(prune_and_share(matrix, 4, density)), slow_kept(matrix, density))
 
 
 def test_zeros_stay_zeros():
     matrix = np.array([[0, 3], [0, 0], [1, 0]], np.float32)
-    layer = compressed(matrix, 4, 0.9)
+    layer = prune_and_share(matrix, 4, 0.9)
     np.testing.assert_array_equal(weights_of(layer), matrix)
 
 
@@ -100,9 +100,9 @@ def test_zeros_stay_zeros():
 )
 def test_what_is_no_matrix_of_weights_is_refused(weights, message):
     with pytest.raises(ValueError, match=message):
-        compressed(weights)
+        prune_and_share(weights)
 
 
 def test_nothing_to_keep():
-    assert compressed(np.zeros((3, 4))).nnz == 0
-    assert compressed(np.ones((3, 4)), density=0).nnz == 0
+    assert prune_and_share(np.zeros((3, 4))).nnz == 0
+    assert prune_and_share(np.ones((3, 4)), density=0).nnz == 0

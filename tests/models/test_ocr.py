@@ -79,12 +79,12 @@ def test_scores_are_those_of_pytorch(model, picture):
         expected = lstm(inputs)[0][:, 0] @ values["ow"].T + values["ob"]
     features = model.features(picture)
     np.testing.assert_allclose(features, inputs[:, 0].numpy(), atol=1e-5)
-    np.testing.assert_allclose(model.scores(features), expected.numpy(), atol=1e-5)
+    np.testing.assert_allclose(model.scores(picture), expected.numpy(), atol=1e-5)
 
 
 def test_repeated_characters_are_written_once(model, picture, monkeypatch):
     found = np.array([1, 1, 0, 1, 2, 2, 0, 0])
-    monkeypatch.setattr(ocr.Recogniser, "scores", lambda self, features: np.eye(CHARACTERS)[found])
+    monkeypatch.setattr(ocr.Recogniser, "scores", lambda self, picture: np.eye(CHARACTERS)[found])
     assert model.read(picture) == "aab"
 
 
@@ -105,7 +105,7 @@ def test_products_can_be_watched_and_replaced(model, picture):
     with pytest.raises(ValueError, match=r"'output' must have shape \(5, 6\), got \(1, 1\)"):
         model.with_weights({"output": np.zeros((1, 1))})
     none = model.with_weights({"output": np.zeros((CHARACTERS, 2 * STATES), np.float32)})
-    np.testing.assert_array_equal(none.scores(model.features(picture)), np.tile(model.biases["output"], (10, 1)))
+    np.testing.assert_array_equal(none.scores(picture), np.tile(model.biases["output"], (10, 1)))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from eie.compress.packed import CompressedNetwork, Part
 from eie.datasets import catalogue
 from eie.formats import deepcompression
 from eie.models import imagenet, zoo
-from eie.networks import network
+from eie.networks import network, operations
 from eie.networks.layer_run import table
 
 needs_squeezenet = pytest.mark.skipif(catalogue.find("squeezenet") is None, reason=catalogue.how_to_get("squeezenet"))
@@ -98,5 +98,5 @@ def test_what_is_no_chain():
 @pytest.mark.parametrize(("codes", "bits", "index"), [(8, 4, 4), (16, 4, 4), (32, 5, 3), (64, 8, 8), (256, 8, 8)])
 def test_machine_for_code_widths(codes, bits, index):
     layer = eie.CompressedLayer.from_codes([[1]], np.arange(codes))
-    machine = zoo.machine_for(network.Network.chain((1,), {"fc": network.Linear(layer)}), n_pe=2)
+    machine = zoo.machine_for(network.Network.chain((1,), {"fc": operations.Linear(layer)}), n_pe=2)
     assert (machine.n_pe, machine.weight_bits, machine.index_bits) == (2, bits, index)

@@ -10,9 +10,10 @@ from eie.explore.benchmarks import select
 from eie.fit import memory_fit
 from eie.formats import FormatError, container
 from eie.formats.weights import WeightFile, WeightLayer
-from eie.networks import network as networks
+from eie.networks import host_operations, operations
 from eie.networks.encoding import encoded, machine_for, save
 from eie.networks.evaluate import evaluate, explain_layer
+from eie.networks.network import Network
 
 MACHINE = eie.Machine(n_pe=4)
 
@@ -105,13 +106,13 @@ def test_file_of_a_format_of_ones_own(tmp_path):
 def lenet():
     kernel = eie.draw_layer(6, 3 * 3, 0.5, 0, bias=False)
     dense = eie.draw_layer(10, 6 * 6 * 6, 0.2, 1, bias=False)
-    return networks.Network.chain(
+    return Network.chain(
         (1, 8, 8),
         {
-            "conv": networks.Conv2d(kernel, kernel=(3, 3)),
-            "relu": networks.Relu(),
-            "flat": networks.Flatten(),
-            "fc": networks.Linear(dense),
+            "conv": operations.Conv2d(kernel, kernel=(3, 3)),
+            "relu": host_operations.Relu(),
+            "flat": host_operations.Flatten(),
+            "fc": operations.Linear(dense),
         },
     )
 

@@ -16,7 +16,8 @@ from eie.datasets import catalogue
 from eie.machine import Machine
 from eie.models import zoo
 from eie.networks import layer_run
-from eie.networks.network import Conv2d, Network, NetworkRun
+from eie.networks.network import Network, NetworkRun
+from eie.networks.operations import Conv2d
 from eie.studies.paper import accuracy
 
 if TYPE_CHECKING:

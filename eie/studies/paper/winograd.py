@@ -17,21 +17,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.compress.kmeans import compressed
+from eie.compress.kmeans import prune_and_share
 from eie.layer import CompressedLayer
-from eie.networks.operations import (
-    Arithmetic,
-    Array,
-    Conv2d,
-    Shape,
-    Sides,
-    WeightOperation,
-    around,
-    check_image,
-    checked_bias,
-    counted,
-    positions,
-)
+from eie.networks.operations import Arithmetic, Array, Conv2d, WeightOperation, checked_bias, expect_inputs
+from eie.networks.windows import Shape, Sides, check_image, output_size, pad_width
 
 _INPUTS = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]], np.float32)
 _WEIGHTS = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], np.float32)
@@ -78,10 +67,10 @@ class WinogradConv2d(WeightOperation):
 
     def shape(self, *inputs: Shape) -> Shape:
         """`(n_out, height, width)`."""
-        (shape,) = counted(inputs, 1)
+        (shape,) = expect_inputs(inputs, 1)
         first = self.matrices[0]
         check_image(shape, first.n_in)
-        return (first.n_out, *positions(shape[1:], (3, 3), (1, 1), self.padding))
+        return (first.n_out, *output_size(shape[1:], (3, 3), (1, 1), self.padding))
 
     def vectors(self, shape: Shape) -> int:
         """Patches."""
@@ -94,7 +83,7 @@ class WinogradConv2d(WeightOperation):
         down, across = -(-height // 2), -(-width // 2)
         patches = self._patches(values, down, across)
         vectors = (_INPUTS @ patches @ _INPUTS.T).reshape(-1, values.shape[1], 16)
-        taken = arithmetic.take(np.ascontiguousarray(vectors.transpose(2, 0, 1)))
+        taken = arithmetic.quantize_inputs(np.ascontiguousarray(vectors.transpose(2, 0, 1)))
         products = np.stack([arithmetic.multiply(place, taken[place]) for place in range(16)], axis=-1)
         tiles = _OUTPUTS @ products.reshape(len(values), down, across, n_out, 4, 4) @ _OUTPUTS.T
         outputs = tiles.transpose(0, 3, 1, 4, 2, 5).reshape(len(values), n_out, 2 * down, 2 * across)
@@ -105,7 +94,7 @@ class WinogradConv2d(WeightOperation):
         """All 4 x 4 patches, shape `(n, down, across, channels, 4, 4)`; they overlap by two."""
         top, left, *_ = self.padding
         bottom, right = 2 * down + 2 - values.shape[2] - top, 2 * across + 2 - values.shape[3] - left
-        padded = np.pad(values, around((top, left, bottom, right), first=2))
+        padded = np.pad(values, pad_width((top, left, bottom, right), first=2))
         windows = np.lib.stride_tricks.sliding_window_view(padded, (4, 4), axis=(2, 3))[:, :, ::2, ::2]
         return windows.transpose(0, 2, 3, 1, 4, 5)
 
@@ -132,11 +121,11 @@ def winograd(convolution: Conv2d, weight_bits: int, density: float = 1.0) -> Win
             f"Winograd's way is for 3 x 3 kernels with stride and dilation 1, got kernel {convolution.kernel}, "
             f"stride {convolution.stride}, dilation {convolution.dilation}"
         )
-    layer = convolution.layer
+    (layer,) = convolution.layers
     weights = layer.codebook[layer.to_scipy().toarray()].reshape(layer.n_out, 3, 3, convolution.channels)
     transformed = _WEIGHTS @ weights.transpose(0, 3, 1, 2) @ _WEIGHTS.T
     matrices = transformed.reshape(layer.n_out, -1, 16).transpose(2, 0, 1)
-    shared = tuple(compressed(matrix, weight_bits, density) for matrix in matrices)
+    shared = tuple(prune_and_share(matrix, weight_bits, density) for matrix in matrices)
     bias = convolution.bias
     if layer.bias_codes is not None:
         bias = layer.codebook[layer.bias_codes] + (0 if bias is None else bias)

@@ -88,7 +88,7 @@ class DenseArray:
         return replace(report, ptr_reads=0, padding=0)
 
     def joules(self, report: CycleReport) -> dict[str, float]:
-        """Energy of a pass by component, J; as `eie.energy_model` has them."""
+        """Energy of a pass by component, J; as `eie.energy` has them."""
         parts = energy(report, self.machine).components
         parts |= {name: self.multipliers * parts[name] for name in ("control", "clock")}
         return parts if self.weight_bits <= self.machine.weight_bits else parts | {"codebook": 0.0}

@@ -54,7 +54,7 @@ class Remembering:
         self._first: dict[int, tuple[Array, Array]] = {}
         self.done = self.cycles = 0
 
-    def take(self, values: Array) -> Array:
+    def quantize_inputs(self, values: Array) -> Array:
         """Real numbers in the layer's activation format; begins a new run."""
         self.done = self.cycles = 0
         raw, _ = self._formats.activation.quantize(values)
@@ -107,17 +107,17 @@ def recomputed(network: Network, picture: Array, changed: Sequence[Array]) -> li
     """
     machine = zoo.machine_for(network)
     formats = network.formats(network.calibrate(picture[np.newaxis]))
-    how = {name: Remembering(op, machine, formats[name]) for name, op in network.weight_nodes}
+    arithmetic = {name: Remembering(op, machine, formats[name]) for name, op in network.weight_nodes}
     last = network.nodes[-1].name
-    network.evaluate(picture[np.newaxis], how)
-    whole = {name: (layer.done, layer.cycles) for name, layer in how.items()}
+    network.evaluate(picture[np.newaxis], arithmetic)
+    whole = {name: (layer.done, layer.cycles) for name, layer in arithmetic.items()}
     tables = []
     for one in tqdm(changed, disable=None, leave=False, unit="edit"):
-        found = network.evaluate(one[np.newaxis], how)[last]
+        found = network.evaluate(one[np.newaxis], arithmetic)[last]
         expected = network.run(one[np.newaxis], machine, formats, reports=False).outputs
         rows = [
             (name, layer.done / whole[name][0], layer.cycles, whole[name][1], bool(np.array_equal(found, expected)))
-            for name, layer in how.items()
+            for name, layer in arithmetic.items()
         ]
         tables.append(pd.DataFrame(rows, columns=["layer", "done", "cycles", "all_cycles", "same"]))
     return tables

@@ -61,7 +61,7 @@ class Differences:
         self._kept: dict[int, tuple[Array, Array, float]] = {}
         self.sent = self.there = self.products = self.usual = 0
 
-    def take(self, values: Array) -> Array:
+    def quantize_inputs(self, values: Array) -> Array:
         """Real numbers; begins a new run."""
         self.sent = self.there = self.products = self.usual = 0
         return np.asarray(values, np.float32)
@@ -133,12 +133,13 @@ def followed(network: Network, frames: Array, threshold: float, expected: Array)
         was sent, over those of a run that begins anew), `error` of the scores (size of the difference over size), and
         `same_class`, whether the largest score is of the same class.
     """
-    how = {name: Differences(op, threshold) for name, op in network.weight_nodes}
+    arithmetic = {name: Differences(op, threshold) for name, op in network.weight_nodes}
     last, rows = network.nodes[-1].name, []
     for frame, right in zip(frames, expected, strict=True):
-        found = network.evaluate(frame[np.newaxis], how)[last][0]
+        found = network.evaluate(frame[np.newaxis], arithmetic)[last][0]
         there, sent, products, usual = (
-            sum(getattr(layer, name) for layer in how.values()) for name in ("there", "sent", "products", "usual")
+            sum(getattr(layer, name) for layer in arithmetic.values())
+            for name in ("there", "sent", "products", "usual")
         )
         same_class = bool(found.argmax() == right.argmax())
         rows.append((sent / there, products / usual, models.error(found, right), same_class))

@@ -22,7 +22,8 @@ from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM, Machine
 from eie.models import ocr, translator, zoo
 from eie.networks.layer_run import LayerRun
-from eie.networks.network import Conv2d, Network
+from eie.networks.network import Network
+from eie.networks.operations import Conv2d
 from eie.studies import experiments
 from eie.studies.paper.winograd import winograd
 from eie.studies.retrospective import emerging, models

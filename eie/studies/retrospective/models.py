@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from eie import _check
 from eie._data import read_toml
-from eie.compress.kmeans import compressed
+from eie.compress.kmeans import prune_and_share
 from eie.datasets import catalogue
 from eie.layer import CompressedLayer
 from eie.models import backbones, imagenet
@@ -79,7 +79,7 @@ def with_matrices(model: Any, weights: Mapping[str, Array]) -> Any:
 def compressed_layers(model: Any, density: float, weight_bits: int = 4) -> dict[str, CompressedLayer]:
     """The matrices of a model, each pruned by magnitude to a density of 0..1 and shared in a codebook of its own."""
     return {
-        name: compressed(np.ascontiguousarray(weights), weight_bits, density)
+        name: prune_and_share(np.ascontiguousarray(weights), weight_bits, density)
         for name, weights in matrices(model).items()
     }
 

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from eie import _check
-from eie.compress.kmeans import compressed
+from eie.compress.kmeans import prune_and_share
 from eie.models import ocr, translator
 from eie.studies import experiments
 from eie.studies.retrospective import models
@@ -63,7 +63,7 @@ class Scheme:
     def stored(self, weights: Array) -> Array:
         """What is left of a matrix of shape `(n_out, n_in)` once it has been stored."""
         if self.kind == "codebook":
-            return models.dense(compressed(weights, self.bits))
+            return models.dense(prune_and_share(weights, self.bits))
         if self.group:
             return uniform(weights, self.bits, self.group)
         return uniform(weights.reshape(1, -1), self.bits, weights.size).reshape(weights.shape)

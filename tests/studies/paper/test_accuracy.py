@@ -6,7 +6,7 @@ import pytest
 
 import eie
 from eie.datasets import catalogue
-from eie.networks import network
+from eie.networks import host_operations, operations
 from eie.networks.network import Network
 from eie.studies.paper import accuracy
 from eie.studies.paper.accuracy import Task
@@ -19,7 +19,9 @@ def task():
         eie.CompressedLayer.from_codes(rng.integers(0, 16, shape), np.append(0, rng.normal(size=15)))
         for shape in ((30, 20), (8, 30))
     ]
-    net = Network.chain((20,), {"a": network.Linear(layers[0]), "relu": network.Relu(), "b": network.Linear(layers[1])})
+    net = Network.chain(
+        (20,), {"a": operations.Linear(layers[0]), "relu": host_operations.Relu(), "b": operations.Linear(layers[1])}
+    )
     inputs = rng.normal(size=(100, 20)).astype(np.float32)
     labels = np.where(rng.random(100) < 0.8, net.reference(inputs).argmax(axis=1), 0)
     return Task("small", "drawn", net, inputs, labels, rng.normal(size=(50, 20)).astype(np.float32), "50 others")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 import eie
 from eie.fixedpoint import FixedPoint, LayerFormats
-from eie.networks import network
+from eie.networks import operations
 from eie.networks.network import Network
 from eie.studies.paper.winograd import WinogradConv2d, winograd
 
@@ -19,8 +19,8 @@ NARROW = LayerFormats(FixedPoint(8, 5), FixedPoint(8, 4), FixedPoint(7, 4))
 def drawn(rng, n_out=3, channels=2, density=0.5, **settings):
     kept = rng.random((n_out, channels, 3, 3)) < density
     codes = np.where(kept, rng.integers(1, 16, kept.shape), 0).astype(np.uint8)
-    layer = eie.CompressedLayer.from_codes(network.convolution_matrix(codes), CODEBOOK)
-    return network.Conv2d(layer, rng.normal(size=n_out), (3, 3), **settings)
+    layer = eie.CompressedLayer.from_codes(operations.convolution_matrix(codes), CODEBOOK)
+    return operations.Conv2d(layer, rng.normal(size=n_out), (3, 3), **settings)
 
 
 def alone(op, shape):
@@ -111,7 +111,7 @@ def test_transformed_kernels_are_hardly_sparse():
 
 def test_a_bias_of_codes_moves_to_the_host():
     layer = eie.CompressedLayer.from_codes(np.ones((2, 9), np.uint8), CODEBOOK, [0, 15])
-    plain = network.Conv2d(layer, [1.0, 2.0], (3, 3))
+    plain = operations.Conv2d(layer, [1.0, 2.0], (3, 3))
     assert winograd(plain, weight_bits=4).bias.tolist() == [1.0, 3.0]
 
 

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 import eie
-from eie.networks.network import Conv2d, Flatten, Linear, MaxPool2d, Network, Relu, convolution_matrix
+from eie.networks.host_operations import Flatten, MaxPool2d, Relu
+from eie.networks.network import Network
+from eie.networks.operations import Conv2d, Linear, convolution_matrix
 from eie.studies import experiments
 from eie.studies.retrospective import edits
 

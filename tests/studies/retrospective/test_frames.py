@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 import eie
-from eie.networks.network import Conv2d, Flatten, Linear, MaxPool2d, Network, Relu, convolution_matrix
+from eie.networks.host_operations import Flatten, MaxPool2d, Relu
+from eie.networks.network import Network
+from eie.networks.operations import Conv2d, Linear, convolution_matrix
 from eie.studies.retrospective import frames, models
 
 RNG = np.random.default_rng(0)
@@ -62,14 +64,14 @@ def test_differences_one_by_one():
     weights = models.dense(matrix)
     one = frames.Differences(Linear(matrix, np.float32([1, 2, 3])), 0.25)
     first, second, third = np.float32([[4, 0, 1, 2]]), np.float32([[4, 0.5, 3, 2]]), np.float32([[4, 2, 3, 1]])
-    np.testing.assert_allclose(one.multiply(0, one.take(first)), first @ weights.T + [1, 2, 3], rtol=1e-6)
+    np.testing.assert_allclose(one.multiply(0, one.quantize_inputs(first)), first @ weights.T + [1, 2, 3], rtol=1e-6)
     assert (one.sent, one.there) == (3, 3)
     seen = np.float32([[4, 0, 3, 2]])  # 0.5 is no further from 0 than a quarter of 4, 3 is from 1
-    np.testing.assert_allclose(one.multiply(0, one.take(second)), seen @ weights.T + [1, 2, 3], rtol=1e-6)
+    np.testing.assert_allclose(one.multiply(0, one.quantize_inputs(second)), seen @ weights.T + [1, 2, 3], rtol=1e-6)
     assert (one.sent, one.there) == (1, 4)
     assert one.products == np.count_nonzero(weights[:, 2])
     seen = np.float32([[4, 2, 3, 2]])  # 2 is far enough from 0, 1 not from 2
-    np.testing.assert_allclose(one.multiply(0, one.take(third)), seen @ weights.T + [1, 2, 3], rtol=1e-6)
+    np.testing.assert_allclose(one.multiply(0, one.quantize_inputs(third)), seen @ weights.T + [1, 2, 3], rtol=1e-6)
 
 
 def test_videos_move_by_steps():

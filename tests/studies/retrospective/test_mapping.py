@@ -5,7 +5,9 @@ import pytest
 import eie
 from eie.datasets import catalogue
 from eie.models import ocr
-from eie.networks.network import Conv2d, Network, Relu, convolution_matrix
+from eie.networks.host_operations import Relu
+from eie.networks.network import Network
+from eie.networks.operations import Conv2d, convolution_matrix
 from eie.studies import experiments
 from eie.studies.retrospective import emerging, mapping, models
 

@@ -11,6 +11,7 @@ import pytest
 
 import eie
 from eie.datasets import catalogue
+from eie.models import backbones
 
 ROOT = Path(__file__).resolve().parents[2]
 CELLS = {
@@ -24,7 +25,6 @@ WITHOUT_SIMULATOR = {
     "fig05_layout": "area alone",
     "fig10_precision": "accuracy of whole networks, and energy of single multiplications",
     "retro_after": "collects numbers of other pages",
-    "retro_emerging": "whole networks, which take minutes",
     "retro_opportunities": "tables measured on whole networks",
     "retro_patterns": "trains networks",
     "retro_points": "a list of what was said",
@@ -53,6 +53,7 @@ SMALL = {
     "retro_balance": {"layers": ["NT-We"], "fifo_depths": [4], "n_pes": [16], "groups": [4], "draws": 2},
     "retro_capacity": {"draws": 2},
     "retro_density": {"n_in": 300, "n_out": 200, "densities": [0.1, 0.5], "act_densities": [0.5, 1.0], "draws": 2},
+    "retro_emerging": {"n_sentences": 1, "n_strings": 1, "n_pe": 32},
     "retro_mapping": {},
     "retro_overheads": {"n_in": 300, "n_out": 200, "heights": [2], "draws": 2, "seed": 1, "n_pe": 16},
     "retro_vector": {"live": False, "lane_counts": [8], "draws": 2},
@@ -63,6 +64,15 @@ SMALL = {
     "table5_platforms": {"layer": "NT-We", "draws": 2},
 }
 """Parameters with which each page is quick; `own` are layers that Table III does not have."""
+
+NEEDS = {
+    "one_inference": ["mnist"],
+    "real_activations": ["trunks", *backbones.SETS],
+    "retro_emerging": ["translator", "ddddocr"],
+}
+"""Data that a page cannot do without."""
+
+SLOW = {"disagreements", "real_activations", "retro_emerging"}
 
 
 def source(page, name):
@@ -111,14 +121,14 @@ def test_cell_uses_the_public_library_alone(page):
     assert used & {"simulate", "Benchmark"}
 
 
-@pytest.mark.parametrize("page", sorted(SMALL))
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=pytest.mark.slow if page in SLOW else ()) for page in sorted(SMALL)]
+)
 def test_cell_prints_the_number_of_the_page(page):
+    if missing := [name for name in NEEDS.get(page, ()) if catalogue.find(name) is None]:
+        pytest.skip(f"{', '.join(missing)} not at hand")
     names = parameters(page)
     exec(source(page, computes(page)), names)
-    if page == "one_inference" and catalogue.find("mnist") is None:
-        pytest.skip("MNIST is not at hand")
     with redirect_stdout(io.StringIO()) as printed:
         exec(source(page, ONE_POINT), names)
-    if page == "real_activations" and names["result"].published.empty:
-        pytest.skip("the pictures are not at hand")
     assert PRINTED.fullmatch(printed.getvalue().strip()), printed.getvalue()

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = NDArray[np.float32]
+Operands = dict[str, tuple[InterleavedCSC, Array]]
 
 NETWORKS = {"translator": "chrF against the dense network's translations", "recogniser": "strings read, %"}
 """The networks, and what quality means for each."""
@@ -156,12 +157,15 @@ class EmergingNetworks:
         What each matrix took.
     quality : dict of str to (float, float)
         Of each network on its few test inputs: pruned and shared in float32, and on the machine's 16-bit path.
+    operands : dict of str to (InterleavedCSC, float32 array of shape `(n_vectors, n_in)`)
+        Each matrix as the PEs hold it, and the inputs that it was run on.
     """
 
     curve: pd.DataFrame
     density: dict[str, float]
     runs: dict[str, list[LayerRun]]
     quality: dict[str, tuple[float, float]]
+    operands: Operands
 
     def layers(self, kinds: str = "") -> pd.DataFrame:
         """A row a matrix whose kind has the regular expression `kinds` in it."""
@@ -272,7 +276,7 @@ def emerging_networks(
     chosen = _checked({network: lowest(known, network) for network in NETWORKS}, _check.literal(density))
     machine = Machine(n_pe=n_pe, fifo_depth=fifo_depth)
     if models.missing():
-        return EmergingNetworks(known, chosen, {}, {})
+        return EmergingNetworks(known, chosen, {}, {}, {})
     texts, strings = models.sentences(n_sentences + 3), models.strings(n_strings + 2)
     tasks = {
         "translator": Task(translator.load(), _translations, texts[:n_sentences], texts[n_sentences:]),
@@ -282,8 +286,9 @@ def emerging_networks(
     return EmergingNetworks(
         known,
         chosen,
-        {network: runs for network, (runs, _) in done.items()},
-        {network: quality for network, (_, quality) in done.items()},
+        {network: runs for network, (runs, _, _) in done.items()},
+        {network: quality for network, (_, quality, _) in done.items()},
+        {name: both for _, _, operands in done.values() for name, both in operands.items()},
     )
 
 
@@ -313,8 +318,8 @@ class Task:
     others: Sequence[str]
 
 
-def _done(task: Task, density: float, machine: Machine) -> tuple[list[LayerRun], tuple[float, float]]:
-    """What each matrix took, and the quality in float32 and on the machine."""
+def _done(task: Task, density: float, machine: Machine) -> tuple[list[LayerRun], tuple[float, float], Operands]:
+    """What each matrix took, the quality in float32 and on the machine, and the operands of each matrix."""
     thin = models.thinned(task.model, density)
 
     def seen(given: Sequence[str]) -> dict[str, Array]:
@@ -322,7 +327,9 @@ def _done(task: Task, density: float, machine: Machine) -> tuple[list[LayerRun],
 
     on_machine = OnMachine(task.model, density, machine, seen(task.others))
     fixed = task.quality(task.model.with_product(on_machine.product), task.tests, task.model)
-    return on_machine.runs(seen(task.tests)), (task.quality(thin, task.tests, task.model), fixed)
+    inputs = seen(task.tests)
+    operands = {name: (mem, inputs[name]) for name, mem in on_machine.mems.items()}
+    return on_machine.runs(inputs), (task.quality(thin, task.tests, task.model), fixed), operands
 
 
 def _translations(model: Any, given: Sequence[str], dense: Any) -> float:

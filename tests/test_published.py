@@ -6,6 +6,7 @@ from math import prod
 import pandas as pd
 import pytest
 
+from eie import published
 from eie._data import resource
 from eie.published import load
 
@@ -418,3 +419,11 @@ def test_retrospective_agrees_with_the_paper():
     assert slide["activation-sparsity-compute"] == text("saving-activations")
     assert slide["weight-sharing-memory"] == text("saving-sharing")
     assert slide["activation-sparsity"] == 100 - text("activation-density")
+
+
+def test_one_row_is_wanted():
+    assert published.row("table4", platform="EIE", variant="actual", layer="Alex-7")["time"] == 12.2
+    with pytest.raises(ValueError, match="table4 has 18 rows with"):
+        published.row("table4", platform="EIE")
+    with pytest.raises(ValueError, match="no column 'colour'; it has platform, batch"):
+        published.row("table4", colour="red")

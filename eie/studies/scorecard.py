@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from eie.studies.claims import Claim, Result, Verdict, number, totals
+from eie.studies.claim import Claim, Result, Verdict
+from eie.studies.claims import number, totals
 from eie.studies.claims import table as claims_table
 from eie.studies.plots.carry import with_data
 

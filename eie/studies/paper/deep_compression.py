@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -285,3 +286,18 @@ def _in_eie(net: CompressedNetwork) -> dict[str, int]:
         indices += mem.n_entries * machine.index_bits
         pointers += mem.pointer_bits()
     return {"codes": codes, "relative indices": indices, "pointers": pointers}
+
+
+@cache
+def _default() -> DeepCompression:
+    return deep_compression(evaluate=False)
+
+
+def keeps_accuracy(network: str) -> bool:
+    """Whether compression leaves the mean test error of a network of `eie compress` where it was, or lowers it."""
+    return float(_default().rise(network).mean()) <= 0
+
+
+def is_as_small_and_accurate(network: str) -> bool:
+    """Whether every run errs no more, and gets no less small, than Deep Compression's Table 1 has it."""
+    return _default().beats_published(network)

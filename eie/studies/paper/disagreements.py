@@ -17,14 +17,14 @@ from eie._data import read_toml
 from eie.cycles import simulate
 from eie.explore.benchmarks import Benchmark, nine_layers, select
 from eie.explore.sweep import geomean, sweep
-from eie.explore.synthetic import even_codebook
 from eie.interleaved import encode
-from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM, Machine
-from eie.stepped import ActivationQueue, Broadcast
 from eie.studies.paper import table4 as exhibit4
+from eie.studies.paper.chip_claims import batches, cycles_saved, queue_holds
+from eie.studies.paper.fig09 import left_product
+from eie.studies.paper.format_example import padding_after
 from eie.studies.paper.pe_counts import Figure11, figure11
-from eie.studies.paper.versus_platforms import GEOMEAN, Versus, figure6, figure7
+from eie.studies.paper.versus_platforms import GEOMEAN, Versus, compressed_gain, figure6, figure7
 from eie.technology import chip_facts, paper_value, pe_breakdown, sram
 
 if TYPE_CHECKING:
@@ -132,74 +132,6 @@ class Disagreements:
     def markdown(self) -> str:
         """All cases, a section each."""
         return "\n\n".join(case.markdown() for case in self.cases)
-
-
-def queue_holds(depth: int) -> int:
-    """Activations that the ring buffer takes before it is full."""
-    queue = ActivationQueue(depth)
-    while not queue.full:
-        queue.propagate(Broadcast(0, 1), taken=False)
-        queue.update()
-    return len(queue.slots)
-
-
-def padding_after(zeros: int, machine: Machine | None = None) -> int:
-    """Padding zeros that a column of one PE needs for two entries with so many zeros between them."""
-    codes = np.zeros((zeros + 2, 1), np.uint8)
-    codes[[0, -1]] = 1
-    one = machine or Machine(n_pe=1)
-    return encode(CompressedLayer.from_codes(codes, even_codebook(3)), one).n_padding
-
-
-@cache
-def cycles_saved(seed: int = 0) -> pd.Series:
-    """Cycles saved by skipping zero activations in %, a value a layer that has some."""
-    saved = {}
-    for benchmark in (layer for layer in nine_layers() if layer.act_density < 1):
-        layer, activations = benchmark.draw(seed)
-        mem = encode(layer, EIE_45NM)
-        sparse, full = (simulate(mem, vector).cycles for vector in (activations, np.ones(benchmark.n_in)))
-        saved[benchmark.name] = 100 * (1 - sparse / full)
-    return pd.Series(saved)
-
-
-@cache
-def batches(layer: str, seed: int = 0) -> pd.DataFrame:
-    """A layer in batches of as many inputs as registers hold: `inputs`, `cycles`, `macs`, `most` entries in a PE."""
-    (benchmark,) = select([layer])
-    drawn, activations = benchmark.draw(seed)
-    columns, step = drawn.to_scipy(), int(paper_value("act-registers-chip"))
-    rows = []
-    for start in range(0, benchmark.n_in, step):
-        part = columns[:, start : start + step]
-        n_in = part.shape[1]
-        own = CompressedLayer(drawn.n_out, n_in, part.indptr, part.indices, part.data, drawn.codebook)
-        mem = encode(own, EIE_45NM)
-        report = simulate(mem, activations[start : start + n_in])
-        rows.append(
-            {"inputs": n_in, "cycles": report.cycles, "macs": report.macs, "most": int(np.diff(mem.pe_start).max())}
-        )
-    return pd.DataFrame(rows)
-
-
-def left_product() -> pd.Series:
-    """Figure 9's left panel, reads times energy of a read in nJ, by width."""
-    left = published.load("fig09_reads").pivot(index="width_bits", columns="quantity", values="value")
-    return 1e-3 * left["reads"] * left["energy_per_read"]
-
-
-def compressed_gain(platform: str, of: str) -> float:
-    """Dense over sparse matrices on a platform, geometric mean of Deep Compression's six layers; time or energy."""
-    times, watts = (_by_variant(file, column, platform) for file, column in (("table4", "time"), ("power", "power")))
-    cost = times.loc[watts.index] * (watts if of == "energy" else 1)
-    return geomean(cost["dense"] / cost["sparse"])
-
-
-def _by_variant(file: str, column: str, platform: str) -> pd.DataFrame:
-    """A platform's numbers at batch 1, a row a layer that has both variants."""
-    table = published.load(file)
-    table = table[(table["platform"] == platform) & (table["batch"] == 1)]
-    return table.pivot(index="layer", columns="variant", values=column).dropna()
 
 
 def disagreements(seed: int = 0) -> Disagreements:

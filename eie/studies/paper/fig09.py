@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -358,3 +359,28 @@ def _parts(whole: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """`whole` cut into `n` parts of at least 1, every way as likely."""
     cuts = np.sort(rng.choice(whole - 1, n - 1, replace=False)) + 1
     return np.diff(np.concatenate([[0], cuts, [whole]]))
+
+
+@cache
+def _default() -> Figure9:
+    return figure9()
+
+
+def difference() -> float:
+    """Mean absolute difference of Figure 9's right panel to computed reads times the energies it implies, %."""
+    return _default().series().mean_absolute_difference
+
+
+def best_width(energies: str) -> float:
+    """Width of the sparse-matrix memory with the least energy for all layers together, bits; by a table of energies."""
+    if energies == "left panel":
+        return float(left_product().idxmin())
+    if energies == "right panel":
+        return float(_default().panel().sum().idxmin())
+    return float(str(_default().least().loc[energies, ALL]))
+
+
+def left_product() -> pd.Series:
+    """Figure 9's left panel, reads times energy of a read in nJ, by width."""
+    left = published.load("fig09_reads").pivot(index="width_bits", columns="quantity", values="value")
+    return 1e-3 * left["reads"] * left["energy_per_read"]

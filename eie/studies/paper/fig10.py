@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -181,3 +182,13 @@ def _eie_bits() -> int:
 
 def _energies(rows: pd.DataFrame, operation: str) -> list[float]:
     return [operation_pj(operation, kind, bits) for kind, bits in zip(rows["kind"], rows["bits"], strict=True)]
+
+
+@cache
+def _default() -> Figure10:
+    return figure10()
+
+
+def multiplication_ratio(column: str) -> float:
+    """Energy of a 32-bit multiplication of a kind over a 16-bit fixed-point one, by the arithmetic table."""
+    return float(_default().table().loc[column, "energy"] / _default().table().loc["16b int", "energy"])

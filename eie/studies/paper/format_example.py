@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from eie.explore.synthetic import even_codebook
 from eie.interleaved import InterleavedCSC, encode
 from eie.layer import CompressedLayer
 from eie.machine import MAX_PE, Machine
+from eie.technology import paper_value
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -133,3 +135,32 @@ def _local_rows(skips: np.ndarray, pointers: np.ndarray) -> np.ndarray:
     steps = np.cumsum(skips.astype(int) + 1)
     before = np.concatenate([[0], steps])[np.repeat(pointers[:-1], np.diff(pointers))]
     return steps - before - 1
+
+
+@cache
+def _default() -> FormatExample:
+    return figures2_3()
+
+
+def matches_figure3() -> bool:
+    """Whether the memory of PE0 comes out of the encoder as Figure 3 prints it."""
+    return not _default().unlike()
+
+
+def column_empty_on(p: int, column: int) -> bool:
+    """Whether a PE of Figure 2's example has nothing in a column."""
+    pointers = _default().mem.pe(p)[2]
+    return bool(pointers[column] == pointers[column + 1])
+
+
+def padding_after(zeros: int, machine: Machine | None = None) -> int:
+    """Padding zeros that a column of one PE needs for two entries with so many zeros between them."""
+    codes = np.zeros((zeros + 2, 1), np.uint8)
+    codes[[0, -1]] = 1
+    one = machine or Machine(n_pe=1)
+    return encode(CompressedLayer.from_codes(codes, even_codebook(3)), one).n_padding
+
+
+def padding_of_example() -> float:
+    """Padding zeros that the encoding example of section III needs."""
+    return float(padding_after(int(paper_value("example-zeros"))))

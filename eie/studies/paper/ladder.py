@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from math import prod
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,7 +13,7 @@ import pandas as pd
 from eie import published
 from eie.cycles import simulate
 from eie.energy_model import energy
-from eie.explore.benchmarks import Benchmark, select
+from eie.explore.benchmarks import Benchmark, nine_layers, select
 from eie.explore.sweep import geomean
 from eie.machine import Machine
 from eie.studies.paper.series import machine_warning
@@ -152,3 +154,24 @@ def _steps(benchmark: Benchmark, machine: Machine, seed: int) -> list[float]:
 def _table1(operation: str) -> float:
     """Energy of an operation of Table I, pJ."""
     return float(published.row("table1", operation=operation, quantity="energy")["value"])
+
+
+@cache
+def _default() -> Ladder:
+    return ladder()
+
+
+def factor(step: str, only_relu: bool = False) -> float:
+    """What a step of the abstract's ladder saves, geometric mean of the layers, or of those that a ReLU precedes."""
+    layers = [benchmark.name for benchmark in nine_layers() if benchmark.act_density < 1 or not only_relu]
+    return geomean(_default().factors().loc[layers, step])
+
+
+def shortfall() -> float:
+    """How many times less the whole chip saves than the product of the four savings, bottom-up."""
+    return factor("all four") / factor(STEPS[-1])
+
+
+def product_of_savings() -> float:
+    """The abstract's four savings multiplied."""
+    return prod(paper_value(f"saving-{name}") for name in ("sram", "sparsity", "sharing", "activations"))

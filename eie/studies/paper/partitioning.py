@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import isqrt
 from typing import TYPE_CHECKING
 
@@ -124,3 +125,18 @@ def partitioning(
             for name, report in reports.items()
         ]
     return Partitioning(pd.DataFrame(rows), machine_warning(machine))
+
+
+@cache
+def _default() -> Partitioning:
+    return partitioning()
+
+
+def rows_beat(grid: str) -> bool:
+    """Whether dealing rows to PEs is faster on average than another way of dealing the matrix out."""
+    return bool(_default().table()[grid].mean() > 1)
+
+
+def grid_balance_below(limit: float) -> bool:
+    """Whether 2-D blocks leave the load unbalanced: mean balance, adding up counted as waiting, below a limit in %."""
+    return bool(_default().balance()["2-D blocks"].mean() < limit)

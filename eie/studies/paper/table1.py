@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -153,3 +154,30 @@ def _sram_of_table_1() -> tuple[int, int]:
         if found:
             return int(found[1]), 1024 * int(found[2])
     raise ValueError(f"Table I has no SRAM, only {', '.join(names.unique())}")
+
+
+@cache
+def _default() -> Table1:
+    return table1()
+
+
+def ratio(operation: str) -> float:
+    """Energy of an operation of Table I over that of the cheapest one."""
+    return float(_default().table().loc[operation, "relative, computed"])
+
+
+def dram_over_sram() -> float:
+    """Energy of a DRAM read over that of an SRAM read, by Table I's energies."""
+    return _default().dram_over_sram
+
+
+def dram_over_arithmetic() -> float:
+    """Orders of magnitude between a DRAM read and arithmetic, mean over Table I's four operations."""
+    energy = _default().table()["energy, pJ"]
+    arithmetic = energy[~energy.index.str.contains("RAM")]
+    return float(np.log10(energy.max() / arithmetic).mean())
+
+
+def dram_watts() -> float:
+    """Power of the text's example, all weights from DRAM, W."""
+    return _default().dram_watts

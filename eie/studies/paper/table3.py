@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from eie import published
-from eie.explore.benchmarks import Benchmark, select
+from eie.explore.benchmarks import Benchmark, nine_layers, select
+from eie.explore.sweep import sweep
 from eie.explore.synthetic import measured_spread, spread_of
 from eie.formats import authors
 from eie.interleaved import decode
 from eie.layer import CompressedLayer
+from eie.machine import EIE_45NM
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -137,3 +140,34 @@ def _measured(layer: CompressedLayer, activations: np.ndarray) -> dict[str, floa
         "spread of columns %": 100 * spread.column_cv,
         "biases %": 100 * spread.bias_density,
     }
+
+
+@cache
+def _default() -> Table3:
+    return table3()
+
+
+def flops(layer: str) -> float:
+    """Multiplications left of a layer drawn at Table III's densities, %."""
+    return float(_default().table().loc[layer, "FLOP %, drawn"])
+
+
+def half_a_percent(row: str = "actual", layer: str | None = None) -> float:
+    """How much half of the whole percents that Table III prints moves a time, %; the mean over layers if none is named.
+
+    `row` is `"theoretical"` or `"actual"`, as in Table IV.
+    """
+    moved = _half_a_percent()[row]
+    return float(moved.mean() if layer is None else moved[layer])
+
+
+@cache
+def _half_a_percent() -> pd.DataFrame:
+    half = 0.005
+    columns = {"theoretical": "theoretical_seconds", "actual": "seconds"}
+    changes = {}
+    for layer in nine_layers():
+        near = [replace(layer, weight_density=layer.weight_density + step) for step in (-half, half)]
+        low, high = (sweep([other], [EIE_45NM]).iloc[0] for other in near)
+        changes[layer.name] = {row: 100 * (high[column] / low[column] - 1) / 2 for row, column in columns.items()}
+    return pd.DataFrame(changes).T

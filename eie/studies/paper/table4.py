@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,7 @@ from eie.formats import authors
 from eie.interleaved import encode
 from eie.machine import Machine
 from eie.studies.baselines import platforms
+from eie.studies.paper._shared import run_together
 from eie.studies.paper.series import machine_warning
 
 if TYPE_CHECKING:
@@ -290,3 +292,28 @@ def _with_published(runs: pd.DataFrame) -> pd.DataFrame:
         }
     )
     return rows.reset_index(names="layer")
+
+
+@cache
+def _default() -> Table4:
+    run_together()
+    return table4()
+
+
+def layer_us(layer: str, row: str) -> float:
+    """EIE's `"theoretical"` or `"actual"` time of a layer, us."""
+    return float(_default().table().loc[layer, row])
+
+
+def slowdown(rows: str) -> float:
+    """How much longer the actual time is than the theoretical one, geometric mean, %; `"computed"` or `"printed"`."""
+    prefix = {"computed": "", "printed": "published "}[rows]
+    table = _default().table()
+    return 100 * (geomean(table[f"{prefix}actual"] / table[f"{prefix}theoretical"]) - 1)
+
+
+def frames(network: str, rows: str) -> float:
+    """Rate of a network's fully-connected layers one after the other, 1/s; times `"computed"` or `"printed"`."""
+    table = _default().table()
+    times = table.loc[table.index.str.startswith(network), {"computed": "actual", "printed": "published actual"}[rows]]
+    return 1e6 / float(times.sum())

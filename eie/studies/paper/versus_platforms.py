@@ -15,6 +15,7 @@ from eie.explore.benchmarks import select
 from eie.explore.sweep import geomean, sweep
 from eie.machine import Machine
 from eie.studies.baselines import platforms
+from eie.studies.paper._shared import run_together
 from eie.studies.paper.series import machine_warning
 from eie.technology import paper_value
 
@@ -255,3 +256,51 @@ def _with_mean(values: pd.DataFrame | pd.Series) -> pd.DataFrame | pd.Series:
     if isinstance(values, pd.Series):
         return pd.concat([values, pd.Series({GEOMEAN: geomean(values)})])
     return pd.concat([values, values.apply(geomean).to_frame(GEOMEAN).T])
+
+
+@cache
+def _default(figure: str) -> Versus:
+    run_together()
+    return {"fig06": figure6, "fig07": figure7}[figure]()
+
+
+def speedup(over: str) -> float:
+    """How many times faster EIE as computed is than a row of Figure 6, geometric mean of nine layers."""
+    figure = _default("fig06")
+    return float(figure.computed[GEOMEAN] / figure.derived.loc[GEOMEAN, over])
+
+
+def energy_saving(over: str) -> float:
+    """How many times less energy EIE as computed takes than a row of Figure 7, geometric mean of nine layers."""
+    figure = _default("fig07")
+    return float(figure.computed[GEOMEAN] / geomean(figure.labels[over].drop(GEOMEAN)))
+
+
+def bar(figure: str, platform: str, layer: str = GEOMEAN) -> float:
+    """A bar of Figure 6 or 7 worked out from the paper's own tables."""
+    return float(_default(figure).derived.loc[layer, platform])
+
+
+def geomean_of_labels(figure: str, platform: str) -> float:
+    """Geometric mean of the nine labels that a figure prints."""
+    return geomean(_default(figure).labels[platform].drop(GEOMEAN))
+
+
+def labels_that_follow(figure: str) -> float:
+    """Labels of Figure 6 or 7 that follow from the paper's tables as printed, % of those that can be checked."""
+    good, could = _default(figure).followed
+    return 100 * good / could
+
+
+def compressed_gain(platform: str, of: str) -> float:
+    """Dense over sparse matrices on a platform, geometric mean of Deep Compression's six layers; time or energy."""
+    times, watts = (_by_variant(file, column, platform) for file, column in (("table4", "time"), ("power", "power")))
+    cost = times.loc[watts.index] * (watts if of == "energy" else 1)
+    return geomean(cost["dense"] / cost["sparse"])
+
+
+def _by_variant(file: str, column: str, platform: str) -> pd.DataFrame:
+    """A platform's numbers at batch 1, a row a layer that has both variants."""
+    table = published.load(file)
+    table = table[(table["platform"] == platform) & (table["batch"] == 1)]
+    return table.pivot(index="layer", columns="variant", values=column).dropna()

@@ -130,3 +130,13 @@ def winograd(convolution: Conv2d, weight_bits: int, density: float = 1.0) -> Win
     if layer.bias_codes is not None:
         bias = layer.codebook[layer.bias_codes] + (0 if bias is None else bias)
     return WinogradConv2d(shared, bias, convolution.padding)
+
+
+def saving(outputs: int, kernel: int) -> float:
+    """How many times fewer multiplications a Winograd convolution needs for a square patch of outputs."""
+    return (outputs * kernel) ** 2 / products(outputs, kernel)
+
+
+def products(outputs: int, kernel: int) -> float:
+    """Multiplications of one channel of a patch, each of which becomes a matrix-vector product over the channels."""
+    return float((outputs + kernel - 1) ** 2)

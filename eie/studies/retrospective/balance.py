@@ -384,3 +384,9 @@ class _Pruned:
 
     def _for(self, n_pe: int) -> CompressedLayer:
         return self.layer if self.columns == FREE else evened(self.layer, n_pe, self.columns, self.draw)
+
+
+def even_pruning_beats_queues() -> bool:
+    """Whether layers pruned evenly by column are better balanced, with usual queues, than others with deep ones."""
+    found = balance(["Alex-8", "NT-We"], [1], [256], [64], draws=2)
+    return bool(found.usual[1].min() > found.deepest[FREE].max())

@@ -296,3 +296,16 @@ def _decoder_density() -> float:
 
 def _times(saving: float) -> str:
     return f"{saving:.1f} times less" if saving >= 1 else f"{1 / saving:.1f} times **more**"
+
+
+@cache
+def _default() -> Capacity:
+    return capacity(draws=2)
+
+
+def sram_suits_only_the_small(small: str, large: str) -> bool:
+    """Whether one model is on one chip and takes less energy than from DRAM, and the other is neither."""
+    table = _default().table()
+    saves = table[f"{COMPRESSED}, {SRAM}, mJ"] < table[f"{COMPRESSED}, {DRAM}, mJ"]
+    fits = table["chips"] == 1
+    return bool(fits[small] and saves[small] and not fits[large] and not saves[large])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,10 +15,13 @@ from eie import _check, published
 from eie.chip import weights_held
 from eie.cycles import simulate
 from eie.energy_model import energy
+from eie.explore.benchmarks import select
 from eie.explore.synthetic import draw_activations, draw_layer
 from eie.interleaved import encode
+from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM
 from eie.studies.retrospective.dense_array import DenseArray
+from eie.technology import paper_value
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -187,3 +191,46 @@ def _in_words(mean: float, sd: float) -> str:
     if mean == 100:
         return "at all"
     return "at none" if mean == 0 else f"{mean:.1f} ± {sd:.1f}"
+
+
+@cache
+def _default() -> Density:
+    return density(draws=2)
+
+
+def pays_at_half_density(multipliers: str) -> bool:
+    """Whether EIE takes no more energy than a dense array at the slide's density, at every density of the inputs.
+
+    The array has `"as many"` multipliers as EIE, or one for each weight of `"a row"` of its memory.
+    """
+    array = {"as many": FAIREST, "a row": ARRAYS[-1]}[multipliers]
+    even = _default().break_even("energy")[str(array)].mean()
+    return bool((even >= published.row("retrospective", id="sparse-hardware-density")["value"]).all())
+
+
+def saved_cycles(by: str) -> float:
+    """Cycles of a dense layer over those left, at the slide's density of `"weights"` or of `"inputs"`."""
+    sparsity = {"weights": "weight-sparsity", "inputs": "activation-sparsity"}[by]
+    kept = 1 - published.row("retrospective", id=sparsity)["value"] / 100
+    layer, x = _slide_layer(kept if by == "weights" else 1.0, 1.0 if by == "weights" else kept)
+    full = DenseArray(EIE_45NM.weight_bits, skips_zeros=False).run(layer.n_out, x)
+    return full.cycles / simulate(layer, x).cycles
+
+
+def saved_memory(by: str) -> float:
+    """Bits of a layer before over after: pruning (`"weights"`, index, padding and pointers counted) or `"sharing"`."""
+    sparsity = published.row("retrospective", id="weight-sparsity")["value"] / 100
+    layer, _ = _slide_layer(1 - sparsity, 1.0)
+    weights, bits = layer.n_out * layer.n_in, EIE_45NM.weight_bits
+    if by == "sharing":
+        return 32 * weights / (bits * weights + 32 * EIE_45NM.codebook_size)
+    mem = encode(layer, EIE_45NM)
+    return bits * weights / (mem.spmat_bits + mem.pointer_bits(int(paper_value("pointer-bits"))))
+
+
+@cache
+def _slide_layer(weight_density: float, act_density: float) -> tuple[CompressedLayer, np.ndarray]:
+    """A layer of Alex-7's size at the slide's densities."""
+    (size,) = select(["Alex-7"])
+    layer = draw_layer(size.n_out, size.n_in, weight_density, 0, bias=False)
+    return layer, draw_activations(size.n_in, act_density, 0)

@@ -250,3 +250,8 @@ _MEASURED = ["sent", "products", "error", "same_class"]
 def frames(n_pictures: int | None = None) -> Frames:
     """What a network is sent; measured now if a number of pictures is given, else of `eie experiment frames`."""
     return Frames(experiments.read("frames") if n_pictures is None else measure(n_pictures))
+
+
+def differences_halve_work(video: str) -> bool:
+    """Whether exact differences of a `"pan"` or an `"object"` take no more than half of the products."""
+    return bool(frames().table().loc[(video, 0.0), "products, %"] <= 50)

@@ -282,3 +282,15 @@ def mapping(n_pictures: int | None = None, n_sentences: int = 1, n_strings: int 
     if n_pictures is None:
         return Mapping.of(experiments.read("mapping"))
     return Mapping.of(measure(n_pictures, n_sentences, n_strings))
+
+
+def convolutions_map_worse() -> bool:
+    """Whether fewer of the PEs' cycles multiply a weight in SqueezeNet's convolutions than in AlexNet's last layers."""
+    found = mapping()
+    return found.useful("convolution")[1] < found.useful(FULLY_CONNECTED)[1]
+
+
+def transformers_map_as_well() -> bool:
+    """Whether no fewer of the PEs' cycles multiply a weight in the translator's matrices than in AlexNet's layers."""
+    found = mapping()
+    return found.useful("", "translator")[1] >= found.useful(FULLY_CONNECTED)[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -185,3 +186,22 @@ def _point(blocked: Blocked, x: np.ndarray) -> dict[str, float]:
     share = used.components[MULTIPLIER] / used.total
     pj = 1e12 * used.total / report.macs
     return bits | {"bits": sum(bits.values()), "pJ": pj, "multiplier": share, "cycles": report.cycles}
+
+
+@cache
+def _default() -> Overheads:
+    return overheads(draws=2)
+
+
+def more_around_a_weight() -> bool:
+    """Whether a kept weight takes more bits, and its multiplication more energy, beside itself than for itself."""
+    row = _default().of_blocks().loc[UNSTRUCTURED, 1]
+    return bool(row["bits"] > 2 * row["code"] and row["multiplier, %"] < 50)
+
+
+def blocks_cost_less() -> bool:
+    """Whether a layer pruned by the tallest blocks takes fewer bits and less energy a weight than one by one."""
+    table = _default().of_blocks()
+    tall = table.loc[BY_BLOCK].index.max()
+    single, block = table.loc[UNSTRUCTURED, 1], table.loc[BY_BLOCK, tall]
+    return bool(block["bits"] < single["bits"] and block["pJ"] < single["pJ"])

@@ -258,3 +258,11 @@ def fine_grained(
     if seeds is None:
         return FineGrained(experiments.read("patterns"))
     return FineGrained(measure(seeds, names, densities, epochs))
+
+
+def one_by_one_goes_furthest() -> bool:
+    """Whether pruning one by one is unharmed at fewer weights than each pattern that could go as far."""
+    frame = experiments.read("patterns")
+    fine = lowest(frame, FINE)
+    others = [name for name, pattern in PATTERNS.items() if name != FINE and fine and pattern.least <= fine]
+    return fine is not None and all((lowest(frame, name) or 1.0) > fine for name in others)

@@ -184,3 +184,9 @@ class Clouds:
 def clouds(n_digits: int | None = None) -> Clouds:
     """Sparse convolutions; measured now if a number of digits is given, else of `eie experiment clouds`."""
     return Clouds(experiments.read("clouds") if n_digits is None else measure(n_digits))
+
+
+def padding_for_launches() -> bool:
+    """Whether more launches have less padding, down to none."""
+    padding = clouds().padding()["padding"]
+    return bool(padding.iloc[0] > 0 and padding.is_monotonic_decreasing and padding.iloc[-1] == 0)

@@ -179,3 +179,8 @@ class Precision:
 def precision(n_sentences: int | None = None) -> Precision:
     """Attention with fewer bits; measured now if sentences are given, else of `eie experiment progressive`."""
     return Precision(experiments.read("progressive") if n_sentences is None else measure(n_sentences))
+
+
+def two_steps_pay() -> bool:
+    """Whether keys in two steps misplace less attention than as many bits for all keys alike."""
+    return precision().pays()

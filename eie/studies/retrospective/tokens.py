@@ -179,3 +179,8 @@ class Tokens:
 def tokens(n_sentences: int | None = None) -> Tokens:
     """Translations with fewer tokens; measured now if sentences are given, else of `eie experiment tokens`."""
     return Tokens(experiments.read("tokens") if n_sentences is None else measure(n_sentences))
+
+
+def least_attention_is_best_dropped() -> bool:
+    """Whether dropping the tokens that receive least attention keeps better translations than dropping by chance."""
+    return tokens().attention_helps()

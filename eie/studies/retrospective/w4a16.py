@@ -15,11 +15,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from eie import _check
+from eie import _check, published
 from eie.compress.kmeans import prune_and_share
 from eie.models import ocr, translator
 from eie.studies import experiments
 from eie.studies.retrospective import models
+from eie.studies.retrospective.emerging import KEPT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -296,3 +297,9 @@ def four_bit_weights(
     if n_sentences is None:
         return FourBitWeights(experiments.read("w4a16"))
     return FourBitWeights(measure(n_sentences, n_strings, bits, groups))
+
+
+def four_bits_keep_translations(kind: str) -> bool:
+    """Whether the translator keeps nine tenths of its output with 4-bit weights, in a `"codebook"` or `"uniform"`."""
+    bits = int(published.row("retrospective", id="weight-bits")["value"])
+    return bool(four_bit_weights().best("translator", bits, kind)["quality"] >= 100 * KEPT)

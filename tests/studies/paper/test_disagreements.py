@@ -2,9 +2,8 @@ import re
 
 import pytest
 
-from eie import published
 from eie.studies.paper import disagreements as module
-from eie.studies.paper.disagreements import ONE, Disagreement, Said, disagreements, padding_after, queue_holds
+from eie.studies.paper.disagreements import ONE, Disagreement, Said, disagreements
 
 
 @pytest.fixture(scope="module")
@@ -51,21 +50,6 @@ def test_swapped_labels_fit_on_every_layer(result):
     assert (result.swapped["swapped"] < result.swapped["as labelled"]).all()
 
 
-def test_queue_is_full_one_short_of_its_depth():
-    assert [queue_holds(depth) for depth in (2, 3, 8)] == [1, 2, 7]
-
-
-@pytest.mark.parametrize(("zeros", "padding"), [(0, 0), (15, 0), (16, 1), (18, 1), (31, 1), (32, 2)])
-def test_padding_zeros(zeros, padding):
-    assert padding_after(zeros) == padding
-
-
-def test_batches_do_all_the_work():
-    runs = module.batches("VGG-6")
-    assert runs["inputs"].tolist() == [4096] * 6 + [512]
-    assert runs["most"].max() < 2**16
-
-
 def test_totals_that_miss():
     missed = module._totals_that_miss()
     assert missed[["network", "variant"]].to_numpy().tolist() == [
@@ -73,14 +57,6 @@ def test_totals_that_miss():
         ["VGG-16", "P+Q"],
         ["VGG-16", "P+Q+H"],
     ]
-
-
-def test_one_row_is_wanted():
-    assert published.row("table4", platform="EIE", variant="actual", layer="Alex-7")["time"] == 12.2
-    with pytest.raises(ValueError, match="table4 has 18 rows with"):
-        published.row("table4", platform="EIE")
-    with pytest.raises(ValueError, match="no column 'colour'; it has platform, batch"):
-        published.row("table4", colour="red")
 
 
 def test_markdown_of_a_case():
@@ -100,8 +76,3 @@ def test_table_words_and_plot(result):
     assert list(result.table()["ending"]) == [case.ending for case in result.cases]
     assert f"**{len(result.cases)}** places" in result.words()
     assert result.plot().axes[0].get_ylabel() == "difference to Figure 11, %"
-
-
-def test_mobile_gpu_speed_up_is_the_energy_one():
-    assert module.compressed_gain("mGPU", "energy") == pytest.approx(4.2, abs=0.05)
-    assert module.compressed_gain("mGPU", "time") == pytest.approx(4.75, abs=0.01)

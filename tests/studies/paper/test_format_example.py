@@ -2,6 +2,7 @@ import pytest
 
 from eie import published
 from eie.studies import paper
+from eie.studies.paper.format_example import padding_after
 
 
 def test_the_memory_of_pe0_is_figure_3s():
@@ -54,3 +55,8 @@ def test_plot(n_pe):
 def test_bad_parameters(arguments, message):
     with pytest.raises(ValueError, match=message):
         paper.figures2_3(**arguments)
+
+
+@pytest.mark.parametrize(("zeros", "padding"), [(0, 0), (15, 0), (16, 1), (18, 1), (31, 1), (32, 2)])
+def test_padding_zeros(zeros, padding):
+    assert padding_after(zeros) == padding

@@ -1,7 +1,7 @@
 import pytest
 
 from eie.studies import paper
-from eie.studies.paper.versus_platforms import GEOMEAN
+from eie.studies.paper.versus_platforms import GEOMEAN, compressed_gain
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +55,8 @@ def test_words_and_plot(speedup):
     ax = speedup.plot().axes[0]
     assert ax.get_ylabel() == "speed-up, CPU dense = 1"
     assert ax.get_yscale() == "log"
+
+
+def test_mobile_gpu_speed_up_is_the_energy_one():
+    assert compressed_gain("mGPU", "energy") == pytest.approx(4.2, abs=0.05)
+    assert compressed_gain("mGPU", "time") == pytest.approx(4.75, abs=0.01)

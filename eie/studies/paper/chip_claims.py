@@ -1,0 +1,179 @@
+"""What claims say of the machine itself: sizes, powers and rates by the chip model, and single runs of a layer."""
+
+from __future__ import annotations
+
+from functools import cache
+from math import log2
+
+import numpy as np
+import pandas as pd
+
+from eie import chip
+from eie.cycles import CycleReport, simulate
+from eie.explore.benchmarks import nine_layers, select
+from eie.explore.sweep import geomean
+from eie.interleaved import InterleavedCSC, encode
+from eie.layer import CompressedLayer
+from eie.machine import EIE_45NM
+from eie.stepped import ActivationQueue, Broadcast
+from eie.studies.paper.table4 import layer_us
+from eie.technology import chip_facts, paper_value, pe_breakdown, sram
+
+
+@cache
+def _encoded(layer: str) -> tuple[InterleavedCSC, CycleReport]:
+    """One layer as 64 PEs hold it, and its run."""
+    (benchmark,) = select([layer])
+    drawn, activations = benchmark.draw()
+    mem = encode(drawn, EIE_45NM)
+    return mem, simulate(mem, activations)
+
+
+def sram_read_pj(size: int, width: int) -> float:
+    """Energy of a read by the SRAM sweep as the energy model uses it, pJ; size in bytes, width in bits."""
+    return sram(size, width, chip_facts()["sram"]["setting"]).read_pj
+
+
+def paper_chip(quantity: str) -> float:
+    """A number of the paper's chip by the chip model: power in mW or W, areas in mm2, the peak rate in GOP/s."""
+    compute = {
+        "power": lambda: chip.power(EIE_45NM),
+        "power, W": lambda: chip.power(EIE_45NM) / 1e3,
+        "area": lambda: chip.area(EIE_45NM),
+        "PE area": lambda: sum(chip.pe_area(EIE_45NM).values()),
+        "PE power": lambda: sum(chip.pe_power(EIE_45NM).values()),
+        "memory power": lambda: EIE_45NM.n_pe * pe_breakdown("power", "component")["memory"] / 1e3,
+        "lnzd nodes": lambda: float(chip.lnzd_nodes(EIE_45NM)),
+        "peak": lambda: 2 * EIE_45NM.n_pe * EIE_45NM.clock_hz / 1e9,
+    }
+    return compute[quantity]()
+
+
+def clock_fits_critical_path() -> bool:
+    """Whether a cycle is at least as long as the critical path."""
+    return 1e9 / EIE_45NM.clock_hz >= paper_value("critical-path")
+
+
+def sram_kb(part: str) -> float:
+    """SRAM of one PE in the chip model, KB: `"spmat"`, `"ptr"`, `"act"` or `"total"`."""
+    facts = chip_facts()["sram"]
+    sizes = {
+        "spmat": facts["spmat_bytes"],
+        "ptr": facts["pointer_bytes"] * facts["pointer_banks"],
+        "act": facts["activation_bytes"],
+    }
+    return float(sizes.get(part, sum(sizes.values()))) / 1024
+
+
+def weights_per_pe(dense: bool = False) -> float:
+    """Weights that one PE holds; or, of AlexNet's layers before pruning, those that they stand for."""
+    held = chip.weights_held(EIE_45NM) / EIE_45NM.n_pe
+    alexnet = [benchmark for benchmark in nine_layers() if benchmark.model == "AlexNet"]
+    kept = sum(layer.expected_entries for layer in alexnet) / sum(layer.n_in * layer.n_out for layer in alexnet)
+    return held / kept if dense else held
+
+
+def pointer_bits() -> float:
+    """Bits that a pointer needs to reach every entry of a PE's sparse-matrix memory."""
+    return log2(chip.weights_held(EIE_45NM) / EIE_45NM.n_pe)
+
+
+def registers() -> float:
+    """Activations that the register files of all PEs hold."""
+    return paper_value("act-registers") * EIE_45NM.n_pe
+
+
+def queue_holds(depth: int) -> int:
+    """Activations that the ring buffer takes before it is full."""
+    queue = ActivationQueue(depth)
+    while not queue.full:
+        queue.propagate(Broadcast(0, 1), taken=False)
+        queue.update()
+    return len(queue.slots)
+
+
+def largest_jump() -> float:
+    """Rows from one entry to the next at the most, without a padding zero."""
+    return float(EIE_45NM.max_skip + 1)
+
+
+def every_layer_fits() -> bool:
+    """Whether each of the nine layers fits in the sparse-matrix memories of 64 PEs, padding zeros among the entries."""
+    each = chip.weights_held(EIE_45NM) / EIE_45NM.n_pe
+    return all(float(np.diff(_encoded(layer.name)[0].pe_start).max()) <= each for layer in nine_layers())
+
+
+def entries_per_column(layer: str | None = None) -> float:
+    """Entries of a column in one PE: of the text's example, or of a layer of Table III without padding."""
+    if layer is None:
+        return paper_value("example-column-rows") * paper_value("example-column-density") / 100 / EIE_45NM.n_pe
+    (benchmark,) = select([layer])
+    return benchmark.expected_entries / benchmark.n_in / EIE_45NM.n_pe
+
+
+def cycles_between_reads(memory: str, layer: str) -> float:
+    """Cycles from one read to the next of a PE's `"spmat"` or `"ptr"` memory while a layer runs."""
+    report = _encoded(layer)[1]
+    return report.cycles * report.n_pe / int(getattr(report, f"{memory}_reads"))
+
+
+@cache
+def cycles_saved(seed: int = 0) -> pd.Series:
+    """Cycles saved by skipping zero activations in %, a value a layer that has some."""
+    saved = {}
+    for benchmark in (layer for layer in nine_layers() if layer.act_density < 1):
+        layer, activations = benchmark.draw(seed)
+        mem = encode(layer, EIE_45NM)
+        sparse, full = (simulate(mem, vector).cycles for vector in (activations, np.ones(benchmark.n_in)))
+        saved[benchmark.name] = 100 * (1 - sparse / full)
+    return pd.Series(saved)
+
+
+def mean_cycles_saved() -> float:
+    """Cycles saved by skipping zero activations, mean over the layers that have some, %."""
+    return float(cycles_saved().mean())
+
+
+@cache
+def batches(layer: str, seed: int = 0) -> pd.DataFrame:
+    """A layer in batches of as many inputs as registers hold: `inputs`, `cycles`, `macs`, `most` entries in a PE."""
+    (benchmark,) = select([layer])
+    drawn, activations = benchmark.draw(seed)
+    columns, step = drawn.to_scipy(), int(paper_value("act-registers-chip"))
+    rows = []
+    for start in range(0, benchmark.n_in, step):
+        part = columns[:, start : start + step]
+        n_in = part.shape[1]
+        own = CompressedLayer(drawn.n_out, n_in, part.indptr, part.indices, part.data, drawn.codebook)
+        mem = encode(own, EIE_45NM)
+        report = simulate(mem, activations[start : start + n_in])
+        rows.append(
+            {"inputs": n_in, "cycles": report.cycles, "macs": report.macs, "most": int(np.diff(mem.pe_start).max())}
+        )
+    return pd.DataFrame(rows)
+
+
+def runs_on_64_pes(layer: str) -> bool:
+    """Whether a layer runs on 64 PEs in batches of as many inputs as the registers hold, every input in one of them."""
+    drawn, activations = select([layer])[0].draw()
+    wanted = int(np.diff(drawn.indptr)[activations != 0].sum())
+    return int(batches(layer)["macs"].sum()) == wanted
+
+
+def dense_rate(by: str) -> float:
+    """Rate of a dense accelerator as fast, TOP/s: by the text's `"factors"`, or `"computed"` where a ReLU feeds."""
+    if by == "factors":
+        factors = paper_value("weight-sparsity-factor") * paper_value("activation-sparsity-factor")
+        return paper_chip("peak") * factors / 1e3
+    fed = [layer for layer in nine_layers() if layer.act_density < 1]
+    return geomean([2 * layer.n_in * layer.n_out / layer_us(layer.name, "actual") / 1e6 for layer in fed])
+
+
+def operations_saved() -> float:
+    """Share of the dense rate that the text's two sparsity factors make unnecessary, %."""
+    return 100 * (1 - 1 / (paper_value("weight-sparsity-factor") * paper_value("activation-sparsity-factor")))
+
+
+def nt_we_entries() -> float:
+    """Entries of a column of NT-We in each of 64 PEs, at the density that section VI gives."""
+    return paper_value("nt-we-rows") * paper_value("nt-we-density-section-6") / 100 / EIE_45NM.n_pe

@@ -1,0 +1,50 @@
+from dataclasses import replace
+
+import pytest
+
+from eie.studies import claims, scorecard
+from eie.studies.claim import Result, Verdict
+
+
+def test_scorecard_has_every_claim_and_leads_to_its_page(results):
+    html = scorecard.table(results)
+    for one in results:
+        assert f'id="claim-{one.claim.id}"' in html
+        assert f'href="{one.claim.page}.html"' in html
+    assert html.count("<tr id=") == len(results)
+    assert "http" not in html
+    assert 'id="scorecard"' not in html  # the page's own heading has that one
+
+
+def test_scorecard_tells_verdicts_by_words(results):
+    assert str(claims.totals(results)["reproduced"]) in scorecard.words(results)
+    for verdict in Verdict:
+        assert verdict.value in scorecard.bar(results)
+        assert f"{scorecard.SIGNS[verdict]} {verdict.value}" in scorecard.table(results)
+
+
+def test_scorecard_says_the_result_in_one_sentence(results):
+    said = scorecard.headline(results)
+    by_id = {one.claim.id: one for one in results}
+    assert f"{by_id['speedup-over-cpu'].computed:.3g} times as fast" in said
+    assert f"{by_id['energy-over-cpu'].claim.published:,.0f}" in said
+
+
+def test_scorecard_carries_every_claim(results):
+    carried = scorecard.shown(results, results[:1])._repr_mimebundle_()
+    (data,) = carried.values()
+    assert data["claims"].count("\n") >= len(results) + 1
+
+
+def test_scorecard_of_some(results):
+    few = scorecard.chosen(results, ["differs"])
+    assert {one.verdict for one in few} == {Verdict.DIFFERS}
+    with pytest.raises(ValueError, match="no verdict 'wrong'; verdicts are reproduced, close"):
+        scorecard.chosen(results, ["wrong"])
+
+
+def test_scorecard_escapes(claim):
+    odd = replace(claim(), statement="a < b & c", reason='"quoted"', unit="<x>")
+    html = scorecard.table([Result(odd, None)])
+    assert "a &lt; b &amp; c" in html
+    assert "<x>" not in html

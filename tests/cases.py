@@ -1,11 +1,22 @@
-"""Layers to test with: the golden runs' recipe, and what hypothesis draws."""
+"""Layers and networks to test with: the golden runs' recipe, random ones, and what hypothesis draws."""
 
 import hypothesis.strategies as st
 import numpy as np
 
 import eie
+from eie.networks.operations import convolution_matrix
 
 CODEBOOK = np.append(0.0, np.linspace(-1, 1, 15)).astype(np.float32)
+
+
+def random_codes(rng, *shape):
+    """Return codes of weights, about half of them pruned."""
+    return np.where(rng.random(shape) < 0.5, rng.integers(1, 16, shape), 0).astype(np.uint8)
+
+
+def layer_of(codes):
+    """Return the layer of a matrix of codes, or of codes of shape `(n_out, channels, rows, columns)`."""
+    return eie.CompressedLayer.from_codes(convolution_matrix(codes) if codes.ndim == 4 else codes, CODEBOOK)
 
 
 def golden_case(seed):

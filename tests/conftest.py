@@ -5,7 +5,9 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import hypothesis
+import numpy as np
 import pytest
+from translators import random_tensors
 
 TOOLS = Path(__file__).resolve().parent.parent / "tools"
 
@@ -20,6 +22,18 @@ def _no_open_plots():
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.fixture
+def rng():
+    """Random numbers of a test's own: the same ones whatever ran before it."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def tensors():
+    """The weights of a small translator."""
+    return random_tensors()
 
 
 @pytest.fixture(scope="session")

@@ -3,25 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from translators import STEPS, float_tensor, int_tensor, model_bytes
 
 from eie.formats import FormatError, marian
 
-RNG = np.random.default_rng(0)
-MATRIX = RNG.integers(-127, 128, (3, 5)).astype(np.int8)
-EMBEDDING = RNG.integers(-127, 128, (4, 2)).astype(np.int8)
-STEPS = 64.0
-
-
-def float_tensor(values):
-    return marian.FLOAT32, values.shape, values.astype("<f4").tobytes()
-
-
-def int_tensor(stored, shape):
-    """Weights as they lie in the file, and their scale, filled up to a multiple of 256 bytes."""
-    data = stored.tobytes() + struct.pack("<f", STEPS)
-    return marian.INT8, shape, data + bytes(-len(data) % 256)
-
-
+MATRIX = np.random.default_rng(0).integers(-127, 128, (3, 5)).astype(np.int8)
+EMBEDDING = np.random.default_rng(1).integers(-127, 128, (4, 2)).astype(np.int8)
 TENSORS = {
     "W": int_tensor(MATRIX.T.copy(), MATRIX.shape),
     "W_QuantMultA": float_tensor(np.ones((1, 1))),
@@ -31,17 +18,7 @@ TENSORS = {
 }
 
 
-def model_bytes(tensors=TENSORS):
-    names = [name.encode() + b"\0" for name in tensors]
-    parts = [struct.pack("<QQ", 1, len(tensors))]
-    parts += [
-        struct.pack("<QQQQ", len(name), kind, len(shape), len(data))
-        for name, (kind, shape, data) in zip(names, tensors.values(), strict=True)
-    ]
-    parts += names
-    parts += [struct.pack(f"<{len(shape)}i", *shape) for _, shape, _ in tensors.values()]
-    parts.append(struct.pack("<Q", 7) + bytes(7))
-    return b"".join(parts + [data for _, _, data in tensors.values()])
+MODEL = model_bytes(TENSORS)
 
 
 @pytest.fixture
@@ -55,7 +32,7 @@ def file(tmp_path):
 
 
 def test_matrices_are_stored_by_columns_and_embeddings_by_rows(file):
-    model = marian.read(file(model_bytes()))
+    model = marian.read(file(MODEL))
     assert sorted(model.tensors) == ["W", "Wemb", "b"]
     np.testing.assert_array_equal(model.tensors["W"], MATRIX / np.float32(STEPS))
     np.testing.assert_array_equal(model.tensors["Wemb"], EMBEDDING / np.float32(STEPS))
@@ -64,7 +41,7 @@ def test_matrices_are_stored_by_columns_and_embeddings_by_rows(file):
 
 
 def changed(offset, form, value):
-    data = bytearray(model_bytes())
+    data = bytearray(MODEL)
     struct.pack_into(form, data, offset, value)
     return bytes(data)
 
@@ -79,7 +56,7 @@ def changed(offset, form, value):
         (changed(24, "<Q", 5), "tensor 'W' must be float32 or int8, has type 0x5"),
         (changed(32, "<Q", 99), "tensor 'W' must have at most 8 dimensions, has 99"),
         (changed(40, "<Q", 2**62), "tensor 'W' needs 4611686018427387904 bytes"),
-        (model_bytes() + b"x", "1 bytes are left over"),
+        (MODEL + b"x", "1 bytes are left over"),
         (model_bytes(TENSORS | {"b": float_tensor(np.array([[np.nan]]))}), "tensor 'b' must be finite"),
         (model_bytes(TENSORS | {"b": (marian.FLOAT32, (1, 0), b"")}), "the shape of 'b' must be positive"),
         (model_bytes(TENSORS | {"b": (marian.FLOAT32, (1, 9), bytes(8))}), "needs 36 bytes, has 8"),
@@ -98,12 +75,12 @@ def test_missing_and_huge_files(tmp_path, monkeypatch, file):
         marian.read(tmp_path / "none.bin")
     monkeypatch.setattr(marian, "MAX_FILE_BYTES", 100)
     with pytest.raises(FormatError, match="must have at most 100 bytes"):
-        marian.read(file(model_bytes()))
+        marian.read(file(MODEL))
 
 
 def test_any_damage_is_a_format_error_or_a_model(tmp_path):
     """Thousands of truncated, padded and bit-flipped files."""
-    good, path = model_bytes(), tmp_path / "model.bin"
+    good, path = MODEL, tmp_path / "model.bin"
     rng = np.random.default_rng(1)
     refusals = []
     for trial in range(3000):
@@ -124,6 +101,6 @@ def test_any_damage_is_a_format_error_or_a_model(tmp_path):
 
 
 def test_reads_relative_paths(file, monkeypatch):
-    path = file(model_bytes())
+    path = file(MODEL)
     monkeypatch.chdir(path.parent)
     assert "W" in marian.read(Path(path.name)).tensors

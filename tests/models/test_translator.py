@@ -1,40 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from formats.test_marian import float_tensor, model_bytes
+from translators import HIDDEN, TOKENS, WIDTH, Letters, float_tensor, model_bytes
 
 from eie.datasets import catalogue
 from eie.formats import FormatError
 from eie.models import translator
-
-WIDTH, HIDDEN, TOKENS = 16, 24, 11
-
-
-class Letters:
-    """A vocabulary of ten letters and an end mark."""
-
-    def encode(self, text):
-        return [ord(letter) - ord("a") for letter in text]
-
-    def decode(self, tokens):
-        return "".join(chr(ord("a") + token) for token in tokens)
-
-    def eos_id(self):
-        return 10
-
-
-def random_tensors():
-    rng = np.random.default_rng(0)
-    names = {"decoder_l1_ffn_W1": np.zeros((WIDTH, HIDDEN))}
-    names |= {f"encoder_l{layer}_ffn_W1": np.zeros((WIDTH, HIDDEN)) for layer in range(1, 7)}
-    names["decoder_l2_ffn_W1"] = np.zeros((WIDTH, HIDDEN))
-    shapes = translator._shapes(TOKENS, WIDTH, names) | {"Wemb": (TOKENS, WIDTH)}
-    return {name: rng.normal(0, 0.3, shape).astype(np.float32) for name, shape in shapes.items()}
-
-
-@pytest.fixture
-def tensors():
-    return random_tensors()
 
 
 @pytest.fixture

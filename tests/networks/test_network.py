@@ -3,6 +3,7 @@ from dataclasses import replace
 import naive_network
 import numpy as np
 import pytest
+from cases import CODEBOOK, layer_of, random_codes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,19 +13,9 @@ from eie.networks import arithmetic, host_operations, network, operations, regis
 from eie.networks.layer_run import table
 from eie.networks.network import Network, Node
 
-CODEBOOK = np.append(0.0, np.linspace(-1, 1, 15)).astype(np.float32)
 WIDE = LayerFormats(FixedPoint(16, 12), FixedPoint(16, 10), FixedPoint(16, 9))
 NARROW = LayerFormats(FixedPoint(8, 5), FixedPoint(8, 5), FixedPoint(7, 4))
 """Few bits, so that sums saturate."""
-
-
-def drawn(rng, *shape):
-    """Codes, about half of them pruned."""
-    return np.where(rng.random(shape) < 0.5, rng.integers(1, 16, shape), 0).astype(np.uint8)
-
-
-def layer_of(matrix):
-    return eie.CompressedLayer.from_codes(matrix, CODEBOOK)
 
 
 def run_alone(op, values, formats):
@@ -38,7 +29,7 @@ def run_alone(op, values, formats):
 @given(st.integers(0, 2**32 - 1), st.sampled_from([WIDE, NARROW]), st.booleans())
 def test_linear_is_bit_exact(seed, formats, with_bias):
     rng = np.random.default_rng(seed)
-    codes, values = drawn(rng, 5, 7), 2 * rng.normal(size=(3, 7))
+    codes, values = random_codes(rng, 5, 7), 2 * rng.normal(size=(3, 7))
     bias = rng.normal(size=5).astype(np.float32) if with_bias else None
     outputs, saturations = run_alone(operations.Linear(layer_of(codes), bias), values, formats)
     expected = [naive_network.linear(codes, CODEBOOK, bias, vector, formats) for vector in values]
@@ -57,7 +48,7 @@ def test_linear_is_bit_exact(seed, formats, with_bias):
 )
 def test_convolution_is_bit_exact(seed, formats, stride, padding, kernel, groups):
     rng = np.random.default_rng(seed)
-    codes, images = drawn(rng, 2 * groups, 2, *kernel), 2 * rng.normal(size=(2, 2 * groups, 5, 4))
+    codes, images = random_codes(rng, 2 * groups, 2, *kernel), 2 * rng.normal(size=(2, 2 * groups, 5, 4))
     bias = rng.normal(size=2 * groups).astype(np.float32)
     layer = layer_of(operations.convolution_matrix(codes, groups))
     outputs, saturations = run_alone(operations.Conv2d(layer, bias, kernel, stride, padding), images, formats)
@@ -72,7 +63,7 @@ def test_convolution_is_bit_exact(seed, formats, stride, padding, kernel, groups
 @given(st.integers(0, 2**32 - 1), st.sampled_from([WIDE, NARROW]))
 def test_lstm_is_bit_exact(seed, formats):
     rng = np.random.default_rng(seed)
-    codes, values = drawn(rng, 12, 8), 2 * rng.normal(size=(2, 4, 5))
+    codes, values = random_codes(rng, 12, 8), 2 * rng.normal(size=(2, 4, 5))
     bias = rng.normal(size=12).astype(np.float32)
     outputs, saturations = run_alone(operations.LSTM(layer_of(codes), bias), values, formats)
     expected = [naive_network.lstm(codes, CODEBOOK, bias, steps, formats) for steps in values]
@@ -89,8 +80,10 @@ def test_saturation_really_happens():
 
 def small(rng):
     """Two convolutions side by side, and a classifier of three classes."""
-    convolution = operations.Conv2d(layer_of(drawn(rng, 4, 18)), rng.normal(size=4), (3, 3), padding=(1, 1, 1, 1))
-    point = operations.Conv2d(layer_of(drawn(rng, 3, 4)))
+    convolution = operations.Conv2d(
+        layer_of(random_codes(rng, 4, 18)), rng.normal(size=4), (3, 3), padding=(1, 1, 1, 1)
+    )
+    point = operations.Conv2d(layer_of(random_codes(rng, 3, 4)))
     return Network(
         (2, 6, 6),
         (
@@ -100,7 +93,7 @@ def small(rng):
             Node("point", point, ("pool",)),
             Node("both", host_operations.Concat(), ("point", "pool")),
             Node("flat", host_operations.Flatten(), ("both",)),
-            Node("fc", operations.Linear(layer_of(drawn(rng, 3, 63)), rng.normal(size=3)), ("flat",)),
+            Node("fc", operations.Linear(layer_of(random_codes(rng, 3, 63)), rng.normal(size=3)), ("flat",)),
         ),
     )
 
@@ -218,7 +211,7 @@ def test_a_smaller_codebook_leaves_codes_unused(net, images):
 def test_long_vectors_go_in_batches():
     rng = np.random.default_rng(0)
     machine = eie.Machine(n_pe=1)  # 64 registers
-    codes, values = drawn(rng, 100, 150), rng.uniform(0.1, 1, (3, 150))
+    codes, values = random_codes(rng, 100, 150), rng.uniform(0.1, 1, (3, 150))
     layer = layer_of(codes)
     run = Network.chain((150,), {"fc": operations.Linear(layer)}).run(values, machine, {"fc": WIDE})
     plain = eie.infer(layer, values, machine, formats=WIDE, relu=False)
@@ -239,8 +232,8 @@ def test_long_vectors_go_in_batches():
 
 def test_a_bias_column_goes_with_the_last_batch():
     rng = np.random.default_rng(0)
-    bias = drawn(rng, 100)
-    layer = eie.CompressedLayer.from_codes(drawn(rng, 100, 150), CODEBOOK, bias)
+    bias = random_codes(rng, 100)
+    layer = eie.CompressedLayer.from_codes(random_codes(rng, 100, 150), CODEBOOK, bias)
     parts = register_batches.tiles(layer, eie.Machine(n_pe=1))
     assert [part.mem.has_bias for part in parts] == [False, False, True] * 2
     assert sum(part.mem.column_macs.sum() for part in parts) == layer.nnz + np.count_nonzero(bias)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from cases import CODEBOOK, layer_of, random_codes
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
@@ -13,17 +14,9 @@ import eie
 from eie.networks import arithmetic, host_operations, operations
 from eie.networks.network import Network
 
-CODEBOOK = np.append(0.0, np.linspace(-1, 1, 15)).astype(np.float32)
-
 
 def drawn(shape, seed=0):
-    """Codes, about half of them pruned."""
-    rng = np.random.default_rng(seed)
-    return np.where(rng.random(shape) < 0.5, rng.integers(1, 16, shape), 0).astype(np.uint8)
-
-
-def layer_of(matrix):
-    return eie.CompressedLayer.from_codes(matrix, CODEBOOK)
+    return random_codes(np.random.default_rng(seed), *shape)
 
 
 def reference(op, *inputs):

@@ -1,6 +1,7 @@
 import naive_network
 import numpy as np
 import pytest
+from cases import CODEBOOK, layer_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,7 +11,6 @@ from eie.networks import operations
 from eie.networks.network import Network
 from eie.studies.paper.winograd import WinogradConv2d, winograd
 
-CODEBOOK = np.append(0.0, np.linspace(-1, 1, 15)).astype(np.float32)
 WIDE = LayerFormats(FixedPoint(16, 12), FixedPoint(16, 10), FixedPoint(16, 9))
 NARROW = LayerFormats(FixedPoint(8, 5), FixedPoint(8, 4), FixedPoint(7, 4))
 """Few bits, so that sums saturate."""
@@ -19,8 +19,7 @@ NARROW = LayerFormats(FixedPoint(8, 5), FixedPoint(8, 4), FixedPoint(7, 4))
 def drawn(rng, n_out=3, channels=2, density=0.5, **settings):
     kept = rng.random((n_out, channels, 3, 3)) < density
     codes = np.where(kept, rng.integers(1, 16, kept.shape), 0).astype(np.uint8)
-    layer = eie.CompressedLayer.from_codes(operations.convolution_matrix(codes), CODEBOOK)
-    return operations.Conv2d(layer, rng.normal(size=n_out), (3, 3), **settings)
+    return operations.Conv2d(layer_of(codes), rng.normal(size=n_out), (3, 3), **settings)
 
 
 def alone(op, shape):

@@ -1,24 +1,21 @@
 import numpy as np
 import pytest
+from cases import layer_of, random_codes
 
-import eie
 from eie.networks.host_operations import Flatten, MaxPool2d, Relu
 from eie.networks.network import Network
-from eie.networks.operations import Conv2d, Linear, convolution_matrix
+from eie.networks.operations import Conv2d, Linear
 from eie.studies import experiments
 from eie.studies.retrospective import edits
-
-RNG = np.random.default_rng(0)
-CODEBOOK = np.linspace(-1, 1, 16).astype(np.float32)
-
-
-def layer(*shape):
-    codes = RNG.integers(0, 16, shape) * (RNG.random(shape) < 0.5)
-    return eie.CompressedLayer.from_codes(convolution_matrix(codes) if len(shape) == 4 else codes, CODEBOOK)
 
 
 @pytest.fixture
 def network():
+    weights = np.random.default_rng(0)
+
+    def layer(*shape):
+        return layer_of(random_codes(weights, *shape))
+
     return Network.chain(
         (2, 12, 12),
         {
@@ -33,8 +30,8 @@ def network():
 
 
 @pytest.mark.parametrize("side", [1, 3, 12])
-def test_what_an_edit_leaves_is_the_same_bit_by_bit(network, side):
-    picture, other = RNG.random((2, 2, 12, 12)).astype(np.float32)
+def test_what_an_edit_leaves_is_the_same_bit_by_bit(network, rng, side):
+    picture, other = rng.random((2, 2, 12, 12)).astype(np.float32)
     changed = [edits.edited(picture, other, side, seed) for seed in range(3)]
     for table in edits.recomputed(network, picture, changed):
         assert table["same"].all()
@@ -51,8 +48,8 @@ def test_one_pixel_touches_its_neighbours_only(network):
     assert table["done"][1] == 4 / 16  # they are two points of the pool's first row, which all four windows there see
 
 
-def test_no_change_no_work(network):
-    picture = RNG.random((2, 12, 12)).astype(np.float32)
+def test_no_change_no_work(network, rng):
+    picture = rng.random((2, 12, 12)).astype(np.float32)
     (table,) = edits.recomputed(network, picture, [picture])
     assert table["same"].all()
     assert not table[["done", "cycles"]].any(axis=None)

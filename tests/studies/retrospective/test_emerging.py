@@ -1,9 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from models.test_translator import Letters, random_tensors
+from translators import Letters
 
 import eie
+from eie.models import ocr
 from eie.models.translator import Translator
 from eie.studies import experiments
 from eie.studies.retrospective import emerging, models
@@ -12,8 +13,8 @@ at_hand = pytest.mark.skipif(bool(models.missing()), reason=" ".join(models.miss
 
 
 @pytest.fixture
-def model():
-    return Translator(random_tensors(), Letters())
+def model(tensors):
+    return Translator(tensors, Letters())
 
 
 def test_lowest_density_stops_at_the_first_loss():
@@ -84,5 +85,5 @@ def test_a_slice_of_the_committed_curve_is_measured_again():
 
 @at_hand
 def test_real_networks_work_before_anything_is_pruned():
-    model = emerging.recogniser.load()
+    model = ocr.load()
     assert models.read_correctly(model, models.strings(20)).mean() >= 0.9

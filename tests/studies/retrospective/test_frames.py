@@ -1,23 +1,20 @@
 import numpy as np
 import pytest
+from cases import layer_of, random_codes
 
-import eie
 from eie.networks.host_operations import Flatten, MaxPool2d, Relu
 from eie.networks.network import Network
-from eie.networks.operations import Conv2d, Linear, convolution_matrix
+from eie.networks.operations import Conv2d, Linear
 from eie.studies.retrospective import frames, models
-
-RNG = np.random.default_rng(0)
-CODEBOOK = np.linspace(-1, 1, 16).astype(np.float32)
-
-
-def layer(*shape):
-    codes = RNG.integers(0, 16, shape) * (RNG.random(shape) < 0.5)
-    return eie.CompressedLayer.from_codes(convolution_matrix(codes) if len(shape) == 4 else codes, CODEBOOK)
 
 
 @pytest.fixture
 def network():
+    weights = np.random.default_rng(0)
+
+    def layer(*shape):
+        return layer_of(random_codes(weights, *shape))
+
     return Network.chain(
         (2, 10, 10),
         {
@@ -30,27 +27,27 @@ def network():
     )
 
 
-def moving(n=4):
-    pictures = RNG.random((2, 2, 10, 20)).astype(np.float32)
+def moving(rng, n=4):
+    pictures = rng.random((2, 2, 10, 20)).astype(np.float32)
     return frames.video("pan", *pictures, n, 10)
 
 
-def test_without_a_threshold_nothing_but_rounding_is_lost(network):
-    pictures = moving()
+def test_without_a_threshold_nothing_but_rounding_is_lost(network, rng):
+    pictures = moving(rng)
     table = frames.followed(network, pictures, 0.0, network.reference(pictures))
     assert (table["error"] < 1e-5).all()
     assert table["same_class"].all()
     assert len(table) == 3
 
 
-def test_a_still_picture_sends_nothing(network):
-    pictures = np.repeat(moving(1), 3, axis=0)
+def test_a_still_picture_sends_nothing(network, rng):
+    pictures = np.repeat(moving(rng, 1), 3, axis=0)
     table = frames.followed(network, pictures, 0.0, network.reference(pictures))
     assert not table[["sent", "products"]].any(axis=None)
 
 
-def test_thresholds_trade_products_for_error(network):
-    pictures = moving()
+def test_thresholds_trade_products_for_error(network, rng):
+    pictures = moving(rng)
     expected = network.reference(pictures)
     tables = [frames.followed(network, pictures, t, expected).mean() for t in (0.0, 0.2, 0.6)]
     products, errors = ([table[name] for table in tables] for name in ("products", "error"))
@@ -59,8 +56,8 @@ def test_thresholds_trade_products_for_error(network):
     assert products[2] < products[0]
 
 
-def test_differences_one_by_one():
-    matrix = layer(3, 4)
+def test_differences_one_by_one(rng):
+    matrix = layer_of(random_codes(rng, 3, 4))
     weights = models.dense(matrix)
     one = frames.Differences(Linear(matrix, np.float32([1, 2, 3])), 0.25)
     first, second, third = np.float32([[4, 0, 1, 2]]), np.float32([[4, 0.5, 3, 2]]), np.float32([[4, 2, 3, 1]])

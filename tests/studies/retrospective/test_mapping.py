@@ -1,31 +1,27 @@
 import numpy as np
 import pandas as pd
 import pytest
+from cases import layer_of, random_codes
 
 import eie
 from eie.datasets import catalogue
 from eie.models import ocr
 from eie.networks.host_operations import Relu
 from eie.networks.network import Network
-from eie.networks.operations import Conv2d, convolution_matrix
+from eie.networks.operations import Conv2d
 from eie.studies import experiments
 from eie.studies.retrospective import emerging, mapping, models
 
-RNG = np.random.default_rng(0)
-CODEBOOK = np.linspace(-1, 1, 16).astype(np.float32)
+
+def convolution(codes, padding=0):
+    return Conv2d(layer_of(codes), kernel=codes.shape[2:], padding=(padding,) * 4)
 
 
-def convolution(n_out, channels, size, padding=0):
-    codes = RNG.integers(0, 16, (n_out, channels, size, size)) * (RNG.random((n_out, channels, size, size)) < 0.5)
-    layer = eie.CompressedLayer.from_codes(convolution_matrix(codes), CODEBOOK)
-    return codes, Conv2d(layer, kernel=(size, size), padding=(padding,) * 4)
-
-
-def test_convolutions_are_counted_position_by_position():
-    codes, wide = convolution(5, 2, 3, padding=1)
-    _, narrow = convolution(3, 5, 1)
-    network = Network.chain((2, 6, 7), {"wide": wide, "relu": Relu(), "narrow": narrow})
-    picture = RNG.random((1, 2, 6, 7)) * (RNG.random((1, 2, 6, 7)) < 0.6)
+def test_convolutions_are_counted_position_by_position(rng):
+    codes = random_codes(rng, 5, 2, 3, 3)
+    operations = {"wide": convolution(codes, 1), "relu": Relu(), "narrow": convolution(random_codes(rng, 3, 5, 1, 1))}
+    network = Network.chain((2, 6, 7), operations)
+    picture = rng.random((1, 2, 6, 7)) * (rng.random((1, 2, 6, 7)) < 0.6)
     rows = mapping.convolutions(network, picture)
     assert [(row["layer"], row["kind"]) for row in rows] == [
         ("wide", "convolution 3 x 3"),

@@ -8,14 +8,12 @@ from eie.datasets import catalogue
 from eie.studies import experiments
 from eie.studies.retrospective import point_clouds
 
-RNG = np.random.default_rng(0)
-
 
 @pytest.mark.parametrize("size", [1, 3, 5])
-def test_gather_and_scatter_is_the_dense_convolution_at_the_points(size):
-    picture = RNG.integers(-9, 10, (8, 9, 3)) * (RNG.random((8, 9, 1)) < 0.4)
+def test_gather_and_scatter_is_the_dense_convolution_at_the_points(rng, size):
+    picture = rng.integers(-9, 10, (8, 9, 3)) * (rng.random((8, 9, 1)) < 0.4)
     points = point_clouds.points_of(picture.any(axis=2))
-    weights = RNG.integers(-5, 6, (4, 3, size, size))
+    weights = rng.integers(-5, 6, (4, 3, size, size))
     found = point_clouds.convolved(picture[tuple(points.T)], point_clouds.neighbours(points, size), weights)
     dense = [sum(correlate2d(picture[..., c], kernel[c], mode="same") for c in range(3)) for kernel in weights]
     np.testing.assert_array_equal(found, np.stack(dense, axis=-1)[tuple(points.T)])
@@ -32,8 +30,8 @@ def test_neighbours_by_hand():
     assert not any(found.values())
 
 
-def test_opposite_taps_have_equally_many_points():
-    points = point_clouds.points_of(RNG.random((9, 9)) < 0.3)
+def test_opposite_taps_have_equally_many_points(rng):
+    points = point_clouds.points_of(rng.random((9, 9)) < 0.3)
     counts = {offset: len(sources) for offset, (sources, _) in point_clouds.neighbours(points, 5).items()}
     assert all(counts[down, right] == counts[-down, -right] for down, right in counts)
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from models.test_translator import Letters, random_tensors
+from translators import Letters
 
 from eie.models import translator
 from eie.models.translator import ENCODER_LAYERS, Translator
@@ -9,11 +9,6 @@ from eie.studies.retrospective.tokens import TokenPruned
 
 at_hand = pytest.mark.skipif(bool(models.missing()), reason=" ".join(models.missing()))
 SOURCE = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
-
-
-@pytest.fixture(scope="module")
-def tensors():
-    return random_tensors()
 
 
 def test_keeping_all_tokens_changes_nothing(tensors):

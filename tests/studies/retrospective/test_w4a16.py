@@ -7,8 +7,7 @@ from eie.studies import experiments
 from eie.studies.retrospective import models, w4a16
 from eie.studies.retrospective.w4a16 import WHOLE, Scheme
 
-RNG = np.random.default_rng(0)
-WEIGHTS = RNG.normal(size=(5, 70)).astype(np.float32)
+WEIGHTS = np.random.default_rng(0).normal(size=(5, 70)).astype(np.float32)
 
 
 def slow_uniform(weights, bits, group):

@@ -5,6 +5,7 @@ import shlex
 from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
 
 import eie
@@ -67,7 +68,11 @@ def test_readme_runs(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("arguments", commands(README), ids=" ".join)
 def test_commands_of_the_readme_are_commands(arguments):
-    assert callable(main._parser().parse_args(arguments).run)
+    context = main.cli.make_context("eie", list(arguments))
+    _, command, rest = main.cli.resolve_command(context, [*context._protected_args, *context.args])
+    while isinstance(command, click.Group):
+        _, command, rest = command.resolve_command(context, rest)
+    command.make_context(command.name, rest)
 
 
 def documented():

@@ -1,10 +1,12 @@
 import inspect
+import subprocess
+import sys
 from xml.etree import ElementTree
 
 import pytest
 
 import eie
-from eie.cli.main import main
+from eie.cli.main import COMMANDS, main
 from eie.studies import pages, paper
 
 SMALL = ["-p", "layers", "['NT-We']", "-p", "draws", "1"]
@@ -33,43 +35,45 @@ def refused(capsys, *arguments, status=2):
     return err
 
 
-def parsed(*arguments):
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    return caught.value.code
-
-
 def test_version(capsys):
-    assert parsed("--version") == 0
-    assert capsys.readouterr().out == f"eie {eie.__version__}\n"
+    assert run(capsys, "--version") == (0, f"eie {eie.__version__}\n", "")
 
 
-@pytest.mark.parametrize("command", [None, "table", "figure", "rerun", "sweep"])
+@pytest.mark.parametrize("command", ["", *COMMANDS, "data list", "data fetch", "data path"])
 def test_help_fits_a_screen(capsys, monkeypatch, command):
     monkeypatch.setenv("COLUMNS", "80")
-    assert parsed(*filter(None, [command, "--help"])) == 0
-    lines = capsys.readouterr().out.splitlines()
+    status, out, err = run(capsys, *command.split(), "--help")
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 80
-    assert lines[-1].startswith(f"example: eie {command} " if command else "exit status: 0 done, 1 failed, 2 ")
+    last = {"": "exit status: 0 done, 1 failed, 2 ", "data": "example: eie data fetch "}
+    assert lines[-1].startswith(last.get(command, f"example: eie {command}"))
+    assert run(capsys, *command.split(), "-h") == (0, out, "")
+
+
+def test_help_imports_no_numerical_library():
+    program = "import sys; from eie.cli.main import COMMANDS, main; main(['--help']); sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], stdout=subprocess.DEVNULL).returncode == 0
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "required: COMMAND"),
-        (["tables"], "invalid choice: 'tables'"),
-        (["table"], "required: number"),
-        (["table", "four"], "invalid int value: 'four'"),
-        (["table", "4", "-p", "n_pe"], "expected 2 arguments"),
-        (["rerun", "fig02"], "required: -o/--output"),
+        ([], "Missing command. See 'eie --help'."),
+        (["tables"], "No such command 'tables'. Did you mean 'table'? See 'eie --help'."),
+        (["--versions"], "No such option '--versions'. Did you mean '--version'?"),
+        (["data", "fetsh"], "No such command 'fetsh'. Did you mean 'fetch'? See 'eie data --help'."),
+        (["table"], "Missing argument 'NUMBER'. See 'eie table --help'."),
+        (["table", "four"], "'four' is not a valid integer"),
+        (["table", "-1"], "No such option '-1'"),
+        (["table", "4", "-p", "n_pe"], "'-p' requires 2 arguments"),
+        (["figure", "8", "--outptu", "x.svg"], "No such option '--outptu'. Did you mean '--output'?"),
+        (["rerun", "fig02"], "Missing option '-o' / '--output'"),
     ],
 )
 def test_wrong_command_line(capsys, arguments, message):
-    assert parsed(*arguments) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert message in err
+    assert message in refused(capsys, *arguments)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +146,7 @@ def test_figure_into_a_missing_folder(capsys, here):
 @pytest.mark.parametrize(("kind", "known"), [("table", paper.TABLES), ("figure", paper.FIGURES)])
 @pytest.mark.parametrize("number", ["0", "99", "-1"])
 def test_unknown_number_lists_the_right_ones(capsys, here, kind, known, number):
-    said = refused(capsys, kind, number)
+    said = refused(capsys, kind, "--", number)
     assert said == f"eie: there is no {kind} {number} here; there are {', '.join(map(str, sorted(known)))}\n"
     assert list(here.iterdir()) == []
 

@@ -1,0 +1,51 @@
+"""Commands on data made by others."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from eie.cli import options
+
+
+@click.group(cls=options.Group, epilog="example: eie data fetch mnist")
+def data() -> None:
+    """Fetch data made by others."""
+
+
+@data.command("list", cls=options.Command, epilog="example: eie data list")
+def list_data() -> None:
+    """List the data sets, and which are at hand."""
+    from eie.datasets import catalogue
+
+    for row in catalogue.overview():
+        print(f"{row['name']:<17}{row['size']:>9}  {row['folder'] or 'not here'}")
+        print(f"  {row['title']}; licence: {row['licence']}")
+
+
+@data.command(cls=options.Command, epilog="example: eie data fetch mnist trunks")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", help="names of data sets, or all")
+def fetch(names: tuple[str, ...]) -> int:
+    """Get data sets that are not at hand."""
+    from eie.datasets import catalogue
+
+    wanted = catalogue.names() if names == ("all",) else names
+    at_hand = {name: catalogue.find(name) for name in wanted}  # a wrong name is told before anything is fetched
+    failed = 0
+    for name, folder in at_hand.items():
+        try:
+            print(f"{name}: {folder or catalogue.fetch(name)}", flush=True)
+        except OSError as error:
+            print(f"eie: {error}", file=sys.stderr)
+            failed = 1
+    return failed
+
+
+@data.command(cls=options.Command, epilog="example: eie data path mnist")
+@click.argument("name", help="name of a data set")
+def path(name: str) -> None:
+    """Print the folder of a data set."""
+    from eie.datasets import catalogue
+
+    print(catalogue.require(name))

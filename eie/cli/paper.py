@@ -1,0 +1,83 @@
+"""Commands on the paper: its tables and figures, the pages about them, and its claims."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from eie.cli import options
+
+
+@options.command("eie table 4 -p n_pe 128")
+@click.argument("number", type=int, help="number of the table")
+@options.changes
+def table(number: int, changes: dict[str, Any]) -> None:
+    """Print a table of the paper as computed here."""
+    from eie.studies.paper import TABLES
+
+    exhibit = _exhibit(TABLES, "table", number, changes)
+    print(exhibit.table().to_string(float_format=lambda value: f"{value:.2f}", na_rep="-"))
+    print("\n" + exhibit.words().replace("**", ""))
+
+
+@options.command("eie figure 8 -o fig8.svg")
+@click.argument("number", type=int, help="number of the figure")
+@options.output("FILE", "picture: .svg, .png or .pdf (default: figureN.svg)")
+@options.changes
+def figure(number: int, output: str | None, changes: dict[str, Any]) -> None:
+    """Draw a figure of the paper as computed here."""
+    target = output or f"figure{number}.svg"
+    if Path(target).suffix not in (".svg", ".png", ".pdf"):
+        raise ValueError(f"the picture must be a .svg, .png or .pdf file, got {target!r}")
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from eie._files import written_aside
+    from eie.studies.paper import FIGURES
+
+    with written_aside(target) as aside:
+        exhibit = _exhibit(FIGURES, "figure", number, changes)
+        # Without the date the same figure gives the same file.
+        exhibit.plot().savefig(aside, metadata={"Date": None} if target.endswith(".svg") else None)
+    print(f"{exhibit.words()}\nwritten to {target}".replace("**", ""))
+
+
+@options.command('eie rerun fig08 -p fifo_depths "[2, 8, 32]" -o out.ipynb')
+@click.argument("page", help="name of the page, or how it begins; any other word lists all")
+@options.output("FILE", "executed notebook to write", required=True)
+@options.changes
+def rerun(page: str, output: str, changes: dict[str, Any]) -> None:
+    """Run a page of the book again."""
+    from eie.studies import pages
+
+    pages.rerun(page, changes, output, progress=sys.stderr.isatty())
+    print(f"written to {output}")
+
+
+@options.command("eie claims --json")
+@click.option("--json", "as_json", is_flag=True, help="for machines; exit status 1 if a verdict got worse")
+def claims(as_json: bool) -> int:
+    """Judge every claim of the paper that is kept here."""
+    from eie.studies.claims import report
+
+    text, status = report(as_json)
+    print(text)
+    return int(status)
+
+
+def _exhibit(exhibits: dict[int, Callable[..., Any]], kind: str, number: int, changes: dict[str, Any]) -> Any:
+    if number not in exhibits:
+        listed = ", ".join(map(str, sorted(exhibits)))
+        raise ValueError(f"there is no {kind} {number} here; there are {listed}")
+    make = exhibits[number]
+    known = inspect.signature(make).parameters
+    for name in changes:
+        if name not in known:
+            listed = ", ".join(f"{key} = {value.default!r}" for key, value in known.items())
+            raise ValueError(f"there is no parameter {name!r}; this {kind} has {listed}")
+    return make(**changes)

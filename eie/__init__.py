@@ -46,36 +46,25 @@ __all__ = [
 ]
 
 _HOMES = {
-    "CycleReport": "eie.cycles",
-    "simulate": "eie.cycles",
-    "EnergyReport": "eie.energy_model",
-    "energy": "eie.energy_model",
-    "Benchmark": "eie.explore.benchmarks",
-    "Spread": "eie.explore.synthetic",
-    "draw_activations": "eie.explore.synthetic",
-    "draw_layer": "eie.explore.synthetic",
-    "FixedPoint": "eie.fixedpoint",
-    "LayerFormats": "eie.fixedpoint",
-    "InterleavedCSC": "eie.interleaved",
-    "decode": "eie.interleaved",
-    "encode": "eie.interleaved",
-    "CompressedLayer": "eie.layer",
-    "EIE_28NM": "eie.machine",
-    "EIE_45NM": "eie.machine",
-    "Machine": "eie.machine",
-    "Evaluation": "eie.networks.evaluate",
-    "evaluate": "eie.networks.evaluate",
-    "step": "eie.stepped",
-    "Inference": "eie.values",
-    "calibrate": "eie.values",
-    "infer": "eie.values",
+    "eie.cycles": ("CycleReport", "simulate"),
+    "eie.energy_model": ("EnergyReport", "energy"),
+    "eie.explore.benchmarks": ("Benchmark",),
+    "eie.explore.synthetic": ("Spread", "draw_activations", "draw_layer"),
+    "eie.fixedpoint": ("FixedPoint", "LayerFormats"),
+    "eie.interleaved": ("InterleavedCSC", "decode", "encode"),
+    "eie.layer": ("CompressedLayer",),
+    "eie.machine": ("EIE_28NM", "EIE_45NM", "Machine"),
+    "eie.networks.evaluate": ("Evaluation", "evaluate"),
+    "eie.stepped": ("step",),
+    "eie.values": ("Inference", "calibrate", "infer"),
 }
 
 if not TYPE_CHECKING:  # a checker that saw this would take every name for one of the package
 
     def __getattr__(name: str) -> Any:
         """Import a public name when it is first used, so that `import eie` and `eie --help` are quick."""
-        if name not in _HOMES:
-            raise AttributeError(f"module 'eie' has no attribute {name!r}")
-        globals()[name] = found = getattr(import_module(_HOMES[name]), name)
-        return found
+        for module, names in _HOMES.items():
+            if name in names:
+                globals()[name] = found = getattr(import_module(module), name)
+                return found
+        raise AttributeError(f"module 'eie' has no attribute {name!r}")

@@ -1,6 +1,7 @@
 import os
 import pickle
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -83,6 +84,14 @@ def test_numbers_that_do_not_fill_the_shape(path):
         numpy_pickle.read(path)
 
 
+def test_a_shape_must_be_whole_numbers(path):
+    data = path.read_bytes()
+    assert data.count(b"K\x02K\x03K\x04\x87") == 1
+    path.write_bytes(data.replace(b"K\x02K\x03K\x04\x87", b"K\x02\x85J\xff\xff\xff\x7f\x86"))  # 16 GB if multiplied
+    with pytest.raises(FormatError, match=r"a shape must be whole numbers, is \(\(2,\), 2147483647\)"):
+        numpy_pickle.read(path)
+
+
 def test_truncated_and_padded(path):
     whole = path.read_bytes()
     for end in range(len(whole)):
@@ -98,6 +107,29 @@ def test_endless_instructions_are_not_followed(path):
     path.write_bytes(b"}" * (numpy_pickle.MAX_INSTRUCTIONS + 1))
     with pytest.raises(FormatError, match="at most 100000 instructions"):
         numpy_pickle.read(path)
+
+
+@pytest.mark.parametrize(
+    ("instructions", "message"),
+    [
+        (b"}N" + b"\x85" * 90_000 + b"Ns.", "a key must be text"),  # deeper than the interpreter's own stack
+        (b"}N" + b"q\x00h\x00\x86" * 40 + b"Ns.", "a key must be text"),  # 2**40 tuples to hash or to print
+        (b"cnumpy\ndtype\nN" + b"q\x00h\x00\x86" * 40 + b"R.", "numbers must be of f4"),
+        (b"}X\x01\0\0\0a" * 10_000 + b"N" + b"s" * 10_000 + b".", "recursion"),
+        (b"Nr" + struct.pack("<I", 2**32 - 1) + b".", "the whole must be a dictionary"),  # the last place in the memo
+        (b"B" + struct.pack("<I", 2**32 - 1) + b".", "only 1 remain"),  # 4 GB of bytes
+    ],
+)
+def test_small_hostile_files_take_neither_time_nor_memory(path, instructions, message):
+    path.write_bytes(b"\x80\x03" + instructions)
+    tracemalloc.start()
+    try:
+        with pytest.raises(FormatError, match=message) as caught:
+            numpy_pickle.read(path)
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+        assert len(str(caught.value)) < 1000
+    finally:
+        tracemalloc.stop()
 
 
 def test_damaged_files_are_refused_or_read_within_memory(path):

@@ -6,7 +6,7 @@ from hostile import mutants
 from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
-from eie.formats import FormatError
+from eie.formats import FormatError, onnx_graph
 from eie.formats import onnx as reader
 from eie.networks import importing
 
@@ -274,7 +274,7 @@ def test_messages_within_messages_are_counted_before_they_are_made(tmp_path):
 
 
 def test_structure_is_bounded_but_weights_are_not(tmp_path, monkeypatch):
-    monkeypatch.setattr(reader, "MAX_STRUCTURE_BYTES", 2000)
+    monkeypatch.setattr(onnx_graph, "MAX_STRUCTURE_BYTES", 2000)
     w = values(100, 50)
     assert w.nbytes > 2000
     assert layers(make.save(tmp_path / "a.onnx", [node("MatMul", ["x", "w"], name="fc")], {"w": w}))

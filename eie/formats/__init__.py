@@ -1,4 +1,7 @@
-"""Readers and writers of files that others made; one module a format. All raise `FormatError`."""
+"""Readers and writers of files that other tools made, one module per format. All raise `FormatError`.
+
+It may import the machine and datasets.
+"""
 
 from eie.formats.errors import FormatError
 

@@ -26,7 +26,7 @@ MAX_FILE_BYTES = 64 * 2**20
 
 @dataclass(frozen=True, eq=False, slots=True)
 class AuthorsDump:
-    """A layer as PEs store it, one input for it, and the machine it was encoded for.
+    """A layer in the form in which PEs store it, one input for it, and the machine it was encoded for.
 
     Attributes
     ----------
@@ -93,7 +93,7 @@ def _read_memory(folder: Path, p: int, n_pointers: int) -> tuple[NDArray[Any], N
 
 
 def _read(path: Path, dtype: str, count: int | None = None) -> NDArray[Any]:
-    """All of a file's numbers; `count` of them if that is known."""
+    """Read all numbers of a file; `count` of them if that is known."""
     if not path.is_file():
         raise FormatError(f"{path}: there is no such file")
     size, each = path.stat().st_size, np.dtype(dtype).itemsize

@@ -57,7 +57,7 @@ def layers_of(path: Path, tensors: Mapping[str, Tensor]) -> WeightFile:
 
 
 def _with_masks(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """PyTorch's own pruning keeps `weight_orig` and `weight_mask`: their product is the weight."""
+    """Multiply `weight_orig` by `weight_mask`, which PyTorch's own pruning keeps in place of the weight."""
     found = dict(tensors)
     for name in tensors:
         base = name.removesuffix("_orig")
@@ -72,7 +72,7 @@ def _masked(weight: Tensor, mask: Tensor) -> Tensor:
 
 
 def _belongs_to_another(name: str, tensors: Mapping[str, Tensor]) -> bool:
-    """Whether a tensor is the bias or the state's half of a layer that is listed under its weight."""
+    """Tell whether a tensor is the bias or the state's half of a layer that is listed under its weight."""
     weight = name.replace("bias", "weight").replace("_hh", "_ih")
     return weight != name and weight in tensors and len(tensors[weight].shape) >= 2
 
@@ -100,7 +100,7 @@ def _layer(name: str, tensor: Tensor, tensors: Mapping[str, Tensor]) -> WeightLa
 
 
 def _refusal(name: str, tensor: Tensor, tensors: Mapping[str, Tensor]) -> tuple[str, str]:
-    """The kind of a tensor, and why the machine cannot run it, or an empty text."""
+    """Return the kind of a tensor, and the reason why the machine cannot run it, or an empty text."""
     shape = tensor.shape
     size = " x ".join(map(str, shape)) or "single number"
     if not tensor.is_float:
@@ -147,7 +147,7 @@ def _recurrent(name: str, tensor: Tensor, tensors: Mapping[str, Tensor]) -> Weig
 
 
 def _bias_name(weight: str) -> str:
-    """`x.bias` of `x.weight`, `x.bias_ih_l0` of `x.weight_ih_l0`; empty if it is called otherwise."""
+    """Return `x.bias` for `x.weight`, `x.bias_ih_l0` for `x.weight_ih_l0`; empty for any other name."""
     before, found, after = weight.rpartition("weight")
     return f"{before}bias{after}" if found else ""
 

@@ -69,7 +69,7 @@ _NUMBERS = {
 
 @dataclass(frozen=True, eq=False, slots=True)
 class EncodedLayer:
-    """One layer of a network as the PEs hold it.
+    """One layer of a network in the form in which the PEs hold it.
 
     Attributes
     ----------
@@ -119,7 +119,7 @@ def write(path: str | Path, layers: Sequence[EncodedLayer]) -> None:
 
 
 def check_path(path: str | Path) -> None:
-    """Refuse a path that does not end in `.eie`, before any work is done for it."""
+    """Raise a `ValueError` if a path does not end in `.eie`, before any work is done for it."""
     if Path(path).suffix != ENDING:
         raise ValueError(f"a file of encoded layers must end in {ENDING}, got {path}")
 
@@ -154,7 +154,7 @@ def _crc(array: NDArray[Any]) -> int:
 
 
 def _header_checksum(facts: Mapping[str, Any], shapes: Mapping[str, tuple[str, Sequence[int]]]) -> int:
-    """CRC-32 of a list of facts and of types and shapes by tensor, as JSON with sorted keys and no spaces."""
+    """Compute the CRC-32 of facts and of types and shapes by tensor, as JSON with sorted keys and no spaces."""
     said = [
         {key: value for key, value in facts.items() if key != "checksum"},
         {name: [dtype, list(shape)] for name, (dtype, shape) in shapes.items()},
@@ -163,7 +163,7 @@ def _header_checksum(facts: Mapping[str, Any], shapes: Mapping[str, tuple[str, S
 
 
 def _header(path: Path, size: int) -> tuple[dict[str, Any], dict[str, Any], int]:
-    """Tensors, facts, and where the numbers begin. The safetensors library checks that the tensors fit the file."""
+    """Read tensors, facts, and the start of the numbers. The safetensors library checks that tensors fit the file."""
     from safetensors import SafetensorError, safe_open
 
     with path.open("rb") as file:
@@ -244,7 +244,7 @@ def _checked_layer(i: int, facts: Any, arrays: Mapping[str, NDArray[Any]]) -> En
 
 
 def _check_memories(mem: InterleavedCSC) -> None:
-    """No pointer and no relative index may lead out of the memories or below the last row."""
+    """Check that no pointer and no relative index leads out of the memories or below the last row."""
     starts, ends = mem.pe_start[:-1], mem.pe_start[1:]
     if mem.pe_start[0] != 0 or mem.pe_start[-1] != mem.n_entries or (starts > ends).any():
         raise ValueError(f"pe_start must rise from 0 to {mem.n_entries}")
@@ -261,7 +261,7 @@ def _check_memories(mem: InterleavedCSC) -> None:
 
 @nb.njit(cache=True, nogil=True)
 def _first_wrong(codes, skips, pe_start, pointers, n_out):  # type: ignore[no-untyped-def]
-    """PE and column of the first pointer that falls or row that is not there, or (-1, -1)."""
+    """Find PE and column of the first pointer that falls or row that does not exist, or (-1, -1)."""
     n_pe = len(pe_start) - 1
     for p in range(n_pe):
         for j in range(pointers.shape[0] - 1):
@@ -279,7 +279,7 @@ def _first_wrong(codes, skips, pe_start, pointers, n_out):  # type: ignore[no-un
 
 @nb.njit(cache=True, nogil=True)
 def _count(codes, pe_start, pointers):  # type: ignore[no-untyped-def]
-    """Entries of each column that are no padding, over all PEs."""
+    """Count the entries of each column that are no padding, over all PEs."""
     found = np.zeros(pointers.shape[0] - 1, np.int64)
     for p in range(len(pe_start) - 1):
         for j in range(len(found)):

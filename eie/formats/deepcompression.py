@@ -55,7 +55,7 @@ class NetLayer:
     bias: NDArray[np.float32]
 
     def weights(self) -> NDArray[np.float32]:
-        """The weights, dense, of shape `shape`."""
+        """Return the weights, dense, of shape `shape`."""
         return self.codebook[self.codes.toarray()].reshape(self.shape)
 
     def compressed(self) -> CompressedLayer:
@@ -72,7 +72,7 @@ class NetLayer:
 
 
 def shapes(network: str) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the layers of a published network, in order.
+    """List names and shapes of the layers of a published network, in order.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def read(path: str | Path, shapes: Shapes) -> dict[str, NetLayer]:
 
 
 def write(path: str | Path, layers: Mapping[str, NetLayer]) -> None:
-    """Write a network; what `read` read from a file of the authors' is written byte for byte as it was.
+    """Write a network; one that `read` read from a file of the authors is written byte for byte as it was.
 
     Parameters
     ----------
@@ -145,12 +145,12 @@ def write(path: str | Path, layers: Mapping[str, NetLayer]) -> None:
 
 
 def _bits(name: str) -> int:
-    """Bits of a code: the name of the layer says it."""
+    """Return the bits of a code, which depend on the name of the layer."""
     return 8 if "conv" in name else 4
 
 
 class _Reader:
-    """Takes one array after the other from the bytes of a file."""
+    """Reader of one array after the other from the bytes of a file."""
 
     def __init__(self, path: str | Path, data: bytes) -> None:
         self.path, self.data, self.at = path, data, 0
@@ -199,7 +199,7 @@ def _read_layer(reader: _Reader, name: str, shape: tuple[int, ...], count: int) 
 
 
 def _entries(name: str, layer: NetLayer) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Codes and skips of a layer's entries, fillers included."""
+    """Encode a layer's entries as codes and skips, fillers included."""
     _check(name, layer)
     matrix = layer.codes.tocoo()
     kept = matrix.data != 0
@@ -227,7 +227,7 @@ def _check(name: str, layer: NetLayer) -> None:
 
 
 def _unpack(stored: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
-    """Half bytes, low half first."""
+    """Split bytes into halves, the low half first."""
     return np.stack([stored & 15, stored >> 4], axis=1).ravel()[:count]
 
 

@@ -2,4 +2,4 @@
 
 
 class FormatError(ValueError):
-    """A file is not what its format says; the message names the file and what is wrong with it."""
+    """Error for a file that is not as its format says; the message names the file and the fault."""

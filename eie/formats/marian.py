@@ -94,7 +94,7 @@ def _bytes_of(path: Path) -> bytes:
 
 
 class _Reader:
-    """Bytes with a place in them; every reading checks that they are there."""
+    """Bytes and a place in them; every read checks that there are enough."""
 
     def __init__(self, path: str | Path, data: bytes) -> None:
         self.path, self.data, self.at = path, data, 0
@@ -103,7 +103,7 @@ class _Reader:
         return FormatError(f"{self.path}: at byte {offset}: {what}")
 
     def take(self, n_bytes: int, what: str) -> int:
-        """Go past `n_bytes`; returns where they begin."""
+        """Go past `n_bytes`, and return their start."""
         start = self.at
         if n_bytes > len(self.data) - start:
             raise self.error(start, f"{what} needs {n_bytes} bytes, the file has {len(self.data) - start} more")
@@ -116,7 +116,7 @@ class _Reader:
 
 
 def _layout(reader: _Reader) -> Iterator[tuple[str, int, tuple[int, ...], int, int]]:
-    """Name, type, shape, and place and number of bytes of every tensor."""
+    """List name, type, shape, and place and number of bytes of every tensor."""
     version, n_tensors = reader.integers("<QQ", "the header")
     if version != VERSION:
         raise reader.error(0, f"the version must be {VERSION}, is {version}")
@@ -176,7 +176,7 @@ def _tensor(
 
 
 def _dequantised(reader: _Reader, name: str, shape: tuple[int, ...], count: int, start: int) -> NDArray[np.float32]:
-    """An integer matrix as real numbers."""
+    """Convert an integer matrix to real numbers."""
     (steps,) = struct.unpack_from("<f", reader.data, start + count)
     if not 1e-30 < steps < 1e30:
         raise reader.error(start + count, f"tensor {name!r} must have a finite number of steps to 1.0, has {steps}")

@@ -110,7 +110,7 @@ def _check_entries(path: Path, n_entries: int, size: int) -> None:
 
 
 def _line(path: Path, file: IO[bytes]) -> str:
-    """The next line, which must not be endless."""
+    """Read the next line, which must not be too long."""
     line = file.readline(MAX_LINE_BYTES)
     if not line.endswith(b"\n"):
         raise FormatError(f"{path}: must have lines of at most {MAX_LINE_BYTES} bytes before its table, and a table")
@@ -118,7 +118,7 @@ def _line(path: Path, file: IO[bytes]) -> str:
 
 
 def _sizes(path: Path, file: IO[bytes], n: int) -> list[int]:
-    """The numbers of the first line that is no comment."""
+    """Read the numbers of the first line that is no comment."""
     for _ in range(MAX_COMMENTS):
         line = _line(path, file)
         if line.strip() and not line.startswith("%"):
@@ -131,7 +131,7 @@ def _sizes(path: Path, file: IO[bytes], n: int) -> list[int]:
 
 
 def _tables(path: Path, file: IO[bytes], width: int, n_lines: int) -> Iterator[NDArray[np.float64]]:
-    """The table, some lines at a time; it must have exactly `n_lines` lines of `width` numbers."""
+    """Read the table, some lines at a time; it must have exactly `n_lines` lines of `width` numbers."""
     names = range(width + 1)  # a column too many, which must stay empty
     dtypes = dict.fromkeys(names, np.float64)
     seen = 0
@@ -151,7 +151,7 @@ def _tables(path: Path, file: IO[bytes], width: int, n_lines: int) -> Iterator[N
 
 
 class _Bounded:
-    """A file that ends in an error after so many bytes: a small packed one may unpack to any size."""
+    """A file that raises an error after so many bytes: a small compressed one may unpack to any size."""
 
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         self.path, self.file, self.left = path, file, MAX_BYTES

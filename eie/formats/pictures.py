@@ -70,7 +70,7 @@ def _opened(path: str | Path) -> Image.Image:
 
 
 def _size(picture: Image.Image, resize: int | tuple[int, int]) -> tuple[int, int]:
-    """Width and height to scale to."""
+    """Compute width and height to scale to."""
     if not isinstance(resize, int):
         return resize[1], resize[0]
     shorter = min(picture.size)

@@ -1,4 +1,4 @@
-"""PyTorch checkpoints: state dicts, alone or under a usual name in a larger dict, loaded with nothing executed."""
+"""PyTorch checkpoints: state dicts, alone or under a usual name in a larger dict. Nothing in them is executed."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ def _loaded(path: Path, size: int) -> Any:
         ) from error
     except MemoryError:
         raise FormatError(f"{path}: says that it holds more than memory does") from None
-    except Exception as error:  # whatever a damaged file makes of the unpickler and of torch
+    except Exception as error:  # a damaged file can raise almost any error in the unpickler and in torch
         raise FormatError(f"{path}: is no whole PyTorch checkpoint: {_first_line(error)}") from error
 
 
 def _check_zip(path: Path) -> None:
-    """PyTorch never compresses: what is compressed could unpack to any size."""
+    """Refuse compressed files, which could unpack to any size: PyTorch never writes them."""
     try:
         with zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
@@ -94,7 +94,7 @@ def _state_dict(path: Path, loaded: Any) -> Mapping[str, torch.Tensor]:
 
 
 def _tensor(value: torch.Tensor, file_size: int) -> Tensor:
-    """A tensor's shape, and how to read it; one that is larger than the file repeats a part of it endlessly."""
+    """Describe a tensor and how to read it. One that is larger than the file repeats a part of it, and is not taken."""
     plain = str(value.layout) == "torch.strided" and value.device.type == "cpu" and not value.is_quantized
     honest = plain and value.numel() * value.element_size() <= file_size
     return Tensor(tuple(value.shape), honest and value.is_floating_point(), lambda: _values(value))

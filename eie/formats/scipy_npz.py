@@ -48,7 +48,7 @@ def read(path: Path) -> WeightFile:
 
 
 def check_archive(path: Path, max_bytes: int) -> None:
-    """Every array must be as long as its own header says, hold numbers, and all of them fit what is allowed."""
+    """Check that every array is as long as its header says and holds numbers, and that all fit the limit."""
     with zipfile.ZipFile(path) as archive:
         total = sum(entry.file_size for entry in archive.infolist())
         if total > max_bytes:
@@ -63,7 +63,7 @@ def check_archive(path: Path, max_bytes: int) -> None:
 
 
 def _npy_bytes(path: Path, name: str, file: IO[bytes]) -> int:
-    """Bytes of numbers that an array's header announces."""
+    """Compute the bytes of numbers that an array's header announces."""
     version = np.lib.format.read_magic(file)
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read_header(file)

@@ -21,7 +21,7 @@ MAX_WEIGHTS = 2**28
 
 @dataclass(frozen=True, eq=False, slots=True)
 class WeightLayer:
-    """One layer of a file that is a matrix-vector product.
+    """One layer of a file, a matrix-vector product.
 
     Attributes
     ----------
@@ -73,13 +73,13 @@ class WeightFile:
 
 
 def check_size(path: Path, name: str, n_out: int, n_in: int) -> None:
-    """Refuse a matrix that no layer of the machine could be, before anything of its size is made."""
+    """Raise a `FormatError` if a matrix is no possible layer, before any array of its size is made."""
     if not (1 <= n_out <= MAX_SIDE and 1 <= n_in <= MAX_SIDE):
         raise FormatError(f"{path}: {name} must have 1..{MAX_SIDE} rows and columns, has {n_out} x {n_in}")
 
 
 def check_file(path: Path, max_bytes: int) -> int:
-    """Size of an ordinary file that is neither missing, empty nor too large; else a `FormatError`."""
+    """Return the size of a file; raise a `FormatError` if it is missing, empty, too large or no ordinary file."""
     if not path.is_file():
         raise FormatError(f"{path}: there is no such file")
     size = path.stat().st_size
@@ -89,15 +89,15 @@ def check_file(path: Path, max_bytes: int) -> int:
 
 
 def as_float32(array: Any) -> NDArray[np.float32]:
-    """A contiguous, aligned float32 array, copied only if it is none."""
+    """Convert to a contiguous, aligned float32 array, copied only if it is not one already."""
     return np.require(np.asarray(array), np.float32, ["C", "A"])
 
 
 def taps_then_channels(kernel: NDArray[Any]) -> NDArray[np.float32]:
-    """A convolution's kernel `(n_out, channels, taps ..)` as the matrix `n_out` x (taps x channels)."""
+    """Reshape a convolution's kernel `(n_out, channels, taps ..)` to the matrix `n_out` x (taps x channels)."""
     return as_float32(np.moveaxis(kernel, 1, -1).reshape(len(kernel), -1))
 
 
 def side_by_side(parts: Iterable[Callable[[], NDArray[Any]]]) -> NDArray[np.float32]:
-    """Matrices of the same rows beside each other: a recurrent layer's gates on its input and its state."""
+    """Join matrices of the same rows: a recurrent layer's gates on its input and its state."""
     return as_float32(np.concatenate([part() for part in parts], axis=1))

@@ -1,4 +1,4 @@
-"""The convolutions of AlexNet and VGG-16, on real pictures: what really comes into Alex-6 and VGG-6.
+"""The convolutions of AlexNet and VGG-16 on real pictures, which give the real inputs of Alex-6 and VGG-6.
 
 They run in floating point, with PyTorch; the machine is not involved.
 """
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     import torch
 
 SETS = {"pictures": "*.jpg", "imagenet-samples": "*.JPEG"}
-"""Data sets with pictures, and how their files are called."""
+"""Data sets with pictures, and the pattern of their files' names."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Trunk:
-    """Convolutions, each with a ReLU, and maxima in between.
+class Backbone:
+    """Convolutions, each with a ReLU, and max pools between them.
 
     Attributes
     ----------
     kernels : sequence of float32 arrays of shape `(height, width, channels, n_out)`
     biases : sequence of float32 arrays of shape `(n_out,)`
     strides, paddings : sequence of int
-        Pixels, one a convolution.
+        Pixels, one per convolution.
     pool_after : collection of int
-        Convolutions, counted from 1, after which the maximum is taken of `pool` x `pool` pixels, `pool_stride` apart.
+        Convolutions, counted from 1, that a max pool of `pool` x `pool` pixels follows, `pool_stride` apart.
     """
 
     kernels: Sequence[NDArray[np.float32]]
@@ -47,7 +47,7 @@ class Trunk:
     pool_stride: int
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What comes out at the end.
+        """Compute the output of the last convolution or pool.
 
         Parameters
         ----------
@@ -76,8 +76,8 @@ class Trunk:
         return values.flatten(1).numpy()
 
 
-def load(layer: str) -> Trunk:
-    """The convolutions that feed a layer.
+def load(layer: str) -> Backbone:
+    """Read the convolutions that precede a layer.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def load(layer: str) -> Trunk:
     path = catalogue.require("trunks") / facts["file"]
     arrays = numpy_pickle.read(path)
     names = [facts["arrays"].format(number=number) for number in range(len(facts["strides"]))]
-    return Trunk(
+    return Backbone(
         kernels=[_array(path, arrays, f"{name}/kernel", 4) for name in names],
         biases=[_array(path, arrays, f"{name}/bias", 1) for name in names],
         **{name: facts[name] for name in ("strides", "paddings", "pool_after", "pool", "pool_stride")},
@@ -107,12 +107,12 @@ def load(layer: str) -> Trunk:
 
 
 def layers() -> list[str]:
-    """Layers of Table III whose real inputs can be computed."""
+    """List the layers of Table III whose real inputs can be computed."""
     return list(_networks())
 
 
 def files(name: str, most: int | None = None) -> list[Path]:
-    """Pictures of a data set, in the order of their names.
+    """List the pictures of a data set, in the order of their names.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def files(name: str, most: int | None = None) -> list[Path]:
 
 
 def prepared(paths: Iterable[Path]) -> NDArray[np.float32]:
-    """Pictures as the networks were trained to be shown them.
+    """Prepare pictures in the way in which the networks were trained.
 
     Returns
     -------
@@ -161,7 +161,7 @@ def _array(path: Path, arrays: Mapping[str, NDArray[np.float32]], name: str, n_d
 
 
 def _images(values: NDArray[np.float32]) -> torch.Tensor:
-    """Values of shape `(n, height, width, channels)` as PyTorch counts the dimensions; this layout is its fastest."""
+    """Reorder values of shape `(n, height, width, channels)` for PyTorch, in the layout that is its fastest."""
     import torch
 
     return torch.tensor(values).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)

@@ -27,7 +27,7 @@ _SYNSET = re.compile(r"n\d{8}")
 
 
 def caffe_input(paths: Sequence[str | Path]) -> NDArray[np.float32]:
-    """Pictures as AlexNet and SqueezeNet were trained on them.
+    """Prepare pictures in the way in which AlexNet and SqueezeNet were trained.
 
     Resized to 256 x 256, the 227 x 227 in the middle, blue first, less the mean of each channel.
 
@@ -54,7 +54,7 @@ def caffe_input(paths: Sequence[str | Path]) -> NDArray[np.float32]:
 
 
 def class_of(path: str | Path) -> int:
-    """Number of the class that a picture's file name states, 0..999.
+    """Find the number of the class in a picture's file name, 0..999.
 
     Either by WordNet id, `n01440764_tench.JPEG`, or by number, `imagenet_00_243.jpg`.
 
@@ -75,6 +75,6 @@ def class_of(path: str | Path) -> int:
 
 @cache
 def synsets() -> tuple[str, ...]:
-    """WordNet ids of ImageNet's classes, in the order of their numbers."""
+    """List the WordNet ids of ImageNet's classes, in the order of their numbers."""
     lines = data_path("imagenet_synsets.txt").read_text(encoding="utf-8").splitlines()
     return tuple(line for line in lines if not line.startswith("#"))

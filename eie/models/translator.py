@@ -63,7 +63,7 @@ class Translator:
         return {name: values for name, values in self.tensors.items() if min(values.shape) > 1 and name != "Wemb"}
 
     def with_weights(self, weights: Mapping[str, Array]) -> Translator:
-        """The same model with some matrices replaced.
+        """Return the same model with some matrices replaced.
 
         Raises
         ------
@@ -77,7 +77,7 @@ class Translator:
         return replace(self, tensors={**self.tensors, **weights})
 
     def with_product(self, product: Callable[[str, Array], Array]) -> Translator:
-        """The same model, its products with matrices of weights done by `product`."""
+        """Return the same model, its products with matrices of weights done by `product`."""
         return replace(self, product=product)
 
     def translate(self, texts: Sequence[str]) -> list[str]:
@@ -85,7 +85,7 @@ class Translator:
         return [str(self.vocabulary.decode(tokens)) for tokens in self.tokens(texts)]
 
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        """The tokens of the translation of each sentence, without the end mark. All sentences take each step together.
+        """Translate sentences to tokens, without the end mark. All sentences take each step together.
 
         Raises
         ------
@@ -111,31 +111,31 @@ class Translator:
         return found
 
     def source(self, text: str) -> list[int]:
-        """The tokens of a sentence, its end mark last."""
+        """Split a sentence into tokens, its end mark last."""
         tokens = [*self.vocabulary.encode(text), self.vocabulary.eos_id()]
         if len(tokens) > MAX_TOKENS:
             raise ValueError(f"a sentence must have at most {MAX_TOKENS} tokens, its end among them, got {len(tokens)}")
         return tokens
 
     def encode(self, tokens: Sequence[int]) -> Array:
-        """What the encoder makes of a sentence: an array of shape `(len(tokens), width)`."""
+        """Run the encoder on a sentence; returns an array of shape `(len(tokens), width)`."""
         x = self.embed(tokens)
         for layer in range(1, ENCODER_LAYERS + 1):
             x, _ = self.encoder_layer(x, layer)
         return x
 
     def embed(self, tokens: Sequence[int]) -> Array:
-        """What the encoder begins with: an array of shape `(len(tokens), width)`, each token with its place."""
+        """Embed tokens and their places; returns the encoder's input, shape `(len(tokens), width)`."""
         return self._embedded(tokens) + self._positions[: len(tokens)]
 
     def encoder_layer(self, x: Array, layer: int) -> tuple[Array, Array]:
-        """One layer of the encoder, counted from 1.
+        """Run one layer of the encoder, counted from 1.
 
         Returns
         -------
         x : float32 array of shape `(n_tokens, width)`
         attention : float32 array of shape `(heads, n_tokens, n_tokens)`
-            How much each token, by rows, looks at each; a row adds up to 1.
+            Weight of each token (columns) for each token (rows); a row adds up to 1.
         """
         part = f"encoder_l{layer}_"
         keys, values = self._remembered(x, part + "self_")
@@ -144,7 +144,7 @@ class Translator:
         return self._feed_forward(x, part + "ffn_"), attention[0]
 
     def attention(self, queries: Array, keys: Array, mask: Array | float = 0.0) -> Array:
-        """How much queries look at keys.
+        """Compute the attention weights of queries over keys.
 
         Parameters
         ----------
@@ -159,7 +159,7 @@ class Translator:
         return softmax(queries @ keys.swapaxes(-1, -2) / np.float32(math.sqrt(queries.shape[-1])) + mask)
 
     def step(self, last: Sequence[Sequence[int]], place: int, states: Array, memory: Memory) -> tuple[Array, Array]:
-        """One step of the decoder, for several sentences.
+        """Run one step of the decoder, for several sentences.
 
         Parameters
         ----------
@@ -168,9 +168,9 @@ class Translator:
         place : int
             Tokens before this one, the same in all sentences.
         states : float32 array of shape `(2, n_sentences, width)`
-            What the recurrent units keep; zeros at the first token.
+            States of the recurrent units; zeros at the first token.
         memory : Memory
-            What the encoder made of the sentences.
+            Keys and values of the encoded sentences.
 
         Returns
         -------
@@ -217,7 +217,7 @@ class Translator:
         return normal
 
     def _memory(self, encoded: Sequence[Array]) -> Memory:
-        """Keys and values of every decoder layer, worked out once, sentences filled up to the longest."""
+        """Compute keys and values of every decoder layer once, sentences filled up to the longest."""
         longest = max(map(len, encoded))
         mask = np.array([np.arange(longest) >= len(sentence) for sentence in encoded])
         layers = []
@@ -227,7 +227,7 @@ class Translator:
         return Memory(layers, np.where(mask, np.float32(-np.inf), np.float32(0))[:, np.newaxis, np.newaxis])
 
     def _remembered(self, memory: Array, part: str) -> tuple[Array, Array]:
-        """Keys and values of one sentence, shape `(heads, n_tokens, width / heads)`."""
+        """Compute keys and values of one sentence, shape `(heads, n_tokens, width / heads)`."""
         keys = self._affine(memory, part + "Wk", part + "bk")
         values = self._affine(memory, part + "Wv", part + "bv")
         return _heads(keys), _heads(values)
@@ -235,7 +235,7 @@ class Translator:
     def _attended(
         self, x: Array, keys: Array, values: Array, part: str, mask: Array | float = 0.0
     ) -> tuple[Array, Array]:
-        """Attention of queries of shape `(n_sentences, n_queries, width)`, and how much they look at each key."""
+        """Attend with queries of shape `(n_sentences, n_queries, width)`; returns results and weights of the keys."""
         flat = x.reshape(-1, x.shape[-1])
         weights = self.attention(_heads(self._affine(flat, part + "Wq", part + "bq").reshape(x.shape)), keys, mask)
         mixed = (weights @ values).swapaxes(-2, -3).reshape(flat.shape)
@@ -248,26 +248,26 @@ class Translator:
 
 @dataclass(frozen=True, eq=False)
 class Memory:
-    """What the decoder looks back at: some encoded sentences.
+    """Encoded sentences, which the decoder attends to.
 
     Attributes
     ----------
     layers : sequence of (keys, values)
         Of each decoder layer, float32 arrays of shape `(n_sentences, heads, longest, width / heads)`.
     mask : float32 array of shape `(n_sentences, 1, 1, longest)`
-        What is added to an attention score: 0, or minus infinity behind a sentence's end.
+        Added to an attention score: 0, or minus infinity behind a sentence's end.
     """
 
     layers: Sequence[tuple[Array, Array]]
     mask: Array
 
     def of(self, kept: NDArray[np.bool_]) -> Memory:
-        """The memory of some of the sentences."""
+        """Select the memory of some of the sentences."""
         return Memory([(keys[kept], values[kept]) for keys, values in self.layers], self.mask[kept])
 
 
 def _heads(x: Array) -> Array:
-    """Shape `(.., n, width)` as `(.., heads, n, width / heads)`."""
+    """Reshape `(.., n, width)` to `(.., heads, n, width / heads)`."""
     return x.reshape(*x.shape[:-1], HEADS, -1).swapaxes(-2, -3)
 
 
@@ -322,7 +322,7 @@ def _check(path: Path, tensors: Mapping[str, Array]) -> None:
 
 
 def _shapes(n_tokens: int, width: int, tensors: Mapping[str, Array]) -> dict[str, tuple[int, ...]]:
-    """Shapes of all tensors but the embedding."""
+    """List the shapes of all tensors but the embedding."""
     shapes: dict[str, tuple[int, ...]] = {"decoder_ff_logit_out_b": (1, n_tokens)}
     parts = [(f"encoder_l{layer}_", "self_") for layer in range(1, ENCODER_LAYERS + 1)]
     parts += [(f"decoder_l{layer}_", "context_") for layer in range(1, DECODER_LAYERS + 1)]

@@ -1,4 +1,4 @@
-"""Real compressed networks, ready to run: SqueezeNet as its authors compressed it, and the LeNets that come along."""
+"""Real compressed networks, ready to run: SqueezeNet as its authors compressed it, and the LeNets of this package."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from eie.networks.network import INPUT, Network, Node
 from eie.networks.operations import Conv2d, HostOperation, Linear, WeightOperation
 
 ENTRY_BITS = 8
-"""Bits of the paper's entry, a code and a relative index: eight entries a read of the sparse-matrix SRAM."""
+"""Bits of the paper's entry, a code and a relative index: eight entries per read of the sparse-matrix SRAM."""
 
 
 def machine_for(network: Network, n_pe: int = 64) -> Machine:
-    """The paper's machine, but with codes as wide as the network's widest.
+    """Return the paper's machine with codes as wide as the network's widest.
 
     The relative index takes what is left of the paper's 8-bit entry, if that is 3 bits or more; wider codes have
     an index of 8 bits, and entries of 16, so that one read of the SRAM brings half as many.
@@ -33,7 +33,7 @@ def machine_for(network: Network, n_pe: int = 64) -> Machine:
 
 
 def lenet_network(name: str) -> Network:
-    """One of the two LeNets, compressed on MNIST, which takes pictures of shape `(1, 28, 28)`, white 1.0.
+    """Read one of the two LeNets, compressed on MNIST, which takes pictures of shape `(1, 28, 28)`, white 1.0.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def lenet_network(name: str) -> Network:
 
 
 def from_steps(compressed: CompressedNetwork, input_shape: tuple[int, ...]) -> Network:
-    """A compressed chain of layers as a network that runs.
+    """Make a network that runs from a compressed chain of layers.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def from_steps(compressed: CompressedNetwork, input_shape: tuple[int, ...]) -> N
 
 
 def _numbered(kind: str, names: Iterable[str]) -> str:
-    """Such as `relu2`, for the second of its kind."""
+    """Name the next of a kind, such as `relu2` for the second."""
     return f"{kind}{1 + sum(name.startswith(kind) for name in names)}"
 
 
@@ -95,7 +95,7 @@ def _pair(size: Any) -> tuple[int, int]:
 
 
 def squeezenet(path: str | Path | None = None) -> Network:
-    """SqueezeNet v1.0 (arXiv:1602.07360) with the weights that the authors of Deep Compression published.
+    """Build SqueezeNet v1.0 (arXiv:1602.07360) with the weights that the authors of Deep Compression published.
 
     Takes pictures as `eie.models.imagenet.caffe_input` prepares them, and gives a score for each class of ImageNet.
 
@@ -126,7 +126,7 @@ def squeezenet(path: str | Path | None = None) -> Network:
 
 
 class _Builder:
-    """Puts SqueezeNet's nodes together."""
+    """Builder of SqueezeNet's nodes."""
 
     def __init__(self, layers: Mapping[str, deepcompression.NetLayer]) -> None:
         self.layers = layers
@@ -145,7 +145,7 @@ class _Builder:
         return self.add(name, MaxPool2d((3, 3), (2, 2), ceil_mode=True), source)
 
     def fire(self, name: str, source: str) -> str:
-        """Few channels, then many: half of them see single points, half 3 x 3 of them."""
+        """Add a fire module: few channels, then many, half of them from 1 x 1 kernels and half from 3 x 3."""
         squeezed = self.convolution(f"{name}/conv1x1_1", source)
         points = self.convolution(f"{name}/conv1x1_2", squeezed)
         windows = self.convolution(f"{name}/conv3x3_2", squeezed, padding=(1, 1, 1, 1))

@@ -23,16 +23,16 @@ from eie.networks import importing
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Encoded:
-    """A network as a machine holds it.
+    """A network in the form in which a machine holds it.
 
     Attributes
     ----------
     name : str
         Of the file or the layer.
     layers : iterable of EncodedLayer
-        Can be gone through once; each layer is made when its turn comes.
+        An iterator: each layer is made when its turn comes.
     count : int
-        How many layers there are.
+        Number of layers.
     machine : Machine
         The machine that they are encoded for.
     activations : mapping of str to array
@@ -60,7 +60,7 @@ def encoded(
     ----------
     network : path or str, WeightFile, mapping, sequence of EncodedLayer, or Network
         A file that `eie.networks.importing.read` takes, or an `.eie` file; the name of a layer of Table III, which is
-        drawn;        what a reader of one's own made of another file;
+        synthetic; a `WeightFile` from your own reader;
         layers by name, each a CompressedLayer or InterleavedCSC; encoded layers; or an `eie.networks.network.Network`.
     machine : Machine, optional
         The paper's if left out; for encoded layers, the paper's with the PEs and bits that they were encoded for.
@@ -68,7 +68,7 @@ def encoded(
         Fraction of the weights to keep in layers of a file that nobody has pruned; by layer if a mapping, where `*`
         stands for all others.
     seed : int
-        Names the random numbers of a drawn layer.
+        Random seed of a synthetic layer.
     only : str, optional
         Name of a single layer to take.
 
@@ -134,7 +134,7 @@ class _Part:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Source:
-    """What a network consists of, and inputs that come with it."""
+    """The parts of a network, and inputs that come with it."""
 
     name: str
     parts: Sequence[_Part | EncodedLayer]
@@ -205,19 +205,19 @@ def _encoded_part(source: str, part: _Part | EncodedLayer, machine: Machine) -> 
 def _imported(part: _Part, layer: WeightLayer, machine: Machine) -> EncodedLayer:
     compressed, was_pruned = importing.compress(layer, part.density, machine.weight_bits)
     bias = layer.bias() if layer.bias is not None else None
-    how = "dense; --density would prune it" if part.density is None else "pruned, and not trained again"
-    note = "; ".join(filter(None, ["" if was_pruned else how, part.note]))
+    origin = "dense; --density would prune it" if part.density is None else "pruned, and not trained again"
+    note = "; ".join(filter(None, ["" if was_pruned else origin, part.note]))
     return EncodedLayer(part.name, part.kind, encode(compressed, machine), bias, part.vectors, note)
 
 
 def _own_machine(part: _Part | EncodedLayer) -> Machine:
-    """The paper's machine, or for what is encoded the one that holds it."""
+    """Return the paper's machine, or that of an encoded layer."""
     mem = part.mem if isinstance(part, EncodedLayer) else part.layer
     return machine_of(mem) if isinstance(mem, InterleavedCSC) else EIE_45NM
 
 
 def machine_of(mem: InterleavedCSC) -> Machine:
-    """The paper's machine with the PEs and bits that a layer was encoded for."""
+    """Return the paper's machine with the PEs and bits that a layer was encoded for."""
     return replace(
         EIE_45NM,
         n_pe=mem.n_pe,
@@ -227,14 +227,14 @@ def machine_of(mem: InterleavedCSC) -> Machine:
 
 
 def machine_for(network: str | Path, changes: Mapping[str, Any]) -> Machine:
-    """The machine that a file's layers are encoded for (else the paper's), with some of its parameters changed."""
+    """Return the machine of a file's encoded layers (else the paper's), with some of its parameters changed."""
     path = Path(network)
     base = machine_of(container.read(path)[0].mem) if path.suffix.lower() == container.ENDING else EIE_45NM
     return replace(base, **changes)
 
 
 def _parts_of(network: Any) -> list[_Part]:
-    """The matrices of a `Network`, which is known here by what it offers: this module is no user of that one."""
+    """List the matrices of a `Network`; this module does not import that one, and uses only its attributes."""
     inputs = {node.name: node.inputs[0] for node in network.nodes}
     found = []
     for name, op in network.weight_nodes:

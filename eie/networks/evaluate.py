@@ -1,6 +1,6 @@
-"""A network on a machine, layer by layer: time, energy, load balance, memory, and where the cycles went.
+"""A network on a machine, layer by layer: time, energy, load balance, memory, and causes of waiting.
 
-Layers are encoded and run one after the other, and only what was found is kept. Every product is simulated whole, as
+Layers are encoded and run one after the other, and only their results are kept. Every product is simulated whole, as
 for Table IV: the register batches of longer vectors are for `eie.networks.network.Network.run` to count.
 """
 
@@ -29,24 +29,24 @@ from eie.networks.encoding import encoded
 from eie.networks.layer_run import LayerRun, table
 
 BLOCK_NUMBERS = 2**24
-"""Activations that are drawn at a time."""
+"""Activations that are drawn at one time, to bound the memory."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class LayerEvaluation:
-    """One layer.
+    """Results of one layer.
 
     Attributes
     ----------
     run : LayerRun
         Time and energy over all its products.
     explanation : Explanation
-        Where the cycles of its first product went.
+        Cycles of its first product, by cause.
     timeline : Timeline
-        Who waited when, in its first product.
+        Waiting of the PEs over time, in its first product.
     memory : MemoryFit
     note : str
-        What a reader should know of how it was mapped; empty if nothing.
+        Remark on how the layer was mapped; empty if there is none.
     """
 
     run: LayerRun
@@ -58,7 +58,7 @@ class LayerEvaluation:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Evaluation:
-    """A network on a machine.
+    """Results of a network on a machine.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Evaluation:
     machine : Machine
     layers : tuple of LayerEvaluation
     inputs : str
-        Where the activations came from.
+        Origin of the activations, in words.
     """
 
     name: str
@@ -97,7 +97,7 @@ class Evaluation:
         return chips(layer.memory for layer in self.layers)
 
     def table(self) -> pd.DataFrame:
-        """A row a layer.
+        """Tabulate the layers, one row per layer.
 
         Returns
         -------
@@ -111,7 +111,7 @@ class Evaluation:
         return pd.concat([frame, more], axis=1)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as plain numbers and texts, for JSON. Times in seconds, energies in joules, memories in bytes."""
+        """Convert everything to plain numbers and texts for JSON, in seconds, joules and bytes."""
         return {
             "network": self.name,
             "activations": self.inputs,
@@ -146,13 +146,13 @@ def evaluate(
         `eie.networks.network.Network`.
     activations : array or mapping of str to array, optional
         Inputs, of shape `(n_in,)` or `(n_vectors, n_in)`: by layer if a mapping; a single array goes to every layer of
-        that length. They take the place of the products that the layer has in its network. For a `Network`, samples
+        that length. They replace the products that the layer has in its network. For a `Network`, samples
         that it is run on: the inputs of its layers follow from them.
     act_density : float, optional
         Fraction of the inputs that are not 0, 0..1, for layers without activations: for each product a vector is drawn.
         A layer of Table III comes with its own.
     seed : int
-        Names the random numbers.
+        Random seed.
     signed : bool
         Allow negative activations, for inputs that no ReLU precedes.
     progress : bool
@@ -217,7 +217,7 @@ def explain_layer(
 
 
 class Inputs:
-    """Activations of layers: those that are given, or drawn ones."""
+    """Activations of layers: given or random ones."""
 
     def __init__(self, activations: Any, act_density: float | None, seed: int, signed: bool) -> None:
         self.given = activations if isinstance(activations, Mapping) else {"": np.asarray(activations)}
@@ -227,7 +227,7 @@ class Inputs:
         self._used: set[str] = set()
 
     def blocks(self, layer: EncodedLayer) -> Iterator[NDArray[Any]]:
-        """The vectors of one layer, some at a time, each block of shape `(n_vectors, n_in)`."""
+        """Yield the vectors of one layer in blocks of shape `(n_vectors, n_in)`."""
         key = layer.name if layer.name in self.given else ""
         array = self.given.get(key)
         n_in = layer.mem.n_in
@@ -246,21 +246,21 @@ class Inputs:
             yield from self._drawn(layer.name, n_in, layer.vectors)
 
     def check_all_used(self) -> None:
-        """Refuse activations that no layer took: they were meant for something."""
+        """Raise a `ValueError` if no layer took some of the activations: they were meant for one."""
         unused = [name for name in self.given if name not in self._used and (name or self.given[name].ndim)]
         if unused:
             shape = np.shape(self.given[unused[0]])
             raise ValueError(f"activations{' for ' * bool(unused[0])}{unused[0]} of shape {shape} fit no layer")
 
     def described(self) -> str:
-        """Where they came from, in words."""
+        """Describe the origin of the activations in words."""
         if self.act_density is None:
             return "given"
         drawn = f"drawn at random, {100 * self.act_density:g} % not 0, seed {self.seed}"
         return f"some given, the others {drawn}" if self._used else drawn
 
     def _drawn(self, name: str, n_in: int, n_vectors: int) -> Iterator[NDArray[np.uint8]]:
-        """Ones at random places: what the others are does not change the time."""
+        """Draw ones at random places: the values of the non-zero inputs do not change the time."""
         assert self.act_density is not None
         rng = np.random.default_rng([self.seed, crc32(name.encode())])
         pattern = (np.arange(n_in) < round(self.act_density * n_in)).astype(np.uint8)
@@ -295,7 +295,7 @@ def _evaluated(layer: EncodedLayer, machine: Machine, inputs: Inputs) -> LayerEv
 
 
 def _of_samples(network: Any, machine: Machine, samples: Any, seed: int) -> Evaluation:
-    """A `Network` on samples: it says itself what its layers take; their first products are drawn as dense as found."""
+    """Evaluate a `Network` on samples; the first product of each layer is drawn as dense as its inputs are."""
     layers = []
     encoded_parts = list(encoded(network, machine).layers)
     for run in network.run(samples, machine).layers:

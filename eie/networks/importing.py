@@ -1,4 +1,4 @@
-"""Networks that others made, as layers of the machine: which reader a file needs, and what is pruned and shared."""
+"""Network files of other tools as layers of the machine: the choice of the reader, pruning and sharing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from eie.interleaved import InterleavedCSC
 from eie.layer import CompressedLayer
 
 PRUNED_BELOW = 0.9
-"""A layer of a lower density has been pruned by its makers: training alone leaves next to no weight at exactly 0."""
+"""A layer of a lower density has been pruned by its makers: training alone leaves almost no weight at exactly 0."""
 
 Reader = Callable[[Path], WeightFile]
 
@@ -39,12 +39,12 @@ _READERS: dict[str, str | Reader] = {
 
 
 def endings() -> tuple[str, ...]:
-    """Endings of the files that can be imported."""
+    """List the endings of the files that can be imported."""
     return tuple(_READERS)
 
 
 def register(ending: str, reader: Reader) -> None:
-    """Let `read`, and with it all that takes a file, take files of one more format.
+    """Register a reader for one more file format; all functions that take a file then take it.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def read(path: str | Path) -> WeightFile:
 
 
 def _function(reader: str | Reader) -> Reader:
-    """A reader of this package by its module and name, which is imported only now; any other as it is."""
+    """Import a reader of this package by its module and name; return any other as it is."""
     if callable(reader):
         return reader
     module, name = reader.split(".")
@@ -146,7 +146,7 @@ def compress(layer: WeightLayer, density: float | None = None, weight_bits: int 
 
 
 def density_of(weights: Any) -> float:
-    """Fraction of a matrix that is not 0, 0..1."""
+    """Return the fraction of a matrix that is not 0, 0..1."""
     n_kept = weights.count_nonzero() if sp.issparse(weights) else np.count_nonzero(weights)
     return float(n_kept) / (weights.shape[0] * weights.shape[1])
 
@@ -159,22 +159,22 @@ def _weights(layer: WeightLayer) -> Any:
 
 
 def density_for(name: str, densities: float | Mapping[str, float] | None) -> float | None:
-    """The density asked for one layer: that of its name, else that of `*`."""
+    """Look up the density for one layer: that of its name, else that of `*`."""
     if isinstance(densities, Mapping):
         return densities.get(name, densities.get("*"))
     return densities
 
 
 def inspect(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What a file holds: the layers that the machine runs, and the rest with the reasons. An `.eie` file will do, too.
+    """List the layers of a file that the machine runs, and the other parts with the reasons. It may be an `.eie` file.
 
     Returns
     -------
     DataFrame
-        A row a layer: `layer`, `kind`, `n_out`, `n_in`, `vectors` (products an inference), `weights`, `density`
+        One row per layer: `layer`, `kind`, `n_out`, `n_in`, `vectors` (products per inference), `weights`, `density`
         (fraction that is not 0), `note`.
     DataFrame
-        A row for every other part: `part`, `kind`, `why`.
+        One row for every other part: `part`, `kind`, `why`.
 
     Raises
     ------

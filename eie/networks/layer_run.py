@@ -1,4 +1,4 @@
-"""What the weight layers of a network took on the machine: one `LayerRun` each, and all of them as a table."""
+"""Time and energy of the weight layers of a network on the machine: one `LayerRun` each, and a table of all."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from eie.energy_model import EnergyReport
 
 @dataclass(frozen=True, slots=True)
 class LayerRun:
-    """One weight layer on the machine, on all the vectors that it was given.
+    """Time and energy of one weight layer on the machine, over all its vectors.
 
     Attributes
     ----------
     name : str
         Name of the layer in its network.
     kind : str
-        What it is there: `linear`, `conv`, `lstm`.
+        `linear`, `conv` or `lstm`.
     density : float
         Fraction of its weights kept, 0..1.
     activation_density : float
@@ -30,7 +30,7 @@ class LayerRun:
     energy : EnergyReport
         Joules, over all vectors.
     saturations : int
-        Additions, biases and inputs that ran into the end of their format's range.
+        Additions, biases and inputs that saturated at the end of their format's range.
     """
 
     name: str
@@ -58,7 +58,7 @@ class LayerRun:
 
 
 def table(runs: Iterable[LayerRun]) -> pd.DataFrame:
-    """A row a layer, in their order.
+    """Tabulate layers, one row per layer in their order.
 
     Returns
     -------

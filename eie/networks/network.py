@@ -1,9 +1,9 @@
-"""Networks: operations in order, run in floating point for comparison, and on the machine.
+"""Networks: operations in order, run in floating point or on the machine.
 
 On the machine, each weight layer rounds its inputs to its activation format, and computes as `eie.infer` does, bit by
-bit; what is between the weight layers, the host does in floating point. A layer whose inputs are what another layer
-wrote (through ReLU, max pooling or a change of shape, which leave numbers as they are) has them in its source
-registers, in the format in which they were written; other inputs come from the host.
+bit; the host does the operations between the weight layers in floating point. If another layer wrote the inputs of a
+layer (ReLU, max pooling and changes of shape leave numbers as they are), they are in its source registers, in the
+format in which they were written; other inputs come from the host.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from eie.networks.operations import Arithmetic, HostOperation, WeightOperation
 from eie.networks.windows import Shape
 
 INPUT = "input"
-"""Name of what a network is given."""
+"""Name of the network's input."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -35,9 +35,9 @@ class Node:
     Attributes
     ----------
     name : str
-        Its own, by which later nodes take its output.
+        Name by which later nodes take its output.
     op : WeightOperation or HostOperation
-        What it does.
+        The operation.
     inputs : tuple of str
         Names of earlier nodes, or `INPUT`.
     """
@@ -74,7 +74,7 @@ class Network:
 
     @classmethod
     def chain(cls, input_shape: Shape, operations: Mapping[str, WeightOperation | HostOperation]) -> Network:
-        """A network in which every operation takes the output of the one before."""
+        """Make a network in which every operation takes the output of the one before."""
         sources = [INPUT, *operations]
         nodes = (Node(name, op, (source,)) for (name, op), source in zip(operations.items(), sources, strict=False))
         return cls(input_shape, tuple(nodes))
@@ -90,7 +90,7 @@ class Network:
         return tuple((node.name, node.op) for node in self.nodes if isinstance(node.op, WeightOperation))
 
     def reference(self, inputs: Any) -> NDArray[np.float32]:
-        """The network in float32, of the same compressed weights.
+        """Run the network in float32, with the same compressed weights.
 
         Parameters
         ----------
@@ -104,12 +104,12 @@ class Network:
         return np.concatenate([self.evaluate(block, arithmetic)[self.nodes[-1].name] for block in self._blocks(inputs)])
 
     def calibrate(self, inputs: Any) -> dict[str, Ranges]:
-        """The largest magnitudes that each weight layer sees in floating point, from which its formats follow.
+        """Find the largest magnitudes in each weight layer in floating point, from which its formats follow.
 
         Parameters
         ----------
         inputs : array of shape `(n, *input_shape)`
-            Samples to go by: others than those that accuracy is then measured on.
+            Samples, which should not be those on which accuracy is measured.
         """
         arithmetic = {name: RangeRecorder(op) for name, op in self.weight_nodes}
         for block in self._blocks(inputs):
@@ -119,16 +119,16 @@ class Network:
     def formats(
         self, ranges: Mapping[str, Ranges], bits: int = 16, sum_bits: int | None = None, headroom: int = 1
     ) -> dict[str, LayerFormats]:
-        """Fixed-point formats of every weight layer, by one rule: the finest of `bits` bits that cover what was seen.
+        """Choose formats for every weight layer by one rule: the finest of `bits` bits that cover its ranges.
 
-        Weights get the format that covers the codebook; accumulators the one that covers every partial sum seen, times
+        Weights get the format that covers the codebook; accumulators the one that covers every partial sum, times
         two for each bit of `headroom`; and inputs the one in which they were written if a layer wrote them and sums are
         no wider, else the one that covers them, with the same headroom.
 
         Parameters
         ----------
         ranges : mapping of str to Ranges
-            What `calibrate` found.
+            Result of `calibrate`.
         bits : int
             Width of weights and activations, 2..32.
         sum_bits : int, optional
@@ -195,13 +195,13 @@ class Network:
     def evaluate(
         self, inputs: NDArray[Any], arithmetic: Mapping[str, Arithmetic], keep: bool = False
     ) -> dict[str, NDArray[Any]]:
-        """Outputs of all nodes, or of the last only; a value is forgotten after its last use.
+        """Compute the outputs of all nodes, or of the last only; a value is dropped after its last use.
 
         Parameters
         ----------
         inputs : array of shape `(n, *input_shape)`
         arithmetic : mapping of str to Arithmetic
-            What does the products of each weight layer.
+            Number format and multiplication of each weight layer.
         keep : bool
             Keep the output of every node.
         """
@@ -215,7 +215,7 @@ class Network:
         return values
 
     def _blocks(self, inputs: Any) -> Iterator[NDArray[Any]]:
-        """The inputs, as many at a time as keep the matrices of vectors small."""
+        """Cut the inputs into blocks that keep the matrices of vectors small."""
         values = np.asarray(inputs)
         if values.shape[1:] != self.shapes[INPUT] or not values.size:
             raise ValueError(f"inputs must have shape (n, {str(self.shapes[INPUT])[1:]}, got {values.shape}")
@@ -225,13 +225,13 @@ class Network:
         return (values[start : start + size] for start in range(0, len(values), size))
 
     def _vector_numbers(self, node: Node) -> int:
-        """Numbers in the vectors of one weight layer for one sample."""
+        """Count the numbers in the vectors of one weight layer for one sample."""
         if not isinstance(node.op, WeightOperation):
             return 1
         return node.op.vectors(self.shapes[node.inputs[0]]) * node.op.layers[0].n_in
 
     def _writer(self, source: str) -> str | None:
-        """The weight layer whose sums, as they were written, are the numbers of node `source`; None if the host's."""
+        """Find the weight layer that wrote the numbers of node `source`; None if the host computed them."""
         by_name = {node.name: node for node in self.nodes}
         while source != INPUT:
             node = by_name[source]
@@ -245,7 +245,7 @@ class Network:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class NetworkRun:
-    """What a network gave on the machine.
+    """Results of a network on the machine.
 
     Attributes
     ----------
@@ -253,7 +253,7 @@ class NetworkRun:
     layers : tuple of LayerRun
         Cycles and energy of every weight layer over all inputs; empty when they were not asked for.
     saturations : dict of str to int
-        Additions, biases and inputs of every weight layer that ran into the end of their range.
+        Additions, biases and inputs of every weight layer that saturated at the end of their range.
     values : dict of str to float array
         Output of every node, and the input, if they were to be kept.
     """

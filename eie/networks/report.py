@@ -1,4 +1,4 @@
-"""An `Evaluation` for people: as text for a terminal, as CSV and JSON, and as one HTML page that needs nothing else."""
+"""Reports of an `Evaluation`: text for a terminal, CSV and JSON, and one HTML page that needs no other file."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def write(evaluation: Evaluation, folder: str | Path) -> list[Path]:
 
 
 def check_folder(folder: str | Path) -> None:
-    """Refuse what cannot become a folder of a report, before any work is done for it."""
+    """Raise an error if a path cannot become the folder of a report, before any work is done for it."""
     path = Path(folder).resolve()
     if path.exists() and not path.is_dir():
         raise ValueError(f"cannot write a report into {folder}: it is no folder")
@@ -71,7 +71,7 @@ def check_folder(folder: str | Path) -> None:
 
 
 def text(evaluation: Evaluation) -> str:
-    """The table, the totals and the notes, as plain text."""
+    """Write the table, the totals and the notes as plain text."""
     table = evaluation.table()
     size = [f"{outputs} x {inputs}" for outputs, inputs in zip(table["outputs"], table["inputs"], strict=True)]
     shown = ["kind", "vectors", "weights, %", "activations, %", "time, us", "load balance, %", "energy, uJ", "chips"]
@@ -82,7 +82,7 @@ def text(evaluation: Evaluation) -> str:
 
 
 def sentences(evaluation: Evaluation) -> list[str]:
-    """What it comes to, in words."""
+    """Summarise the evaluation in words."""
     machine, watts = evaluation.machine, evaluation.energy.watts
     total = (
         f"{si(evaluation.seconds, 's')} and {si(evaluation.energy.total, 'J')} an inference on {machine.n_pe} PEs at "
@@ -94,7 +94,7 @@ def sentences(evaluation: Evaluation) -> list[str]:
 
 
 def explained(layer: EncodedLayer, found: Explanation) -> str:
-    """Where a layer's cycles went, as plain text."""
+    """Explain the cycles of a layer by cause, as plain text."""
     table = found.table().to_string(float_format=lambda value: f"{value:.1f}")
     n_pe = len(found.per_pe)
     vectors = f", {layer.vectors} products" if layer.vectors > 1 else ""
@@ -111,7 +111,7 @@ def explained(layer: EncodedLayer, found: Explanation) -> str:
 
 
 def slowest_column(found: Explanation, n_in: int) -> str:
-    """Which column kept one PE busy longest, in words."""
+    """Name the column that kept one PE busy longest, in words."""
     column = "the bias" if found.slowest_column == n_in else str(found.slowest_column)
     return (
         f"The slowest column is {column}, with {found.slowest_column_mean:.1f} entries a PE on average and "
@@ -120,7 +120,7 @@ def slowest_column(found: Explanation, n_in: int) -> str:
 
 
 def html(evaluation: Evaluation) -> str:
-    """The page: style and plots are within it, and nothing in it runs."""
+    """Write the HTML page, which contains its style and plots and no script."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -163,7 +163,7 @@ class Row:
 
 
 def _stacked(parts: Sequence[tuple[str, float, str]], whole: float) -> tuple[Bar, ...]:
-    """Bars end to end; `whole` is the full width."""
+    """Put bars end to end; `whole` is the full width."""
     widths = [100 * amount / whole for _, amount, _ in parts]
     begins = np.cumsum([0.0, *widths[:-1]])
     return tuple(
@@ -174,7 +174,7 @@ def _stacked(parts: Sequence[tuple[str, float, str]], whole: float) -> tuple[Bar
 
 
 def _time_rows(layers: Sequence[LayerEvaluation]) -> list[Row]:
-    """Time of each layer: what work and padding would take if all PEs had the same, and the rest."""
+    """Draw the time of each layer: work and padding if all PEs had the same amount, and the rest."""
     longest = max(layer.run.report.seconds for layer in layers)
     rows = []
     for layer in layers:
@@ -191,7 +191,7 @@ def _time_rows(layers: Sequence[LayerEvaluation]) -> list[Row]:
 
 
 def _cause_rows(layers: Sequence[LayerEvaluation]) -> list[Row]:
-    """All PEs' cycles of each layer's first product, by cause."""
+    """Draw the cycles of all PEs in each layer's first product, by cause."""
     rows = []
     for layer in layers:
         spent = layer.explanation.per_pe.sum(axis=0)
@@ -218,7 +218,7 @@ def _energy_rows(evaluation: Evaluation) -> list[Row]:
 
 
 def _memory_rows(layers: Sequence[LayerEvaluation]) -> list[tuple[str, list[Row], int]]:
-    """For each layer, how full each memory of the fullest PE is; bars end at twice what it has."""
+    """Draw how full each memory of the fullest PE is, layer by layer; bars end at twice its capacity."""
     found = []
     for layer in layers:
         rows = [
@@ -235,7 +235,7 @@ def _memory_rows(layers: Sequence[LayerEvaluation]) -> list[tuple[str, list[Row]
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """Who waited when, as one path a shade."""
+    """A map of the waiting PEs over time, one path per shade."""
 
     layer: LayerEvaluation
     columns: int
@@ -251,7 +251,7 @@ def _map(layer: LayerEvaluation) -> Map:
 
 
 def waiting_shares(time: Timeline) -> Any:
-    """Share of the time that PEs waited, binned.
+    """Average the share of the time that PEs waited over cells of the map.
 
     Returns
     -------
@@ -273,7 +273,7 @@ def waiting_shares(time: Timeline) -> Any:
 
 
 def _path(cells: Any) -> str:
-    """Runs of cells in each row, as one SVG path."""
+    """Draw runs of cells in each row as one SVG path."""
     parts = []
     for y, line in enumerate(cells):
         edges = np.flatnonzero(np.diff(line.astype(np.int8), prepend=0, append=0)).tolist()
@@ -282,7 +282,7 @@ def _path(cells: Any) -> str:
 
 
 def _notes(evaluation: Evaluation) -> dict[str, str]:
-    """Layers of the same note together."""
+    """Group the layers that have the same note."""
     together: dict[str, list[str]] = {}
     for layer in evaluation.layers:
         if layer.note:
@@ -295,7 +295,7 @@ def _some(names: list[str]) -> str:
 
 
 def si(value: float, unit: str) -> str:
-    """Three digits and a prefix: `9.91 µs`."""
+    """Format a number with three digits and a prefix: `9.91 µs`."""
     factor, prefix = next(((f, p) for f, p in _PREFIXES if abs(value) >= 0.9995 * f), _PREFIXES[-1])
     scaled = value / factor
     digits = max(0, 2 - int(np.floor(np.log10(max(abs(scaled), 1)) + 1e-4)))
@@ -303,7 +303,7 @@ def si(value: float, unit: str) -> str:
 
 
 def _short(value: float) -> str:
-    """Three digits, as far as that is more than tenths."""
+    """Format a number with three digits, but at most one after the point."""
     return f"{value:.1f}" if value >= 9.95 or value == 0 else f"{value:.3g}"
 
 

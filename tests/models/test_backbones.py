@@ -20,7 +20,7 @@ at_hand = pytest.mark.skipif(
 def drawn_trunk(seed=0):
     rng = np.random.default_rng(seed)
     shapes = [(3, 2, 3, 4), (1, 1, 4, 5), (3, 3, 5, 2)]
-    return backbones.Trunk(
+    return backbones.Backbone(
         kernels=[rng.normal(size=shape).astype(np.float32) for shape in shapes],
         biases=[rng.normal(size=shape[-1]).astype(np.float32) for shape in shapes],
         strides=[2, 1, 1],

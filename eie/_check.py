@@ -82,7 +82,7 @@ def whole_numbers(name: str, values: Any, high: int) -> NDArray[np.uint8]:
     return array.astype(np.uint8, copy=False)
 
 
-def whole(name: str, values: Any) -> NDArray[np.int64]:
+def int64_array(name: str, values: Any) -> NDArray[np.int64]:
     """Return an array of integers as `int64`, or raise a `ValueError`."""
     array = np.asarray(values)
     if array.size and not np.issubdtype(array.dtype, np.integer):
@@ -90,12 +90,12 @@ def whole(name: str, values: Any) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
-def own(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
+def owned_copy(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
     """Return a contiguous, read-only array that nobody else can change: copied if it is theirs."""
-    return frozen(np.array(array, dtype=dtype, order="C"), dtype)
+    return readonly(np.array(array, dtype=dtype, order="C"), dtype)
 
 
-def frozen(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
+def readonly(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
     """Return a contiguous, read-only view of `array` (copied only if its type or layout must change)."""
     view = np.ascontiguousarray(array, dtype=dtype).view()
     view.flags.writeable = False

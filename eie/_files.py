@@ -1,16 +1,50 @@
-"""Files written aside and moved into place, so that an interrupted run leaves the old file or none."""
+"""The project's own files, and files written aside and moved into place.
+
+The folder `data/` is beside the package in a checkout and inside it once installed. A file that is written aside first
+appears under its name only when it is complete, so an interrupted run leaves the old file or none.
+"""
 
 from __future__ import annotations
 
 import os
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).resolve().parent
 
 
 class FetchError(OSError):
     """A file could not be fetched from the network; the message says why."""
+
+
+def resource(folder: str) -> Path:
+    """Path of one of the folders that come with the package: `"data"` or `"notebooks"`."""
+    installed = PACKAGE / folder
+    return installed if installed.is_dir() else PACKAGE.parent / folder
+
+
+def data_path(name: str) -> Path:
+    """Path of a file below `data/`, such as `"published/fig08.csv"`.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    """
+    path = resource("data") / name
+    if not path.is_file():
+        raise FileNotFoundError(f"the project has no data file {name!r} (looked for {path})")
+    return path
+
+
+def read_toml(name: str) -> dict[str, Any]:
+    """Contents of a TOML file below `data/`."""
+    with data_path(name).open("rb") as file:
+        return tomllib.load(file)
 
 
 @contextmanager

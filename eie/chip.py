@@ -1,15 +1,23 @@
-"""Area and power of a PE and of a whole chip, and the projection to another technology (ISCA 2016, Tables II and V)."""
+"""The chip: area, power, memories and what fits them, and another technology (ISCA 2016, Tables II and V)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from math import ceil
 
+import numpy as np
+
+from eie.interleaved import InterleavedCSC
 from eie.machine import EIE_45NM, Machine
 from eie.technology import Sram, chip_facts, paper_value, pe_breakdown, reference_clock_hz, sram
 
+POINTER_BYTES = 2
+"""Bytes of a column pointer: it has 16 bits (ISCA 2016, section IV)."""
+
 
 def lnzd_nodes(machine: Machine) -> int:
-    """Nodes of the leading non-zero detection tree: one for each group of PEs or nodes, up to one root."""
+    """Count the nodes of the leading non-zero detection tree: one per group of PEs or nodes, up to one root."""
     children = chip_facts()["lnzd"]["children"]
     nodes, level = 0, machine.n_pe
     while level > 1:
@@ -19,10 +27,10 @@ def lnzd_nodes(machine: Machine) -> int:
 
 
 def pe_area(machine: Machine) -> dict[str, float]:
-    """Area of one PE by module, mm2.
+    """Compute the area of one PE by module, mm2.
 
-    Table II's, with two parts that grow with the machine: the queue with its depth, and the sparse-matrix memory as the
-    SRAM sweep says for its width.
+    The values are those of Table II. Two of them change with the machine: the queue grows with its depth, and the
+    sparse-matrix memory with its width, as in the SRAM sweep.
     """
     area = {part: um2 * 1e-6 for part, um2 in pe_breakdown("area", "module").items()}
     area["Act_queue"] *= machine.fifo_depth / EIE_45NM.fifo_depth
@@ -31,40 +39,105 @@ def pe_area(machine: Machine) -> dict[str, float]:
 
 
 def pe_power(machine: Machine) -> dict[str, float]:
-    """Power of one busy PE by module, mW.
+    """Compute the power of one busy PE by module, mW.
 
-    Table II's at the machine's clock, with the sparse-matrix memory's scaled by the energy of fetching one entry.
+    The values are those of Table II at the machine's clock. The power of the sparse-matrix memory also scales with the
+    energy of fetching one entry.
     """
     faster = machine.clock_hz / reference_clock_hz()
     power = {part: mw * faster for part, mw in pe_breakdown("power", "module").items()}
-    an_entry = _spmat(machine).read_pj / machine.entries_per_row
-    power["SpmatRead"] *= an_entry / (_spmat(EIE_45NM).read_pj / EIE_45NM.entries_per_row)
+    per_entry = _spmat(machine).read_pj / machine.entries_per_row
+    power["SpmatRead"] *= per_entry / (_spmat(EIE_45NM).read_pj / EIE_45NM.entries_per_row)
     return power
 
 
 def area(machine: Machine) -> float:
-    """Area of the chip, mm2: PEs and detection nodes."""
+    """Compute the area of the chip, mm2: PEs and detection nodes."""
     return machine.n_pe * sum(pe_area(machine).values()) + lnzd_nodes(machine) * paper_value("lnzd-area") * 1e-6
 
 
 def power(machine: Machine) -> float:
-    """Power of the chip when all PEs are busy, mW: PEs and detection nodes."""
-    a_node = paper_value("lnzd-power") * machine.clock_hz / reference_clock_hz()
-    return machine.n_pe * sum(pe_power(machine).values()) + lnzd_nodes(machine) * a_node
+    """Compute the power of the chip when all PEs are busy, mW: PEs and detection nodes."""
+    per_node = paper_value("lnzd-power") * machine.clock_hz / reference_clock_hz()
+    return machine.n_pe * sum(pe_power(machine).values()) + lnzd_nodes(machine) * per_node
 
 
 def weights_held(machine: Machine) -> int:
-    """Weights that the sparse-matrix memories hold, one an entry."""
+    """Count the weights that the sparse-matrix memories hold, one per entry."""
     rows = chip_facts()["sram"]["spmat_bytes"] * 8 // machine.spmat_width_bits
     return machine.n_pe * rows * machine.entries_per_row
+
+
+@dataclass(frozen=True, slots=True)
+class PeMemories:
+    """Sizes of one PE's memories, bytes: sparse matrix, both pointer banks, and activation SRAM (`data/chip.toml`)."""
+
+    spmat: int
+    pointers: int
+    activations: int
+
+
+def pe_memories() -> PeMemories:
+    """Return the sizes of the memories of the paper's PE."""
+    facts = chip_facts()["sram"]
+    pointers = facts["pointer_bytes"] * facts["pointer_banks"]
+    return PeMemories(facts["spmat_bytes"], pointers, facts["activation_bytes"])
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryFit:
+    """Memory that one layer needs on the fullest PE.
+
+    Attributes
+    ----------
+    spmat, pointers, activations : float
+        Bytes: rows of the fullest PE's entries; one pointer per column and one for the end; and inputs and outputs of
+        16 bits, spread over the PEs.
+    """
+
+    spmat: float
+    pointers: float
+    activations: float
+
+    def filled(self) -> dict[str, float]:
+        """Return each need as a fraction of the PE's memory; above 1 it does not fit."""
+        has = pe_memories()
+        return {name: getattr(self, name) / getattr(has, name) for name in ("spmat", "pointers", "activations")}
+
+    @property
+    def chips(self) -> int:
+        """Chips for this layer alone, with its columns spread over them."""
+        return chips_needed([self])
+
+
+def memory_fit(mem: InterleavedCSC, machine: Machine) -> MemoryFit:
+    """Compute the memory that an encoded layer needs on the fullest PE of a machine."""
+    fullest = int(np.diff(mem.pe_start).max())
+    bytes_per_activation = chip_facts()["arithmetic"]["bits"] // 8
+    return MemoryFit(
+        -(-fullest // machine.entries_per_row) * machine.spmat_width_bits / 8,
+        (mem.n_columns + 1) * POINTER_BYTES,
+        (-(-mem.n_in // mem.n_pe) + -(-mem.n_out // mem.n_pe)) * bytes_per_activation,
+    )
+
+
+def chips_needed(layers: Iterable[MemoryFit]) -> int:
+    """Count the chips that hold all these layers at once.
+
+    Columns may be spread over chips, so entries and pointers are added up over the layers. The result is the least
+    number: the way layers are cut may take one more chip. Activations are not kept from layer to layer and do not
+    count.
+    """
+    filled = [layer.filled() for layer in layers]
+    return max(1, *(ceil(sum(layer[name] for layer in filled)) for name in ("spmat", "pointers")))
 
 
 @dataclass(frozen=True, slots=True)
 class Projection:
     """A chip in another technology, by the paper's rule (Table V, footnote 3).
 
-    Frequency grows linearly and area shrinks quadratically with the feature size; power stays, since the supply voltage
-    does.
+    As the feature size shrinks, the frequency grows linearly and the area shrinks quadratically. The power stays the
+    same, because the paper keeps the supply voltage.
 
     Attributes
     ----------

@@ -144,11 +144,11 @@ class InterleavedCSC:
             machine.index_bits,
             checked_codebook(codebook),
             bool(has_bias),
-            _check.frozen(codes, np.uint8),
-            _check.frozen(np.concatenate([part[1] for part in parts]), np.uint8),
-            _check.frozen(pe_start, np.int64),
-            _check.frozen(pointers, np.int32),
-            _check.frozen(_count_macs(codes, pe_start, pointers), np.int64),
+            _check.readonly(codes, np.uint8),
+            _check.readonly(np.concatenate([part[1] for part in parts]), np.uint8),
+            _check.readonly(pe_start, np.int64),
+            _check.readonly(pointers, np.int32),
+            _check.readonly(_count_macs(codes, pe_start, pointers), np.int64),
         )
         if len(mem.codebook) != machine.codebook_size:
             raise ValueError(f"codebook must have {machine.codebook_size} values, got {len(mem.codebook)}")
@@ -193,11 +193,11 @@ def encode(layer: CompressedLayer, machine: Machine) -> InterleavedCSC:
         machine.index_bits,
         layer.codebook,
         layer.bias_codes is not None,
-        _check.frozen(out_codes, np.uint8),
-        _check.frozen(out_skips, np.uint8),
-        _check.frozen(pe_start, np.int64),
-        _check.frozen(pointers, np.int32),
-        _check.frozen(np.diff(indptr), np.int64),
+        _check.readonly(out_codes, np.uint8),
+        _check.readonly(out_skips, np.uint8),
+        _check.readonly(pe_start, np.int64),
+        _check.readonly(pointers, np.int32),
+        _check.readonly(np.diff(indptr), np.int64),
     )
 
 
@@ -235,9 +235,9 @@ def _with_bias_column(layer: CompressedLayer) -> tuple[NDArray[np.int64], NDArra
         return layer.indptr, layer.rows, layer.codes
     (bias_rows,) = np.nonzero(layer.bias_codes)
     return (
-        _check.frozen(np.append(layer.indptr, layer.nnz + len(bias_rows)), np.int64),
-        _check.frozen(np.concatenate([layer.rows, bias_rows]), np.int32),
-        _check.frozen(np.concatenate([layer.codes, layer.bias_codes[bias_rows]]), np.uint8),
+        _check.readonly(np.append(layer.indptr, layer.nnz + len(bias_rows)), np.int64),
+        _check.readonly(np.concatenate([layer.rows, bias_rows]), np.int32),
+        _check.readonly(np.concatenate([layer.codes, layer.bias_codes[bias_rows]]), np.uint8),
     )
 
 
@@ -246,7 +246,7 @@ def _checked_memory(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]:
     codes = _check.whole_numbers(f"codes of PE {p}", codes, machine.codebook_size - 1)
     skips = _check.whole_numbers(f"relative indices of PE {p}", skips, machine.max_skip)
-    pointers = _check.whole(f"pointers of PE {p}", pointers)
+    pointers = _check.int64_array(f"pointers of PE {p}", pointers)
     if codes.shape != skips.shape or codes.ndim != 1:
         raise ValueError(
             f"PE {p} must have one relative index a code, got {codes.shape} codes and {skips.shape} indices"

@@ -59,7 +59,7 @@ class CompressedLayer:
         set_(self, "n_out", _check.integer("n_out", self.n_out, 1, MAX_SIZE))
         set_(self, "n_in", _check.integer("n_in", self.n_in, 1, MAX_SIZE))
         set_(self, "codebook", codebook)
-        set_(self, "codes", _check.own(_check.whole_numbers("codes", self.codes, top), np.uint8))
+        set_(self, "codes", _check.owned_copy(_check.whole_numbers("codes", self.codes, top), np.uint8))
         set_(self, "indptr", _checked_indptr(self.indptr, self.n_in, len(self.codes)))
         set_(self, "rows", _checked_rows(self.rows, self.indptr, self.n_out, len(self.codes)))
         if len(self.codes) and not self.codes.all():
@@ -164,11 +164,11 @@ def checked_codebook(codebook: Any) -> NDArray[np.float32]:
     values[0] = 0.0
     if not np.isfinite(values).all():
         raise ValueError(f"codebook must be finite, got {values[~np.isfinite(values)][0]}")
-    return _check.frozen(values, np.float32)
+    return _check.readonly(values, np.float32)
 
 
 def _checked_indptr(indptr: Any, n_in: int, nnz: int) -> NDArray[np.int64]:
-    pointers = _check.own(_check.whole("indptr", indptr), np.int64)
+    pointers = _check.owned_copy(_check.int64_array("indptr", indptr), np.int64)
     if pointers.shape != (n_in + 1,):
         raise ValueError(f"indptr must have shape ({n_in + 1},), one a column and an end, got {pointers.shape}")
     if pointers[0] != 0 or pointers[-1] != nnz:
@@ -185,13 +185,13 @@ def _checked_rows(rows: Any, indptr: NDArray[np.int64], n_out: int, nnz: int) ->
     if given.shape != (nnz,):
         raise ValueError(f"rows must have shape ({nnz},), one an entry, got {given.shape}")
     if nnz == 0:
-        return _check.frozen(given, np.int32)
+        return _check.readonly(given, np.int32)
     if not np.issubdtype(given.dtype, np.integer):
         raise ValueError(f"rows must be integers of 0..{n_out - 1}, got dtype {given.dtype}")
     if given.min() < 0 or given.max() >= n_out:
         entry = int(np.argmax((given < 0) | (given >= n_out)))
         raise ValueError(f"rows must be of 0..{n_out - 1}, got {given[entry]} in column {_column_of(entry, indptr)}")
-    sorted_rows = _check.own(given, np.int32)
+    sorted_rows = _check.owned_copy(given, np.int32)
     entry = _first_out_of_order(indptr, sorted_rows)
     if entry >= 0:
         raise ValueError(
@@ -209,7 +209,7 @@ def _checked_bias(bias_codes: Any, n_out: int, top: int) -> NDArray[np.uint8]:
     bias = _check.whole_numbers("bias_codes", bias_codes, top)
     if bias.shape != (n_out,):
         raise ValueError(f"bias_codes must have shape ({n_out},), one an output, got {bias.shape}")
-    return _check.own(bias, np.uint8)
+    return _check.owned_copy(bias, np.uint8)
 
 
 @nb.njit(cache=True, nogil=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from eie._data import data_path
+from eie._files import data_path
 
 
 def load(name: str) -> pd.DataFrame:

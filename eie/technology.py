@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from eie import published
-from eie._data import data_path, read_toml
+from eie._files import data_path, read_toml
 from eie.machine import Machine
 
 PICO = 1e-12

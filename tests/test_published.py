@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from eie import published
-from eie._data import resource
+from eie._files import resource
 from eie.published import load
 
 NAMES = sorted(path.stem for path in (resource("data") / "published").glob("*.csv"))

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from eie.compress.packed import CompressedNetwork, Part
+from eie.compress.prune import weights
 from eie.compress.train import Run
-from eie.compress.weights import weights
 
 
 def compressed(name: str, run: Run, index_bits: int) -> CompressedNetwork:

@@ -39,7 +39,7 @@ def lengths(counts: Any) -> NDArray[np.uint8]:
     uint8 array of shape `(n,)`
         In bits; 0 for a symbol that never comes.
     """
-    counts = _check.whole("counts", counts)
+    counts = _check.int64_array("counts", counts)
     if counts.ndim != 1 or not 1 <= len(counts) <= MAX_SYMBOLS or counts.min() < 0:
         raise ValueError(f"counts must be 1..{MAX_SYMBOLS} integers of 0 or more, got {counts!r}")
     used = np.flatnonzero(counts)
@@ -59,7 +59,7 @@ def lengths(counts: Any) -> NDArray[np.uint8]:
 
 def total_bits(counts: Any, code_lengths: Any) -> int:
     """Bits that symbols take which come so often."""
-    return int(np.dot(_check.whole("counts", counts), _check.whole("code_lengths", code_lengths)))
+    return int(np.dot(_check.int64_array("counts", counts), _check.int64_array("code_lengths", code_lengths)))
 
 
 def codewords(code_lengths: Any) -> NDArray[np.int64]:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check
-from eie._data import data_path
+from eie._files import data_path
 from eie.compress import huffman, sizes, stream
 from eie.formats import FormatError, sealed
 from eie.layer import CompressedLayer

@@ -1,16 +1,50 @@
-"""Magnitude pruning: the smallest weights go, and stay zero while the others are trained on."""
+"""Magnitude pruning of a PyTorch module: the smallest weights become zero and stay zero in later training."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from eie import _check
 
+KINDS = (nn.Linear, nn.Conv2d, nn.LSTM)
+"""Layers whose weights can be compressed."""
+
 MAX_SENSITIVITY = 1e6
 """Far above any weight there is: more standard deviations than a layer could have weights for."""
+
+
+def weights(module: nn.Module) -> dict[str, nn.Parameter]:
+    """Return weight tensors by name, in the order of the module, without biases and all other parameters.
+
+    A Linear or Conv2d layer's weight has the layer's name; an LSTM layer has several, such as `"lstm.weight_ih_l0"`.
+    A tensor that several layers share is given once, under its first name.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+
+    Returns
+    -------
+    dict of str to torch.nn.Parameter
+        Shapes: Linear `(n_out, n_in)`, Conv2d `(n_out, channels, height, width)`, LSTM `(4 * hidden, n_in)`.
+
+    Raises
+    ------
+    ValueError
+        When the module has no such layer.
+    """
+    found: dict[int, tuple[str, nn.Parameter]] = {}
+    for name, part in module.named_modules():
+        if isinstance(part, KINDS):
+            for inner, parameter in part.named_parameters(recurse=False):
+                if inner.startswith("weight"):
+                    found.setdefault(id(parameter), (_name(name, inner), parameter))
+    if not found:
+        raise ValueError(f"the module must have a Linear, Conv2d or LSTM layer, {type(module).__name__} has none")
+    return dict(found.values())
 
 
 def by_rate(weight: Tensor, keep: float) -> Tensor:
@@ -78,3 +112,7 @@ def apply(weights: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> None:
     """Set the pruned weights to zero, in place."""
     for name, mask in masks.items():
         weights[name].mul_(mask)
+
+
+def _name(layer: str, inner: str) -> str:
+    return layer if layer and inner == "weight" else f"{layer}.{inner}".lstrip(".")

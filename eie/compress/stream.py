@@ -61,7 +61,7 @@ def codes(values: Any, skips: Any, size: int) -> NDArray[np.uint8]:
     ValueError
         When the stream runs beyond the layer.
     """
-    places = np.cumsum(_check.whole("skips", skips) + 1) - 1
+    places = np.cumsum(_check.int64_array("skips", skips) + 1) - 1
     if len(places) and places[-1] >= size:
         raise ValueError(f"the stream must end within the layer's {size} weights, it reaches weight {places[-1]}")
     flat = np.zeros(size, np.uint8)

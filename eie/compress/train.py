@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from eie.compress import checkpoint, prune, share
-from eie.compress.weights import weights
+from eie.compress.prune import weights
 
 PHASES = ("train", "prune", "share")
 PRUNE, SHARE = 1, 2

@@ -22,8 +22,7 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
-from eie._data import read_toml
-from eie._files import FetchError
+from eie._files import FetchError, read_toml
 
 STAGING = ".fetching"
 """Folder, beside the data sets, of what is not whole yet."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check, published
-from eie._data import read_toml
+from eie._files import read_toml
 from eie.explore.synthetic import Spread, draw_activations, draw_layer
 from eie.layer import MAX_SIZE, CompressedLayer
 

@@ -46,7 +46,7 @@ def memory_layout(machine: Machine) -> tuple[int, int, int]:
     return machine.n_pe, machine.weight_bits, machine.index_bits
 
 
-def simulate_alike(
+def simulate_many(
     layer: CompressedLayer, activations: Any, machines: Sequence[Machine], *, signed: bool = False
 ) -> Designs:
     """Time one layer on one vector of activations, on several machines of the same `memory_layout`.

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from eie import _check
 from eie.cycles import CycleReport
 from eie.explore.benchmarks import Benchmark
-from eie.explore.many_machines import Designs, memory_layout, simulate_alike
+from eie.explore.many_machines import Designs, memory_layout, simulate_many
 from eie.explore.synthetic import Spread, measured_spread
 from eie.layer import CompressedLayer
 from eie.machine import Machine
@@ -73,7 +73,7 @@ class Job:
 
     def run(self) -> Designs:
         """Draw the layer, unless it is still there from another job, and simulate it on every machine."""
-        return simulate_alike(*_drawn(*self.source), self.machines)
+        return simulate_many(*_drawn(*self.source), self.machines)
 
 
 def jobs(

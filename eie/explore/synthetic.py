@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check
-from eie._data import read_toml
+from eie._files import read_toml
 from eie.layer import MAX_SIZE, CompressedLayer
 
 MAX_DRAWN = 2**28

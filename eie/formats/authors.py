@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eie._data import read_toml
+from eie._files import read_toml
 from eie.datasets import catalogue
 from eie.formats.errors import FormatError
 from eie.interleaved import InterleavedCSC

@@ -20,8 +20,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from eie._data import read_toml
-from eie._files import written_aside
+from eie._files import read_toml, written_aside
 from eie.formats.errors import FormatError
 from eie.layer import CompressedLayer
 

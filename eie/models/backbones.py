@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eie._data import read_toml
+from eie._files import read_toml
 from eie.datasets import catalogue
 from eie.formats import FormatError, numpy_pickle, pictures
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from eie._data import data_path
+from eie._files import data_path
 from eie.formats import pictures
 
 CAFFE_MEAN = (104, 117, 123)

@@ -18,11 +18,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from eie import _check
+from eie.chip import MemoryFit, chips_needed, memory_fit
 from eie.cycles import CycleReport, checked_activations, simulate
 from eie.energy_model import EnergyReport, energy
 from eie.explain import CAUSES, Explanation, Timeline, explain, timeline
 from eie.explore.benchmarks import MAX_SEED
-from eie.fit import MemoryFit, chips, memory_fit
 from eie.formats.container import EncodedLayer
 from eie.machine import EIE_45NM, Machine
 from eie.networks.encoding import encoded
@@ -94,7 +94,7 @@ class Evaluation:
     @property
     def chips(self) -> int:
         """Chips that hold all layers at once."""
-        return chips(layer.memory for layer in self.layers)
+        return chips_needed(layer.memory for layer in self.layers)
 
     def table(self) -> pd.DataFrame:
         """Tabulate the layers, one row per layer.

@@ -356,4 +356,4 @@ def checked_bias(bias: Any, n_out: int) -> NDArray[np.float32] | None:
         raise ValueError(f"bias must have shape ({n_out},), one per output, got {values.shape}")
     if not np.isfinite(values).all():
         raise ValueError(f"bias must be finite, got {values[~np.isfinite(values)][0]}")
-    return _check.own(values, np.float32)
+    return _check.owned_copy(values, np.float32)

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from eie._data import PACKAGE
-from eie._files import written_aside
+from eie._files import PACKAGE, written_aside
 from eie._version import __version__
+from eie.chip import pe_memories
 from eie.explain import CAUSES, Explanation, Timeline
-from eie.fit import capacity
 from eie.formats.container import EncodedLayer
 from eie.networks.evaluate import Evaluation, LayerEvaluation
 
@@ -135,7 +134,7 @@ def html(evaluation: Evaluation) -> str:
         cycles=_cause_rows(evaluation.layers),
         energy=_energy_rows(evaluation),
         memory=_memory_rows(evaluation.layers),
-        capacity=capacity(),
+        capacity=pe_memories(),
         maps=[_map(layer) for layer in sorted(evaluation.layers, key=lambda each: -each.run.report.seconds)[:MAPS]],
         levels=LEVELS,
         table=evaluation.table().drop(columns="note"),

@@ -14,7 +14,7 @@ from math import isfinite
 from typing import Any
 
 from eie import published
-from eie._data import read_toml, resource
+from eie._files import read_toml, resource
 from eie.studies.claim import Claim, Tolerance, Verdict, finding
 
 FILE = "published/claims.toml"

@@ -14,8 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from eie import _host
-from eie._data import data_path, resource
-from eie._files import written_aside
+from eie._files import data_path, resource, written_aside
 from eie.formats import FormatError
 
 FOLDER = "measured"

@@ -8,8 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from eie._data import resource
-from eie._files import written_aside
+from eie._files import resource, written_aside
 
 
 class PageError(ValueError):

@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 import torch
 
-from eie._data import data_path
-from eie.compress import lenet, lenets, packed
+from eie._files import data_path
+from eie.compress import lenets, packed
 from eie.datasets import catalogue
 
 NEEDS_MNIST = pytest.mark.skipif(catalogue.find("mnist") is None, reason=catalogue.how_to_get("mnist"))
@@ -103,9 +103,9 @@ def test_networks_begin_as_the_seed_says():
 
 @pytest.mark.parametrize("name", packed.LENETS)
 def test_shapes(name):
-    model = lenet.NETWORKS[name]()
+    model = lenets.NETWORKS[name]()
     assert model(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
-    assert set(lenets.recipe(name).keep) == set(lenet.weights(model))
+    assert set(lenets.recipe(name).keep) == set(lenets.weights(model))
 
 
 @pytest.mark.parametrize(

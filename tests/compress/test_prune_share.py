@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from eie.compress import kmeans, prune, share
-from eie.compress.weights import weights
+from eie.compress.prune import weights
 
 WEIGHTS = st.lists(st.integers(-30, 30), min_size=1, max_size=60)
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from eie.compress import checkpoint, export, lenet, packed
+from eie.compress import checkpoint, export, lenets, packed
 from eie.compress.train import Phase, Recipe, compress
 from eie.formats import FormatError
 
@@ -194,14 +194,14 @@ def test_compressed_network_keeps_all_of_the_module(finished, tmp_path):
 
 def test_module_of_another_shape_is_refused(finished):
     with pytest.raises(ValueError, match="must have the network's layers"):
-        export.load(export.compressed("sequences", finished, 4), lenet.lenet_300_100())
+        export.load(export.compressed("sequences", finished, 4), lenets.lenet_300_100())
 
 
 def test_digits_are_shifted_whole():
     images = np.zeros((5, 28, 28), np.uint8)
     images[:, 10, 20] = 255
     labels = np.arange(5, dtype=np.uint8)
-    digits = lenet.Digits(images, labels, batch=2, shift=1)
+    digits = lenets.Digits(images, labels, batch=2, shift=1)
     batches = list(digits.epoch(torch.Generator().manual_seed(0)))
     assert len(batches) == len(digits) == 3
     assert sorted(torch.cat([y for _, y in batches]).tolist()) == [0, 1, 2, 3, 4]
@@ -212,14 +212,14 @@ def test_digits_are_shifted_whole():
 
 def test_digits_without_a_shift_come_as_they_are():
     images = np.random.default_rng(0).integers(0, 256, (4, 28, 28), np.uint8)
-    ((x, y),) = lenet.Digits(images, np.arange(4, dtype=np.uint8), batch=4).epoch(torch.Generator().manual_seed(0))
+    ((x, y),) = lenets.Digits(images, np.arange(4, dtype=np.uint8), batch=4).epoch(torch.Generator().manual_seed(0))
     assert torch.equal(x, torch.from_numpy(images[y.numpy()])[:, None] / 255)
 
 
 def test_error_is_in_percent():
     images = np.zeros((4, 28, 28), np.uint8)
-    model = lenet.lenet_300_100()
+    model = lenets.lenet_300_100()
     guess = int(model(torch.zeros(1, 1, 28, 28)).argmax())
     labels = np.full(4, guess, np.uint8)
     labels[0] = (guess + 1) % 10
-    assert lenet.error(model, images, labels) == 25
+    assert lenets.error(model, images, labels) == 25

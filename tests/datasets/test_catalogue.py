@@ -4,7 +4,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 from platformdirs import user_cache_path
 
-from eie._data import read_toml
+from eie._files import read_toml
 from eie.datasets import catalogue, sources
 
 NAME = "authors-layer"

@@ -6,7 +6,7 @@ from cases import runs
 from hypothesis import given, settings
 
 import eie
-from eie.explore.many_machines import simulate_alike
+from eie.explore.many_machines import simulate_many
 
 
 @settings(max_examples=150, deadline=None)
@@ -21,7 +21,7 @@ def test_each_report_is_that_of_simulate(run):
         for clock in (1.0, 8e8)
     ]
     mem = eie.encode(layer, machine)
-    found = simulate_alike(layer, activations, machines)
+    found = simulate_many(layer, activations, machines)
     assert found.reports == [eie.simulate(mem, activations, each) for each in machines]
     assert found.fullest == max(np.diff(mem.pe_start))
 
@@ -31,16 +31,16 @@ def test_signed_inputs():
     activations = np.linspace(-1, 1, 20)
     machine = eie.Machine(n_pe=4)
     with pytest.raises(ValueError, match="activations must be 0 or more"):
-        simulate_alike(layer, activations, [machine])
-    (report,) = simulate_alike(layer, activations, [machine], signed=True).reports
+        simulate_many(layer, activations, [machine])
+    (report,) = simulate_many(layer, activations, [machine], signed=True).reports
     assert report == eie.simulate(layer, activations, machine, signed=True)
 
 
 def test_machines_that_hold_the_layer_otherwise_are_refused():
     layer, activations = eie.draw_layer(30, 20, 0.3, 0), np.ones(20)
     with pytest.raises(ValueError, match=r"must be of one \(n_pe, .*\), got \[\(4, 4, 4\), \(8, 4, 4\)\]"):
-        simulate_alike(layer, activations, [eie.Machine(n_pe=4), eie.Machine(n_pe=8)])
+        simulate_many(layer, activations, [eie.Machine(n_pe=4), eie.Machine(n_pe=8)])
     with pytest.raises(ValueError, match=r"must be of one .* got \[\]"):
-        simulate_alike(layer, activations, [])
+        simulate_many(layer, activations, [])
     with pytest.raises(ValueError, match="codebook must have 32 values for 5-bit codes, got 16"):
-        simulate_alike(layer, activations, [eie.Machine(weight_bits=5)])
+        simulate_many(layer, activations, [eie.Machine(weight_bits=5)])

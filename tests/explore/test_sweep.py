@@ -28,7 +28,7 @@ def test_every_combination_is_simulated():
 def test_nothing_is_simulated_twice(monkeypatch):
     machine = eie.Machine(n_pe=2)
     sweep(LAYERS, [machine], seed=11)
-    monkeypatch.setattr(module, "simulate_alike", None)  # a second run would fail
+    monkeypatch.setattr(module, "simulate_many", None)  # a second run would fail
     assert len(sweep(LAYERS, [machine], seed=11)) == 2
     with pytest.raises(TypeError):
         sweep(LAYERS, [replace(machine, fifo_depth=3)], seed=11)

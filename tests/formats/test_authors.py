@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import eie
-from eie._data import read_toml
+from eie._files import read_toml
 from eie.datasets import catalogue
 from eie.explore.synthetic import measured_spread, spread_of
 from eie.formats import FormatError, authors

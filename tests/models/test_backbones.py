@@ -5,7 +5,7 @@ import pytest
 from naive import convolutions
 from PIL import Image
 
-from eie._data import read_toml
+from eie._files import read_toml
 from eie.datasets import catalogue
 from eie.explore.benchmarks import columns_together, select
 from eie.formats import FormatError

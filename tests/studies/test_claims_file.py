@@ -3,7 +3,7 @@ from importlib import import_module
 
 import pytest
 
-from eie._data import read_toml, resource
+from eie._files import read_toml, resource
 from eie.studies import claims_file
 from eie.studies.claim import Verdict, findings
 from eie.studies.claims_file import ClaimsError, parse

@@ -26,8 +26,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from eie import _host
-from eie._data import resource
-from eie._files import written_aside
+from eie._files import resource, written_aside
 from eie.explore.benchmarks import Benchmark, nine_layers
 from eie.formats import FormatError
 from eie.studies.baselines import devices

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import pandas as pd
 
-from eie._data import resource
+from eie._files import resource
 from eie.datasets import catalogue
 from eie.formats import FormatError
 from eie.published import load

@@ -14,8 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from eie._data import PACKAGE, data_path
-from eie._files import written_aside
+from eie._files import PACKAGE, data_path, written_aside
 from eie.compress.packed import LENETS
 from eie.datasets import catalogue
 from eie.formats import idx

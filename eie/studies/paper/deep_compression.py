@@ -11,7 +11,7 @@ import pandas as pd
 
 from eie import published
 from eie._check import literal
-from eie._data import data_path
+from eie._files import data_path
 from eie.compress import packed, sizes
 from eie.compress.packed import CompressedNetwork
 from eie.datasets import catalogue

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from eie import _check, published
-from eie._data import read_toml
+from eie._files import read_toml
 from eie.cycles import simulate
 from eie.explore.benchmarks import Benchmark, nine_layers, select
 from eie.explore.sweep import geomean, sweep

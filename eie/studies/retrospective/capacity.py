@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from eie import _check, chip, published
-from eie._data import data_path
+from eie._files import data_path
 from eie.cycles import CycleReport, simulate
 from eie.energy_model import energy
 from eie.explore.synthetic import draw_activations, draw_layer

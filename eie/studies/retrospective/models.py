@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check
-from eie._data import read_toml
+from eie._files import read_toml
 from eie.compress.kmeans import prune_and_share
 from eie.datasets import catalogue
 from eie.layer import CompressedLayer

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from eie import _check
-from eie._data import read_toml
+from eie._files import read_toml
 
 FILE = "published/retrospective.toml"
 HEADINGS = {

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from eie import _host
-from eie.compress import lenet, lenets, prune
+from eie.compress import lenets, prune
+from eie.compress.prune import weights
 from eie.compress.train import one_thread
-from eie.compress.weights import weights
 from eie.datasets import catalogue
 from eie.studies.retrospective.patterns import MaskOf
 
@@ -102,7 +102,7 @@ def dense(seed: int, epochs: int) -> dict[str, Any]:
 
 def pruned(chain: Chain, seed: int, start: Mapping[str, Any], epochs: int) -> list[dict[str, Any]]:
     """Prune a network by a chain, from the same start in every process; returns its rows of the table."""
-    model = lenet.NETWORKS[NETWORK]()
+    model = lenets.NETWORKS[NETWORK]()
     model.load_state_dict({name: torch.tensor(value) for name, value in start.items()})
     before, rows = accuracy(model), []
     for number, density in enumerate(chain.densities, 1):
@@ -141,7 +141,7 @@ def train(model: nn.Module, epochs: int, seed: Iterable[int], kept: Mapping[str,
 def accuracy(model: nn.Module) -> float:
     """Test pictures that a network gets right, %."""
     with one_thread():
-        return 100 - lenet.error(model, *_mnist().test)
+        return 100 - lenets.error(model, *_mnist().test)
 
 
 @cache
@@ -150,6 +150,6 @@ def _mnist() -> lenets.Mnist:
 
 
 @cache
-def _digits() -> lenet.Digits:
+def _digits() -> lenets.Digits:
     images, labels = _mnist().train
-    return lenet.Digits(images[:PICTURES], labels[:PICTURES], BATCH)
+    return lenets.Digits(images[:PICTURES], labels[:PICTURES], BATCH)

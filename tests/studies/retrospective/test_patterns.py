@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 import torch
 
-from eie.compress import lenet
+from eie.compress import lenets
 from eie.datasets import catalogue
 from eie.studies import experiments
 from eie.studies.retrospective import patterns
@@ -88,7 +88,7 @@ def test_what_is_pruned_stays_zero_and_the_rest_is_trained(monkeypatch):
 
     monkeypatch.setattr(retraining, "PICTURES", 512)
     retraining._digits.cache_clear()
-    model = lenet.lenet_300_100()
+    model = lenets.lenet_300_100()
     before = model.ip1.weight.detach().clone()
     kept = retraining.masked(model, PATTERNS["N of 4"].mask_of, 0.25)
     retraining.train(model, 1, [0], kept)

@@ -31,7 +31,7 @@ arithmetic unit (ISCA 2016, section IV); measured on the authors' simulator."""
 
 @dataclass(frozen=True, slots=True)
 class CycleReport:
-    """What running one layer took, on one vector or added up over several. Reports of the same layer add with `+`.
+    """Counters of one layer's run, on one vector or added up over several. Reports of the same layer add with `+`.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class CycleReport:
     vectors: int = 1
 
     def __add__(self, other: CycleReport) -> CycleReport:
-        """Both runs, one after the other.
+        """Add up two runs, one after the other.
 
         Raises
         ------
@@ -97,7 +97,7 @@ class CycleReport:
 
     @property
     def theoretical_cycles(self) -> float:
-        """Cycles if the entries were spread evenly and nobody ever waited (Table IV, "theoretical time")."""
+        """Cycles if the entries were spread evenly and no PE ever waited (Table IV, "theoretical time")."""
         return self.entries / self.n_pe
 
     @property
@@ -175,7 +175,7 @@ def simulate(
 
 
 def encoded_for(mem: InterleavedCSC | CompressedLayer, machine: Machine) -> InterleavedCSC:
-    """`mem` encoded for `machine`, or a `ValueError` when it was encoded for another."""
+    """Return `mem` encoded for `machine`, or raise a `ValueError` when it was encoded for another."""
     if isinstance(mem, CompressedLayer):
         return encode(mem, machine)
     if not isinstance(mem, InterleavedCSC):
@@ -189,7 +189,7 @@ def encoded_for(mem: InterleavedCSC | CompressedLayer, machine: Machine) -> Inte
 
 
 def checked_activations(activations: Any, n_in: int, signed: bool, *, several: bool = False) -> NDArray[Any]:
-    """The activations as an array, or a `ValueError` naming the first that cannot be an input.
+    """Return the activations as an array, or raise a `ValueError` naming the first that cannot be an input.
 
     Its shape is `(n_in,)`; with `several`, `(n_vectors, n_in)` is allowed too.
     """
@@ -211,14 +211,14 @@ def checked_activations(activations: Any, n_in: int, signed: bool, *, several: b
 
 
 def _first(wrong: NDArray[Any], values: NDArray[Any]) -> str:
-    """The first value that is wrong, and where it stands."""
+    """Describe the first value that is wrong, and where it stands."""
     place = tuple(int(index) for index in np.argwhere(wrong)[0])
     return f"{values[place]} at input {place[-1]}" + (f" of vector {place[0]}" if values.ndim == 2 else "")
 
 
 @nb.njit(cache=True, nogil=True)
 def scan(nonzero, n_pe, has_bias):  # type: ignore[no-untyped-def]
-    """What the leading non-zero detection finds in one vector, and what the search costs.
+    """Find the non-zeros of one vector as the leading non-zero detection does, and the cycles that the search wastes.
 
     Activation j sits in bank `j % n_pe` at address `j // n_pe`; the bias's 1.0 comes after the last address. One
     address is looked at a time. Moving on to the next costs an idle cycle unless the last broadcast was from the last
@@ -243,6 +243,8 @@ def scan(nonzero, n_pe, has_bias):  # type: ignore[no-untyped-def]
             if j < n_in and not nonzero[j]:
                 continue
             active[found] = j
+            # Each address moved past costs a cycle. After a broadcast from the last bank the control has moved on in
+            # that same cycle already.
             idle[found] = address - left - (from_last_bank and address > left)
             found += 1
             left = address
@@ -252,7 +254,7 @@ def scan(nonzero, n_pe, has_bias):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def _run(pointers, column_macs, nonzero, has_bias, fifo_depth, entries_per_row):  # type: ignore[no-untyped-def]
-    """Cycles, broadcasts, macs, entries and reads of Spmat rows, over all vectors and all PEs."""
+    """Add up cycles, broadcasts, macs, entries and reads of Spmat rows over all vectors and all PEs."""
     n_pe = pointers.shape[1]
     totals = np.zeros(5, np.int64)
     for v in range(len(nonzero)):
@@ -266,10 +268,12 @@ def _run(pointers, column_macs, nonzero, has_bias, fifo_depth, entries_per_row):
 
 @nb.njit(cache=True, nogil=True)
 def _run_one(pointers, active, idle, fifo_depth, entries_per_row):  # type: ignore[no-untyped-def]
-    """Cycles; entries and reads of Spmat rows over all PEs."""
+    """Count cycles, and entries and reads of Spmat rows over all PEs."""
     n_pe = pointers.shape[1]
-    holds = fifo_depth - 1
-    taken = np.full(holds, -1, np.int64)  # the cycle in which the last PE took each of the latest broadcasts
+    holds = fifo_depth - 1  # a ring buffer is full one short of its depth
+    # The cycle in which the last PE took each of the latest `holds` broadcasts. A new broadcast needs a free slot in
+    # every queue, so it waits for the one that was sent `holds` before it; older ones never matter again.
+    taken = np.full(holds, -1, np.int64)
     free = np.zeros(n_pe, np.int64)  # the cycle from which each PE can take its next activation
     row = np.full(n_pe, -1, np.int64)  # the Spmat row that each PE read last
     entries = np.zeros(n_pe, np.int64)
@@ -278,32 +282,34 @@ def _run_one(pointers, active, idle, fifo_depth, entries_per_row):  # type: igno
     for k in range(len(active)):
         start, end = pointers[active[k]], pointers[active[k] + 1]
         broadcast = max(broadcast + 1 + idle[k], taken[k % holds] + 1)
-        taken[k % holds] = take(start, end, broadcast, free)
+        taken[k % holds] = dequeue(start, end, broadcast, free)
         read_rows(start, end, entries_per_row, row, entries, reads)
     return free.max() + PIPELINE_CYCLES, entries.sum(), reads.sum()
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
-def take(start, end, broadcast, free):  # type: ignore[no-untyped-def]
-    """Every PE takes the broadcast when it is free; the cycle in which the last one does."""
+def dequeue(start, end, broadcast, free):  # type: ignore[no-untyped-def]
+    """Let every PE take the broadcast from its queue when it is free; return the cycle in which the last PE does."""
     latest = 0
     for p in range(len(free)):
-        cycle = max(broadcast + 1, free[p])
-        free[p] = cycle + max(end[p] - start[p], 1)
+        cycle = max(broadcast + 1, free[p])  # a broadcast is in the queue one cycle after it was sent
+        free[p] = cycle + max(end[p] - start[p], 1)  # finding out that a column is empty takes a cycle, too
         latest = max(latest, cycle)
     return latest
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
 def read_rows(start, end, entries_per_row, row, entries, reads):  # type: ignore[no-untyped-def]
-    """Every PE reads the Spmat rows of its column that it does not hold already."""
-    # Half an entry keeps the product clear of whole numbers, so that rounding cannot change the row: exact division by
-    # multiplication, which the compiler can do for many PEs at once (a whole-number division it cannot).
+    """Count the Spmat rows that every PE reads for its column and does not hold already."""
+    # The compiler turns this multiplication into vector instructions for many PEs at once, which it cannot do for an
+    # integer division. Half an entry keeps the product clear of whole numbers, so rounding cannot change the row.
     rows_per_entry = 1.0 / entries_per_row
     for p in range(len(row)):
         first = np.int64((start[p] + 0.5) * rows_per_entry)
         last = np.int64((end[p] - 0.5) * rows_per_entry)
         some = end[p] > start[p]
         entries[p] += end[p] - start[p]
+        # The row that the last column ended in is still held: it is not read again. Factors of 0 or 1 stand in for
+        # branches, which would keep the compiler from using vector instructions.
         reads[p] += (last - first + (first != row[p])) * some
         row[p] = last if some else row[p]

@@ -15,6 +15,7 @@ from eie.machine import Machine
 from eie.technology import PICO, chip_facts, memories, operation_pj, paper_value, pe_breakdown, reference_clock_hz
 
 MILLI = 1e-3
+"""Watts per milliwatt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class EnergyReport:
         return self.total / self.seconds
 
     def __add__(self, other: EnergyReport) -> EnergyReport:
-        """Both runs, one after the other."""
+        """Add up two runs, one after the other."""
         if not isinstance(other, EnergyReport):
             return NotImplemented
         return EnergyReport(
@@ -58,7 +59,7 @@ class EnergyReport:
 
 
 def energy(report: CycleReport, machine: Machine, setting: str | None = None) -> EnergyReport:
-    """Energy of one run, in 45 nm.
+    """Compute the energy of one run, in 45 nm.
 
     Parameters
     ----------
@@ -88,53 +89,54 @@ def energy(report: CycleReport, machine: Machine, setting: str | None = None) ->
 
 
 def _memories(report: CycleReport, machine: Machine, setting: str) -> dict[str, float]:
-    """Reads, writes and leakage of the SRAMs, joules."""
+    """Compute reads, writes and leakage of the SRAMs, joules."""
     parts = memories(machine, setting)
     facts = chip_facts()
-    a_row = facts["sram"]["activation_width_bits"] // facts["arithmetic"]["bits"]
+    per_row = facts["sram"]["activation_width_bits"] // facts["arithmetic"]["bits"]
     activation = parts["activation"][0]
     moved_pj = activation.read_pj * report.n_in + activation.write_pj * report.n_out
     leakage_mw = sum(memory.leakage_mw * count for memory, count in parts.values())
     return {
         "spmat read": PICO * parts["spmat"][0].read_pj * report.spmat_reads,
         "pointer read": PICO * parts["pointer"][0].read_pj * parts["pointer"][1] * report.ptr_reads,
-        "activation SRAM": PICO * moved_pj * report.vectors / a_row,
+        "activation SRAM": PICO * moved_pj * report.vectors / per_row,
         "leakage": MILLI * leakage_mw * report.n_pe * report.seconds,
     }
 
 
 def _logic(report: CycleReport) -> dict[str, float]:
-    """Arithmetic by its table; registers by the bits that events move; control and clock by the cycle. Joules."""
+    """Compute arithmetic by its table, registers by the bits that events move, control and clock per cycle. Joules."""
     facts = chip_facts()
     bits = facts["registers"]
-    a_bit = register_bit_pj()
+    pj_per_bit = register_bit_pj()
     power = pe_breakdown("power", "component")
     per_cycle_pj = 1e9 / reference_clock_hz()  # of a milliwatt, by one PE
     control_pj = power["combinational"] * per_cycle_pj - mac_pj()
     pe_cycles = report.cycles * report.n_pe
     return {
         "multiply and add": PICO * mac_pj() * report.macs,
-        "codebook": PICO * a_bit * bits["codebook_bits"] * report.entries,
-        "accumulators": PICO * a_bit * 2 * bits["accumulator_bits"] * report.macs,
-        "queues": PICO * a_bit * 2 * bits["queue_bits"] * report.queue_writes,
+        "codebook": PICO * pj_per_bit * bits["codebook_bits"] * report.entries,
+        "accumulators": PICO * pj_per_bit * 2 * bits["accumulator_bits"] * report.macs,
+        "queues": PICO * pj_per_bit * 2 * bits["queue_bits"] * report.queue_writes,
         "control": PICO * control_pj * pe_cycles,
         "clock": PICO * power["clock network"] * per_cycle_pj * pe_cycles,
     }
 
 
 def mac_pj() -> float:
-    """Energy of one multiply-accumulate of the arithmetic unit's width, pJ."""
+    """Return the energy of one multiply-accumulate of the arithmetic unit's width, pJ."""
     bits = chip_facts()["arithmetic"]["bits"]
     return operation_pj("multiply", "int", bits) + operation_pj("add", "int", bits)
 
 
 @cache
 def register_bit_pj() -> float:
-    """Energy of moving one bit through a register, pJ: Table II's register power over the bits that a busy PE moves.
+    """Return the energy of moving one bit through a register, pJ.
 
-    A busy PE processes one entry a cycle, and takes an activation from its queue once for each column's entries.
+    It is Table II's register power divided by the bits that a busy PE moves. A busy PE processes one entry per cycle,
+    and takes an activation from its queue once for the entries of each column.
     """
     bits = chip_facts()["registers"]
-    a_column = paper_value("entries-per-column")
-    moved = bits["codebook_bits"] + 2 * bits["accumulator_bits"] + 2 * bits["queue_bits"] / a_column
+    entries_per_column = paper_value("entries-per-column")
+    moved = bits["codebook_bits"] + 2 * bits["accumulator_bits"] + 2 * bits["queue_bits"] / entries_per_column
     return pe_breakdown("power", "component")["register"] * 1e9 / reference_clock_hz() / moved

@@ -19,7 +19,7 @@ MAX_ENTRIES = 2**31 - 1
 
 @dataclass(frozen=True, eq=False, slots=True)
 class InterleavedCSC:
-    """What the sparse-matrix and pointer memories of all PEs hold. Made by `encode`; read back by `decode`.
+    """Content of the sparse-matrix and pointer memories of all PEs. Made by `encode`; read back by `decode`.
 
     Row i lives on PE `i % n_pe` as local row `i // n_pe`. An entry is a code and the number of zeros since the entry
     before it in that column on that PE. A gap too wide for one relative index is bridged by padding zeros: entries
@@ -226,7 +226,7 @@ def check_codebook(layer: CompressedLayer, machine: Machine) -> None:
 
 
 def place(rows: NDArray[Any], n_pe: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """PE and local row of each row."""
+    """Return the PE and the local row of each row."""
     return rows % n_pe, rows // n_pe
 
 
@@ -276,20 +276,21 @@ def _check_rows(mem: InterleavedCSC) -> None:
 def _count_macs(
     codes: NDArray[np.uint8], pe_start: NDArray[np.int64], pointers: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Entries of each column that are no padding, over all PEs."""
+    """Count the entries of each column that are no padding, over all PEs."""
     macs_before = np.concatenate([[0], np.cumsum(codes != 0)])
     return np.diff(macs_before[pe_start[:-1] + pointers].sum(axis=1))
 
 
 @nb.njit(cache=True, nogil=True)
 def _count_entries(indptr, rows, pe_of, local_of, n_pe, index_bits):  # type: ignore[no-untyped-def]
-    """Entries of column j on PE p, padding counted, at `[j + 1, p]`: the pointers before they are summed."""
+    """Count the entries of column j on PE p, padding included, at `[j + 1, p]`: the pointers before they are summed."""
     counts = np.zeros((len(indptr), n_pe), np.int32)
     last = np.empty(n_pe, np.int32)
     for j in range(len(indptr) - 1):
         last[:] = -1
         for e in range(indptr[j], indptr[j + 1]):
             p, local = pe_of[rows[e]], local_of[rows[e]]
+            # One index spans 2**index_bits rows, its own included; each full span of the gap costs a padding zero.
             counts[j + 1, p] += 1 + ((local - last[p] - 1) >> index_bits)
             last[p] = local
     return counts
@@ -305,9 +306,10 @@ def _accumulate(pointers):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def _fill(indptr, rows, codes, pe_of, local_of, pointers, pe_start, index_bits):  # type: ignore[no-untyped-def]
-    """Codes and relative row indices of all PEs, one PE after the other."""
+    """Write codes and relative row indices of all PEs, one PE after the other."""
     n_pe = len(pe_start) - 1
     max_skip = (1 << index_bits) - 1
+    # Every entry starts as a padding zero (code 0, largest skip), so only real entries are written below.
     out_codes = np.zeros(pe_start[-1], np.uint8)
     out_skips = np.full(pe_start[-1], max_skip, np.uint8)
     last = np.empty(n_pe, np.int32)
@@ -327,13 +329,13 @@ def _fill(indptr, rows, codes, pe_of, local_of, pointers, pe_start, index_bits):
 
 @nb.njit(cache=True, nogil=True)
 def _coordinates(codes, skips, pe_start, pointers):  # type: ignore[no-untyped-def]
-    """Column and row of every entry, padding zeros among them."""
+    """Find column and row of every entry, padding zeros among them."""
     n_pe = len(pe_start) - 1
     columns = np.empty(len(codes), np.int64)
     rows = np.empty(len(codes), np.int64)
     for p in range(n_pe):
         for j in range(pointers.shape[0] - 1):
-            local = -1
+            local = -1  # a column starts anew on each PE: its first skip counts from above the first row
             for e in range(pe_start[p] + pointers[j, p], pe_start[p] + pointers[j + 1, p]):
                 local += skips[e] + 1
                 columns[e] = j

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eie.central_control import Broadcast, CentralControl
 from eie.cycles import CycleReport, checked_activations, encoded_for
 from eie.fixedpoint import FixedPoint, LayerFormats, saturate, shift
 from eie.interleaved import InterleavedCSC
@@ -25,14 +26,6 @@ from eie.machine import EIE_45NM, Machine
 
 UNIT_FORMATS = LayerFormats(FixedPoint(16, 12), FixedPoint(16, 8), FixedPoint(16, 8))
 """Formats when only the timing is of interest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Broadcast:
-    """A non-zero activation on its way to all PEs: its column and its raw value."""
-
-    column: int
-    activation: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +45,7 @@ class Bubble:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What the arithmetic unit hands from stage to stage: accumulator, code or weight, operand or sum."""
+    """Item between stages of the arithmetic unit: accumulator, code or weight, operand or sum."""
 
     accumulator: int
     code: int
@@ -62,63 +55,12 @@ class Product:
     total: int = 0
 
 
-class LNZDNode:
-    """A node of the leading non-zero detection tree: up to four children, each a node or an activation's bank."""
-
-    def __init__(self, banks: range) -> None:
-        self.banks = banks
-        quarter = -(-len(banks) // 4)
-        starts = range(banks.start, banks.stop, quarter) if len(banks) > 1 else range(0)
-        self.children = [LNZDNode(range(s, min(s + quarter, banks.stop))) for s in starts]
-
-    def first(self, non_zero: NDArray[np.bool_]) -> int | None:
-        """The first bank with a non-zero activation, or None."""
-        if not self.children:
-            return self.banks.start if non_zero[self.banks.start] else None
-        found = (child.first(non_zero) for child in self.children)
-        return next((bank for bank in found if bank is not None), None)
+Slot = Entry | Bubble | None
+"""Content of one pipeline register on the way to the arithmetic unit."""
 
 
-class CentralControl:
-    """Reads activations address by address, finds non-zeros, and broadcasts one a cycle while no queue is full."""
-
-    def __init__(self, raw: NDArray[np.int64], non_zero: NDArray[np.bool_], bias: int | None, n_pe: int) -> None:
-        n_addresses = -(-len(raw) // n_pe)
-        shape = (n_addresses + (bias is not None), n_pe)
-        self.raw, self.non_zero = np.zeros(shape, np.int64), np.zeros(shape, bool)
-        self.raw.flat[: len(raw)], self.non_zero.flat[: len(raw)] = raw, non_zero
-        if bias is not None:
-            self.raw[n_addresses, 0], self.non_zero[n_addresses, 0] = bias, True
-        self.n_in, self.n_pe = len(raw), n_pe
-        self.tree = LNZDNode(range(n_pe))
-        self.address, self.bank = 0, 0
-        self.sent: Broadcast | None = None
-        self.n_sent = 0
-
-    @property
-    def done(self) -> bool:
-        """Whether every address has been looked at."""
-        return self.address >= len(self.raw)
-
-    def propagate(self, queues_full: bool) -> None:
-        """Look for the next non-zero at this address, from the bank after the last broadcast on."""
-        self.sent, self._next = None, (self.address, self.bank)
-        if self.done:
-            return
-        waiting = self.non_zero[self.address] & (np.arange(self.n_pe) >= self.bank)
-        bank = self.tree.first(waiting)
-        if bank is None:
-            self._next = (self.address + 1, 0)
-        elif not queues_full:
-            column = min(self.address * self.n_pe + bank, self.n_in)  # the bias comes right after the inputs
-            self.sent = Broadcast(column, int(self.raw[self.address, bank]))
-            last = bank == self.n_pe - 1
-            self._next = (self.address + last, 0 if last else bank + 1)
-
-    def update(self) -> None:
-        """Clock edge."""
-        self.address, self.bank = self._next
-        self.n_sent += self.sent is not None
+Column = tuple[int, int, int]
+"""First entry, end, and activation of a column on its way through the Spmat read."""
 
 
 class ActivationQueue:
@@ -130,7 +72,7 @@ class ActivationQueue:
 
     @property
     def full(self) -> bool:
-        """Whether a broadcast must wait."""
+        """True when a broadcast must wait."""
         return len(self.slots) >= self.depth - 1
 
     @property
@@ -143,7 +85,7 @@ class ActivationQueue:
         self._arriving, self._taken = arriving, taken
 
     def update(self) -> None:
-        """Clock edge."""
+        """Take the clock edge."""
         if self._taken:
             self.slots.popleft()
         if self._arriving is not None:
@@ -156,19 +98,17 @@ class PointerRead:
     def __init__(self, pointers: NDArray[np.int32]) -> None:
         self.pointers = pointers
         self.reads = 0
-        self.column: tuple[int, int, int] | None = None
+        self.column: Column | None = None
 
     def propagate(self, head: Broadcast | None, spmat_ready: bool) -> None:
         """Take the head of the queue, if there is one and the Spmat read is ready."""
-        self.taken = head is not None and spmat_ready
-        self.column = None
-        if self.taken:
-            assert head is not None
+        self.taken, self.column = head is not None and spmat_ready, None
+        if head is not None and spmat_ready:
             start, end = self.pointers[head.column], self.pointers[head.column + 1]
             self.column = (int(start), int(end), head.activation)
 
     def update(self) -> None:
-        """Clock edge."""
+        """Take the clock edge."""
         self.reads += self.taken
 
 
@@ -177,40 +117,37 @@ class SpmatRead:
 
     def __init__(self, codes: NDArray[np.uint8], skips: NDArray[np.uint8], entries_per_row: int) -> None:
         self.codes, self.skips, self.entries_per_row = codes, skips, entries_per_row
-        self.column: tuple[int, int, int] | None = None
-        self.at = 0
-        self.row_held = -1
-        self.reads = 0
-        self.address_stage: Entry | Bubble | None = None
-        self.row_stage: Entry | Bubble | None = None
-        self.entry_stage: Entry | Bubble | None = None
+        self.column: Column | None = None
+        self.at, self.row_held, self.reads = 0, -1, 0
+        self.address_stage: Slot = None
+        self.row_stage: Slot = None
+        self.entry_stage: Slot = None
 
     @property
     def ready(self) -> bool:
-        """Whether this cycle issues the last entry of the column, so that the next column can follow."""
+        """True when this cycle issues the last entry of the column, so that the next column can follow."""
         return self.column is None or self.at >= self.column[1] - 1
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is in this module."""
+        """True when nothing is in this module."""
         return self.column is None and not any((self.address_stage, self.row_stage, self.entry_stage))
 
-    def propagate(self, arriving: tuple[int, int, int] | None) -> None:
+    def propagate(self, arriving: Column | None) -> None:
         """Issue one entry, or the bubble of an empty column."""
-        self._issued: Entry | Bubble | None = None
+        self._issued: Slot = None
         self._next = (self.column, self.at + 1)
         if self.column is not None:
             start, end, activation = self.column
             if start == end:
                 self._issued = Bubble()
             else:
-                code, skip = int(self.codes[self.at]), int(self.skips[self.at])
-                self._issued = Entry(code, skip, activation, first=self.at == start)
+                self._issued = Entry(int(self.codes[self.at]), int(self.skips[self.at]), activation, self.at == start)
         if self.ready:
             self._next = (arriving, arriving[0] if arriving else 0)
 
     def update(self) -> None:
-        """Clock edge."""
+        """Take the clock edge."""
         if isinstance(self._issued, Entry):
             row = self.at // self.entries_per_row
             self.reads += row != self.row_held
@@ -227,7 +164,7 @@ class ActivationReadWrite:
         self._write: tuple[int, int] | None = None
 
     def read(self, accumulator: int) -> int:
-        """The accumulator's value; one that is being written in this cycle is seen already."""
+        """Return the accumulator's value; one that is being written in this cycle is seen already."""
         if self._write is not None and self._write[0] == accumulator:
             return self._write[1]
         return self.registers[accumulator]
@@ -237,7 +174,7 @@ class ActivationReadWrite:
         self._write = write
 
     def update(self) -> None:
-        """Clock edge."""
+        """Take the clock edge."""
         if self._write is not None:
             self.registers[self._write[0]] = self._write[1]
         self._write = None
@@ -259,22 +196,21 @@ class ArithmeticUnit:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is in this module."""
+        """True when nothing is in this module."""
         return not any((self.decoded, self.multiplied, self.added))
 
-    def propagate(self, arriving: Entry | Bubble | None, registers: ActivationReadWrite) -> None:
-        """All four stages work at once, each on what the stage before it held."""
+    def propagate(self, arriving: Slot, registers: ActivationReadWrite) -> None:
+        """Let all four stages work at once, each on what the stage before it held."""
         registers.propagate(self._write())
         self._to_added = self._shift_and_add()
         self._to_multiplied = self._read_and_multiply(registers)
         self._to_decoded = self._decode(arriving)
 
-    def _decode(self, arriving: Entry | Bubble | None) -> Product | Bubble | None:
+    def _decode(self, arriving: Slot) -> Product | Bubble | None:
         if not isinstance(arriving, Entry):
             return arriving
         self.row = (-1 if arriving.first else self.row) + arriving.skip + 1
-        weight = int(self.weights[arriving.code])
-        return Product(self.row, arriving.code, arriving.activation, weight)
+        return Product(self.row, arriving.code, arriving.activation, int(self.weights[arriving.code]))
 
     def _read_and_multiply(self, registers: ActivationReadWrite) -> Product | Bubble | None:
         item = self.decoded
@@ -285,13 +221,12 @@ class ArithmeticUnit:
 
     def _shift_and_add(self) -> Product | Bubble | None:
         item = self.multiplied
-        if not isinstance(item, Product):
-            return item
-        if not item.code:  # a padding zero is never written, so it is not added either
+        if not isinstance(item, Product) or not item.code:  # a padding zero is never written, so not added either
             return item
         total = item.total
+        # The sum before it is written only at this clock edge, too late for what was read: it is bypassed.
         if isinstance(self.added, Product) and self.added.code and self.added.accumulator == item.accumulator:
-            total = self.added.total  # bypass
+            total = self.added.total
         total, clipped = saturate(total + shift(item.product, self.formats.places), self.formats.output)
         self.saturations += clipped
         return Product(item.accumulator, item.code, item.activation, total=total)
@@ -307,7 +242,7 @@ class ArithmeticUnit:
         return item.accumulator, item.total
 
     def update(self) -> None:
-        """Clock edge."""
+        """Take the clock edge."""
         self.decoded, self.multiplied, self.added = self._to_decoded, self._to_multiplied, self._to_added
 
 
@@ -324,28 +259,25 @@ class ProcessingElement:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is queued or in the pipeline."""
+        """True when nothing is queued or in the pipeline."""
         return self.queue.head is None and self.spmat_read.idle and self.arithmetic.idle
 
     def propagate(self, arriving: Broadcast | None) -> None:
-        """Combinational logic of all modules."""
+        """Work out the next state of all modules, in the order in which signals pass through them."""
         self.pointer_read.propagate(self.queue.head, self.spmat_read.ready)
         self.queue.propagate(arriving, self.pointer_read.taken)
         self.arithmetic.propagate(self.spmat_read.entry_stage, self.registers)
         self.spmat_read.propagate(self.pointer_read.column)
 
     def update(self) -> None:
-        """Clock edge of all modules."""
+        """Take the clock edge in all modules."""
         for module in (self.queue, self.pointer_read, self.spmat_read, self.arithmetic, self.registers):
             module.update()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class SteppedRun:
-    """What `step` counted and computed.
-
-    A `CycleReport`, the raw accumulators of shape `(n_out,)` before ReLU, and how many additions saturated.
-    """
+    """Report of a run, raw accumulators of shape `(n_out,)` before ReLU, and number of additions that saturated."""
 
     report: CycleReport
     raw: NDArray[np.int64]
@@ -381,15 +313,17 @@ def step(
     mem = encoded_for(mem, machine)
     values = checked_activations(activations, mem.n_in, signed)
     cycles, control, pes = _run(mem, values, machine, formats)
-    return SteppedRun(
-        _report(cycles, control, pes, mem, machine), _gather(mem, pes), sum(pe.arithmetic.saturations for pe in pes)
-    )
+    raw = np.zeros(mem.n_out, np.int64)
+    for p, pe in enumerate(pes):
+        raw[p :: mem.n_pe] = pe.registers.registers
+    saturations = sum(pe.arithmetic.saturations for pe in pes)
+    return SteppedRun(_report(cycles, control, pes, mem, machine), raw, saturations)
 
 
 def _run(
     mem: InterleavedCSC, values: NDArray[Any], machine: Machine, formats: LayerFormats
 ) -> tuple[int, CentralControl, list[ProcessingElement]]:
-    """Step until everything is done; the cycles are those up to the last result, or to the end of a vain search."""
+    """Step until everything is done; count cycles to the last result, or to the end of a search that found nothing."""
     raw, _ = formats.activation.quantize(values)
     one, _ = formats.activation.quantize([1.0])
     weights, _ = formats.weight.quantize(mem.codebook)
@@ -409,7 +343,7 @@ def _run(
 
 
 def busy(pes: list[ProcessingElement]) -> bool:
-    """Whether anything is queued or in a pipeline."""
+    """Tell whether anything is queued or in a pipeline."""
     return not all(pe.idle for pe in pes)
 
 
@@ -428,10 +362,3 @@ def _report(
         n_pe=machine.n_pe,
         clock_hz=machine.clock_hz,
     )
-
-
-def _gather(mem: InterleavedCSC, pes: list[ProcessingElement]) -> NDArray[np.int64]:
-    raw = np.zeros(mem.n_out, np.int64)
-    for p, pe in enumerate(pes):
-        raw[p :: mem.n_pe] = pe.registers.registers
-    return raw

@@ -123,9 +123,9 @@ def infer(
 def multiply(
     mem: InterleavedCSC, inputs: NDArray[Any], formats: LayerFormats, bias: Any = None
 ) -> tuple[NDArray[np.int64], int]:
-    """Raw sums of raw inputs, of shape `(n_vectors, n_in)`, and how many biases and additions saturated.
+    """Compute raw sums of raw inputs, of shape `(n_vectors, n_in)`, and how many biases and additions saturated.
 
-    What `infer` does between rounding its inputs and ReLU, for inputs that are in the activation format already.
+    This is the part of `infer` between the rounding of inputs and ReLU, for inputs in the activation format already.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def calibrate(
     bias: Any = None,
     signed: bool = False,
 ) -> LayerFormats:
-    """The finest formats of `bits` bits in which nothing of this layer on these inputs saturates.
+    """Find the finest formats of `bits` bits in which nothing of this layer on these inputs saturates.
 
     Weights get the format that covers the codebook, activations the one that covers them and the 1.0 of a bias column,
     and the accumulators the one that covers the largest partial sum of the exact products, from the bias on.
@@ -168,7 +168,7 @@ def calibrate(
 def largest_sum(
     mem: InterleavedCSC, inputs: NDArray[Any], weight: FixedPoint, activation: FixedPoint, bias: Any = None
 ) -> float:
-    """The largest magnitude that any sum of exact products of raw inputs goes through, from the bias on."""
+    """Find the largest magnitude that any sum of exact products of raw inputs goes through, from the bias on."""
     bias = _checked_bias(bias, mem.n_out)
     exact = LayerFormats(weight, activation, _exact_sums(weight, activation, bias, mem.n_columns))
     start = np.floor(np.ldexp(bias, exact.output.frac) + 0.5).astype(np.int64)
@@ -178,14 +178,14 @@ def largest_sum(
 
 
 def _exact_sums(weight: FixedPoint, activation: FixedPoint, bias: NDArray[np.float64], n_columns: int) -> FixedPoint:
-    """The steps of exact products, but coarse enough for the sum of all columns and the bias to fit 64 bits."""
+    """Choose the steps of exact products, but coarse enough for the sum of all columns and the bias to fit 64 bits."""
     spare = max(0, weight.bits + activation.bits - 2 + (n_columns + 1).bit_length() - _EXACT_BITS)
     for_bias = _EXACT_BITS - 1 - int(np.frexp(np.abs(bias).max())[1])
     return FixedPoint(weight.bits, max(-64, min(weight.frac + activation.frac - spare, for_bias, 64)))
 
 
 def _checked_bias(bias: Any, n_out: int) -> NDArray[np.float64]:
-    """The bias as an array of shape `(n_out,)`, all 0 where there is none."""
+    """Return the bias as an array of shape `(n_out,)`, all 0 where there is none."""
     if bias is None:
         return np.zeros(n_out)
     values = np.asarray(bias, dtype=np.float64)
@@ -197,7 +197,7 @@ def _checked_bias(bias: Any, n_out: int) -> NDArray[np.float64]:
 
 
 def _with_one(mem: InterleavedCSC, inputs: NDArray[Any], fmt: FixedPoint) -> NDArray[Any]:
-    """Raw inputs, and last the 1.0 that drives a bias column, where there is one."""
+    """Return raw inputs, and last the 1.0 that drives a bias column, where there is one."""
     if not mem.has_bias:
         return inputs
     if 1 << max(fmt.frac, 0) > fmt.high:
@@ -213,7 +213,7 @@ def _sums(
     start: NDArray[np.int64],
     limits: tuple[int, int],
 ) -> tuple[NDArray[np.int64], int, int]:
-    """Raw sums `(n_vectors, n_out)`, additions clipped to `limits`, and the largest magnitude that a sum went through.
+    """Compute raw sums `(n_vectors, n_out)`, additions clipped to `limits`, and the largest magnitude that a sum went through.
 
     Every sum starts from `start`, of shape `(n_out,)`.
     """
@@ -235,13 +235,13 @@ def _sums(
 
 @nb.njit(cache=True, nogil=True)
 def _add_by_column(codes, skips, pe_start, pointers, activations, weights, start, places, low, high):  # type: ignore[no-untyped-def]
-    """Sums of one vector, of shape `(1, n_out)`."""
+    """Add up one vector, column by column; sums are of shape `(1, n_out)`."""
     n_pe = len(pe_start) - 1
     out = start.copy().reshape(1, -1)
     sums = out[0]
     saturations, peak = 0, np.abs(start).max()
     right, left = max(places, 0), max(-places, 0)
-    half = (1 << right) >> 1
+    half = (1 << right) >> 1  # added before the shift, it rounds halves up; 0 where nothing is shifted right
     terms = np.zeros(256, np.int64)
     for j in np.flatnonzero(activations):
         # A column has one activation, so its products are as many as there are shared weights.
@@ -251,6 +251,8 @@ def _add_by_column(codes, skips, pe_start, pointers, activations, weights, start
             row = p - n_pe
             for e in range(pe_start[p] + pointers[j, p], pe_start[p] + pointers[j + 1, p]):
                 row += (skips[e] + 1) * n_pe
+                # Saturation makes the order matter: columns rise, as on the machine. terms[0] is 0, so a padding zero
+                # adds nothing.
                 total = sums[row] + terms[codes[e]]
                 clipped = min(max(total, low), high)
                 saturations += clipped != total
@@ -261,12 +263,12 @@ def _add_by_column(codes, skips, pe_start, pointers, activations, weights, start
 
 @nb.njit(cache=True, nogil=True)
 def _rows(codes, skips, pe_start, pointers, n_out):  # type: ignore[no-untyped-def]
-    """The matrix by rows: row i's columns and codes are those from `first[i]` to `first[i + 1]`, columns rising."""
+    """Sort the matrix by rows: row i's columns and codes are those from `first[i]` to `first[i + 1]`, columns rising."""
     n_pe = len(pe_start) - 1
     first = np.zeros(n_out + 1, np.int64)
     columns = np.empty(len(codes), np.int32)
     row_codes = np.empty(len(codes), np.uint8)
-    for counting in (True, False):
+    for counting in (True, False):  # first count the entries of each row, then put each in its place
         place = first[:-1].copy()
         for p in range(n_pe):
             for j in range(pointers.shape[0] - 1):
@@ -288,7 +290,7 @@ def _rows(codes, skips, pe_start, pointers, n_out):  # type: ignore[no-untyped-d
 
 @nb.njit(cache=True, nogil=True)
 def _add_by_row(first, columns, codes, activations, weights, start, places, low, high):  # type: ignore[no-untyped-def]
-    """Sums of a block of vectors, `(n_vectors, n_out)`; `activations` are of shape `(n_columns, n_vectors)`."""
+    """Add up a block of vectors, row by row; sums are `(n_vectors, n_out)`, `activations` are of shape `(n_columns, n_vectors)`."""
     n_vectors = activations.shape[1]
     sums = np.empty((n_vectors, len(start)), np.int64)
     saturations, peak = 0, np.abs(start).max()
@@ -300,6 +302,7 @@ def _add_by_row(first, columns, codes, activations, weights, start, places, low,
         for e in range(first[i], first[i + 1]):
             weight = weights[codes[e]]
             column = activations[columns[e]]
+            # The innermost loop runs over vectors: they are independent, so the compiler can use vector instructions.
             for v in range(n_vectors):
                 total = row[v] + ((((weight * column[v]) << left) + half) >> right)
                 clipped = min(max(total, low), high)

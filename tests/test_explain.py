@@ -5,6 +5,7 @@ from hypothesis import given, settings
 
 import eie
 from eie import stepped
+from eie.central_control import CentralControl
 from eie.explain import CAUSES, explain, timeline
 
 WORK, PADDING, EMPTY, STARVATION, SCAN, FINISHED, PIPELINE = range(len(CAUSES))
@@ -19,7 +20,7 @@ def watched(mem, activations, machine):
     formats = stepped.UNIT_FORMATS
     raw, _ = formats.activation.quantize(activations)
     weights, _ = formats.weight.quantize(mem.codebook)
-    control = stepped.CentralControl(raw, activations != 0, 1 if mem.has_bias else None, mem.n_pe)
+    control = CentralControl(raw, activations != 0, 1 if mem.has_bias else None, mem.n_pe)
     pes = [stepped.ProcessingElement(mem, p, machine, weights, formats) for p in range(mem.n_pe)]
     spent = np.zeros((mem.n_pe, len(CAUSES)), int)
     waiting = [

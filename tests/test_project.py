@@ -30,7 +30,7 @@ MODULES = {
 
 CONDA_NAMES = {"pytorch": "torch", "ml_dtypes": "ml-dtypes"}
 MACHINE = [
-    *("machine", "layer", "interleaved", "cycles", "stepped", "fixedpoint", "values", "explain"),
+    *("machine", "layer", "interleaved", "cycles", "stepped", "central_control", "fixedpoint", "values", "explain"),
     *("technology", "energy_model", "chip", "published"),
 ]
 WINGS = ["formats", "datasets", "compress", "explore", "networks", "models", "cli", "studies"]

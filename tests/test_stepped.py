@@ -4,8 +4,9 @@ from cases import CODEBOOK, golden_case, runs
 from hypothesis import given, settings
 
 import eie
+from eie.central_control import Broadcast, LNZDNode
 from eie.fixedpoint import FixedPoint, LayerFormats
-from eie.stepped import UNIT_FORMATS, ActivationQueue, Broadcast, LNZDNode
+from eie.stepped import UNIT_FORMATS, ActivationQueue
 
 
 @settings(max_examples=250, deadline=None)

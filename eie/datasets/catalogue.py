@@ -1,4 +1,4 @@
-"""Data made by others: where they are on this machine, and how they get here.
+"""Data made by others: their place on this machine, and how they get there.
 
 `data/datasets.toml` lists what the project can use: the files of each data set with their hashes, and sources that are
 tried in order. Data are looked for in the folder that the environment variable `EIE_DATA` names, then in the user's
@@ -15,11 +15,10 @@ import os
 import shlex
 import shutil
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from platformdirs import user_cache_path
 
 from eie._files import FetchError, read_toml
@@ -29,18 +28,18 @@ STAGING = ".fetching"
 
 
 def root() -> Path:
-    """The folder where data are looked for first."""
+    """Return the folder where data are looked for first."""
     given = os.environ.get("EIE_DATA")
     return Path(given).expanduser() if given else user_cache_path("eie")
 
 
 def names() -> list[str]:
-    """Names of the data sets that the project can use."""
+    """List the names of the data sets that the project can use."""
     return list(read_toml("datasets.toml"))
 
 
 def title(name: str) -> str:
-    """What a data set is, in a few words.
+    """Describe a data set in a few words.
 
     Raises
     ------
@@ -51,7 +50,7 @@ def title(name: str) -> str:
 
 
 def find(name: str) -> Path | None:
-    """Folder of a data set, or None when it is not at hand.
+    """Find the folder of a data set; None when it is not at hand.
 
     Raises
     ------
@@ -67,7 +66,7 @@ def find(name: str) -> Path | None:
 
 
 def require(name: str) -> Path:
-    """Folder of a data set.
+    """Return the folder of a data set, or raise an error.
 
     Raises
     ------
@@ -81,7 +80,7 @@ def require(name: str) -> Path:
 
 
 def how_to_get(*names: str, anywhere: bool = False) -> str:
-    """A sentence on what is missing, and the command that fetches it.
+    """Return a sentence on what is missing, and the command that fetches it.
 
     With `anywhere`, no folder of this machine is named, for text that others will read on theirs.
     """
@@ -94,7 +93,7 @@ def how_to_get(*names: str, anywhere: bool = False) -> str:
 
 
 def overview() -> list[dict[str, str]]:
-    """A row a data set: `name`, `title`, `size`, `licence`, and `folder`, which is empty when it is not at hand."""
+    """Return one row per data set: `name`, `title`, `size`, `licence`, and `folder`, empty when it is not at hand."""
     rows = []
     for name, entry in read_toml("datasets.toml").items():
         facts = {"name": name, "title": entry["title"], "size": _size(entry), "licence": entry["licence"]}
@@ -103,7 +102,7 @@ def overview() -> list[dict[str, str]]:
 
 
 def fetch(name: str) -> Path:
-    """Get a data set, unless it is at hand; goes on where an earlier try stopped.
+    """Get a data set, unless it is at hand; continue where an earlier try stopped.
 
     Parameters
     ----------
@@ -130,7 +129,8 @@ def fetch(name: str) -> Path:
     base = _writable_root()
     staging = base / STAGING / entry["folder"]
     _check_room(base, entry)
-    with _alone(staging):
+    staging.mkdir(parents=True, exist_ok=True)
+    with FileLock(staging.parent / f"{staging.name}.lock"):  # so that two processes do not write one file
         if find(name) is None:  # another process may have been at it meanwhile
             _from_first_that_has_it(name, entry, staging)
             _move_in(entry, staging, base / entry["folder"])
@@ -150,7 +150,7 @@ def _size(entry: dict[str, Any]) -> str:
 
 
 def _writable_root() -> Path:
-    """The first of the folders where data are looked for that may be written to.
+    """Return the first folder for data that may be written to.
 
     Permission bits count for root, too: a folder without them is meant to stay as it is.
     """
@@ -173,18 +173,6 @@ def _check_room(base: Path, entry: dict[str, Any]) -> None:
             f"{base} has {free / 1e6:.0f} MB left, {entry['title']} needs {needed / 1e6:.0f} MB; make room, or let "
             f"EIE_DATA name another folder"
         )
-
-
-@contextmanager
-def _alone(staging: Path) -> Iterator[None]:
-    """Have the folder to oneself, so that two processes do not write one file."""
-    staging.mkdir(parents=True, exist_ok=True)
-    with (staging.parent / f"{staging.name}.lock").open("w") as lock:
-        if os.name == "posix":
-            import fcntl
-
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _from_first_that_has_it(name: str, entry: dict[str, Any], staging: Path) -> None:

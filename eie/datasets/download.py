@@ -20,7 +20,7 @@ TRIES = 3
 
 
 def download(url: str, target: Path, *, limit: int, label: str, verify: bool | str = True) -> bool:
-    """Fetch a file, going on where an earlier try of the same file stopped.
+    """Fetch a file; continue where an earlier try of the same file stopped.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def download(url: str, target: Path, *, limit: int, label: str, verify: bool | s
 
 
 def reason(error: requests.RequestException, url: str) -> str:
-    """What went wrong, in a few words and without what an address may hold besides the host."""
+    """Describe the error in a few words; of the address it names the host only."""
     host = urlsplit(url).hostname
     if error.response is not None:
         return f"{host} answered {error.response.status_code} {error.response.reason}"

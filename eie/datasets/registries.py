@@ -1,4 +1,4 @@
-"""Where a package's file is, by the registry that the reader's own client is set up for.
+"""Addresses of packages' files, from the registry that the reader's own client is set up for.
 
 No registry is named here: pip, npm and apt-get know theirs, a mirror or a company's own included. Only addresses are
 asked of them; nothing of a package is installed or run.
@@ -6,6 +6,7 @@ asked of them; nothing of a package is installed or run.
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shutil
@@ -27,18 +28,16 @@ PAGE_BYTES = 64 * 2**20
 CLIENT_TIMEOUT_S = 60
 """Seconds that a registry's client may take to answer."""
 
-# pip has no public way to say which indexes it is set up for: its options, as it reads them for `pip download`.
-_PIP_SETTINGS = """
-import json
-from pip._internal.commands import create_command
-options, _ = create_command("download").parse_args(["any"])
-indexes = [] if options.no_index else [options.index_url, *options.extra_index_urls]
-print(json.dumps({"indexes": indexes, "cert": options.cert}))
-"""
+_PIP = (sys.executable, "-m", "pip")
+_PIP_SECTIONS = ("global", "download", ":env:")
+"""Sections of pip's settings that count for `pip download`, the last one first."""
+
+_TRUE = ("1", "y", "yes", "t", "true", "on")
+"""Values that pip takes for yes."""
 
 
 def pypi(package: str, file: str) -> tuple[str, bool | str]:
-    """Address of a file of a Python package, and the certificates to trust (as `requests` takes them).
+    """Find the address of a file of a Python package, and the certificates to trust (as `requests` takes them).
 
     Raises
     ------
@@ -62,7 +61,7 @@ def pypi(package: str, file: str) -> tuple[str, bool | str]:
 
 
 def npm(package: str) -> str:
-    """Address of an npm package given as `name@version`.
+    """Find the address of an npm package given as `name@version`.
 
     Raises
     ------
@@ -73,7 +72,7 @@ def npm(package: str) -> str:
 
 
 def debian(package: str) -> str:
-    """Address of a Debian package, of whatever version this machine's distribution has.
+    """Find the address of a Debian package, of whatever version this machine's distribution has.
 
     Raises
     ------
@@ -89,9 +88,22 @@ def debian(package: str) -> str:
 
 @cache
 def _pip_settings() -> dict[str, Any]:
-    settings = json.loads(_run("pip", [sys.executable, "-c", _PIP_SETTINGS]))
-    settings["indexes"] = [url for url in settings["indexes"] if url.startswith(("http://", "https://"))]
-    return settings
+    """Return the indexes that pip is set up for, and its file of certificates."""
+    listed = dict(re.findall(r"^(\S+?)=(.*)$", _run("pip", [*_PIP, "config", "list"]), re.MULTILINE))
+    options: dict[str, str] = {}
+    for section in _PIP_SECTIONS:
+        found = {key.removeprefix(f"{section}."): text for key, text in listed.items() if key.startswith(f"{section}.")}
+        options |= {name: str(ast.literal_eval(text)) for name, text in found.items()}
+    urls = []
+    if options.get("no-index", "").lower() not in _TRUE:
+        urls = [options.get("index-url") or _pip_default_index(), *options.get("extra-index-url", "").split()]
+    return {"indexes": [url for url in urls if url.startswith(("http://", "https://"))], "cert": options.get("cert")}
+
+
+def _pip_default_index() -> str:
+    """Return the index that pip uses when none is set up; only its help names it."""
+    found = re.search(r"--index-url.*?\(default\s+([^\s)]+)\)", _run("pip", [*_PIP, "download", "--help"]), re.DOTALL)
+    return found[1] if found else ""
 
 
 def _ask(client: str, *arguments: str) -> str:
@@ -113,7 +125,7 @@ def _run(client: str, command: list[str]) -> str:
 
 
 def _links(page: str, verify: bool | str) -> dict[str, str]:
-    """File names and addresses of a page of the simple repository API, in JSON or in HTML."""
+    """Read file names and addresses from a page of the simple repository API, in JSON or in HTML."""
     accept = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
     with requests.get(page, headers={"Accept": accept}, stream=True, timeout=TIMEOUT_S, verify=verify) as answer:
         answer.raise_for_status()

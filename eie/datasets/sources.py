@@ -21,14 +21,14 @@ Read = Callable[[Path, Collection[str], Take], None]
 
 
 def title(source: Mapping[str, Any]) -> str:
-    """What a source is called in messages."""
+    """Return the name of a source for messages."""
     kinds = {"pypi": "Python package", "npm": "npm package", "debian": "Debian package"}
     named = [f"{words} {source[kind]}" for kind, words in kinds.items() if kind in source]
     return named[0] if named else str(urlsplit(source["url"]).hostname)
 
 
 def collect(source: Mapping[str, Any], files: Mapping[str, tuple[int, str]], folder: Path, label: str) -> None:
-    """Bring the files that are not in a folder yet from one source; a file stands there once its hash is right.
+    """Fetch the files that a folder lacks from one source; a file appears there once its hash is right.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def collect(source: Mapping[str, Any], files: Mapping[str, tuple[int, str]], fol
 
 
 def is_right(path: Path, wanted: str) -> bool:
-    """Whether a file is there and has this content.
+    """Tell whether a file is there and has this content.
 
     Parameters
     ----------

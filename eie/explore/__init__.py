@@ -1,4 +1,4 @@
 """Synthetic layers, the nine benchmarks, many machines at once and whole design spaces.
 
-It imports only the machine.
+It may import the machine only.
 """

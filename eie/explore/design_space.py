@@ -92,7 +92,7 @@ class DesignSpace:
     draws : int
         Independent draws of each layer, 1..1000.
     seed : int
-        Names the random numbers.
+        Random seed; equal seeds give equal layers.
 
     Raises
     ------
@@ -130,7 +130,7 @@ class DesignSpace:
         return self.designs * len(self.benchmarks) * self.draws
 
     def jobs(self) -> list[Job]:
-        """The passes that answer all points, in the order of the file."""
+        """List the passes that answer all points, in the order of the file."""
         values = product(self.n_pe, self.index_bits, self.fifo_depth, self.spmat_width_bits)
         machines = [
             Machine(n_pe=n_pe, index_bits=index, fifo_depth=depth, spmat_width_bits=width, clock_hz=self.clock_hz)
@@ -139,7 +139,7 @@ class DesignSpace:
         return list(jobs(self.benchmarks, machines, self.seed, self.draws, None))
 
     def plan(self) -> str:
-        """All that decides the file's content, as JSON."""
+        """Return everything that decides the file's content, as JSON."""
         more = {"eie": __version__, "spread": asdict(measured_spread()), "columns": list(COLUMNS)}
         return json.dumps(asdict(self) | more)
 
@@ -189,27 +189,21 @@ def run(space: DesignSpace, output: str | Path, executor: Executor | None = None
 
 
 def frame(space: DesignSpace) -> pd.DataFrame:
-    """The points of a design space in memory, simulated on all cores.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a point, with the columns of `COLUMNS`, in the order of the file that `run` would write.
-    """
+    """Simulate a design space in memory, on all cores: rows and columns are those of the file that `run` would write."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = [point for of_job in pool.map(rows, space.jobs()) for point in of_job]
     return pd.DataFrame(found, columns=list(COLUMNS))
 
 
 def points(job: Job) -> pa.Table:
-    """The points of one job, with the columns of `COLUMNS`."""
+    """Return the points of one job as a table with the columns of `COLUMNS`."""
     import pyarrow as pa
 
     return pa.Table.from_pylist(rows(job), _schema())
 
 
 def rows(job: Job) -> list[dict[str, Any]]:
-    """The points of one job: those of `COLUMNS` that it has, and some more."""
+    """Return the points of one job: those of `COLUMNS` that it has, and some more."""
     designs = job.run()
     return [
         row(job.benchmark, job.draw, machine, report)
@@ -220,7 +214,7 @@ def rows(job: Job) -> list[dict[str, Any]]:
 
 
 def costs(report: CycleReport, machine: Machine) -> dict[str, Any]:
-    """Energy and area of a run, or a note that says why there are none."""
+    """Compute energy and area of a run, or a note that says why there are none."""
     width, known = machine.spmat_width_bits, sram_widths()
     if width not in known:
         listed = ", ".join(map(str, sorted(known)))
@@ -234,7 +228,7 @@ def costs(report: CycleReport, machine: Machine) -> dict[str, Any]:
 
 
 def values(name: str, text: str, *, doubling: bool = True) -> tuple[int, ...]:
-    """The numbers that a command line lists, such as `1,2,48` or `1..512`.
+    """Read the numbers that a command line lists, such as `1,2,48` or `1..512`.
 
     Parameters
     ----------
@@ -262,7 +256,7 @@ def values(name: str, text: str, *, doubling: bool = True) -> tuple[int, ...]:
 
 @contextmanager
 def dask(address: str) -> Iterator[Executor]:
-    """An executor on a Dask cluster, for `run`.
+    """Give an executor on a Dask cluster, for `run`.
 
     Parameters
     ----------
@@ -298,11 +292,8 @@ def _range(part: str, doubling: bool) -> Iterable[int]:
     first, last = int(low), int(high)
     if not 0 < first <= last <= MAX_FIFO_DEPTH:  # no parameter may be larger
         raise ValueError
-    return (
-        [1 << power for power in range((first - 1).bit_length(), last.bit_length())]
-        if doubling
-        else range(first, last + 1)
-    )
+    powers = range((first - 1).bit_length(), last.bit_length())
+    return [1 << power for power in powers] if doubling else range(first, last + 1)
 
 
 def _parquet() -> Any:
@@ -323,7 +314,7 @@ def _schema() -> pa.Schema:
 
 
 def _plan_of(target: Path) -> str | None:
-    """The plan that a finished file says it follows."""
+    """Read the plan that a finished file says it follows."""
     if not target.exists():
         return None
     try:
@@ -374,7 +365,7 @@ def _is_whole(part: Path, job: Job) -> bool:
 
 
 def _results(missing: Mapping[Path, Job], executor: Executor | None) -> Iterator[tuple[Path, pa.Table]]:
-    """What each job gives, as soon as it is there, the largest layers first."""
+    """Yield what each job gives, as soon as it is there; the largest layers start first."""
     largest_first = sorted(missing.items(), key=lambda item: -item[1].benchmark.expected_entries)
     with nullcontext(executor) if executor else ThreadPoolExecutor(os.cpu_count()) as pool:
         running: dict[Future[pa.Table], Path] = {pool.submit(points, job): part for part, job in largest_first}
@@ -387,7 +378,7 @@ def _results(missing: Mapping[Path, Job], executor: Executor | None) -> Iterator
 
 
 def _bar(everything: Iterable[Job], missing: Iterable[Job], done: list[int]) -> Any:
-    """A progress bar over the work to expect, so that what it says of the time left is near from the start."""
+    """Make a progress bar over the expected work, so that its time left is nearly right from the start."""
     total, left = (sum(job.cost for job in some) for some in (everything, missing))
     return tqdm(
         total=total,

@@ -16,7 +16,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.cycles import PIPELINE_CYCLES, CycleReport, checked_activations, read_rows, scan, take
+from eie.cycles import PIPELINE_CYCLES, CycleReport, checked_activations, dequeue, read_rows, scan
 from eie.interleaved import MAX_ENTRIES, check_codebook, place
 from eie.layer import CompressedLayer
 from eie.machine import Machine
@@ -27,12 +27,12 @@ NOT_SENT = -1
 
 @dataclass(frozen=True, slots=True)
 class Designs:
-    """What running one layer on machines that hold it alike took.
+    """Reports of one layer on machines that hold it alike.
 
     Attributes
     ----------
     reports : list of CycleReport
-        One a machine, each equal to what `simulate` gives for it.
+        One per machine, each equal to what `simulate` gives for it.
     fullest : int
         Entries of the whole layer on the PE that holds most of them, padding zeros among them.
     """
@@ -42,7 +42,7 @@ class Designs:
 
 
 def memory_layout(machine: Machine) -> tuple[int, int, int]:
-    """PEs, code bits and index bits: machines that agree in this hold a layer alike."""
+    """Return PEs, code bits and index bits: machines that agree in these hold a layer alike."""
     return machine.n_pe, machine.weight_bits, machine.index_bits
 
 
@@ -107,7 +107,7 @@ def _counted(
     idle: NDArray[np.int64],
     machines: Sequence[Machine],
 ) -> tuple[dict[int, int], dict[int, int], int, int]:
-    """Cycles by queue depth, Spmat reads by entries per row, entries processed, and entries on the fullest PE."""
+    """Count cycles by queue depth, Spmat reads by entries per row, entries processed, and those on the fullest PE."""
     depths = sorted({machine.fifo_depth for machine in machines})
     per_row = sorted({machine.entries_per_row for machine in machines})
     n_pe, _, index_bits = memory_layout(machines[0])
@@ -133,15 +133,16 @@ def _counted(
 
 @nb.njit(cache=True, nogil=True)
 def _pass(columns, pe_of, local_of, idle, holds, entries_per_row, n_pe, index_bits):  # type: ignore[no-untyped-def]
-    """Cycles by queue, Spmat reads by entries per row; entries processed, and entries that each PE holds.
+    """Count cycles per queue, Spmat reads per memory width, entries processed, and entries that each PE holds.
 
     `columns` are column pointers, rows, and the rows of the bias, which is the last column. `idle[j]` are the cycles
     that the scan wastes before column j, `holds` the activations that a queue of each kind holds.
     """
+    # The pointers of one column, as `encode` would write them. Columns that are not sent move them on, too.
     start, end = np.zeros(n_pe, np.int32), np.zeros(n_pe, np.int32)
     last = np.empty(n_pe, np.int32)
     free = np.zeros((len(holds), n_pe), np.int64)
-    taken = np.full((len(holds), holds.max()), -1, np.int64)
+    taken = np.full((len(holds), holds.max()), -1, np.int64)  # of each queue, a ring buffer as in `eie.cycles`
     broadcast = np.full(len(holds), -1, np.int64)
     row = np.full((len(entries_per_row), n_pe), -1, np.int64)
     entries = np.zeros((len(entries_per_row), n_pe), np.int64)
@@ -155,12 +156,13 @@ def _pass(columns, pe_of, local_of, idle, holds, entries_per_row, n_pe, index_bi
             for q in range(len(holds)):
                 slot = k % holds[q]
                 broadcast[q] = max(broadcast[q] + 1 + idle[j], taken[q, slot] + 1)
-                taken[q, slot] = take(start, end, broadcast[q], free[q])
+                taken[q, slot] = dequeue(start, end, broadcast[q], free[q])
             for w in range(len(entries_per_row)):
                 read_rows(start, end, entries_per_row[w], row[w], entries[w], reads[w])
             k += 1
         start[:] = end
     cycles = np.array([free[q].max() for q in range(len(holds))]) + PIPELINE_CYCLES
+    # Every width counts the same entries, since `read_rows` counts both; the first will do.
     return cycles, reads.sum(axis=1), entries[0].sum(), end.astype(np.int64)
 
 

@@ -47,7 +47,7 @@ class Job:
     machines : tuple of Machine
         Chips of one memory layout.
     seed : int
-        Names the random numbers.
+        Random seed; equal seeds give equal layers.
     spread : Spread
         Unevenness of the layer.
     """
@@ -79,7 +79,7 @@ class Job:
 def jobs(
     benchmarks: Sequence[Benchmark], machines: Sequence[Machine], seed: int, draws: int, spread: Spread | None
 ) -> Iterator[Job]:
-    """Every draw of every layer on every machine, in as few passes as there are; machines alike stay in their order."""
+    """Yield every draw of every layer on every machine, in the fewest passes; machines alike keep their order."""
     _check.integer("draws", draws, 1, MAX_DRAWS)
     spread = spread or measured_spread()
     alike = [tuple(group) for _, group in groupby(sorted(machines, key=memory_layout), key=memory_layout)]
@@ -106,7 +106,7 @@ def sweep(
     machines : sequence of Machine
         Chips to run them on.
     seed : int
-        Names the random numbers.
+        Random seed; equal seeds give equal layers.
     draws : int
         Independent draws of each layer, 1..1000.
     spread : Spread, optional
@@ -135,7 +135,7 @@ def sweep(
 
 
 def row(benchmark: Benchmark, draw: int, machine: Machine, report: CycleReport) -> dict[str, Any]:
-    """One point: what ran on what, the report's counters, and what follows from them."""
+    """Return one point: the layer and machine, the report's counters, and what follows from them."""
     derived = ("theoretical_cycles", "load_balance", "real_work", "seconds", "theoretical_seconds")
     return (
         {"layer": benchmark.name, "draw": draw}
@@ -146,22 +146,22 @@ def row(benchmark: Benchmark, draw: int, machine: Machine, report: CycleReport) 
 
 
 def _fields(record: Machine | CycleReport) -> dict[str, Any]:
-    """Fields by name; `asdict` would copy each, which takes longer than simulating a point."""
+    """Return fields by name; `asdict` would copy each, which takes longer than simulating a point."""
     return {name: getattr(record, name) for name in record.__slots__}
 
 
 def geomean(values: Any) -> float:
-    """Geometric mean of positive numbers, as the paper averages over its benchmarks."""
+    """Return the geometric mean of positive numbers, as the paper averages over its benchmarks."""
     return float(np.exp(np.log(np.asarray(values, dtype=float)).mean()))
 
 
 def _unknown(job: Job) -> Job:
-    """The same job without machines whose report is there already."""
+    """Return the same job without machines whose report is there already."""
     return replace(job, machines=tuple(machine for machine in job.machines if (*job.source, machine) not in _reports))
 
 
 def _drawn(*source: Any) -> tuple[CompressedLayer, NDArray[np.float32]]:
-    """The layer and its input; threads that want the same one wait for it rather than draw it twice."""
+    """Return the layer and its input; threads that want the same one wait for it rather than draw it twice."""
     with _drawing[source]:
         return _draw(*source)
 

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 
 from eie import chip
+from eie.central_control import Broadcast
 from eie.cycles import CycleReport, simulate
 from eie.explore.benchmarks import nine_layers, select
 from eie.explore.sweep import geomean
 from eie.interleaved import InterleavedCSC, encode
 from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM
-from eie.stepped import ActivationQueue, Broadcast
+from eie.stepped import ActivationQueue
 from eie.studies.paper.table4 import layer_us
 from eie.technology import chip_facts, paper_value, pe_breakdown, sram
 

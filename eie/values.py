@@ -213,7 +213,7 @@ def _sums(
     start: NDArray[np.int64],
     limits: tuple[int, int],
 ) -> tuple[NDArray[np.int64], int, int]:
-    """Compute raw sums `(n_vectors, n_out)`, additions clipped to `limits`, and the largest magnitude that a sum went through.
+    """Compute raw sums `(n_vectors, n_out)`, additions clipped to `limits`, and the largest magnitude of any sum.
 
     Every sum starts from `start`, of shape `(n_out,)`.
     """
@@ -263,7 +263,7 @@ def _add_by_column(codes, skips, pe_start, pointers, activations, weights, start
 
 @nb.njit(cache=True, nogil=True)
 def _rows(codes, skips, pe_start, pointers, n_out):  # type: ignore[no-untyped-def]
-    """Sort the matrix by rows: row i's columns and codes are those from `first[i]` to `first[i + 1]`, columns rising."""
+    """Sort the matrix by rows: row i has the columns and codes from `first[i]` to `first[i + 1]`, columns rising."""
     n_pe = len(pe_start) - 1
     first = np.zeros(n_out + 1, np.int64)
     columns = np.empty(len(codes), np.int32)
@@ -290,7 +290,7 @@ def _rows(codes, skips, pe_start, pointers, n_out):  # type: ignore[no-untyped-d
 
 @nb.njit(cache=True, nogil=True)
 def _add_by_row(first, columns, codes, activations, weights, start, places, low, high):  # type: ignore[no-untyped-def]
-    """Add up a block of vectors, row by row; sums are `(n_vectors, n_out)`, `activations` are of shape `(n_columns, n_vectors)`."""
+    """Add up a block of vectors, row by row; sums are `(n_vectors, n_out)`, inputs `(n_columns, n_vectors)`."""
     n_vectors = activations.shape[1]
     sums = np.empty((n_vectors, len(start)), np.int64)
     saturations, peak = 0, np.abs(start).max()

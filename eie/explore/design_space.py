@@ -189,7 +189,7 @@ def run(space: DesignSpace, output: str | Path, executor: Executor | None = None
 
 
 def frame(space: DesignSpace) -> pd.DataFrame:
-    """Simulate a design space in memory, on all cores: rows and columns are those of the file that `run` would write."""
+    """Simulate a design space in memory, on all cores; rows and columns are those of the file that `run` writes."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = [point for of_job in pool.map(rows, space.jobs()) for point in of_job]
     return pd.DataFrame(found, columns=list(COLUMNS))

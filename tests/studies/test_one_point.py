@@ -132,3 +132,12 @@ def test_cell_prints_the_number_of_the_page(page):
     with redirect_stdout(io.StringIO()) as printed:
         exec(source(page, ONE_POINT), names)
     assert PRINTED.fullmatch(printed.getvalue().strip()), printed.getvalue()
+
+
+@pytest.mark.parametrize("page", sorted(NEEDS))
+def test_without_its_data_the_cell_prints_nothing(page, monkeypatch, capsys):
+    monkeypatch.setattr(catalogue, "find", lambda name: None)
+    names = parameters(page)
+    exec(source(page, computes(page)), names)
+    exec(source(page, ONE_POINT), names)
+    assert capsys.readouterr().out == ""

@@ -27,9 +27,9 @@ def inspect(file: str) -> None:
         print("\n".join(f"  {part.part} ({part.kind}): {part.why}" for part in rest.itertuples()))
 
 
-@options.command("eie encode model.onnx --density 0.1 -o model.eie")
+@options.command("eie encode model.onnx --prune-to 0.1 -o model.eie")
 @options.file
-@options.density
+@options.prune_to
 @options.n_pe
 @options.index_bits
 @options.weight_bits
@@ -47,10 +47,10 @@ def encode(file: str, density: dict[str, float] | None, output: str, **fields: i
 
 @options.command("eie run model.onnx --act-density 0.35 -o report/")
 @options.file
-@options.density
+@options.prune_to
 @options.activations
 @options.machine
-@options.output("FOLDER", "write report.html, layers.csv and layers.json there")
+@options.output("FOLDER", "folder for report.html, layers.csv and .json")
 def run(file: str, output: str | None, **given: Any) -> None:
     """Run a network layer by layer, with a report."""
     from eie.networks import report
@@ -67,8 +67,8 @@ def run(file: str, output: str | None, **given: Any) -> None:
 
 @options.command("eie explain Alex-7")
 @options.file
-@options.density
-@click.option("--layer", metavar="NAME", help="of a file with several; a wrong name lists all")
+@options.prune_to
+@click.option("--layer", metavar="NAME", help="name of one layer; a wrong name lists all")
 @options.activations
 @options.machine
 def explain(file: str, layer: str | None, **given: Any) -> None:

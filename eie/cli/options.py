@@ -46,7 +46,7 @@ def fractions(_context: click.Context, _parameter: click.Parameter, given: tuple
         try:
             found[name or "*"] = float(number)
         except ValueError:
-            raise ValueError(f"--density must be a fraction of 0..1 or NAME=fraction, got {text!r}") from None
+            raise ValueError(f"--prune-to must be a fraction of 0..1 or NAME=fraction, got {text!r}") from None
     return found or None
 
 
@@ -67,25 +67,33 @@ changes = click.option(
 file = click.argument(
     "file", metavar="FILE", help="ONNX, PyTorch, safetensors, .npz, .mtx, .eie, or a layer of Table III"
 )
-density = click.option(
-    "--density",
+prune_to = click.option(
+    "--prune-to",
+    "density",
     metavar="[NAME=]D",
     multiple=True,
     callback=fractions,
-    help="prune dense layers to this; repeat it for single layers",
+    help="prune dense layers to this; may be repeated",
 )
 index_bits = click.option("--index-bits", metavar="N", type=int, help="bits of a relative index (default: 4)")
-n_pe = click.option("--pe", "n_pe", metavar="N", type=int, help="PEs (default: 64)")
+n_pe = click.option("--pe", "--n-pe", "n_pe", metavar="N", type=int, help="PEs (default: 64)")
 weight_bits = click.option("--weight-bits", metavar="N", type=int, help="bits of a code (default: 4)")
 _QUEUES = (
-    click.option("--fifo", "fifo_depth", metavar="N", type=int, help="depth of the queues (default: 8)"),
     click.option(
-        "--width", "spmat_width_bits", metavar="N", type=int, help="bits per weight-memory read (default: 64)"
+        "--fifo", "--fifo-depth", "fifo_depth", metavar="N", type=int, help="depth of the queues (default: 8)"
+    ),
+    click.option(
+        "--width",
+        "--spmat-width-bits",
+        "spmat_width_bits",
+        metavar="N",
+        type=int,
+        help="bits per weight-memory read (default: 64)",
     ),
 )
 _ACTIVATIONS = (
     click.option("--act-density", metavar="D", type=float, help="draw inputs of which this fraction is not 0"),
-    click.option("--activations", metavar="FILE", help=".npy of inputs, or .npz with one array per layer"),
+    click.option("--activations", metavar="FILE", help=".npy of inputs, or .npz with one per layer"),
     click.option("--signed", is_flag=True, help="allow negative inputs"),
     click.option("--seed", metavar="N", type=int, default=0, help="random seed (default: 0)"),
 )

@@ -12,10 +12,17 @@ from eie.cli import options
 
 @options.command("eie sweep --pe 1..512 --fifo 2..256 -o sweep.parquet")
 @click.option("--layers", metavar="NAMES", default="table3", help="of Table III: table3 for all, or NT-We,NT-Wd")
-@click.option("--sizes", type=options.value, metavar="SIZES", help="own layers: {'mine': [inputs, outputs, 0.1, 0.4]}")
-@click.option("--pe", "n_pe", metavar="N", default="64", help="PEs: 1,2,48 or 1..512, the powers of two in it")
-@click.option("--fifo", "fifo_depth", metavar="N", default="8", help="queue depths, likewise")
-@click.option("--width", "spmat_width_bits", metavar="N", default="64", help="bits per weight-memory read, likewise")
+@click.option("--sizes", type=options.value, metavar="SIZES", help="own layers: {'a': [n_in, n_out, 0.1, 0.4]}")
+@click.option("--pe", "--n-pe", "n_pe", metavar="N", default="64", help="PEs: 1,2,48 or 1..512 (powers of two)")
+@click.option("--fifo", "--fifo-depth", "fifo_depth", metavar="N", default="8", help="queue depths, likewise")
+@click.option(
+    "--width",
+    "--spmat-width-bits",
+    "spmat_width_bits",
+    metavar="N",
+    default="64",
+    help="bits per weight-memory read, likewise",
+)
 @click.option("--index-bits", metavar="N", default="4", help="bits of a relative index: 3,4 or 3..6")
 @click.option("--draws", metavar="N", type=int, default=1, help="draws of each layer (default: 1)")
 @click.option("--seed", metavar="N", type=int, default=0, help="random seed (default: 0)")

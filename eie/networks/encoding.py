@@ -205,7 +205,7 @@ def _encoded_part(source: str, part: _Part | EncodedLayer, machine: Machine) -> 
 def _imported(part: _Part, layer: WeightLayer, machine: Machine) -> EncodedLayer:
     compressed, was_pruned = importing.compress(layer, part.density, machine.weight_bits)
     bias = layer.bias() if layer.bias is not None else None
-    origin = "dense; --density would prune it" if part.density is None else "pruned, and not trained again"
+    origin = "dense; --prune-to would prune it" if part.density is None else "pruned, and not trained again"
     note = "; ".join(filter(None, ["" if was_pruned else origin, part.note]))
     return EncodedLayer(part.name, part.kind, encode(compressed, machine), bias, part.vectors, note)
 

@@ -192,7 +192,7 @@ def test_drawing_vgg6_takes_little_memory(benchmark):
     assert peak < 600_000
 
 
-@pytest.mark.parametrize("options", [(), ("--density", "0.1")], ids=["dense", "pruned"])
+@pytest.mark.parametrize("options", [(), ("--prune-to", "0.1")], ids=["dense", "pruned"])
 def test_run_a_network_of_61_million_weights(benchmark, tmp_path, options):
     """`eie run` on AlexNet's shapes, weights beside the ONNX file, as a whole process with its kernels compiled."""
     path = onnx_models.alexnet(tmp_path / "alexnet.onnx")

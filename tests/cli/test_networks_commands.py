@@ -43,8 +43,8 @@ def test_inspect(capsys, here):
 
 
 def test_run_and_report(capsys, here):
-    arguments = ["net.onnx", "--pe", "8", "--fifo", "4", "--act-density", "0.35", "--density", "0.5"]
-    status, out, err = run(capsys, "run", *arguments, "--density", "fc1=0.1", "-o", "report")
+    arguments = ["net.onnx", "--pe", "8", "--fifo", "4", "--act-density", "0.35", "--prune-to", "0.5"]
+    status, out, err = run(capsys, "run", *arguments, "--prune-to", "fc1=0.1", "-o", "report")
     assert (status, err) == (0, "")
     plain = json.loads((here / "report" / "layers.json").read_text())
     assert (plain["machine"]["n_pe"], plain["machine"]["fifo_depth"]) == (8, 4)
@@ -55,13 +55,13 @@ def test_run_and_report(capsys, here):
 @pytest.mark.parametrize("command", [("run", "--act-density", "0.5"), ("encode", "-o", "new.eie"), ("explain",)])
 def test_a_density_for_encoded_layers_is_refused(capsys, here, command):
     run(capsys, "encode", "net.onnx", "-o", "net.eie")
-    error = refused(capsys, command[0], "net.eie", *command[1:], "--density", "0.5")
+    error = refused(capsys, command[0], "net.eie", *command[1:], "--prune-to", "0.5")
     assert "net.eie holds encoded layers; give it when they are encoded" in error
     assert not (here / "new.eie").exists()
 
 
 def test_a_density_for_a_drawn_layer_is_refused(capsys):
-    assert "Alex-7 is drawn at the density of Table III" in refused(capsys, "run", "Alex-7", "--density", "0.5")
+    assert "Alex-7 is drawn at the density of Table III" in refused(capsys, "run", "Alex-7", "--prune-to", "0.5")
 
 
 def test_encode_once_and_run_often(capsys, here):
@@ -69,14 +69,14 @@ def test_encode_once_and_run_often(capsys, here):
     assert (status, out) == (0, "3 layers written to net.eie\n")
     assert run(capsys, "run", "net.eie", "--act-density", "0.5")[0] == 0
     assert "fc2    linear      6     7        1       42    1.000" in run(capsys, "inspect", "net.eie")[1]
-    status, out, _ = run(capsys, "explain", "net.eie", "--layer", "fc2", "--act-density", "0.5", "--fifo", "2")
+    status, out, _ = run(capsys, "explain", "net.eie", "--layer", "fc2", "--act-density", "0.5", "--fifo-depth", "2")
     assert status == 0
     assert out.startswith("fc2: 6 x 7 on 8 PEs\n")
     assert "encode the network again" in refused(capsys, "run", "net.eie", "--pe", "4", "--act-density", "1")
 
 
 def test_explain_a_layer_of_table_iii(capsys, here):
-    status, out, err = run(capsys, "explain", "NT-We", "--pe", "16")
+    status, out, err = run(capsys, "explain", "NT-We", "--n-pe", "16")
     assert (status, err) == (0, "")
     for cause in ("work", "padding", "starvation", "scan", "sum"):
         assert f"\n{cause}" in out
@@ -100,8 +100,8 @@ def test_activations_from_files(capsys, here):
     [
         (["run", "net.onnx"], "--act-density on the command line"),
         (["run", "net.onnx", "--act-density", "2"], "act_density must be a fraction of 0..1, got 2.0"),
-        (["run", "net.onnx", "--act-density", "1", "--density", "fc1:0.1"], "--density must be a fraction"),
-        (["run", "net.onnx", "--act-density", "1", "--density", "x=0.1"], "the layers are conv, fc1, fc2"),
+        (["run", "net.onnx", "--act-density", "1", "--prune-to", "fc1:0.1"], "--prune-to must be a fraction"),
+        (["run", "net.onnx", "--act-density", "1", "--prune-to", "x=0.1"], "the layers are conv, fc1, fc2"),
         (["run", "net.onnx", "--act-density", "1", "--pe", "0"], "n_pe must be an integer of 1..65536, got 0"),
         (["run", "net.onnx", "--act-density", "1", "-o", "net.onnx"], "it is no folder"),
         (["run", "nothing.onnx"], "nothing.onnx: there is no such file"),

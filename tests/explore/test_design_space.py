@@ -142,7 +142,7 @@ def test_a_folder_of_others_is_left_alone(tmp_path):
 
 COMMAND = [
     *(sys.executable, "-m", "eie.cli.main", "sweep", "--layers", "NT-We,NT-Wd", "--pe", "1..64", "--fifo", "2..16"),
-    *("--width", "32,64", "--index-bits", "3..6"),
+    *("--spmat-width-bits", "32,64", "--index-bits", "3..6"),
 ]
 
 

@@ -2,8 +2,9 @@ import re
 
 import pytest
 
-from eie.studies.paper import disagreements as module
-from eie.studies.paper.disagreements import ONE, Disagreement, Said, disagreements
+from eie.studies.paper import disagreements_energy, disagreements_format
+from eie.studies.paper.disagreement import ONE, VERDICTS, Disagreement, Statement
+from eie.studies.paper.disagreements import disagreements
 
 
 @pytest.fixture(scope="module")
@@ -20,20 +21,20 @@ def test_every_case_is_whole(result):
     assert len(result.cases) >= 20
     assert len({case.title for case in result.cases}) == len(result.cases)
     for case in result.cases:
-        assert len(case.said) >= 2
-        assert case.ending in (module.ONE, module.BOTH, module.NEITHER, module.OPEN)
-        assert re.fullmatch(r"[A-Z].*\.", case.holds, re.DOTALL)
+        assert len(case.statements) >= 2
+        assert case.verdict in VERDICTS
+        assert re.fullmatch(r"[A-Z].*\.", case.why, re.DOTALL)
         assert not re.search(r"\bnan\b|\d{8}|\bnone\b", case.markdown())
 
 
 def test_figure_7_was_drawn_with_the_power_of_the_abstract(cases):
     assert "6 follow from Table IV" in cases["Power of the chip"].computed
     assert "and 0 at 590 mW" in cases["Power of the chip"].computed
-    assert module._labels_at(600)[:2] == (6, 6)
+    assert disagreements_energy._labels_at(600)[:2] == (6, 6)
 
 
 def test_clock_of_the_throughput(cases):
-    assert "1,280 MHz" in cases["Clock of the projected chip"].said[1].what
+    assert "1,280 MHz" in cases["Clock of the projected chip"].statements[1].what
     assert "1,286 MHz" in cases["Clock of the projected chip"].computed
 
 
@@ -42,8 +43,8 @@ def test_only_the_largest_layer_is_beyond_short_pointers(cases):
 
 
 def test_nt_we_has_the_density_of_section_6(cases):
-    assert cases["Weight density of NT-We"].ending == ONE
-    assert cases["Weight density of NT-We"].holds.startswith("A density of 11 % fits better in 4 of 4")
+    assert cases["Weight density of NT-We"].verdict == ONE
+    assert cases["Weight density of NT-We"].why.startswith("A density of 11 % fits better in 4 of 4")
 
 
 def test_swapped_labels_fit_on_every_layer(result):
@@ -51,7 +52,7 @@ def test_swapped_labels_fit_on_every_layer(result):
 
 
 def test_totals_that_miss():
-    missed = module._totals_that_miss()
+    missed = disagreements_format._totals_that_miss()
     assert missed[["network", "variant"]].to_numpy().tolist() == [
         ["LeNet-5", "P+Q+H"],
         ["VGG-16", "P+Q"],
@@ -60,7 +61,7 @@ def test_totals_that_miss():
 
 
 def test_markdown_of_a_case():
-    case = Disagreement("Title", (Said("here", "1 x"), Said("there", "2 x")), "Computed is 2.", ONE, "There.")
+    case = Disagreement("Title", (Statement("here", "1 x"), Statement("there", "2 x")), "Computed is 2.", ONE, "There.")
     assert case.markdown() == (
         "## Title\n\n- 1 x (here)\n- 2 x (there)\n\nComputed is 2.\n\n**One side holds.** There."
     )
@@ -73,6 +74,6 @@ def test_contents_lead_to_every_case(result):
 
 
 def test_table_words_and_plot(result):
-    assert list(result.table()["ending"]) == [case.ending for case in result.cases]
+    assert list(result.table()["verdict"]) == [case.verdict for case in result.cases]
     assert f"**{len(result.cases)}** places" in result.words()
     assert result.plot().axes[0].get_ylabel() == "difference to Figure 11, %"

@@ -57,13 +57,13 @@ class Benchmark:
         ----------
         name : str
             Such as `"Alex-7"`.
-        own_layers : mapping of str to (n_in, n_out, weight_density, act_density), optional
-            Further layers, densities as fractions.
+        own_layers : mapping, optional
+            Further layers, as for `select`.
 
         Raises
         ------
         ValueError
-            When there is no such layer (the message lists Table III's), or its size is not four numbers.
+            When there is no such layer (the message lists Table III's), or its four numbers are not given.
         """
         own = _mapped(own_layers)
         (found,) = select([], {name: own[name]}) if name in own else select([name])
@@ -106,28 +106,30 @@ def nine_layers() -> tuple[Benchmark, ...]:
     )
 
 
-def select(names: Sequence[str] | None = None, sizes: Mapping[str, Sequence[float]] | None = None) -> list[Benchmark]:
-    """Some of the nine layers, and layers of one's own.
+def select(names: Sequence[str] | None = None, own_layers: Mapping[str, Any] | None = None) -> list[Benchmark]:
+    """Return some of the nine layers, and layers of your own.
 
     Parameters
     ----------
     names : sequence of str, optional
         Names from Table III; all nine if left out.
-    sizes : mapping of str to (n_in, n_out, weight_density, act_density), optional
-        Further layers, densities as fractions.
+    own_layers : mapping of str to mapping or sequence, optional
+        Further layers by name, each `{"inputs": 2048, "outputs": 1024, "weights": 0.1, "activations": 0.4}` or a list
+        of these four in that order. The last two are densities: fractions of the weights kept and of the inputs
+        that are not 0.
 
     Raises
     ------
     ValueError
-        When a name is not one of Table III's (the message lists them), a size is not four numbers, or a name is
-        given twice.
+        When a name is not one of Table III's (the message lists them), a layer of your own does not have these four
+        numbers, or a name is given twice.
     """
     known = {benchmark.name: benchmark for benchmark in nine_layers()}
     chosen = list(known) if names is None else _listed(names)
     for name in chosen:
         if name not in known:
             raise ValueError(f"unknown layer {name!r}; Table III has {', '.join(known)}")
-    own = [_own(name, size) for name, size in _mapped(sizes).items()]
+    own = [_own(name, given) for name, given in _mapped(own_layers).items()]
     everything = [known[name] for name in chosen] + own
     if not everything:
         raise ValueError("layers must name at least one layer, got none")
@@ -148,17 +150,20 @@ def _listed(names: Any) -> list[str]:
     return list(names)
 
 
-def _mapped(sizes: Any) -> Mapping[str, Any]:
-    sizes = {} if sizes is None else _check.literal(sizes)
-    if not isinstance(sizes, Mapping) or not all(isinstance(name, str) for name in sizes):
-        raise ValueError(f"sizes must be a mapping from names to sizes, got {sizes!r}")
-    return sizes
+def _mapped(own_layers: Any) -> Mapping[str, Any]:
+    own_layers = {} if own_layers is None else _check.literal(own_layers)
+    if not isinstance(own_layers, Mapping) or not all(isinstance(name, str) for name in own_layers):
+        raise ValueError(f"own_layers must be a mapping from names to layers, got {own_layers!r}")
+    return own_layers
 
 
-def _own(name: str, size: Any) -> Benchmark:
-    if not isinstance(size, (list, tuple)) or len(size) != 4:
+_OWN = ("inputs", "outputs", "weights", "activations")
+
+
+def _own(name: str, given: Any) -> Benchmark:
+    values = [given.get(key) for key in _OWN] if isinstance(given, Mapping) and set(given) == set(_OWN) else given
+    if not isinstance(values, (list, tuple)) or len(values) != len(_OWN):
         raise ValueError(
-            f"a layer of one's own is [n_in, n_out, weight_density, act_density], got {size!r} for {name!r}"
+            f"each of own_layers must give {', '.join(_OWN)} by name or in a list, got {given!r} for {name!r}"
         )
-    n_in, n_out, weight_density, act_density = size
-    return Benchmark(name, n_in, n_out, weight_density, act_density)
+    return Benchmark(name, *values)

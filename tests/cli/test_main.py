@@ -102,7 +102,7 @@ def test_last_of_the_same_parameter_counts(capsys):
 
 
 def test_layer_of_ones_own_stands_below(capsys):
-    status, out, _ = run(capsys, "table", "4", *SMALL, "-p", "sizes", '{"mine": [256, 128, 0.1, 0.4]}')
+    status, out, _ = run(capsys, "table", "4", *SMALL, "-p", "own_layers", '{"mine": [256, 128, 0.1, 0.4]}')
     assert status == 0
     assert [line.split()[0] for line in out.splitlines()[2:4]] == ["NT-We", "mine"]
 
@@ -175,8 +175,8 @@ def test_unknown_parameter_lists_the_right_ones(capsys, here, kind, number, make
         ("layers", "['NT-We', 'NT']", "unknown layer 'NT'; Table III has Alex-6,"),
         ("layers", "NT-We", "layers must be a list of names, got 'NT-We'"),
         ("layers", "[]", "layers must name at least one layer"),
-        ("sizes", "{'mine': [64, 64, 0.1]}", "[n_in, n_out, weight_density, act_density], got [64, 64, 0.1]"),
-        ("sizes", "{'mine': [64, 64, 1.1, 0.5]}", "weight density of mine must be a fraction of 0..1, got 1.1"),
+        ("own_layers", "{'mine': [64, 64, 0.1]}", "by name or in a list, got [64, 64, 0.1]"),
+        ("own_layers", "{'mine': [64, 64, 1.1, 0.5]}", "weight density of mine must be a fraction of 0..1, got 1.1"),
         ("n_pe", "__import__('os').getpid()", "got \"__import__('os').getpid()\""),
     ],
 )
@@ -235,9 +235,9 @@ def test_rerun_hands_on_page_parameters_and_output(capsys, monkeypatch):
         ("clock_mhz", "abc", "clock_mhz must be a number, got 'abc'"),
         ("clock_mhz", "-1", "clock_mhz must be finite and above 0, got -1"),
         ("layers", "5", "layers must be a list of names, got 5"),
-        ("sizes", "5", "sizes must be a mapping from names to sizes, got 5"),
-        ("sizes", "{[1]: 2}", "sizes must be a mapping from names to sizes, got '{[1]: 2}'"),
-        ("sizes", "{'a': None}", "got None for 'a'"),
+        ("own_layers", "5", "own_layers must be a mapping from names to layers, got 5"),
+        ("own_layers", "{[1]: 2}", "own_layers must be a mapping from names to layers, got '{[1]: 2}'"),
+        ("own_layers", "{'a': None}", "got None for 'a'"),
     ],
 )
 def test_values_of_the_wrong_kind(capsys, name, value, message):

@@ -45,26 +45,37 @@ def test_unknown_name():
         Benchmark.named("Alex-9", {"mine": [10, 20, 0.1, 1.0]})
 
 
+def test_own_layers_by_name_or_in_order():
+    named = {"activations": 0.4, "inputs": 2048, "outputs": 1024, "weights": 0.1}
+    assert select([], {"mine": named}) == select([], {"mine": [2048, 1024, 0.1, 0.4]})
+
+
 @pytest.mark.parametrize(
-    ("names", "sizes", "message"),
+    ("names", "own_layers", "message"),
     [
         (["Alex-9"], None, r"unknown layer 'Alex-9'; Table III has Alex-6, .* NT-LSTM"),
         ("Alex-6", None, r"layers must be a list of names, got 'Alex-6'"),
         (5, None, r"layers must be a list of names, got 5"),
         ([[1]], None, r"layers must be a list of names, got \[\[1\]\]"),
         ([], None, r"at least one layer"),
-        ([], 5, r"sizes must be a mapping from names to sizes, got 5"),
-        ([], {1: [10, 10, 0.1, 0.1]}, r"sizes must be a mapping from names to sizes"),
+        ([], 5, r"own_layers must be a mapping from names to layers, got 5"),
+        ([], {1: [10, 10, 0.1, 0.1]}, r"own_layers must be a mapping from names to layers"),
         ([], {"a": None}, r"got None for 'a'"),
         (["Alex-6", "Alex-6"], None, r"every layer must have a name of its own"),
-        ([], {"a": [1, 2, 0.5]}, r"is \[n_in, n_out, weight_density, act_density\], got \[1, 2, 0.5\] for 'a'"),
+        ([], {"a": [1, 2, 0.5]}, r"give inputs, outputs, weights, activations .* got \[1, 2, 0.5\] for 'a'"),
+        (
+            [],
+            {"a": {"inputs": 1, "outputs": 2, "weights": 0.5}},
+            r"got {'inputs': 1, 'outputs': 2, 'weights': 0.5} for",
+        ),
+        ([], {"a": {"n_in": 1, "outputs": 2, "weights": 0.5, "activations": 1}}, r"by name or in a list, got {'n_in'"),
         ([], {"a": [0, 2, 0.5, 0.5]}, r"inputs of a must be an integer of 1..2147483647, got 0"),
         ([], {"a": [2, 2, 50, 0.5]}, r"weight density of a must be a fraction of 0..1, got 50"),
     ],
 )
-def test_bad_selections(names, sizes, message):
+def test_bad_selections(names, own_layers, message):
     with pytest.raises(ValueError, match=message):
-        select(names, sizes)
+        select(names, own_layers)
 
 
 def test_bad_seed():

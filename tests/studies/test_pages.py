@@ -89,7 +89,7 @@ def test_wrong_parameter_lists_the_right_ones_and_runs_nothing(tmp_path, changes
     ("changes", "message"),
     [
         ({"fifo_depths": 8}, r"fifo_depths must be of the kind of \[2, .*\], got 8"),
-        ({"sizes": [2048, 1024, 0.1, 0.4]}, "sizes must be of the kind of {}, got"),
+        ({"own_layers": [2048, 1024, 0.1, 0.4]}, "own_layers must be of the kind of {}, got"),
     ],
 )
 def test_wrong_kind_where_there_must_be_a_list_or_a_mapping(tmp_path, changes, message):
@@ -114,7 +114,7 @@ def test_rerun_with_other_parameters(tmp_path):
     code = [cell for cell in json.loads(out.read_text())["cells"] if cell["cell_type"] == "code"]
     outputs = [output for cell in code for output in cell["outputs"]]
     assert all(cell["execution_count"] for cell in code)
-    assert not [output for output in outputs if output["output_type"] in ("error", "stream")]
+    assert not [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"]
     assert expected in [text_of(output) for output in outputs if "data" in output]
     assert list(tmp_path.iterdir()) == [out]
 

@@ -56,7 +56,7 @@ def run(
     repeats: int = REPEATS,
     quick: bool = False,
     progress: bool = True,
-    sizes: Mapping[str, Sequence[float]] | None = None,
+    own_layers: Mapping[str, Any] | None = None,
 ) -> None:
     """Time layers on this machine, and write what `eie.studies.baselines.platforms` reads.
 
@@ -75,7 +75,7 @@ def run(
         A trial: no more repeats than asked for, and of the nine layers only the smallest, unless some are named.
     progress : bool
         Say on stderr which layer is being timed.
-    sizes : mapping of str to (n_in, n_out, weight_density, act_density), optional
+    own_layers : mapping, optional
         Further layers, densities as fractions.
 
     Raises
@@ -87,7 +87,7 @@ def run(
     FileNotFoundError
         When the folder of the output does not exist.
     """
-    benchmarks = _chosen(layers, sizes, quick)
+    benchmarks = _chosen(layers, own_layers, quick)
     target = _checked_target(output)
     bench = Bench(_check.integer("repeats", repeats, 1, 100_000), quick)
     part = target.with_name(f"{target.name}.part")
@@ -209,10 +209,10 @@ def cold_plan(n_bytes: int, cache_bytes: int) -> tuple[int, str]:
     return copies, "rotated"
 
 
-def _chosen(layers: Sequence[str] | None, sizes: Mapping[str, Sequence[float]] | None, quick: bool) -> list[Benchmark]:
+def _chosen(layers: Sequence[str] | None, own_layers: Mapping[str, Any] | None, quick: bool) -> list[Benchmark]:
     if quick and layers is None:
         layers = [min(nine_layers(), key=lambda benchmark: benchmark.n_in * benchmark.n_out).name]
-    return select(layers, sizes)
+    return select(layers, own_layers)
 
 
 def _checked_target(output: str | Path | None) -> Path:

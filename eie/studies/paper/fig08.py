@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from eie import _check
-from eie.explore.benchmarks import columns_together, select
-from eie.explore.sweep import sweep
+from eie.explore.benchmarks import columns_together
 from eie.explore.synthetic import Spread, measured_spread
-from eie.machine import MAX_FIFO_DEPTH, Machine
+from eie.machine import MAX_FIFO_DEPTH
 from eie.studies.paper.series import Series, machine_warning, series
+from eie.studies.paper.setup import Setup, exhibit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,36 +40,19 @@ class Figure8(Series):
         return super().words() + (f" Deeper queues gain {', '.join(steps)} on average." if steps else "")
 
 
-def figure8(
-    layers: Sequence[str] | None = None,
-    fifo_depths: Sequence[int] = DEPTHS,
-    n_pe: int = 64,
-    seed: int = 0,
-    draws: int = 5,
-    sizes: Mapping[str, Sequence[float]] | None = None,
-) -> Figure8:
+@exhibit("layers", "n_pe", "seed", "draws", "own_layers")
+def figure8(setup: Setup, fifo_depths: Sequence[int] = DEPTHS) -> Figure8:
     """Compute Figure 8.
 
     Parameters
     ----------
-    layers : sequence of str, optional
-        Names from Table III; all nine if left out.
     fifo_depths : sequence of int
         Queue depths, each 2..1048576. A queue of depth D holds D - 1 activations, so depth 1 does not exist.
-    n_pe : int
-        Processing elements, 1..65536.
-    seed : int
-        Names the random numbers.
-    draws : int
-        Draws of each layer to average over, 1..1000.
-    sizes : mapping of str to [n_in, n_out, weight_density, act_density], optional
-        Layers of one's own.
     """
     depths = _check.integers("fifo_depths", fifo_depths, 2, MAX_FIFO_DEPTH)
-    machine = Machine(n_pe=n_pe)
-    runs = sweep(select(layers, sizes), [replace(machine, fifo_depth=d) for d in depths], seed=seed, draws=draws)
+    runs = setup.sweep([setup.machine(fifo_depth=depth) for depth in depths])
     points = series("fig08", runs, "load_balance", 100, "fifo_depth")
-    other = machine_warning(machine)
+    other = machine_warning(setup.machine())
     labels = ("fifo_depth", "depth of the activation queues", "load balance, %")
     return Figure8("Figure 8", "load balance", *labels, "points", points, False, other)
 
@@ -126,35 +109,31 @@ def _found(layer: object, row: pd.Series) -> str:
     return f"{layer} from {row.iloc[0]:.1f} to {row[best]:.1f} points (at a spread of {best:g}{largest})"
 
 
+@exhibit("layers", "n_pe", "seed", "draws")
 def blocks(
-    layers: Sequence[str] | None = None,
-    block_cvs: Sequence[float] = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0),
-    fifo_depths: Sequence[int] = DEPTHS,
-    n_pe: int = 64,
-    seed: int = 0,
-    draws: int = 5,
+    setup: Setup, block_cvs: Sequence[float] = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0), fifo_depths: Sequence[int] = DEPTHS
 ) -> Blocks:
     """Give each row of `data/blocks.toml`'s layers a rate for each block of columns, and see what Figure 8 becomes.
 
+    Layers without blocks are left out.
+
     Parameters
     ----------
-    layers : sequence of str, optional
-        Names from Table III; those without blocks are left out.
     block_cvs : sequence of float
         Coefficients of variation of the block rates, each 0..10; 0 is the layer of the main figure.
-    fifo_depths, n_pe, seed, draws
+    fifo_depths : sequence of int
         As for `figure8`.
     """
     depths = _check.integers("fifo_depths", fifo_depths, 2, MAX_FIFO_DEPTH)
-    machines = [Machine(n_pe=n_pe, fifo_depth=d) for d in depths]
-    chosen = {benchmark.name for benchmark in select(layers)} if layers or layers is None else set()
+    machines = [setup.machine(fifo_depth=depth) for depth in depths]
+    chosen = {benchmark.name for benchmark in setup.benchmarks} if setup.layers or setup.layers is None else set()
     together = {name: columns for name, columns in columns_together().items() if name in chosen}
     if not together:
         return Blocks(_no_points("block_cv", "difference"), _no_points())
     frames = [
         series(
             "fig08",
-            sweep(select([name]), machines, seed=seed, draws=draws, spread=spread),
+            replace(setup, layers=[name]).sweep(machines, spread),
             "load_balance",
             100,
             "fifo_depth",

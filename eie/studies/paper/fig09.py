@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from eie import _check, published
 from eie.cycles import simulate
 from eie.explore.benchmarks import Benchmark, select
-from eie.explore.sweep import sweep
 from eie.interleaved import encode
 from eie.machine import MAX_SPMAT_WIDTH_BITS, Machine
 from eie.studies.paper.series import Series, machine_warning
+from eie.studies.paper.setup import Setup, exhibit
 from eie.technology import chip_facts, paper_value, sram, sram_table
 
 if TYPE_CHECKING:
@@ -193,39 +193,22 @@ class Figure9:
         return f"For all layers together the least energy is at {'; at '.join(said)}."
 
 
-def figure9(
-    layers: Sequence[str] | None = None,
-    widths: Sequence[int] = WIDTHS,
-    n_pe: int = 64,
-    seed: int = 0,
-    draws: int = 5,
-    sizes: Mapping[str, Sequence[float]] | None = None,
-) -> Figure9:
+@exhibit("layers", "n_pe", "seed", "draws", "own_layers")
+def figure9(setup: Setup, widths: Sequence[int] = WIDTHS) -> Figure9:
     """Compute Figure 9.
 
     Parameters
     ----------
-    layers : sequence of str, optional
-        Names from Table III; all nine if left out.
     widths : sequence of int
         Bits of one read, each one that the SRAM sweep has.
-    n_pe : int
-        Processing elements, 1..65536.
-    seed : int
-        Names the random numbers.
-    draws : int
-        Draws of each layer to average over, 1..1000.
-    sizes : mapping of str to [n_in, n_out, weight_density, act_density], optional
-        Layers of one's own.
     """
     bits = _check.integers("widths", widths, 8, MAX_SPMAT_WIDTH_BITS)
-    machines = [Machine(n_pe=n_pe, spmat_width_bits=width) for width in bits]
     tables = _documented(bits)
-    found = sweep(select(layers, sizes), machines, seed=seed, draws=draws)
+    found = setup.sweep([setup.machine(spmat_width_bits=width) for width in bits])
     over_draws = found.rename(columns={"spmat_width_bits": "width_bits"}).groupby(["layer", "width_bits"], sort=False)
     reads = over_draws["spmat_reads"]
     runs = pd.DataFrame({"reads": reads.mean(), "sd": reads.std(ddof=0)}).reset_index()
-    return Figure9(runs, _energies(tables, runs), machine_warning(Machine(n_pe=n_pe)))
+    return Figure9(runs, _energies(tables, runs), machine_warning(setup.machine()))
 
 
 def _documented(widths: Sequence[int]) -> pd.DataFrame:

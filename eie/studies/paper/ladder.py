@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import prod
@@ -13,10 +12,11 @@ import pandas as pd
 from eie import published
 from eie.cycles import simulate
 from eie.energy_model import energy
-from eie.explore.benchmarks import Benchmark, nine_layers, select
+from eie.explore.benchmarks import Benchmark, nine_layers
 from eie.explore.sweep import geomean
 from eie.machine import Machine
 from eie.studies.paper.series import machine_warning
+from eie.studies.paper.setup import Setup, exhibit
 from eie.technology import PICO, paper_value
 
 if TYPE_CHECKING:
@@ -100,13 +100,8 @@ class Ladder:
         )
 
 
-def ladder(
-    layers: Sequence[str] | None = None,
-    n_pe: int = 64,
-    spmat_width_bits: int = 64,
-    seed: int = 0,
-    sizes: Mapping[str, Sequence[float]] | None = None,
-) -> Ladder:
+@exhibit("layers", "n_pe", "seed", "own_layers")
+def ladder(setup: Setup, spmat_width_bits: int = 64) -> Ladder:
     """Work out the ladder.
 
     The first five steps are weights times the energy of fetching one: 32 bits from DRAM or from a small SRAM
@@ -116,18 +111,11 @@ def ladder(
 
     Parameters
     ----------
-    layers : sequence of str, optional
-        Names from Table III; all nine if left out.
-    n_pe, spmat_width_bits : int
-        The chip.
-    seed : int
-        Names the random numbers.
-    sizes : mapping of str to [n_in, n_out, weight_density, act_density], optional
-        Layers of one's own.
+    spmat_width_bits : int
+        Bits of a read of the sparse-matrix memory.
     """
-    machine = Machine(n_pe=n_pe, spmat_width_bits=spmat_width_bits)
-    benchmarks = select(layers, sizes)
-    rows = [_steps(benchmark, machine, seed) for benchmark in benchmarks]
+    machine, benchmarks = setup.machine(spmat_width_bits=spmat_width_bits), setup.benchmarks
+    rows = [_steps(benchmark, machine, setup.seed) for benchmark in benchmarks]
     joules = pd.DataFrame(rows, index=[benchmark.name for benchmark in benchmarks], columns=list(STEPS))
     return Ladder(joules, machine_warning(machine))
 

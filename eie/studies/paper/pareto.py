@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from eie import _check
-from eie.explore.benchmarks import select
 from eie.explore.design_space import DesignSpace, frame
 from eie.machine import EIE_45NM, MAX_FIFO_DEPTH, MAX_PE
+from eie.studies.paper.setup import Setup, exhibit
 from eie.technology import sram_widths
 
 if TYPE_CHECKING:
@@ -138,21 +138,18 @@ class Pareto:
         return f"all {self.layers} layers" if self.layers > 1 else "the layer"
 
 
+@exhibit("layers", "seed", "own_layers")
 def pareto(
-    layers: Sequence[str] | None = None,
+    setup: Setup,
     n_pes: Sequence[int] = N_PES,
     fifo_depths: Sequence[int] = FIFO_DEPTHS,
     widths: Sequence[int] | None = None,
     index_bits: Sequence[int] = INDEX_BITS,
-    seed: int = 0,
-    sizes: Mapping[str, Sequence[float]] | None = None,
 ) -> Pareto:
     """Compute time, energy and area of every combination of parameters, the paper's values among them.
 
     Parameters
     ----------
-    layers : sequence of str, optional
-        Names from Table III; all nine if left out.
     n_pes : sequence of int
         Numbers of processing elements, each 1..65536.
     fifo_depths : sequence of int
@@ -161,10 +158,6 @@ def pareto(
         Bits of a read of the sparse-matrix memory, of those that the SRAM sweep has; all of them if left out.
     index_bits : sequence of int
         Bits of a relative index, each 1..8.
-    seed : int
-        Names the random numbers.
-    sizes : mapping of str to [n_in, n_out, weight_density, act_density], optional
-        Layers of one's own.
 
     Raises
     ------
@@ -176,12 +169,12 @@ def pareto(
     if not set(wanted) <= set(known):
         raise ValueError(f"widths must be of {', '.join(map(str, known))}, which the SRAM sweep has, got {wanted}")
     space = DesignSpace(
-        tuple(select(layers, sizes)),
+        tuple(setup.benchmarks),
         n_pe=(*_check.integers("n_pes", n_pes, 1, MAX_PE), EIE_45NM.n_pe),
         fifo_depth=(*_check.integers("fifo_depths", fifo_depths, 2, MAX_FIFO_DEPTH), EIE_45NM.fifo_depth),
         spmat_width_bits=(*wanted, EIE_45NM.spmat_width_bits),
         index_bits=(*_check.integers("index_bits", index_bits, 1, 8), EIE_45NM.index_bits),
-        seed=seed,
+        seed=setup.seed,
     )
     return Pareto(_by_design(frame(space)), len(space.benchmarks))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import isqrt
@@ -10,11 +9,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from eie import _check
-from eie.explore.benchmarks import select
-from eie.machine import MAX_PE, Machine
+from eie.machine import MAX_PE
 from eie.studies.paper.partition import simulate_grid
 from eie.studies.paper.series import machine_warning
+from eie.studies.paper.setup import Setup, exhibit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,36 +78,17 @@ class Partitioning:
         )
 
 
-def partitioning(
-    layers: Sequence[str] | None = None,
-    n_pe: int = 64,
-    fifo_depth: int = 8,
-    seed: int = 0,
-    sizes: Mapping[str, Sequence[float]] | None = None,
-) -> Partitioning:
-    """Compare three ways of dealing matrices to PEs.
-
-    Parameters
-    ----------
-    layers : sequence of str, optional
-        Names from Table III; all nine if left out.
-    n_pe : int
-        Processing elements; a square number, for the 2-D blocks.
-    fifo_depth : int
-        Queue depth.
-    seed : int
-        Names the random numbers.
-    sizes : mapping of str to [n_in, n_out, weight_density, act_density], optional
-        Layers of one's own.
-    """
-    side = isqrt(_check.integer("n_pe", n_pe, 1, MAX_PE))
+@exhibit("layers", "n_pe", "fifo_depth", "seed", "own_layers")
+def partitioning(setup: Setup) -> Partitioning:
+    """Compare three ways of dealing matrices to PEs; for the 2-D blocks, `n_pe` must be a square number."""
+    n_pe, machine = setup.n_pe, setup.machine()
+    side = isqrt(n_pe)
     if side * side != n_pe:
         raise ValueError(f"n_pe must be a square number of 1..{MAX_PE}, for the 2-D blocks, got {n_pe}")
     grids = {"rows to PEs": (n_pe, 1), "2-D blocks": (side, side), "columns to PEs": (1, n_pe)}
-    machine = Machine(n_pe=n_pe, fifo_depth=fifo_depth)
     rows = []
-    for benchmark in select(layers, sizes):
-        layer, activations = benchmark.draw(seed)
+    for benchmark in setup.benchmarks:
+        layer, activations = benchmark.draw(setup.seed)
         reports = {name: simulate_grid(layer, activations, *grid, machine) for name, grid in grids.items()}
         alone = reports["rows to PEs"].cycles
         rows += [

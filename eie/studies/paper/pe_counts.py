@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from eie import _check, published
-from eie.explore.benchmarks import nine_layers, select
-from eie.explore.sweep import sweep
-from eie.machine import MAX_PE, Machine
+from eie.explore.benchmarks import nine_layers
+from eie.machine import MAX_PE
 from eie.studies.paper.series import Series, machine_warning, series
+from eie.studies.paper.setup import Setup, exhibit
 
 PE_COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 """Numbers of PEs in the paper's figures."""
@@ -80,67 +80,50 @@ class Figure12(Series):
         return one.assign(**by_hand).set_index("layer")[columns]
 
 
-def figure11(
-    layers: Sequence[str] | None = None,
-    n_pes: Sequence[int] = PE_COUNTS,
-    fifo_depth: int = 8,
-    seed: int = 0,
-    draws: int = 1,
-    sizes: Mapping[str, Sequence[float]] | None = None,
-) -> Figure11:
-    """Compute Figure 11: speed-up over one PE. Parameters as for `figure13`."""
-    counts = [1, *_check.integers("n_pes", n_pes, 1, MAX_PE)]
-    runs = _runs(layers, counts, fifo_depth, seed, draws, sizes)
+@exhibit("layers", "fifo_depth", "seed", "own_layers", draws=1)
+def figure11(setup: Setup, n_pes: Sequence[int] = PE_COUNTS) -> Figure11:
+    """Compute Figure 11: speed-up over one PE.
+
+    Parameters
+    ----------
+    n_pes : sequence of int
+        Numbers of processing elements, each 1..65536.
+    """
+    runs = _runs(setup, [1, *_check.integers("n_pes", n_pes, 1, MAX_PE)])
     one = runs[runs["n_pe"] == 1].set_index(["layer", "draw"])["cycles"]
     alone = one.reindex(pd.MultiIndex.from_frame(runs[["layer", "draw"]])).to_numpy()
     points = series("fig11", runs.assign(speedup=alone / runs["cycles"]), "speedup", 1, "n_pe", relative=True)
     # The figure's axis ends below its highest points, which are known only to lie there or above.
     points.loc[points["published"] == _top_of_axis(), "difference"] = np.nan
-    other = machine_warning(Machine(fifo_depth=fifo_depth))
+    other = machine_warning(setup.machine())
     return Figure11("Figure 11", "speed-up", "n_pe", "PEs", "speed-up over one PE", "%", points, True, other)
 
 
-def figure12(
-    layers: Sequence[str] | None = None,
-    n_pes: Sequence[int] = PE_COUNTS,
-    fifo_depth: int = 8,
-    seed: int = 0,
-    draws: int = 1,
-    sizes: Mapping[str, Sequence[float]] | None = None,
-) -> Figure12:
-    """Compute Figure 12: entries that are no padding zeros, of all entries processed. Parameters as for `figure13`."""
-    points = series("fig12", _runs(layers, n_pes, fifo_depth, seed, draws, sizes), "real_work", 100, "n_pe")
+@exhibit("layers", "fifo_depth", "seed", "own_layers", draws=1)
+def figure12(setup: Setup, n_pes: Sequence[int] = PE_COUNTS) -> Figure12:
+    """Compute Figure 12: entries that are no padding zeros, of all entries processed.
+
+    Parameters
+    ----------
+    n_pes : sequence of int
+        Numbers of processing elements, each 1..65536.
+    """
+    points = series("fig12", _runs(setup, n_pes), "real_work", 100, "n_pe")
     label = "real work, % of all work"
     return Figure12("Figure 12", "fraction of real work", "n_pe", "PEs", label, "points", points)
 
 
-def figure13(
-    layers: Sequence[str] | None = None,
-    n_pes: Sequence[int] = PE_COUNTS,
-    fifo_depth: int = 8,
-    seed: int = 0,
-    draws: int = 1,
-    sizes: Mapping[str, Sequence[float]] | None = None,
-) -> Series:
+@exhibit("layers", "fifo_depth", "seed", "own_layers", draws=1)
+def figure13(setup: Setup, n_pes: Sequence[int] = PE_COUNTS) -> Series:
     """Compute Figure 13: load balance against the number of PEs.
 
     Parameters
     ----------
-    layers : sequence of str, optional
-        Names from Table III; all nine if left out.
     n_pes : sequence of int
         Numbers of processing elements, each 1..65536.
-    fifo_depth : int
-        Queue depth, 2..1048576.
-    seed : int
-        Names the random numbers.
-    draws : int
-        Draws of each layer to average over, 1..1000.
-    sizes : mapping of str to [n_in, n_out, weight_density, act_density], optional
-        Layers of one's own.
     """
-    points = series("fig13", _runs(layers, n_pes, fifo_depth, seed, draws, sizes), "load_balance", 100, "n_pe")
-    other = machine_warning(Machine(fifo_depth=fifo_depth))
+    points = series("fig13", _runs(setup, n_pes), "load_balance", 100, "n_pe")
+    other = machine_warning(setup.machine())
     return Series("Figure 13", "load balance", "n_pe", "PEs", "load balance, %", "points", points, False, other)
 
 
@@ -148,17 +131,8 @@ def _top_of_axis() -> float:
     return float(published.load("fig11")["speedup"].max())
 
 
-def _runs(
-    layers: Sequence[str] | None,
-    n_pes: Sequence[int],
-    fifo_depth: int,
-    seed: int,
-    draws: int,
-    sizes: Mapping[str, Sequence[float]] | None,
-) -> pd.DataFrame:
-    counts = _check.integers("n_pes", n_pes, 1, MAX_PE)
-    machines = [Machine(n_pe=n, fifo_depth=fifo_depth) for n in counts]
-    return sweep(select(layers, sizes), machines, seed=seed, draws=draws)
+def _runs(setup: Setup, n_pes: Sequence[int]) -> pd.DataFrame:
+    return setup.sweep([setup.machine(n_pe=n_pe) for n_pe in _check.integers("n_pes", n_pes, 1, MAX_PE)])
 
 
 def _partner(name: str, other: dict[str, str]) -> str:

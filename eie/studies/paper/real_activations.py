@@ -18,6 +18,7 @@ from eie.interleaved import InterleavedCSC, encode
 from eie.machine import Machine
 from eie.models import backbones
 from eie.studies.paper.series import machine_warning
+from eie.studies.paper.setup import Setup, exhibit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -136,9 +137,8 @@ class RealActivations:
         )
 
 
-def real_activations(
-    most: Mapping[str, int] | None = None, n_pe: int = 64, fifo_depth: int = 8, seed: int = 0
-) -> RealActivations:
+@exhibit("n_pe", "fifo_depth", "seed")
+def real_activations(setup: Setup, most: Mapping[str, int] | None = None) -> RealActivations:
     """Run the convolutions on real pictures, and the machine on what comes out.
 
     Parameters
@@ -146,10 +146,6 @@ def real_activations(
     most : mapping of str to int, optional
         For each layer, `Alex-6` and `VGG-6`, how many pictures of each set to take, 1..1000; `MOST` if left out. A
         layer that is not named is left out.
-    n_pe, fifo_depth : int
-        Of the machine.
-    seed : int
-        Names the random numbers: weights, the drawn input, the shuffling.
 
     Raises
     ------
@@ -158,8 +154,7 @@ def real_activations(
     FormatError
         When a file of the data is damaged.
     """
-    machine = Machine(n_pe=n_pe, fifo_depth=fifo_depth)
-    _check.integer("seed", seed, 0, MAX_SEED)
+    machine, seed = setup.machine(), _check.integer("seed", setup.seed, 0, MAX_SEED)
     wanted = _wanted(MOST if most is None else most)
     absent = [name for name in ("trunks", *backbones.SETS) if catalogue.find(name) is None]
     missing = catalogue.how_to_get(*absent, anywhere=True) if absent else ""

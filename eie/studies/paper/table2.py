@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,10 @@ import pandas as pd
 from eie import _check, chip, published
 from eie.cycles import CycleReport, simulate
 from eie.energy_model import EnergyReport, energy
-from eie.explore.benchmarks import select
+from eie.explore.benchmarks import Benchmark
 from eie.machine import EIE_45NM, Machine
 from eie.studies.paper.series import machine_warning
+from eie.studies.paper.setup import Setup, exhibit
 from eie.technology import chip_facts, memories, paper_value, pe_breakdown, sram_table
 
 if TYPE_CHECKING:
@@ -188,39 +189,22 @@ class Table2:
         )
 
 
-def table2(
-    layer: str = "Alex-7",
-    n_pe: int = 64,
-    fifo_depth: int = 8,
-    spmat_width_bits: int = 64,
-    clock_mhz: float = 800.0,
-    seed: int = 0,
-    sizes: Mapping[str, Sequence[float]] | None = None,
-) -> Table2:
+@exhibit("n_pe", "fifo_depth", "seed", "own_layers")
+def table2(setup: Setup, layer: str = "Alex-7", spmat_width_bits: int = 64, clock_mhz: float = 800.0) -> Table2:
     """Compute Table II.
 
     Parameters
     ----------
     layer : str
-        The layer that the bottom-up model runs: a name from Table III or from `sizes`.
-    n_pe : int
-        Processing elements, 1..65536.
-    fifo_depth : int
-        Queue depth, 2..1048576.
+        The layer that the bottom-up model runs: a name from Table III or from `own_layers`.
     spmat_width_bits : int
         Width of the matrix memory; one that the SRAM sweep has.
     clock_mhz : float
         Clock in MHz.
-    seed : int
-        Names the random numbers.
-    sizes : mapping of str to [n_in, n_out, weight_density, act_density], optional
-        Layers of one's own.
     """
-    own = {} if sizes is None else sizes
     clock_hz = 1e6 * _check.positive("clock_mhz", clock_mhz)
-    machine = Machine(n_pe=n_pe, fifo_depth=fifo_depth, spmat_width_bits=spmat_width_bits, clock_hz=clock_hz)
-    benchmark = next(found for found in select([] if layer in own else [layer], own) if found.name == layer)
-    weights, activations = benchmark.draw(seed)
+    machine = setup.machine(spmat_width_bits=spmat_width_bits, clock_hz=clock_hz)
+    weights, activations = Benchmark.named(layer, setup.own_layers).draw(setup.seed)
     report = simulate(weights, activations, machine)
     models = pd.DataFrame({name: _model(report, machine, name) for name in settings_with(machine)}).T
     return Table2(machine, layer, _printed(), models)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -11,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from eie import published
-from eie.explore.benchmarks import Benchmark, nine_layers, select
+from eie.explore.benchmarks import Benchmark, nine_layers
 from eie.explore.sweep import sweep
 from eie.explore.synthetic import measured_spread, spread_of
 from eie.formats import authors
 from eie.interleaved import decode
 from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM
+from eie.studies.paper.setup import Setup, exhibit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,22 +72,11 @@ class Table3:
         )
 
 
-def table3(
-    layers: Sequence[str] | None = None, seed: int = 0, sizes: Mapping[str, Sequence[float]] | None = None
-) -> Table3:
-    """Draw the layers of Table III and measure them.
-
-    Parameters
-    ----------
-    layers : sequence of str, optional
-        Names from Table III; all nine if left out.
-    seed : int
-        Names the random numbers.
-    sizes : mapping of str to [n_in, n_out, weight_density, act_density], optional
-        Layers of one's own.
-    """
+@exhibit("layers", "seed", "own_layers")
+def table3(setup: Setup) -> Table3:
+    """Draw the layers of Table III and measure them."""
     printed = published.load("table3").set_index("layer")
-    return Table3(pd.DataFrame([_row(benchmark, seed, printed) for benchmark in select(layers, sizes)]))
+    return Table3(pd.DataFrame([_row(benchmark, setup.seed, printed) for benchmark in setup.benchmarks]))
 
 
 def authors_layer() -> pd.DataFrame:

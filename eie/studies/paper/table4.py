@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from eie.machine import Machine
 from eie.studies.baselines import platforms
 from eie.studies.paper._shared import run_together
 from eie.studies.paper.series import machine_warning
+from eie.studies.paper.setup import Setup, exhibit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -104,37 +105,17 @@ class Table4:
         )
 
 
-def table4(
-    layers: Sequence[str] | None = None,
-    n_pe: int = 64,
-    fifo_depth: int = 8,
-    clock_mhz: float = 800.0,
-    seed: int = 0,
-    draws: int = 5,
-    sizes: Mapping[str, Sequence[float]] | None = None,
-) -> Table4:
+@exhibit("layers", "n_pe", "fifo_depth", "seed", "draws", "own_layers")
+def table4(setup: Setup, clock_mhz: float = 800.0) -> Table4:
     """Compute EIE's rows of Table IV.
 
     Parameters
     ----------
-    layers : sequence of str, optional
-        Names from Table III; all nine if left out.
-    n_pe : int
-        Processing elements, 1..65536.
-    fifo_depth : int
-        Queue depth, 2..1048576.
     clock_mhz : float
         Clock in MHz.
-    seed : int
-        Names the random numbers.
-    draws : int
-        Draws of each layer to average over, 1..1000.
-    sizes : mapping of str to [n_in, n_out, weight_density, act_density], optional
-        Layers of one's own.
     """
-    machine = Machine(n_pe=n_pe, fifo_depth=fifo_depth, clock_hz=1e6 * _check.positive("clock_mhz", clock_mhz))
-    runs = sweep(select(layers, sizes), [machine], seed=seed, draws=draws)
-    return Table4(_with_published(runs), machine_warning(machine))
+    machine = setup.machine(clock_hz=1e6 * _check.positive("clock_mhz", clock_mhz))
+    return Table4(_with_published(setup.sweep([machine])), machine_warning(machine))
 
 
 def all_platforms() -> pd.DataFrame:

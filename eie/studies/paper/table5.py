@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import prod
 from typing import TYPE_CHECKING
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from eie import chip, published
-from eie.explore.benchmarks import select
-from eie.explore.sweep import sweep
+from eie.explore.benchmarks import Benchmark
 from eie.machine import EIE_28NM, EIE_45NM, Machine
 from eie.studies.paper._shared import run_together
+from eie.studies.paper.setup import Setup, exhibit
 from eie.technology import chip_facts, paper_value
 
 if TYPE_CHECKING:
@@ -114,18 +114,16 @@ class Table5:
         )
 
 
-def table5(layer: str = PRINTED_LAYER, seed: int = 0, draws: int = 5) -> Table5:
+@exhibit("seed", "draws")
+def table5(setup: Setup, layer: str = PRINTED_LAYER) -> Table5:
     """Compute Table V's EIE columns.
 
     Parameters
     ----------
     layer : str
         The layer that is timed; the paper's is AlexNet's second fully connected one.
-    seed, draws : int
-        Name the random layers, and how many are averaged over.
     """
-    (benchmark,) = select([layer])
-    runs = sweep([benchmark], [EIE_45NM, EIE_28NM], seed=seed, draws=draws)
+    runs = replace(setup, layers=[layer]).sweep([EIE_45NM, EIE_28NM])
     seconds = runs.groupby("n_pe")["seconds"].mean()
     table4 = published.load("table4").set_index(["platform", "variant", "layer"])["time"]
     printed_s = 1e-6 * float(table4["EIE", "actual", layer])
@@ -192,7 +190,7 @@ def dadiannao_bandwidth() -> float:
 
 def dadiannao_frames() -> float:
     """Rate of DaDianNao when reading 16-bit weights of AlexNet's second layer bounds it, 1/s."""
-    (layer,) = select(["Alex-7"])
+    layer = Benchmark.named("Alex-7")
     return paper_value("dadiannao-bandwidth") * 1e9 / (layer.n_in * layer.n_out * 2)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -11,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from eie import chip, published
-from eie.explore.benchmarks import select
-from eie.explore.sweep import geomean, sweep
+from eie.explore.sweep import geomean
 from eie.machine import Machine
 from eie.studies.baselines import platforms
 from eie.studies.paper._shared import run_together
 from eie.studies.paper.series import machine_warning
+from eie.studies.paper.setup import Setup, exhibit
 from eie.technology import paper_value
 
 if TYPE_CHECKING:
@@ -132,45 +131,35 @@ class Versus:
         )
 
 
-def figure6(
-    layers: Sequence[str] | None = None, n_pe: int = 64, fifo_depth: int = 8, seed: int = 0, draws: int = 5
-) -> Versus:
+@exhibit("layers", "n_pe", "fifo_depth", "seed", "draws")
+def figure6(setup: Setup) -> Versus:
     """Compute Figure 6: speed-up over the CPU's dense kernel.
 
-    Parameters
-    ----------
-    layers : sequence of str, optional
-        Names from Table III; all nine if left out. The geometric mean is over those chosen.
-    n_pe, fifo_depth : int
-        The chip.
-    seed, draws : int
-        Name the random layers, and how many of each are averaged over.
+    The geometric mean is over the layers chosen.
     """
-    names = [benchmark.name for benchmark in select(layers)]
+    names = [benchmark.name for benchmark in setup.benchmarks]
     times = _times().loc[names]
     derived = times.rdiv(times["CPU Dense"], axis=0)
-    computed = times["CPU Dense"] / _computed_us(names, n_pe, fifo_depth, seed, draws)
+    computed = times["CPU Dense"] / _computed_us(setup)
     labels = _labels("fig06", "speedup", names)
     measured = _measured(times["CPU Dense"])
-    other = machine_warning(Machine(n_pe=n_pe, fifo_depth=fifo_depth))
+    other = machine_warning(setup.machine())
     return Versus("Figure 6", "speed-up", labels, _with_mean(derived), _with_mean(computed), (), measured, other)
 
 
-def figure7(
-    layers: Sequence[str] | None = None, n_pe: int = 64, fifo_depth: int = 8, seed: int = 0, draws: int = 5
-) -> Versus:
+@exhibit("layers", "n_pe", "fifo_depth", "seed", "draws")
+def figure7(setup: Setup) -> Versus:
     """Compute Figure 7: energy of the CPU's dense kernel over that of each platform, energy being time x power.
 
     Watts of CPU and GPUs are the published ones (for NeuralTalk only the CPU's, which the figure implies). EIE's are
-    those that the figure used for the paper's chip, scaled to another chip as the chip model says. Parameters as for
-    `figure6`.
+    those that the figure used for the paper's chip, scaled to another chip as the chip model says.
     """
-    names = [benchmark.name for benchmark in select(layers)]
+    names = [benchmark.name for benchmark in setup.benchmarks]
     watts = _watts().reindex(names)
     energy = _times().loc[names] * watts
-    machine = Machine(n_pe=n_pe, fifo_depth=fifo_depth)
+    machine = setup.machine()
     eie_watts = watts["EIE"] * chip.power(machine) / chip.power(Machine())
-    computed = energy["CPU Dense"] / (_computed_us(names, n_pe, fifo_depth, seed, draws) * eie_watts)
+    computed = energy["CPU Dense"] / (_computed_us(setup) * eie_watts)
     derived = energy.rdiv(energy["CPU Dense"], axis=0)
     labels, other = _labels("fig07", "energy_efficiency", names), machine_warning(machine)
     return Versus(
@@ -240,15 +229,9 @@ def _labels(name: str, value: str, names: list[str]) -> pd.DataFrame:
     return table.loc[[*names, GEOMEAN], list(ROWS)].rename_axis(columns=None)
 
 
-@cache
-def _runs(names: tuple[str, ...], n_pe: int, fifo_depth: int, seed: int, draws: int) -> pd.Series:
-    runs = sweep(select(names), [Machine(n_pe=n_pe, fifo_depth=fifo_depth)], seed=seed, draws=draws)
-    return 1e6 * runs.groupby("layer", sort=False)["seconds"].mean()
-
-
-def _computed_us(names: list[str], n_pe: int, fifo_depth: int, seed: int, draws: int) -> pd.Series:
+def _computed_us(setup: Setup) -> pd.Series:
     """EIE's times as computed here, microseconds, by layer."""
-    return _runs(tuple(names), n_pe, fifo_depth, seed, draws)
+    return 1e6 * setup.sweep([setup.machine()]).groupby("layer", sort=False)["seconds"].mean()
 
 
 def _with_mean(values: pd.DataFrame | pd.Series) -> pd.DataFrame | pd.Series:

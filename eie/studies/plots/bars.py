@@ -66,7 +66,7 @@ def bars(
     ax.set_ylabel(y_label)
     fig.legend(*ax.get_legend_handles_labels(), loc="upper center", ncols=legend_columns or len(series))
     lines = -(-len(series) // (legend_columns or len(series)))
-    return Drawn(fig, {"frame": frame}, above=0.252 * lines)
+    return Drawn(fig, {"frame": frame}, above=0.07 * lines * 3.6)
 
 
 @in_house_style

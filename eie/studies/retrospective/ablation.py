@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from eie import _check, published
 from eie.cycles import CycleReport, simulate
 from eie.energy_model import energy
-from eie.explore.benchmarks import Benchmark, select
+from eie.explore.benchmarks import Benchmark
 from eie.explore.sweep import geomean
 from eie.interleaved import InterleavedCSC, encode
 from eie.machine import EIE_45NM
+from eie.studies.paper.setup import Setup, exhibit
 from eie.studies.retrospective.dense_array import DenseArray
 from eie.technology import PICO, chip_facts, paper_value
 
@@ -124,28 +125,12 @@ NOTHING = (False,) * 4
 EVERYTHING = (True,) * 4
 
 
-def ablation(
-    layers: Sequence[str] | None = None,
-    draws: int = 3,
-    seed: int = 0,
-    sizes: Mapping[str, Sequence[float]] | None = None,
-) -> Ablation:
-    """Take EIE's savings away, each by itself and all.
-
-    Parameters
-    ----------
-    layers : sequence of str, optional
-        Names from Table III; all nine if left out.
-    draws : int
-        Independent draws of each layer, 2..100.
-    seed : int
-        Names the random numbers.
-    sizes : mapping of str to [n_in, n_out, weight_density, act_density], optional
-        Layers of one's own.
-    """
-    benchmarks = select(layers, sizes)
+@exhibit("layers", "seed", "own_layers", draws=3)
+def ablation(setup: Setup) -> Ablation:
+    """Take EIE's savings away, each by itself and all. It takes at least 2 draws."""
+    benchmarks, seed = setup.benchmarks, setup.seed
     joules, ways = {}, []
-    for draw in range(_check.integer("draws", draws, 2, MAX_DRAWS)):
+    for draw in range(_check.integer("draws", setup.draws, 2, MAX_DRAWS)):
         for benchmark in benchmarks:
             runs = _runs(benchmark, seed, draw)
             joules[benchmark.name, draw] = {

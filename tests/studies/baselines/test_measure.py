@@ -47,8 +47,10 @@ def target(tmp_path):
     return tmp_path / "measured.json"
 
 
-def run(target, sizes=SIZES, **changes):
-    measure.run(target, **({"layers": [], "sizes": sizes, "repeats": 2, "quick": True, "progress": False} | changes))
+def run(target, own_layers=SIZES, **changes):
+    measure.run(
+        target, **({"layers": [], "own_layers": own_layers, "repeats": 2, "quick": True, "progress": False} | changes)
+    )
 
 
 def part_of(target):
@@ -442,8 +444,8 @@ def test_what_follows_a_line_that_was_cut_off_is_kept(stopped, monkeypatch):
     [
         ({"repeats": 3}, ["tiny", "other"]),
         ({"quick": False}, ["tiny", "other"]),
-        ({"sizes": SIZES | {"tiny": [70, 37, 0.3, 0.6]}}, ["tiny", "other"]),
-        ({"sizes": {"other": SIZES["other"]}}, ["other"]),
+        ({"own_layers": SIZES | {"tiny": [70, 37, 0.3, 0.6]}}, ["tiny", "other"]),
+        ({"own_layers": {"other": SIZES["other"]}}, ["other"]),
     ],
 )
 def test_results_that_do_not_belong_together_are_not_joined(stopped, monkeypatch, changes, again):
@@ -480,8 +482,8 @@ def test_output_left_out_is_where_platforms_look(tmp_path, monkeypatch):
     [
         ({"layers": ["Alex-9"]}, ValueError, "unknown layer 'Alex-9'"),
         ({"repeats": 0}, ValueError, r"repeats must be an integer of 1\.\.100000, got 0"),
-        ({"sizes": {"mine": [0, 1, 0.1, 0.1]}}, ValueError, "inputs of mine"),
-        ({"sizes": {}}, ValueError, "at least one layer"),
+        ({"own_layers": {"mine": [0, 1, 0.1, 0.1]}}, ValueError, "inputs of mine"),
+        ({"own_layers": {}}, ValueError, "at least one layer"),
     ],
 )
 def test_wrong_arguments(target, changes, error, message):

@@ -71,7 +71,7 @@ def test_widths_that_the_sweep_has_not():
 
 
 def test_a_layer_of_ones_own():
-    own = fig09.figure9([], widths=[32, 64], draws=1, sizes={"mine": [256, 512, 0.1, 0.5]})
+    own = fig09.figure9([], widths=[32, 64], draws=1, own_layers={"mine": [256, 512, 0.1, 0.5]})
     assert own.table().index.tolist() == ["mine"]
     assert fig09.BY_READS not in own.energies.index
     assert "has none of these layers" in own.words()
@@ -81,7 +81,7 @@ def test_a_layer_of_ones_own():
 
 
 def test_one_of_the_layers_and_one_of_ones_own():
-    both = fig09.figure9(["NT-We"], draws=1, sizes={"mine": [256, 512, 0.1, 0.5]})
+    both = fig09.figure9(["NT-We"], draws=1, own_layers={"mine": [256, 512, 0.1, 0.5]})
     assert both.panel().index.tolist() == ["NT-We"]
     assert "Is 64 bits best" in both.words()
 

@@ -83,7 +83,7 @@ def test_parameters_reach_the_machine():
 
 @pytest.mark.parametrize("make", [paper.figure8, paper.figure11, paper.figure12, paper.figure13])
 def test_a_layer_of_ones_own(make):
-    figure = make([], sizes={"mine": [128, 256, 0.2, 0.5]})
+    figure = make([], own_layers={"mine": [128, 256, 0.2, 0.5]})
     assert figure.table().index.tolist() == ["mine"]
     assert "nothing to compare" in figure.words()
     assert len([ax for ax in figure.plot().axes if ax.get_visible()]) == 1
@@ -147,4 +147,4 @@ def test_figure_12_implies_densities():
 
 def test_text_that_papermill_hands_over():
     assert paper.figure8("['NT-We']", "[2, 8]", draws=1).table().shape == (1, 2)
-    assert paper.figure13([], "[4]", sizes="{'mine': [20, 30, 0.5, 0.5]}").table().shape == (1, 1)
+    assert paper.figure13([], "[4]", own_layers="{'mine': [20, 30, 0.5, 0.5]}").table().shape == (1, 1)

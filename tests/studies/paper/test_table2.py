@@ -70,7 +70,7 @@ def test_a_faster_clock_than_the_default_memory():
 
 
 def test_a_layer_of_ones_own():
-    own = table2.table2("mine", n_pe=16, sizes={"mine": [256, 512, 0.1, 0.5]})
+    own = table2.table2("mine", n_pe=16, own_layers={"mine": [256, 512, 0.1, 0.5]})
     assert "what mine does" in own.words()
     assert "16 PEs and 5 detection nodes" in own.words()
 

@@ -69,6 +69,6 @@ def test_ladder_climbs_back_up():
 
 
 def test_ladder_words_and_plot():
-    result = paper.ladder.ladder(["NT-We"], sizes={"mine": [64, 64, 0.5, 0.5]})
+    result = paper.ladder.ladder(["NT-We"], own_layers={"mine": [64, 64, 0.5, 0.5]})
     assert "28,800" in result.words()
     assert [ax.get_title() for ax in result.plot().axes if ax.get_visible()] == ["NT-We", "mine"]

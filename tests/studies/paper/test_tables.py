@@ -67,10 +67,10 @@ def test_measured_densities_are_those_of_the_dump():
 
 
 def test_table_4_of_ones_own(result):
-    own = paper.table4.table4([], n_pe=16, clock_mhz=400, sizes={"mine": [256, 512, 0.1, 0.5]})
+    own = paper.table4.table4([], n_pe=16, clock_mhz=400, own_layers={"mine": [256, 512, 0.1, 0.5]})
     assert own.rows["layer"].tolist() == ["mine"]
     assert "nothing to compare" in own.words()
-    faster = paper.table4.table4([], n_pe=16, clock_mhz=800, sizes={"mine": [256, 512, 0.1, 0.5]})
+    faster = paper.table4.table4([], n_pe=16, clock_mhz=800, own_layers={"mine": [256, 512, 0.1, 0.5]})
     assert own.rows["actual"][0] == pytest.approx(2 * faster.rows["actual"][0])
 
 

@@ -8,7 +8,7 @@ from eie.studies.retrospective.ablation import EVERYTHING, NOTHING, ablation
 
 @pytest.fixture(scope="module")
 def result():
-    return ablation(["NT-We"], draws=2, sizes={"mine": [512, 256, 0.1, 0.3]})
+    return ablation(["NT-We"], draws=2, own_layers={"mine": [512, 256, 0.1, 0.3]})
 
 
 @pytest.fixture(scope="module")

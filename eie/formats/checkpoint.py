@@ -41,7 +41,7 @@ class Tensor:
 
 
 def layers_of(path: Path, tensors: Mapping[str, Tensor]) -> WeightFile:
-    """Sort tensors into layers that the machine runs and what it does not."""
+    """Sort tensors into layers that the machine runs and other parts."""
     tensors = _with_masks(tensors)
     layers: list[WeightLayer] = []
     unmapped: list[Unmapped] = []

@@ -130,7 +130,7 @@ def read(path: str | Path) -> tuple[EncodedLayer, ...]:
     Raises
     ------
     FormatError
-        When the file is missing, truncated or damaged, of another version, or what it says is no encoded layer.
+        When the file is missing, truncated or damaged, of another version, or holds no encoded layer.
     """
     path = Path(path)
     header, facts, start = _header(path, check_file(path, MAX_BYTES))
@@ -263,13 +263,14 @@ def _check_memories(mem: InterleavedCSC) -> None:
 def _first_wrong(codes, skips, pe_start, pointers, n_out):  # type: ignore[no-untyped-def]
     """Find PE and column of the first pointer that falls or row that does not exist, or (-1, -1)."""
     n_pe = len(pe_start) - 1
+    # Pointers first: the second pass follows them, and a pointer that falls would lead it out of the arrays.
     for p in range(n_pe):
         for j in range(pointers.shape[0] - 1):
             if pointers[j + 1, p] < pointers[j, p]:
                 return p, j
     for p in range(n_pe):
         for j in range(pointers.shape[0] - 1):
-            local = -1
+            local = -1  # the row within PE p; PEs take rows in turn, so that it is row `local * n_pe + p` of the layer
             for e in range(pe_start[p] + pointers[j, p], pe_start[p] + pointers[j + 1, p]):
                 local += skips[e] + 1
             if local * n_pe + p >= n_out and local >= 0:

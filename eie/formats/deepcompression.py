@@ -58,7 +58,7 @@ class NetLayer:
         return self.codebook[self.codes.toarray()].reshape(self.shape)
 
     def compressed(self) -> CompressedLayer:
-        """The layer for the machine, without bias.
+        """Make the layer for the machine, without bias.
 
         Returns
         -------

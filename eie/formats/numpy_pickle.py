@@ -179,7 +179,7 @@ class _Machine:
     def _set_items(self, values: list[Any]) -> None:
         target = self.stack[-1]
         if not isinstance(target, dict) or len(values) % 2:
-            raise ValueError("items are set of what is no dictionary")
+            raise ValueError("items are set of a value that is no dictionary")
         for key, value in zip(values[::2], values[1::2], strict=True):
             if not isinstance(key, str):
                 raise ValueError(f"a key must be text, is {repr(key)}")

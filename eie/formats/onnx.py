@@ -51,7 +51,7 @@ def read(path: Path) -> WeightFile:
         found = [part for node in model.graph.node for part in _parts(graph, node)]
     except FormatError:
         raise
-    except Exception as error:  # whatever a damaged file makes of protobuf and ONNX
+    except Exception as error:  # a damaged file can raise almost any error in protobuf and ONNX
         raise FormatError(f"{path}: is no whole ONNX file: {str(error).strip() or type(error).__name__}") from error
     layers = tuple(part for part in found if isinstance(part, WeightLayer))
     return WeightFile(path, _with_own_names(layers), tuple(part for part in found if isinstance(part, Unmapped)))

@@ -179,7 +179,7 @@ def shapes_of(model: onnx.ModelProto) -> dict[str, list[int | None]]:
             graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
     try:
         graph = onnx.shape_inference.infer_shapes(light).graph
-    except Exception:  # a graph that ONNX cannot follow: what it says itself of shapes must do
+    except Exception:  # a graph that ONNX cannot follow: only the shapes stated in it are known
         graph = model.graph
     values = [*graph.input, *graph.output, *graph.value_info]
     return {value.name: _sides(value) for value in values if value.type.tensor_type.HasField("shape")}

@@ -57,7 +57,7 @@ def _opened(path: str | Path) -> Image.Image:
     data = io.BytesIO(Path(path).read_bytes())
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what Pillow says of odd metadata does not concern the pixels
+            warnings.simplefilter("ignore")  # Pillow's warnings about odd metadata do not concern the pixels
             with Image.open(data, formats=("JPEG", "PNG")) as picture:
                 pixels = picture.width * picture.height
                 if pixels > MAX_PIXELS:

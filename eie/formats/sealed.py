@@ -42,7 +42,7 @@ def write(path: str | Path, arrays: Mapping[str, NDArray[Any]], facts: Mapping[s
 
 
 def read(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Read what `write` wrote.
+    """Read a file of `write`.
 
     Returns
     -------

@@ -33,7 +33,7 @@ class WeightLayer:
     vectors : int
         Products that one inference takes: positions of a convolution, steps of a sequence.
     note : str
-        What a reader should know of how it was mapped; empty if nothing.
+        Remark on how the layer was mapped; empty if there is none.
     read : callable
         Gives the matrix of shape `(n_out, n_in)`: a float32 array, or a SciPy sparse matrix.
     bias : callable or None

@@ -144,10 +144,10 @@ def prepared(paths: Iterable[Path]) -> NDArray[np.float32]:
     FormatError
         When a file is no picture, or damaged.
     """
-    how = read_toml("trunks.toml")["pictures"]
-    read = [pictures.read(path, how["shorter_side"], how["crop"]) for path in paths]
+    settings = read_toml("trunks.toml")["pictures"]
+    read = [pictures.read(path, settings["shorter_side"], settings["crop"]) for path in paths]
     scaled = np.stack(read).astype(np.float32) / np.float32(np.iinfo(np.uint8).max)
-    return (scaled - np.float32(how["mean"])) / np.float32(how["standard_deviation"])
+    return (scaled - np.float32(settings["mean"])) / np.float32(settings["standard_deviation"])
 
 
 def _networks() -> dict[str, Any]:

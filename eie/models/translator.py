@@ -1,8 +1,7 @@
-"""A small translation transformer, run from its file: six encoder and two decoder layers, ReLU feed-forward parts.
+"""A small translation transformer, read from its file: six encoder and two decoder layers, ReLU feed-forward parts.
 
-Its feed-forward parts are what EIE was made for: matrices whose inputs have been through a ReLU. Every product with a
-matrix of weights goes through one place, where its inputs can be looked at, its weights replaced,
-and its arithmetic done by the machine.
+Its feed-forward parts suit EIE: matrices whose inputs have passed a ReLU. One function does every product with a matrix
+of weights; there one can look at the inputs, replace the weights, and let the machine do the arithmetic.
 
 The architecture is Marian's student model: every part is followed by addition of its input and layer normalisation;
 the decoder has a simple recurrent unit in place of self-attention; input and output share one embedding
@@ -32,10 +31,10 @@ EPSILON = 1e-6
 """What layer normalisation adds to the variance."""
 
 MAX_TOKENS = 2048
-"""Longest sentence, in tokens, and longest translation: places that a position can be told for."""
+"""Longest sentence and longest translation, in tokens: the places that have a position code."""
 
 MAX_LENGTH_FACTOR = 2.5
-"""A translation has at most so many tokens for each of its sentence (the model's own setting)."""
+"""Most tokens of a translation per token of its sentence (the model's own setting)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -79,7 +79,7 @@ def read(path: str | Path) -> WeightFile:
     Raises
     ------
     FormatError
-        When the file is missing, damaged or too large, or what it holds could execute something.
+        When the file is missing, damaged or too large, or could execute something.
     ModuleNotFoundError
         When the format's own library is not installed; the message says how to get it.
     ValueError

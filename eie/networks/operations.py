@@ -1,4 +1,4 @@
-"""The operations of a network that have weights, which the machine does, and what an operation of the host must offer.
+"""The operations of a network that have weights, which the machine does, and the interface of the host's operations.
 
 Shapes and axes leave out the first axis of the arrays, which counts pictures (or other samples).
 

@@ -1,15 +1,15 @@
 """Layers longer than the activation registers, run in several batches (ISCA 2016, section IV, "Activation Read/Write").
 
-Each PE has two files of 64 registers, source and destination, which change places from layer to layer, so that a layer
-of up to 4096 inputs and outputs on 64 PEs finds its inputs where the last one wrote them. Longer vectors wait in the
-activation SRAM, and the product is completed in batches of at most as many: the sums stay in the destination registers,
-and the SRAM is read at the start of a batch, and written at the end.
+Each PE has two files of 64 registers, source and destination, which swap their roles from layer to layer, so that a
+layer of up to 4096 inputs and outputs on 64 PEs finds its inputs where the last one wrote them. Longer vectors wait in
+the activation SRAM, and the product is completed in batches of at most that many inputs: the sums stay in the
+destination registers, and the SRAM is read at the start of a batch and written at the end.
 
-So a batch of columns costs the reads that fill the source registers, before its scan starts, and its own drain of the
-pipeline, since the registers it reads may not change before the batch before is done. Outputs that do not fit the
-destination registers are computed a block of rows at a time: every block goes through all the inputs again, and is
-written out before the next. The paper says how many inputs a batch has, but not these costs; nothing is overlapped
-here, so they are upper bounds. The values do not depend on it: every sum has the same additions in the same order.
+So a batch of columns costs the reads that fill the source registers before its scan starts, and its own drain of the
+pipeline, since its registers may not change before it is done. Outputs that do not fit the destination registers are
+computed in blocks of rows: every block goes through all inputs again, and is written out before the next. The paper
+states the number of inputs of a batch, but not these costs; nothing is overlapped here, so they are upper bounds. The
+values do not depend on the batches: every sum has the same additions in the same order.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from eie.networks.evaluate import Evaluation, LayerEvaluation
 FILES = ("layers.csv", "layers.json", "report.html")
 
 MAPS = 12
-"""Layers whose waiting is drawn: the slowest ones."""
+"""Number of layers in the map of waiting: the slowest ones."""
 
 MAP_COLUMNS, MAP_ROWS = 96, 64
 """Cells of such a map: more broadcasts or PEs share a cell."""

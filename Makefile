@@ -10,7 +10,7 @@ SOURCES := $(shell find eie data -type f ! -path '*/__pycache__/*')
 LENETS := lenet-300-100 lenet-5
 PROSE := $(shell find book -type f) CONTRIBUTING.md CHANGELOG.md
 
-.PHONY: book data check pdf links test lint format bench lenets clean lock
+.PHONY: book data check pdf links test test-fast lint format bench lenets clean lock
 .DELETE_ON_ERROR:
 
 # Notebooks side by side; each draws with one thread of the numerical libraries.
@@ -39,13 +39,20 @@ pdf: book
 links: book
 	$(BIN)/python tools/build_book.py --builder linkcheck --notebooks build/notebooks --out build/links --work build/links-source
 
+# One process per core, each with one thread of the numerical libraries; who has nothing left to do takes from others.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=worksteal
+
 test: .venv/ready
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+test-fast: .venv/ready
+	$(PYTEST) -m "not slow"
 
 lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tools/notebooks.py check
 
 # Bring code and notebooks into the form that lint asks for, and the explorer's facts up to date.

@@ -16,6 +16,11 @@ hypothesis.settings.register_profile("gate", derandomize=True)
 hypothesis.settings.load_profile("gate" if os.environ.get("CI") else "default")
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with slow tests: a core that got one last would work on alone."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(autouse=True)
 def _no_open_plots():
     """Close what a test has drawn; matplotlib warns of too many."""

@@ -110,6 +110,7 @@ def test_permissions_follow_the_umask(tmp_path, umask, mask, mode, is_new):
     assert umask(mask) == mask
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_leaves_the_old_file(tmp_path):
     target = tmp_path / "file.txt"
     target.write_text("old")

@@ -3,13 +3,13 @@ import json
 import re
 import subprocess
 import tomllib
-from graphlib import TopologicalSorter
 from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
+from importlinter.cli import lint_imports
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -23,17 +23,7 @@ ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PUBLISHED = sorted((ROOT / "data" / "published").glob("*.csv"))
-MODULES = {
-    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
-    for path in sorted((ROOT / "eie").rglob("*.py"))
-}
-
 CONDA_NAMES = {"pytorch": "torch", "ml_dtypes": "ml-dtypes"}
-MACHINE = [
-    *("machine", "layer", "interleaved", "cycles", "stepped", "central_control", "fixedpoint", "values", "explain"),
-    *("technology", "energy_model", "chip", "published"),
-]
-WINGS = ["formats", "datasets", "compress", "explore", "networks", "models", "cli", "studies"]
 FOLDER_OF_A_MACHINE = re.compile(r"/(home|root|work|tmp)/")
 
 
@@ -114,63 +104,14 @@ def test_one_version():
     assert CITATION["version"] == eie.__version__ == metadata.version("eie")
 
 
-def runs_on_import(node):
-    """A syntax tree without the bodies of functions and of `if TYPE_CHECKING`."""
-    yield node
-    guarded = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-    if not guarded and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        for child in ast.iter_child_nodes(node):
-            yield from runs_on_import(child)
-
-
-def imports(nodes):
-    """Modules of eie that import statements name."""
-    found = set()
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"relative import in line {node.lineno}"
-            inside = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= {name if name in MODULES else node.module for name in inside}
-    return found & MODULES.keys()
-
-
-def tree_of(path):
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-def test_imports_are_found_where_they_stand():
-    tree = ast.parse(
-        "from eie.studies import pages\nif TYPE_CHECKING:\n  import eie.studies.plots.panels\n"
-        "def f():\n  import eie.values"
-    )
-    assert imports(runs_on_import(tree)) == {"eie.studies.pages"}
-    assert imports(ast.walk(tree)) == {"eie.studies.pages", "eie.studies.plots.panels", "eie.values"}
-
-
 def test_imports_point_one_way():
-    graph = {name: imports(runs_on_import(tree_of(path))) for name, path in MODULES.items()}
-    order = list(TopologicalSorter(graph).static_order())  # CycleError names a cycle
-    assert order.index("eie.machine") < order.index("eie.cycles") < order.index("eie.studies.claims")
-
-
-@pytest.mark.parametrize("name", MACHINE)
-def test_machine_knows_nothing_of_what_is_around_it(name):
-    seen, todo = set(), {f"eie.{name}"}
-    while todo:
-        module = todo.pop()
-        seen.add(module)
-        todo |= imports(ast.walk(tree_of(MODULES[module]))) - seen
-    assert {module.split(".")[1] for module in seen} & set(WINGS) == set()
-
-
-def test_modules_of_these_rules_exist():
-    assert {f"eie.{name}" for name in MACHINE + WINGS} <= MODULES.keys()
+    """The contracts of `[tool.importlinter]`: the machine imports no wing, wings one direction, no circle."""
+    assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0
 
 
 def drawing_functions():
-    trees = {path.stem: tree_of(path) for path in (ROOT / "eie" / "studies" / "plots").glob("*.py")}
+    paths = (ROOT / "eie" / "studies" / "plots").glob("*.py")
+    trees = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in paths}
     functions = [
         (f"{module}.{node.name}", node)
         for module, tree in trees.items()

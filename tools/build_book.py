@@ -119,7 +119,7 @@ def assemble(root: Path, executed: Path, source: Path, url: str) -> None:
         (source / "texts").mkdir(exist_ok=True)
         shutil.copy(notes, source / "texts")
     if (root / "eie").is_dir():
-        (source / "_static" / "layout.svg").write_text(layout.drawing(root / "eie"), encoding="utf-8")
+        (source / "_static" / "layout.svg").write_text(layout.drawing(), encoding="utf-8")
     folder = source / NOTEBOOKS
     folder.mkdir()
     names = toc_notebooks(root / "book" / "_toc.yml")

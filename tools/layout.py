@@ -1,190 +1,171 @@
-"""Draw the modules of `eie/` in layers, by their own imports: `python tools/layout.py FILE.svg`; the book has it too.
+"""Draw the house: the machine of `eie/` at the bottom, its wings above: `python tools/layout.py FILE.svg`.
 
-A module stands above everything that it imports when it is loaded. A package of modules is one box, unless others stand
-between its modules. Arrows that a longer way already says are left out.
+The book has the drawing, too. Each box names its modules. An arrow leads from a wing to a wing that it imports, when a
+module is loaded or inside a function; arrows that a longer way already says are left out.
 """
 
 from __future__ import annotations
 
-import ast
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping
-from graphlib import CycleError, TopologicalSorter
+from graphlib import TopologicalSorter
 from html import escape
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-WIDTH, ROW, BOX, GAP = 900, 58, 26, 12  # pixels
-LETTER = 7.3  # pixels of a letter in a box, at most
+import grimp
+
+PACKAGE = "eie"
+MACHINE = "machine"
+"""Name of the box of all modules that stand in no wing."""
+
+WIDTH, LETTER, LINE = 900, 6.1, 15  # pixels: of the drawing, of a letter, and of a line of text, at most
+MARGIN, PADDING, BETWEEN, ROW = 10, 10, 16, 32  # pixels: around, inside, beside and between boxes
+TALL = 200  # pixels: width of a box that spans several rows
 
 Graph = dict[str, set[str]]
 
 
-def modules(package: Path) -> dict[str, Path]:
-    """Return the modules of a package by dotted name."""
-    paths = (path for path in sorted(package.rglob("*.py")))
-    return {".".join(path.relative_to(package.parent).with_suffix("").parts): path for path in paths}
+def imports() -> grimp.ImportGraph:
+    """Return what imports what in `eie`, apart from what only type checkers read."""
+    return grimp.build_graph(PACKAGE, exclude_type_checking_imports=True, cache_dir=None)
 
 
-def when_loaded(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what runs when a module is loaded: not the bodies of functions, nor what only type checkers read."""
-    yield node
-    only_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-    if not only_types and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        for child in ast.iter_child_nodes(node):
-            yield from when_loaded(child)
+def wing(module: str, graph: grimp.ImportGraph) -> str:
+    """Return the box that a module stands in."""
+    top = module.split(".")[1]
+    return top if graph.find_children(f"{PACKAGE}.{top}") else MACHINE
 
 
-def imported(tree: ast.AST) -> Iterator[str]:
-    """Yield the dotted names that a module imports from its own package."""
-    for node in when_loaded(tree):
-        if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "eie":
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.startswith("eie."))
-
-
-def imports(package: Path) -> Graph:
-    """Return which modules each module of a package imports."""
-    found = modules(package)
-    graph: Graph = {}
-    for name, path in found.items():
-        targets = set(imported(ast.parse(path.read_text(encoding="utf-8"))))
-        # `from eie.formats import errors` names a module, `from eie.layer import CompressedLayer` something in one.
-        known = {_module(target, found) for target in targets} - {None, name}
-        graph[_short(name)] = {_short(target) for target in known if target}
-    return graph
-
-
-def _module(target: str, found: Mapping[str, Path]) -> str | None:
-    candidates = (target, f"{target}.__init__", target.rpartition(".")[0], f"{target.rpartition('.')[0]}.__init__")
-    return next((name for name in candidates if name in found), None)
-
-
-def _short(name: str) -> str:
-    """The name of a module without that of the whole package."""
-    return name.removeprefix("eie.").removesuffix(".__init__")
-
-
-def merged(graph: Mapping[str, set[str]], package: str) -> Graph:
-    """Return the graph with a package as one node."""
-
-    def node(name: str) -> str:
-        return package if name.split(".")[0] == package else name
-
+def wings(graph: grimp.ImportGraph) -> Graph:
+    """Return the wings that each wing imports; all of them import the machine."""
     found: Graph = {}
-    for name, targets in graph.items():
-        found.setdefault(node(name), set()).update({node(target) for target in targets} - {node(name)})
+    for module in graph.modules - {PACKAGE}:
+        here = wing(module, graph)
+        targets = graph.find_modules_directly_imported_by(module) - {PACKAGE}
+        found.setdefault(here, set()).update({wing(target, graph) for target in targets} - {here})
     return found
 
 
-def is_acyclic(graph: Mapping[str, set[str]]) -> bool:
-    """Tell whether a graph has an order."""
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError:
-        return False
-    return True
-
-
-def rooms(graph: Graph) -> Graph:
-    """Return the graph with packages as boxes, and without helpers whose names begin with an underscore."""
-    for package in sorted({name.split(".")[0] for name in graph if "." in name}):
-        whole = merged(graph, package)
-        graph = whole if is_acyclic(whole) else graph
-    drawn = {name for name in graph if not name.startswith("_")}
-    return {name: graph[name] & drawn for name in sorted(drawn)}
+def contents(graph: grimp.ImportGraph) -> dict[str, list[str]]:
+    """Return the modules in each box; a folder inside a wing stands with the number of its modules."""
+    found: dict[str, list[str]] = {}
+    for module in sorted(graph.modules - {PACKAGE}):
+        _, *path = module.split(".")
+        here = wing(module, graph)
+        if len(path) > 2 or (path == [here] and here != MACHINE) or path[-1].startswith("_"):
+            continue
+        inside = len(graph.find_descendants(module))
+        found.setdefault(here, []).append(f"{path[-1]}/ ({inside})" if inside else path[-1])
+    return found
 
 
 def reduced(graph: Mapping[str, set[str]]) -> Graph:
     """Return the graph without the edges that a longer way already says."""
     below: Graph = {}
     for node in TopologicalSorter(graph).static_order():
-        below[node] = {deep for target in graph[node] for deep in below[target] | {target}}
+        targets = graph.get(node, set())
+        below[node] = set(targets).union(*(below[target] for target in targets))
     return {
         node: {target for target in targets if not any(target in below[other] for other in targets)}
         for node, targets in graph.items()
     }
 
 
-def levels(graph: Mapping[str, set[str]]) -> list[list[str]]:
-    """Return the boxes row by row from the lowest: each one above what it imports, close to it from side to side."""
-    level: dict[str, int] = {}
-    for node in TopologicalSorter(graph).static_order():
-        level[node] = 1 + max((level[target] for target in graph[node]), default=-1)
-    rows: list[list[str]] = [[] for _ in range(1 + max(level.values()))]
-    for node in sorted(level):
-        rows[level[node]].append(node)
-    rows = [part for row in rows for part in _that_fit(row)]
-    for _ in range(8):
-        for row in rows:
-            place = {name: x for other in rows for name, (x, _) in _places(other).items()}
-            row.sort(key=lambda name: (_mean([place[n] for n in _neighbours(graph, name)]), name))
-    return rows
+def floors(graph: Mapping[str, set[str]]) -> dict[str, tuple[int, int]]:
+    """Return the lowest and the highest row of each box: above all that it imports, below all that import it."""
+    order = list(TopologicalSorter(graph).static_order())
+    low: dict[str, int] = {}
+    for node in order:
+        low[node] = 1 + max((low[target] for target in graph.get(node, ())), default=-1)
+    high = dict.fromkeys(order, max(low.values()))
+    for node in reversed(order):
+        for target in graph.get(node, ()):
+            high[target] = min(high[target], high[node] - 1)
+    return {node: (low[node], high[node]) for node in order}
 
 
-def _that_fit(row: list[str]) -> list[list[str]]:
-    """A row as rows of boxes that have room side by side."""
-    wide = sum(_width(name) + GAP for name in row)
-    number = -(-int(wide) // WIDTH)
-    return [row[start::number] for start in range(number)]
+class Box:
+    """A wing in the drawing: its name and modules in a rectangle.
+
+    Attributes
+    ----------
+    x, y, width, height : float
+        The upper left corner and the size, pixels.
+    """
+
+    def __init__(self, name: str, modules: list[str], x: float, width: float) -> None:
+        self.name, self.x, self.y, self.width = name, x, 0.0, width
+        self.lines = textwrap.wrap(", ".join(modules), int((width - 2 * PADDING) / LETTER), break_long_words=False)
+        self.height: float = 2 * PADDING + LINE * (1 + len(self.lines))
+
+    def grow(self, top: float, bottom: float) -> None:
+        """Reach from where the box begins, or `top` if it has no place yet, down to `bottom`."""
+        self.y = self.y or top
+        self.height = bottom - self.y
+
+    def svg(self) -> Iterator[str]:
+        """Yield the rectangle and its texts."""
+        yield f'<rect x="{self.x:.0f}" y="{self.y:.0f}" width="{self.width:.0f}" height="{self.height:.0f}" rx="5"/>'
+        left, top = self.x + PADDING, self.y + PADDING + 11
+        title = "eie/*.py, the machine" if self.name == MACHINE else f"eie/{self.name}/"
+        yield f'<text class="name" x="{left:.0f}" y="{top:.0f}">{escape(title)}</text>'
+        for number, line in enumerate(self.lines, 1):
+            yield f'<text x="{left:.0f}" y="{top + LINE * number:.0f}">{escape(line)}</text>'
 
 
-def _width(name: str) -> float:
-    return LETTER * len(name) + 16
+def placed(graph: Mapping[str, set[str]], modules: Mapping[str, list[str]]) -> tuple[dict[str, Box], float]:
+    """Return the boxes by name, and the height of the drawing; a box that may stand in several rows spans them."""
+    spans = floors(graph)
+    tall = sorted(name for name, (low, high) in spans.items() if low < high)
+    boxes: dict[str, Box] = {}
+    y = float(MARGIN)
+    for level in range(max(high for _, high in spans.values()), -1, -1):
+        aside = [name for name in tall if spans[name][0] <= level <= spans[name][1]]
+        right = WIDTH - MARGIN - (len(tall) * (TALL + BETWEEN) if aside else 0)
+        row = sorted(name for name, span in spans.items() if span == (level, level))
+        width = (right - MARGIN - BETWEEN * (len(row) - 1)) / len(row)
+        for place, name in enumerate(row):
+            boxes[name] = Box(name, modules.get(name, []), MARGIN + place * (width + BETWEEN), width)
+            boxes[name].y = y
+        bottom = y + max(boxes[name].height for name in row)
+        for name in aside:
+            x = right + BETWEEN + tall.index(name) * (TALL + BETWEEN)
+            boxes.setdefault(name, Box(name, modules.get(name, []), x, TALL)).grow(y, bottom)
+        y = bottom + ROW
+    return boxes, y - ROW + MARGIN
 
 
-def _neighbours(graph: Mapping[str, set[str]], name: str) -> list[str]:
-    return [*graph[name], *(other for other, targets in graph.items() if name in targets)]
+def arrow(above: Box, below: Box) -> str:
+    """Return the arrow from a box to one that it imports, where both are nearest."""
+    left, right = max(above.x, below.x), min(above.x + above.width, below.x + below.width)
+    shared = (left + right) / 2
+    x1 = shared if left < right else above.x + above.width / 2
+    x2 = shared if left < right else below.x + below.width / 2
+    return f'<path d="M{x1:.0f} {above.y + above.height:.0f} L{x2:.0f} {below.y - 2:.0f}" marker-end="url(#head)"/>'
 
 
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values) if values else WIDTH / 2
+STYLE = (
+    "path{fill:none;stroke:#5f6670;stroke-width:1.4}marker path{fill:#5f6670;stroke:none}"
+    "rect{fill:#fff;stroke:#0072b2;stroke-width:1.4}text{font:12px sans-serif;fill:#222}.name{font-weight:bold}"
+)
+HEAD = (
+    '<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+    '<path d="M0 0 L8 4 L0 8 z"/></marker></defs>'
+)
 
 
-def _places(row: list[str]) -> dict[str, tuple[float, float]]:
-    """Centre and width of each box of a row, the row in the middle of the drawing."""
-    widths = [_width(name) for name in row]
-    free = (WIDTH - sum(widths)) / (len(row) + 1)
-    places, x = {}, free
-    for name, width in zip(row, widths, strict=True):
-        places[name] = (x + width / 2, width)
-        x += width + free
-    return places
-
-
-def svg(graph: Mapping[str, set[str]]) -> str:
-    """Return the drawing."""
-    rows = levels(graph)
-    height = ROW * (len(rows) - 1) + BOX + 2 * GAP
-    centre, boxes = {}, []
-    for number, row in enumerate(rows):
-        y = height - GAP - BOX - ROW * number
-        for name, (x, width) in _places(row).items():
-            centre[name] = (x, y)
-            boxes.append(
-                f'<rect x="{x - width / 2:.0f}" y="{y}" width="{width:.0f}" height="{BOX}" rx="4"/>'
-                f'<text x="{x:.0f}" y="{y + 17}">{escape(name)}</text>'
-            )
-    lines = [
-        f'<path d="M{centre[a][0]:.0f} {centre[a][1] + BOX} C{centre[a][0]:.0f} {centre[a][1] + BOX + ROW / 3:.0f} '
-        f'{centre[b][0]:.0f} {centre[b][1] - ROW / 3:.0f} {centre[b][0]:.0f} {centre[b][1]}"/>'
-        for a in sorted(graph)
-        for b in sorted(graph[a])
-    ]
-    style = (
-        "path{fill:none;stroke:#8a8f98;stroke-width:1}rect{fill:#fff;stroke:#0072b2;stroke-width:1.3}"
-        "text{font:12px ui-monospace,monospace;text-anchor:middle;fill:#222}"
-    )
+def drawing() -> str:
+    """Return the drawing of the house."""
+    graph = imports()
+    arrows = reduced(wings(graph))
+    boxes, height = placed(arrows, contents(graph))
+    lines = [arrow(boxes[a], boxes[b]) for a in sorted(arrows) for b in sorted(arrows[a])]
+    parts = [part for name in sorted(boxes) for part in boxes[name].svg()]
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">\n'
-        f"<style>{style}</style>\n" + "\n".join([*lines, *boxes]) + "\n</svg>\n"
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" '
+        f'height="{height:.0f}">\n<style>{STYLE}</style>\n{HEAD}\n' + "\n".join([*lines, *parts]) + "\n</svg>\n"
     )
-
-
-def drawing(package: Path) -> str:
-    """Return the drawing of a package."""
-    return svg(reduced(rooms(imports(package))))
 
 
 def main(arguments: list[str]) -> int:
@@ -192,7 +173,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         print(__doc__)
         return 2
-    Path(arguments[0]).write_text(drawing(ROOT / "eie"), encoding="utf-8")
+    Path(arguments[0]).write_text(drawing(), encoding="utf-8")
     return 0
 
 

@@ -5,6 +5,7 @@ A mask is a bool array of the shape of its matrix, `(n_out, n_in)`, True where a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from eie.layer import MAX_SIZE
 
 Mask = NDArray[np.bool_]
 Matrix = NDArray[np.floating[Any]]
+MaskOf = Callable[[Matrix, float], Mask]
+"""From a matrix and the fraction to keep to its mask; other processes call it, so it is a module's function."""
 
 
 def by_block(weight: Matrix, keep: float, height: int = 1, width: int = 1) -> Mask:

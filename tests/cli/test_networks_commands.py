@@ -126,6 +126,7 @@ def eie(*arguments, **options):
     return subprocess.Popen([sys.executable, "-m", "eie.cli.main", *arguments], **options)
 
 
+@pytest.mark.slow
 def test_output_to_a_pipe_has_no_colours_and_may_be_cut_off(here):
     arguments = ("inspect", "net.onnx")
     whole = subprocess.run([sys.executable, "-m", "eie.cli.main", *arguments], capture_output=True, text=True)
@@ -138,6 +139,7 @@ def test_output_to_a_pipe_has_no_colours_and_may_be_cut_off(here):
     assert (cut.communicate()[1], cut.returncode) == (b"", 1)
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_the_old_file_stays_or_the_new_one_is_whole(here):
     command = ("encode", "net.onnx", "-o", "net.eie")
     assert eie(*command).wait() == 0

@@ -54,6 +54,7 @@ def test_network_that_comes_along_errs_as_the_table_says(table, name):
     assert lenets.test_error(packed.lenet(name)) == pytest.approx(row["compressed_error"], abs=0.011)
 
 
+@pytest.mark.slow
 @NEEDS_MNIST
 def test_short_schedule_of_one_seed(tmp_path):
     lenets.make(tmp_path, [0], "short")

@@ -146,6 +146,7 @@ COMMAND = [
 ]
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_nothing_is_lost_and_nothing_twice(tmp_path, monkeypatch, capsys):
     path, parts = tmp_path / "sweep.parquet", tmp_path / "sweep.parquet.parts"
     running = subprocess.Popen([*COMMAND, "-o", str(path)], stderr=subprocess.PIPE)
@@ -168,6 +169,7 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_twice(tmp_path, monkey
     assert names(tmp_path) == ["sweep.parquet"]
 
 
+@pytest.mark.slow
 def test_on_a_dask_cluster_that_loses_a_worker(tmp_path):
     from distributed import LocalCluster
 

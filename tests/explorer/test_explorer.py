@@ -154,6 +154,7 @@ def expected(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_scripts_agree_with_the_library(request):
     command = [node(), "--test", str(HERE / "explorer.test.mjs")]
     environment = os.environ | {"EIE_EXPECTED": str(request.getfixturevalue("expected"))}

@@ -9,6 +9,7 @@ import zipfile
 
 import numpy as np
 import onnx_models as make
+import pytest
 import torch
 
 HEAD = b"%%MatrixMarket matrix coordinate real general\n"
@@ -72,6 +73,7 @@ def hostile(folder):
     return sorted(str(path) for path in folder.iterdir())
 
 
+@pytest.mark.slow
 def test_small_hostile_files_take_little_memory(tmp_path):
     (tmp_path / "good").mkdir()
     good, _ = make.small(tmp_path / "good" / "net.onnx")

@@ -111,6 +111,7 @@ def test_inspect(tmp_path):
     assert rest["part"].tolist() == ["norm"]
 
 
+@pytest.mark.slow
 def test_import_of_the_package_loads_none_of_the_libraries():
     script = "import eie, eie.networks.importing, sys; print({'torch', 'onnx', 'safetensors'} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -5,6 +5,8 @@ import pytest
 from eie.studies import claims, claims_file
 from eie.studies.claim import Tolerance, Verdict
 
+pytestmark = pytest.mark.slow
+
 
 def test_recorded_verdicts_are_the_current_ones(results):
     changed = [(one.claim.id, one.claim.verdict, one.verdict) for one in results]

@@ -107,6 +107,7 @@ def test_missing_folder_is_noticed_before_anything_runs(tmp_path):
         pages.rerun("fig02", {}, tmp_path / "nowhere" / "out.ipynb", progress=False)
 
 
+@pytest.mark.slow
 def test_rerun_with_other_parameters(tmp_path):
     out, expected = tmp_path / "out.ipynb", paper.figures2_3(n_pe=2).words()
     assert expected != paper.figures2_3().words()
@@ -119,6 +120,7 @@ def test_rerun_with_other_parameters(tmp_path):
     assert list(tmp_path.iterdir()) == [out]
 
 
+@pytest.mark.slow
 def test_error_in_a_notebook_comes_out_with_its_message_and_leaves_no_file(tmp_path):
     with pytest.raises(PageError) as caught:
         pages.rerun("fig02", {"index_bits": 99}, tmp_path / "out.ipynb", progress=False)

@@ -5,6 +5,8 @@ import pytest
 from eie.studies import claims, scorecard
 from eie.studies.claim import Result, Verdict
 
+pytestmark = pytest.mark.slow
+
 
 def test_scorecard_has_every_claim_and_leads_to_its_page(results):
     html = scorecard.table(results)

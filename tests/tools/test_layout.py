@@ -1,44 +1,36 @@
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
 
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 def layout(tool):
     return tool("layout")
 
 
-@pytest.fixture
-def package(tmp_path):
-    """A function that writes modules of a package `eie`; gives its folder."""
-
-    def write(**files):
-        for name, text in files.items():
-            path = tmp_path / "eie" / f"{name.replace('__in__', '/')}.py"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        return tmp_path / "eie"
-
-    return write
+@pytest.fixture(scope="module")
+def graph(layout):
+    return layout.imports()
 
 
-def test_imports_are_those_when_loaded(layout, package):
-    lazy = "from eie import low\nif TYPE_CHECKING:\n  from eie.side import x\ndef f():\n  import eie.side\n"
-    graph = layout.imports(package(low="", side="", top=lazy, user="from eie.low import thing\n"))
-    assert graph == {"low": set(), "side": set(), "top": {"low"}, "user": {"low"}}
+def test_modules_of_no_wing_are_the_machine(layout, graph):
+    assert layout.wing("eie.cycles", graph) == layout.wing("eie._check", graph) == "machine"
+    assert layout.wing("eie.formats", graph) == layout.wing("eie.formats.onnx", graph) == "formats"
 
 
-def test_package_is_one_box_unless_others_stand_between(layout):
-    assert layout.rooms({"p.a": {"x"}, "p.b": {"p.a"}, "x": set()}) == {"p": {"x"}, "x": set()}
-    between = {"p.a": {"x"}, "x": {"p.b"}, "p.b": set()}
-    assert layout.rooms(between) == between
+def test_wings_import_what_their_modules_import(layout, graph):
+    wings = layout.wings(graph)
+    assert wings["machine"] == set()
+    assert "studies" in wings["cli"]
+    assert {"machine", "compress", "formats"} <= wings["networks"]
 
 
-def test_helpers_are_not_drawn(layout):
-    assert layout.rooms({"_check": set(), "a": {"_check"}}) == {"a": set()}
+def test_contents_are_modules_and_folders_without_helpers(layout, graph):
+    contents = layout.contents(graph)
+    assert {"machine", "cycles", "energy_model"} <= set(contents["machine"])
+    assert not any(name.startswith("_") for names in contents.values() for name in names)
+    inside = len(graph.find_descendants("eie.studies.paper"))
+    assert f"paper/ ({inside})" in contents["studies"]
 
 
 def test_arrow_that_a_longer_way_says_is_left_out(layout):
@@ -46,18 +38,30 @@ def test_arrow_that_a_longer_way_says_is_left_out(layout):
     assert layout.reduced(graph) == {"c": {"b"}, "b": {"a"}, "a": set()}
 
 
-def test_each_box_stands_above_what_it_imports_and_none_is_outside(layout):
-    graph = layout.rooms(layout.imports(ROOT / "eie"))
-    rows = layout.levels(graph)
-    level = {name: number for number, row in enumerate(rows) for name in row}
-    assert all(level[name] > level[target] for name, targets in graph.items() for target in targets)
-    for row in rows:
-        for x, width in layout._places(row).values():
-            assert width / 2 <= x <= layout.WIDTH - width / 2
+def test_a_box_spans_the_rows_it_may_stand_in(layout):
+    graph = {"d": {"c", "side"}, "c": {"b"}, "b": {"a"}, "side": {"a"}, "a": set()}
+    assert layout.floors(graph) == {"a": (0, 0), "b": (1, 1), "c": (2, 2), "d": (3, 3), "side": (1, 2)}
+    boxes, _ = layout.placed(graph, {})
+    assert boxes["side"].y == boxes["c"].y
+    assert boxes["side"].y + boxes["side"].height == boxes["b"].y + boxes["b"].height
 
 
-def test_drawing_has_every_module_of_the_package(layout):
-    drawn = set(re.findall(r"<text[^>]*>([^<]*)</text>", layout.drawing(ROOT / "eie")))
-    public = {path.stem for path in (ROOT / "eie").glob("*.py") if not path.stem.startswith("_")}
-    assert public <= drawn
-    assert {"machine", "cycles", "cli"} <= drawn
+def test_each_box_stands_above_what_it_imports_beside_no_other_and_inside_the_drawing(layout, graph):
+    wings = layout.wings(graph)
+    boxes, height = layout.placed(wings, layout.contents(graph))
+    for name, targets in wings.items():
+        assert all(boxes[name].y + boxes[name].height < boxes[target].y for target in targets)
+    for box in boxes.values():
+        assert 0 < box.x < box.x + box.width < layout.WIDTH
+        assert 0 < box.y < box.y + box.height < height
+        assert layout.LINE * (1 + len(box.lines)) < box.height
+        for other in set(boxes.values()) - {box}:
+            apart_across = box.x + box.width < other.x or other.x + other.width < box.x
+            assert apart_across or box.y + box.height < other.y or other.y + other.height < box.y
+
+
+def test_drawing_has_every_module_and_fits_a_screen(layout, graph):
+    drawing = layout.drawing()
+    words = set(re.findall(r"[\w/*.]+", " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", drawing))))
+    assert {name.split(" ")[0] for names in layout.contents(graph).values() for name in names} <= words
+    assert int(re.search(r'height="(\d+)"', drawing)[1]) <= 800

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import log2
@@ -12,6 +12,7 @@ import pandas as pd
 
 from eie import _check
 from eie.compress import masks
+from eie.compress.masks import MaskOf
 from eie.machine import EIE_45NM
 from eie.studies import experiments
 
@@ -23,10 +24,6 @@ MAX_SEED = 2**31 - 1
 MAX_EPOCHS = 1000
 WITHIN = 0.2
 """Points of accuracy that a network may lose and still count as unharmed."""
-
-
-MaskOf = Callable[[masks.Matrix, float], masks.Mask]
-"""From a matrix and the fraction to keep to its mask; other processes call it, so it is a module's function."""
 
 
 @dataclass(frozen=True, slots=True)

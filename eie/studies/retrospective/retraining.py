@@ -22,10 +22,10 @@ from tqdm import tqdm
 
 from eie import _host
 from eie.compress import lenets, prune
+from eie.compress.masks import MaskOf
 from eie.compress.prune import weights
 from eie.compress.train import one_thread
 from eie.datasets import catalogue
-from eie.studies.retrospective.patterns import MaskOf
 
 NETWORK = "lenet-300-100"
 PRUNED = ("ip1", "ip2")

@@ -9,6 +9,8 @@ from eie.studies.baselines import cpu_kernels
 from eie.studies.baselines.cpu_kernels import Cell
 from eie.studies.retrospective.vector import Vector, vector
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def timed():

@@ -16,6 +16,7 @@ def dense(layer):
     return matrix, 0.0 if layer.bias_codes is None else layer.codebook[layer.bias_codes]
 
 
+@pytest.mark.slow
 @hypothesis.given(
     st.tuples(st.integers(1, 120), st.integers(1, 40)),
     st.integers(1, 5),

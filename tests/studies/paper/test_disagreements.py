@@ -6,6 +6,8 @@ from eie.studies.paper import disagreements_energy, disagreements_format
 from eie.studies.paper.disagreement import ONE, VERDICTS, Disagreement, Statement
 from eie.studies.paper.disagreements import disagreements
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def result():

@@ -117,6 +117,7 @@ def test_wrong_parameters():
         balance(["Alex-9"])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(catalogue.find("mnist") is None, reason=catalogue.how_to_get("mnist"))
 def test_a_slice_of_the_committed_table_is_trained_again():
     """With less training than the table's, so a little worse, and no more than a little."""

@@ -100,6 +100,7 @@ def test_what_is_pruned_stays_zero_and_the_rest_is_trained(monkeypatch):
     assert torch.count_nonzero(model.ip3.weight) == model.ip3.weight.numel()
 
 
+@pytest.mark.slow
 @needs_mnist
 def test_a_slice_of_the_committed_table_is_trained_again():
     """With less training than the table's, so a little worse, and no more than a little."""

@@ -4,6 +4,7 @@ from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
+import explorer_page
 import hypothesis
 import numpy as np
 import pytest
@@ -57,3 +58,44 @@ def tool():
 
     yield load
     sys.path.remove(str(TOOLS))
+
+
+@pytest.fixture(scope="module")
+def address(tool, tmp_path_factory):
+    """Where the explorer's page is served."""
+    root = tmp_path_factory.mktemp("book")
+    explorer_page.write(root)
+    with tool("browser").served(root) as host:
+        yield f"{host}/explorer.html"
+
+
+@pytest.fixture(scope="module")
+def browser(tool):
+    """Chromium, driven by Playwright."""
+    from playwright.sync_api import sync_playwright  # here, since few tests need it
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=tool("browser").chromium(), args=tool("browser").FLAGS)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def open_page(browser, address):
+    """A function that opens the explorer's page; at the end it must have had no error and asked no other host."""
+    contexts, faults, host = [], [], address.removesuffix("explorer.html")
+
+    def opened(query="", **options):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+        page.on("request", lambda request: None if request.url.startswith(host) else faults.append(request.url))
+        page.goto(address + query)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert faults == []

@@ -1,11 +1,18 @@
-"""How long things take, each held to a limit. Run by `make bench`; times are medians of warm runs."""
+"""How long things take, each held to a limit. Run by `make bench`; times are medians of warm runs.
+
+Limits are seconds of a processor of which `YARDSTICK` is true; on another one they are in proportion.
+"""
 
 import os
 import subprocess
 import sys
 import time
+import timeit
+from functools import cache
+from itertools import cycle
 from pathlib import Path
 
+import explorer_page
 import numpy as np
 import onnx_models
 import pytest
@@ -17,8 +24,10 @@ from eie.explore.benchmarks import nine_layers, select
 from eie.formats import authors
 from eie.models import zoo
 from eie.studies import paper
+from eie.studies.baselines import cpu_kernels
 from eie.studies.baselines.eie_kernel import CpuLayer
 from eie.studies.paper import accuracy
+from eie.studies.retrospective.vector import Vector
 
 BENCH = Path(__file__).parent
 (VGG6,) = select(["VGG-6"])
@@ -40,10 +49,21 @@ def authors_layer():
     return eie.encode(layer, eie.Machine()), eie.draw_activations(4096, 0.4294, 0)
 
 
+YARDSTICK = 0.010
+"""Seconds to add a million integers in plain Python."""
+
+
+@cache
+def slowness():
+    """How many times as long the yardstick takes on this processor."""
+    return min(timeit.repeat("sum(range(1_000_000))", number=1, repeat=50)) / YARDSTICK
+
+
 def hold(benchmark, seconds):
     """Fail when the median is over the limit."""
-    benchmark.extra_info["limit_s"] = seconds
-    assert benchmark.stats.stats.median < seconds
+    limit = seconds * slowness()
+    benchmark.extra_info["limit_s"] = limit
+    assert benchmark.stats.stats.median < limit
 
 
 def test_simulate_authors_layer(benchmark, authors_layer):
@@ -110,6 +130,29 @@ def test_all_points_of_the_pages(benchmark):
     hold(benchmark, 3.0)
 
 
+def test_multiply_against_scipy(benchmark):
+    """Each kernel's time over that of SciPy's CSC, in the committed table and here: within a factor of three."""
+    cell = cpu_kernels.Cell(1, 0.353, 0.02)
+    timed = benchmark.pedantic(cpu_kernels.time_cell, (cell, [1, 64], 5), rounds=1)
+    now = {(row["batch"], row["variant"]): row["low_us"] for row in timed["rows"] if row["platform"] == "CPU"}
+    known = Vector(cpu_kernels.committed(), None, None).times(1, 0.353).xs(0.02, level="density")
+    for (batch, variant), low in now.items():
+        ratio = low / now[batch, "csc"] / (known.loc[batch, variant] / known.loc[batch, "csc"])
+        assert 1 / 3 < ratio < 3, (batch, variant)
+
+
+@pytest.mark.parametrize("slider", ["Queue depth", "Seed of the draw"], ids=["another machine", "another layer"])
+@pytest.mark.parametrize(
+    ("query", "seconds"), [("", 0.050), ("?layer=VGG-6&nPe=256", 0.200)], ids=["Alex-7, 64 PEs", "VGG-6, 256 PEs"]
+)
+def test_a_slider_is_answered_in_time(benchmark, open_page, query, seconds, slider):
+    page = open_page(query)
+    explorer_page.wait_for_answer(page, 0)
+    keys = cycle(["ArrowRight", "ArrowRight", "ArrowLeft", "ArrowLeft"])
+    benchmark.pedantic(lambda: explorer_page.move(page, slider, next(keys)), rounds=15)
+    assert min(explorer_page.answers(page)[-15:]) / 1000 < seconds * slowness()
+
+
 POWERS = tuple(1 << power for power in range(10))
 
 
@@ -136,7 +179,7 @@ def test_ten_thousand_designs_over_nine_layers(benchmark, tmp_path):
     assert space.designs == 10_000
     script = (
         f"import sys, resource; sys.path[:0] = {[str(BENCH), str(BENCH.parent)]!r}; import bench_speed as bench;"
-        "bench.sweep.run(bench.design_space(bench.nine_layers(), 50), sys.argv[1]);"
+        "bench.design_space.run(bench.wide_space(bench.nine_layers(), 50), sys.argv[1]);"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
 

@@ -1,78 +1,12 @@
 """The explorer's page in a browser: that it answers, by keyboard, on a phone, and from its address."""
 
 import re
-import shutil
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from explorer_page import answers, move, setting, wait_for_answer
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.slow
-
-BOOK = Path(__file__).resolve().parents[2] / "book"
-RAW_HTML = re.compile(r"^```\{raw\} html\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-HEAD = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Explorer</title><link rel="icon" href="data:,">
-<meta name="viewport" content="width=device-width">"""
-
-
-@pytest.fixture(scope="module")
-def address(tool, tmp_path_factory):
-    """Where the page is served, without the rest of the book."""
-    root = tmp_path_factory.mktemp("book")
-    shutil.copytree(BOOK / "_static" / "explorer", root / "_static" / "explorer")
-    body = RAW_HTML.findall((BOOK / "explorer.md").read_text(encoding="utf-8"))
-    (root / "explorer.html").write_text("\n".join([HEAD, *body]), encoding="utf-8")
-    with tool("browser").served(root) as host:
-        yield f"{host}/explorer.html"
-
-
-@pytest.fixture(scope="module")
-def browser(tool):
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=tool("browser").chromium(), args=tool("browser").FLAGS)
-        yield found
-        found.close()
-
-
-@pytest.fixture
-def open_page(browser, address):
-    """A function that opens the page; at the end it must have had no error and asked no other host."""
-    contexts, faults, host = [], [], address.removesuffix("explorer.html")
-
-    def opened(query="", **options):
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-        page.on("request", lambda request: None if request.url.startswith(host) else faults.append(request.url))
-        page.goto(address + query)
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert faults == []
-
-
-def answers(page):
-    """Milliseconds from each change to the numbers on the page."""
-    return page.evaluate("performance.getEntriesByName('explorer-answer').map((entry) => entry.duration)")
-
-
-def wait_for_answer(page, after):
-    page.wait_for_function(f"performance.getEntriesByName('explorer-answer').length > {after}")
-
-
-def move(page, label, key):
-    """Move a slider by a key and wait for the answer."""
-    before = len(answers(page))
-    setting(page).get_by_label(label, exact=True).press(key)
-    wait_for_answer(page, before)
-
-
-def setting(page):
-    return page.get_by_role("form", name="Setting")
 
 
 def figure(page, label):

@@ -2,7 +2,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -526,8 +525,10 @@ def test_torch_is_not_loaded_before_it_is_needed():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_clock_of_the_cpu():
-    assert 20_000 <= devices._cpu_clock(lambda: time.sleep(0.02)) < 1e6
+def test_clock_of_the_cpu(monkeypatch):
+    clock = SimpleNamespace(now=0)
+    monkeypatch.setattr(devices.time, "perf_counter_ns", lambda: clock.now)
+    assert devices._cpu_clock(lambda: setattr(clock, "now", 20_000_000)) == 20_000
 
 
 def test_clock_of_a_gpu(monkeypatch):

@@ -61,7 +61,8 @@ def nvidia_smi(tmp_path, monkeypatch):
     def make(says):
         program = tmp_path / "nvidia-smi"
         program.write_text(
-            f'#!/bin/sh\nfor word in {says}; do echo "$word"; done\ncase "$*" in *loop*) exec sleep 60;; esac\n'
+            f'#!/bin/sh\nfor word in {says}; do echo "$word"; done\n'
+            f'case "$*" in *loop*) : > {tmp_path}/said; exec sleep 60;; esac\n'
         )
         program.chmod(0o755)
         monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
@@ -70,10 +71,11 @@ def nvidia_smi(tmp_path, monkeypatch):
     return make
 
 
-def test_power_of_a_gpu(nvidia_smi):
+def test_power_of_a_gpu(nvidia_smi, tmp_path):
     nvidia_smi("50.5 10 100.5 200.5")
     with meters.NvidiaSmi.find("GPU-1") as meter:
-        time.sleep(0.3)
+        while not (tmp_path / "said").exists():
+            time.sleep(0.01)
     assert meter.watts == pytest.approx(150.5)
 
 

@@ -70,10 +70,6 @@ def energy(report: CycleReport, machine: Machine, setting: str | None = None) ->
     setting : str, optional
         Setting of the SRAM sweep; that of `data/chip.toml` if left out.
 
-    Returns
-    -------
-    EnergyReport
-
     Raises
     ------
     ValueError

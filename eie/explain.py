@@ -115,10 +115,6 @@ def explain(
     mem, activations, machine, signed
         As for `eie.simulate`.
 
-    Returns
-    -------
-    Explanation
-
     Raises
     ------
     ValueError

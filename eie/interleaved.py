@@ -166,10 +166,6 @@ def encode(layer: CompressedLayer, machine: Machine) -> InterleavedCSC:
     machine : Machine
         Gives the number of PEs and the bits of codes and relative indices.
 
-    Returns
-    -------
-    InterleavedCSC
-
     Raises
     ------
     ValueError

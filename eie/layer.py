@@ -80,10 +80,6 @@ class CompressedLayer:
         bias_codes : integer array of shape `(n_out,)`, optional
             Codes of the bias, 0 for none.
 
-        Returns
-        -------
-        CompressedLayer
-
         Raises
         ------
         ValueError

@@ -301,10 +301,6 @@ def step(
     formats : LayerFormats
         Fixed-point formats. An activation too small for its format is sent all the same: it is not 0.
 
-    Returns
-    -------
-    SteppedRun
-
     Raises
     ------
     ValueError

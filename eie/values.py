@@ -101,10 +101,6 @@ def infer(
     signed : bool
         Allow negative activations, for inputs that no ReLU precedes.
 
-    Returns
-    -------
-    Inference
-
     Raises
     ------
     ValueError

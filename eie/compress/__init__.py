@@ -1,5 +1,4 @@
-"""Deep Compression (Han, Mao and Dally, ICLR 2016): pruning, weight sharing and Huffman coding, and their exact size.
+"""Deep Compression (Han, Mao and Dally, ICLR 2016): pruning, weight sharing, Huffman coding, their sizes, and LeNets.
 
-`prune`, `share` and `train` work on any PyTorch module with Linear, Conv2d and LSTM layers; `huffman`, `stream` and
-`sizes` need no PyTorch. Nothing here knows of hardware.
+It may import the machine's layer and helpers, formats and datasets; `huffman`, `stream` and `sizes` need no PyTorch.
 """

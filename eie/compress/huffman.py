@@ -123,7 +123,7 @@ def unpack_table(data: bytes, symbols: int) -> NDArray[np.uint8]:
     return checked_lengths(halves[:symbols])
 
 
-def encode(symbols: Any, code_lengths: Any) -> bytes:
+def encode_symbols(symbols: Any, code_lengths: Any) -> bytes:
     """Write symbols one after another, filling the last byte up with zeros.
 
     Raises
@@ -141,7 +141,7 @@ def encode(symbols: Any, code_lengths: Any) -> bytes:
     return np.packbits(np.repeat(words[given], size) >> places & 1).tobytes()
 
 
-def decode(data: bytes, count: int, code_lengths: Any) -> NDArray[np.uint8]:
+def decode_symbols(data: bytes, count: int, code_lengths: Any) -> NDArray[np.uint8]:
     """Read symbols that `encode` wrote.
 
     Parameters

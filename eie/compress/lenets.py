@@ -117,20 +117,20 @@ class Digits:
         labels = torch.tensor(self.labels).long()
         for chosen in torch.randperm(len(labels), generator=generator).split(self.batch):
             down, right = torch.randint(2 * self.shift + 1, (2, len(chosen)), generator=generator)
-            yield pictures(windows[chosen, down, right]), labels[chosen]
+            yield as_inputs(windows[chosen, down, right]), labels[chosen]
 
 
-def pictures(images: Tensor) -> Tensor:
-    """Pixels 0..255 of shape `(n, 28, 28)` as the networks take them: float, 0..1, shape `(n, 1, 28, 28)`."""
+def as_inputs(images: Tensor) -> Tensor:
+    """Return pixels 0..255 of shape `(n, 28, 28)` as the networks take them: float, 0..1, shape `(n, 1, 28, 28)`."""
     return images[:, None].float() / WHITE
 
 
 @torch.no_grad()
-def error(model: nn.Module, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> float:
-    """Share of pictures that a network takes for another digit, percent."""
+def error_percent(model: nn.Module, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> float:
+    """Return the share of pictures that a network takes for another digit, percent."""
     wrong = 0
     for x, y in zip(torch.tensor(images).split(1000), torch.tensor(labels).split(1000), strict=True):
-        wrong += int((model(pictures(x)).argmax(1) != y).sum())
+        wrong += int((model(as_inputs(x)).argmax(1) != y).sum())
     return 100 * wrong / len(labels)
 
 
@@ -164,7 +164,7 @@ def _pair(part: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 def recipe(name: str, schedule: str = "full") -> Recipe:
-    """How a network is compressed, from `data/lenets.toml`.
+    """Read how a network is compressed from `data/lenets.toml`.
 
     Parameters
     ----------
@@ -177,19 +177,12 @@ def recipe(name: str, schedule: str = "full") -> Recipe:
         raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, got {schedule!r}")
     entry = _entry(name)
     phases = {phase: Phase(*given) for phase, given in entry["schedules"][schedule].items()}
-    return Recipe(
-        phases["train"],
-        phases["prune"],
-        phases["share"],
-        bits=entry["bits"],
-        keep=entry["keep"],
-        ramp=entry["ramp"],
-        init=entry["init"],
-    )
+    more = {key: entry[key] for key in ("bits", "keep", "ramp", "init")}
+    return Recipe(phases["train"], phases["prune"], phases["share"], **more)
 
 
 def fresh(name: str, seed: int) -> nn.Sequential:
-    """A network as training starts from it."""
+    """Make a network as training starts from it."""
     _entry(name)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -204,24 +197,24 @@ def train(name: str, schedule: str, seed: int, mnist: Mnist, path: str | Path | 
 
 
 def judged(run: Run, network: CompressedNetwork, mnist: Mnist) -> dict[str, float]:
-    """Errors in percent and sizes of a run: dense, pruned and compressed, on test and validation pictures."""
+    """Measure errors in percent and sizes of a run: dense, pruned and compressed, on test and validation pictures."""
     errors = {}
     for stage, state in (("dense", run.dense), ("pruned", run.pruned), ("compressed", run.model.state_dict())):
         module = _with(network.name, state)
-        errors[f"{stage}_error"] = error(module, *mnist.test)
-        errors[f"{stage}_validation_error"] = error(module, *mnist.validation)
+        errors[f"{stage}_error"] = error_percent(module, *mnist.test)
+        errors[f"{stage}_validation_error"] = error_percent(module, *mnist.validation)
     layers = network.sizes
     return errors | {
         "kept": 100 * sum(layer.kept for layer in layers) / sum(layer.weights for layer in layers),
-        "factor": sizes.factor(layers),
-        "factor_without_tables": sizes.factor(layers, tables=False),
-        "factor_shared": sizes.factor(layers, huffman_coded=False),
+        "factor": sizes.compression_factor(layers),
+        "factor_without_tables": sizes.compression_factor(layers, tables=False),
+        "factor_shared": sizes.compression_factor(layers, huffman_coded=False),
     }
 
 
 def test_error(network: CompressedNetwork) -> float:
-    """Share of MNIST's test pictures that a compressed network takes for another digit, percent."""
-    return error(export.load(network, NETWORKS[network.name]()), *_pair("t10k"))
+    """Return the share of MNIST's test pictures that a compressed network takes for another digit, percent."""
+    return error_percent(export.load(network, NETWORKS[network.name]()), *_pair("t10k"))
 
 
 def make(
@@ -259,7 +252,8 @@ def make(
         rows = _in_order([pool.submit(_one, task) for task in tasks])
         _write(pd.DataFrame(rows), place / "lenets.csv")
         if sweep:
-            waiting = [pool.submit(_swept, task, times) for task in tasks[: len(names)] for times in _densities()]
+            kept_times = read_toml(FILE)["sweep"]["keep_times"]  # multiples of the fractions that a recipe keeps
+            waiting = [pool.submit(_swept, task, times) for task in tasks[: len(names)] for times in kept_times]
             _write(pd.concat(_in_order(waiting)), place / "lenets_sweep.csv")
     runs = {task.name: task.run(Mnist.load()) for task in tasks[: len(names)]}
     for table, what in (("lenets_centroids", centroids), ("lenets_weights", histograms)):
@@ -306,18 +300,12 @@ def _made(task: _Task) -> dict[str, Any]:
 
 
 def _kept(path: Path, make: Callable[[], Any]) -> Any:
-    """What a file has, or what is made now and kept there."""
+    """Read what a file has, or make it now and keep it there."""
     if not path.exists():
         made = json.dumps(make())
         with written_aside(path) as aside:
             aside.write_text(made, encoding="utf-8")
     return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _densities() -> list[float]:
-    """Multiples of a recipe's fractions that the sweep keeps."""
-    found: list[float] = read_toml(FILE)["sweep"]["keep_times"]
-    return found
 
 
 def _swept(task: _Task, times: float) -> pd.DataFrame:
@@ -351,7 +339,7 @@ def _with(name: str, state: Mapping[str, Tensor]) -> nn.Sequential:
 
 
 def centroids(name: str, run: Run) -> pd.DataFrame:
-    """Shared weights over the last phase, a row a layer, epoch and code."""
+    """List shared weights over the last phase, one row per layer, epoch and code."""
     rows = [
         {"network": name, "layer": layer, "epoch": epoch, "code": code, "value": float(value)}
         for layer, books in run.trace.items()

@@ -167,7 +167,7 @@ def _packed(part: Part) -> dict[str, NDArray[Any]]:
     packed: list[bytes] = []
     for symbols, size in zip(streams, (len(part.codebook), 2**part.index_bits), strict=True):
         lengths = huffman.lengths(np.bincount(symbols, minlength=size))
-        packed += [huffman.pack_table(lengths), huffman.encode(symbols, lengths)]
+        packed += [huffman.pack_table(lengths), huffman.encode_symbols(symbols, lengths)]
     arrays: dict[str, NDArray[Any]] = {
         name: np.frombuffer(data, np.uint8) for name, data in zip(STREAMS, packed, strict=True)
     }
@@ -179,7 +179,7 @@ def _unpacked(entry: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], most
     codebook, bias = (_floats(arrays[f"{name}/{what}"]) for what in ("codebook", "bias"))
     packed = [arrays[f"{name}/{what}"].tobytes() for what in STREAMS]
     values, skips = (
-        huffman.decode(data, entry["entries"], huffman.unpack_table(table, size))
+        huffman.decode_symbols(data, entry["entries"], huffman.unpack_table(table, size))
         for table, data, size in zip(packed[::2], packed[1::2], (len(codebook), 2**index_bits), strict=True)
     )
     codes = stream.codes(values, skips, _count(entry["shape"], most)).reshape(entry["shape"])

@@ -105,7 +105,7 @@ def layer_size(name: str, codes: Any, weight_bits: int, index_bits: int, biases:
     )
 
 
-def factor(layers: Sequence[LayerSize], *, huffman_coded: bool = True, tables: bool = True) -> float:
+def compression_factor(layers: Sequence[LayerSize], *, huffman_coded: bool = True, tables: bool = True) -> float:
     """How many times smaller a network has become, everything counted but, if so wished, the Huffman tables."""
     after = sum(layer.coded(tables=tables) if huffman_coded else layer.shared for layer in layers)
     return sum(layer.original for layer in layers) / after

@@ -1,4 +1,4 @@
-"""Data made by others: the catalogue, where each data set comes from, download and unpacking.
+"""Data made by others: the catalogue, the source of each data set, download and unpacking.
 
-It imports the machine's helpers only.
+It may import the machine's private helpers only.
 """

@@ -183,7 +183,7 @@ def _from_first_that_has_it(name: str, entry: dict[str, Any], staging: Path) -> 
         try:
             return sources.collect(source, entry["files"], staging, name)
         except FetchError as error:
-            failures.append(f"  {sources.title(source)}: {error}")
+            failures.append(f"  {sources.source_name(source)}: {error}")
     files = list(entry["files"])
     listed = ", ".join(files[:4]) + (" .." if len(files) > 4 else "")
     raise FetchError(

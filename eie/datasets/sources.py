@@ -20,7 +20,7 @@ Take = Callable[[str, IO[bytes]], None]
 Read = Callable[[Path, Collection[str], Take], None]
 
 
-def title(source: Mapping[str, Any]) -> str:
+def source_name(source: Mapping[str, Any]) -> str:
     """Return the name of a source for messages."""
     kinds = {"pypi": "Python package", "npm": "npm package", "debian": "Debian package"}
     named = [f"{words} {source[kind]}" for kind, words in kinds.items() if kind in source]

@@ -30,7 +30,7 @@ from eie._version import __version__
 from eie.cycles import CycleReport
 from eie.energy_model import energy
 from eie.explore.benchmarks import MAX_SEED, Benchmark
-from eie.explore.sweep import MAX_DRAWS, Job, jobs, row
+from eie.explore.sweep import MAX_DRAWS, Job, jobs, point
 from eie.explore.synthetic import measured_spread
 from eie.machine import MAX_FIFO_DEPTH, MAX_PE, MAX_SPMAT_WIDTH_BITS, Machine
 from eie.technology import sram_widths
@@ -191,7 +191,7 @@ def run(space: DesignSpace, output: str | Path, executor: Executor | None = None
 def frame(space: DesignSpace) -> pd.DataFrame:
     """Simulate a design space in memory, on all cores; rows and columns are those of the file that `run` writes."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = [point for of_job in pool.map(rows, space.jobs()) for point in of_job]
+        found = [one for of_job in pool.map(rows, space.jobs()) for one in of_job]
     return pd.DataFrame(found, columns=list(COLUMNS))
 
 
@@ -206,7 +206,7 @@ def rows(job: Job) -> list[dict[str, Any]]:
     """Return the points of one job: those of `COLUMNS` that it has, and some more."""
     designs = job.run()
     return [
-        row(job.benchmark, job.draw, machine, report)
+        point(job.benchmark, job.draw, machine, report)
         | costs(report, machine)
         | {"spmat_fill": designs.fullest * machine.n_pe / chip.weights_held(machine)}
         for machine, report in zip(job.machines, designs.reports, strict=True)

@@ -126,7 +126,7 @@ def sweep(
             _reports.update({(*job.source, m): report for m, report in zip(job.machines, found.reports, strict=True)})
     return pd.DataFrame(
         [
-            row(benchmark, draw, machine, _reports[benchmark, draw, seed, spread, machine])
+            point(benchmark, draw, machine, _reports[benchmark, draw, seed, spread, machine])
             for benchmark in benchmarks
             for draw in range(draws)
             for machine in machines
@@ -134,7 +134,7 @@ def sweep(
     )
 
 
-def row(benchmark: Benchmark, draw: int, machine: Machine, report: CycleReport) -> dict[str, Any]:
+def point(benchmark: Benchmark, draw: int, machine: Machine, report: CycleReport) -> dict[str, Any]:
     """Return one point: the layer and machine, the report's counters, and what follows from them."""
     derived = ("theoretical_cycles", "load_balance", "real_work", "seconds", "theoretical_seconds")
     return (

@@ -1,4 +1,4 @@
 """Real networks: a translator, a text recogniser, convolutional backbones and SqueezeNet.
 
-It may import networks, datasets, compress and formats.
+It may import the machine, networks, compress, formats and datasets.
 """

@@ -1,4 +1,4 @@
 """Whole networks: operations, import from files, encoding, evaluation and reports.
 
-It may import explore, compress and formats.
+It may import the machine, explore, compress, formats and datasets.
 """

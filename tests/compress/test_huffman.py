@@ -71,7 +71,7 @@ def test_hand_solved():
     assert huffman.lengths([4, 2, 1, 1]).tolist() == [1, 2, 3, 3]
     assert words_of([1, 2, 3, 3]) == ["0", "10", "110", "111"]
     assert words_of([3, 1, 3, 2]) == ["110", "0", "111", "10"]
-    assert huffman.encode([0, 1, 2, 3, 0], [1, 2, 3, 3]) == bytes([0b01011011, 0b10000000])
+    assert huffman.encode_symbols([0, 1, 2, 3, 0], [1, 2, 3, 3]) == bytes([0b01011011, 0b10000000])
     assert huffman.pack_table([1, 2, 3, 3]) == bytes([0x21, 0x33])
 
 
@@ -85,26 +85,26 @@ def test_no_word_begins_another(counts):
 @given(SYMBOLS)
 def test_round_trip(symbols):
     lengths = huffman.lengths(np.bincount(np.array(symbols, np.int64), minlength=256))
-    data = huffman.encode(np.array(symbols, np.uint8), lengths)
+    data = huffman.encode_symbols(np.array(symbols, np.uint8), lengths)
     bits = sum(int(lengths[symbol]) for symbol in symbols)
     assert len(data) == -(-bits // 8)
     again = huffman.unpack_table(huffman.pack_table(lengths), 256)
-    assert huffman.decode(data, len(symbols), again).tolist() == symbols
+    assert huffman.decode_symbols(data, len(symbols), again).tolist() == symbols
 
 
 def test_lone_symbol_and_none():
     assert huffman.lengths([0, 7, 0]).tolist() == [0, 1, 0]
-    assert huffman.decode(huffman.encode([1, 1, 1], [0, 1, 0]), 3, [0, 1, 0]).tolist() == [1, 1, 1]
+    assert huffman.decode_symbols(huffman.encode_symbols([1, 1, 1], [0, 1, 0]), 3, [0, 1, 0]).tolist() == [1, 1, 1]
     assert huffman.lengths([0, 0]).tolist() == [0, 0]
-    assert huffman.encode([], [0, 0]) == b""
-    assert huffman.decode(b"", 0, [0, 0]).tolist() == []
+    assert huffman.encode_symbols([], [0, 0]) == b""
+    assert huffman.decode_symbols(b"", 0, [0, 0]).tolist() == []
 
 
 @settings(deadline=None)
 @given(st.binary(max_size=40), st.integers(0, 400), st.binary(min_size=8, max_size=8))
 def test_damaged_data_are_refused_or_read(data, count, table):
     try:
-        symbols = huffman.decode(data, count, huffman.unpack_table(table, 16))
+        symbols = huffman.decode_symbols(data, count, huffman.unpack_table(table, 16))
     except ValueError:
         return
     assert len(symbols) == count
@@ -118,12 +118,12 @@ def test_damaged_data_are_refused_or_read(data, count, table):
         (lambda: huffman.codewords([1, 1, 1]), "1.5 of one"),
         (lambda: huffman.codewords([1, 2]), "0.75 of one"),
         (lambda: huffman.codewords([16, 1]), "0..15, got 16"),
-        (lambda: huffman.encode([1], [1, 0]), "1 has none"),
-        (lambda: huffman.decode(b"\x00", 9, [1, 1]), "0..8, got 9"),
-        (lambda: huffman.decode(b"\xff", 8, [1, 2, 3, 3]), "symbol 2 of them"),
-        (lambda: huffman.decode(b"\x80", 1, [1, 0]), "symbol 0 of them"),
-        (lambda: huffman.decode(b"\x01", 1, [1, 1]), "7 bits follow"),
-        (lambda: huffman.decode(b"\x00\x00", 1, [1, 1]), "15 bits follow"),
+        (lambda: huffman.encode_symbols([1], [1, 0]), "1 has none"),
+        (lambda: huffman.decode_symbols(b"\x00", 9, [1, 1]), "0..8, got 9"),
+        (lambda: huffman.decode_symbols(b"\xff", 8, [1, 2, 3, 3]), "symbol 2 of them"),
+        (lambda: huffman.decode_symbols(b"\x80", 1, [1, 0]), "symbol 0 of them"),
+        (lambda: huffman.decode_symbols(b"\x01", 1, [1, 1]), "7 bits follow"),
+        (lambda: huffman.decode_symbols(b"\x00\x00", 1, [1, 1]), "15 bits follow"),
         (lambda: huffman.unpack_table(b"\x21", 4), "must have 2 bytes, has 1"),
         (lambda: huffman.unpack_table(b"\x11\x10", 3), "end with 4 bits of zero"),
     ],

@@ -38,7 +38,7 @@ def test_full_schedule_holds_for_every_seed(table, name):
 @pytest.mark.parametrize("name", packed.LENETS)
 def test_network_that_comes_along_is_that_of_the_table(table, name):
     network, row = packed.lenet(name), table[(table["network"] == name) & (table["seed"] == 0)].iloc[0]
-    assert lenets.sizes.factor(network.sizes) == pytest.approx(row["factor"], rel=1e-5)
+    assert lenets.sizes.compression_factor(network.sizes) == pytest.approx(row["factor"], rel=1e-5)
     assert {part.name: part.weight_bits for part in network.parts} == lenets.recipe(name).bits
     density = {part.name: part.layer.density for part in network.parts}
     assert density == pytest.approx(lenets.recipe(name).keep, abs=2e-3)

@@ -82,9 +82,9 @@ def test_published_form_of_the_hand_solved_layer():
 
 def test_factors():
     layers = [hand_solved()]
-    assert sizes.factor(layers) == 480 / 272
-    assert sizes.factor(layers, tables=False) == 2
-    assert sizes.factor(layers, huffman_coded=False) == 480 / 248
+    assert sizes.compression_factor(layers) == 480 / 272
+    assert sizes.compression_factor(layers, tables=False) == 2
+    assert sizes.compression_factor(layers, huffman_coded=False) == 480 / 248
 
 
 @settings(max_examples=30)

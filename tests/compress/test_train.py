@@ -222,4 +222,4 @@ def test_error_is_in_percent():
     guess = int(model(torch.zeros(1, 1, 28, 28)).argmax())
     labels = np.full(4, guess, np.uint8)
     labels[0] = (guess + 1) % 10
-    assert lenets.error(model, images, labels) == 25
+    assert lenets.error_percent(model, images, labels) == 25

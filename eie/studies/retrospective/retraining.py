@@ -141,7 +141,7 @@ def train(model: nn.Module, epochs: int, seed: Iterable[int], kept: Mapping[str,
 def accuracy(model: nn.Module) -> float:
     """Test pictures that a network gets right, %."""
     with one_thread():
-        return 100 - lenets.error(model, *_mnist().test)
+        return 100 - lenets.error_percent(model, *_mnist().test)
 
 
 @cache

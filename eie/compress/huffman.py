@@ -142,7 +142,7 @@ def encode_symbols(symbols: Any, code_lengths: Any) -> bytes:
 
 
 def decode_symbols(data: bytes, count: int, code_lengths: Any) -> NDArray[np.uint8]:
-    """Read symbols that `encode` wrote.
+    """Read symbols that `encode_symbols` wrote.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def map_blocks(function: Callable[[NDArray[Any]], T], rows: NDArray[Any], size: int) -> list[T]:
-    """Results of `function`, which must release the GIL, on blocks of `size` rows, in order."""
+    """Apply `function`, which must release the GIL, to blocks of `size` rows; results are in order."""
     blocks = [rows[start : start + size] for start in range(0, len(rows), size)]
     if len(blocks) == 1:
         return [function(blocks[0])]

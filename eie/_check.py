@@ -22,7 +22,7 @@ def integer(name: str, value: Any, low: int, high: int) -> int:
 
 
 def literal(value: Any) -> Any:
-    """A list or mapping for the text of one: papermill hands over `-p fifo_depths "[2, 8]"` as text."""
+    """Turn the text of a list or mapping into one: papermill hands over `-p fifo_depths "[2, 8]"` as text."""
     if not isinstance(value, str) or value[:1] not in ("[", "(", "{"):
         return value
     try:

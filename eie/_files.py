@@ -22,13 +22,13 @@ class FetchError(OSError):
 
 
 def resource(folder: str) -> Path:
-    """Path of one of the folders that come with the package: `"data"` or `"notebooks"`."""
+    """Return the path of one of the folders that come with the package: `"data"` or `"notebooks"`."""
     installed = PACKAGE / folder
     return installed if installed.is_dir() else PACKAGE.parent / folder
 
 
 def data_path(name: str) -> Path:
-    """Path of a file below `data/`, such as `"published/fig08.csv"`.
+    """Return the path of a file below `data/`, such as `"published/fig08.csv"`.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def data_path(name: str) -> Path:
 
 
 def read_toml(name: str) -> dict[str, Any]:
-    """Contents of a TOML file below `data/`."""
+    """Read a TOML file below `data/`."""
     with data_path(name).open("rb") as file:
         return tomllib.load(file)
 
@@ -78,7 +78,7 @@ def written_aside(path: str | Path) -> Iterator[Path]:
 
 
 def target_of(path: str | Path) -> Path:
-    """Where a file of that name would be put, or the errors of `written_aside`. For asking before long work."""
+    """Return the place of a file of that name, or raise the errors of `written_aside`; for use before long work."""
     target = Path(path).resolve()  # a link stays, and what it leads to is replaced
     if not target.parent.is_dir():
         raise FileNotFoundError(f"cannot write {path}: there is no folder {target.parent}")

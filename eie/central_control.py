@@ -38,7 +38,7 @@ class LNZDNode:
 
 
 class CentralControl:
-    """Reads activations address by address, finds non-zeros, and broadcasts one a cycle while no queue is full."""
+    """Unit that reads activations address by address and broadcasts one non-zero per cycle while no queue is full."""
 
     def __init__(self, raw: NDArray[np.int64], non_zero: NDArray[np.bool_], bias: int | None, n_pe: int) -> None:
         n_addresses = -(-len(raw) // n_pe)

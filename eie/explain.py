@@ -1,4 +1,4 @@
-"""Where the cycles of a layer went: every cycle of every PE has one cause, and they add up exactly.
+"""Cycles of a layer by cause: every cycle of every PE has one cause, and they add up exactly.
 
 The causes follow from the recurrence of `eie.cycles`. A PE is busy with a column from the cycle in which it takes it;
 before that it has nothing to do from when it was free until the broadcast arrives. The scan says for how much of that
@@ -65,7 +65,7 @@ class Explanation:
     slowest_column_mean: float
 
     def table(self) -> pd.DataFrame:
-        """A row a cause and their sum.
+        """Return one row per cause, and their sum.
 
         Returns
         -------
@@ -88,7 +88,7 @@ class Explanation:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Timeline:
-    """Who waited when, on one vector.
+    """Waiting times of each PE, on one vector.
 
     Attributes
     ----------
@@ -175,7 +175,7 @@ def _slowest_column(mem: InterleavedCSC, sent: NDArray[np.bool_]) -> tuple[int, 
 
 @nb.njit(cache=True, nogil=True)
 def _macs(codes, pe_start, pointers):  # type: ignore[no-untyped-def]
-    """Entries of column j on PE p that are no padding, at `[j, p]`."""
+    """Count the entries of column j on PE p that are no padding, at `[j, p]`."""
     n_columns, n_pe = pointers.shape[0] - 1, pointers.shape[1]
     found = np.zeros((n_columns, n_pe), np.int32)
     for p in range(n_pe):
@@ -187,7 +187,7 @@ def _macs(codes, pe_start, pointers):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def _account(pointers, macs, nonzero, has_bias, fifo_depth, times, waits):  # type: ignore[no-untyped-def]
-    """Cycles of every PE by cause, and the PE that finished last; fills in `times` and `waits` as far as they reach."""
+    """Count the cycles of every PE by cause, and find the last PE; fill in `times` and `waits` as far as they reach."""
     n_pe = pointers.shape[1]
     active, idle = scan(nonzero, n_pe, has_bias)
     spent = np.zeros((n_pe, 7), np.int64)

@@ -45,7 +45,7 @@ class FixedPoint:
 
     @classmethod
     def covering(cls, limit: float, bits: int = 16) -> FixedPoint:
-        """The finest format of `bits` bits that holds every number from `-limit` to `limit`."""
+        """Return the finest format of `bits` bits that holds every number from `-limit` to `limit`."""
         limit = _check.real("limit", limit)
         if not 0 <= limit < math.inf:
             raise ValueError(f"limit must be finite and 0 or more, got {limit!r}")
@@ -94,7 +94,7 @@ class FixedPoint:
         return clipped.astype(np.int64), int(np.count_nonzero(clipped != steps))
 
     def real(self, raw: Any) -> NDArray[np.float64]:
-        """The real numbers that raw ones stand for."""
+        """Return the real numbers that raw ones stand for."""
         return np.ldexp(np.asarray(raw, dtype=np.float64), -self.frac)
 
 
@@ -106,7 +106,7 @@ def shift(product: int, places: int) -> int:
 
 
 def saturate(value: int, fmt: FixedPoint) -> tuple[int, bool]:
-    """`value` clipped to the format's range, and whether that changed it."""
+    """Clip `value` to the format's range, and tell whether that changed it."""
     clipped = min(max(value, fmt.low), fmt.high)
     return clipped, clipped != value
 

@@ -79,17 +79,17 @@ class InterleavedCSC:
         return self.n_entries * (self.weight_bits + self.index_bits)
 
     def pointer_bits(self, bits_each: int = 16) -> int:
-        """Bits that the column pointers take over all PEs, at `bits_each` a pointer (paper: 16)."""
+        """Count the bits that the column pointers take over all PEs, at `bits_each` per pointer (paper: 16)."""
         return self.pointers.size * bits_each
 
     def pe(self, p: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int32]]:
-        """The memories of PE `p`: codes, relative row indices (skips), and column pointers."""
+        """Return the memories of PE `p`: codes, relative row indices (skips), and column pointers."""
         p = _check.integer("p", p, 0, self.n_pe - 1)
         own = slice(self.pe_start[p], self.pe_start[p + 1])
         return self.codes[own], self.skips[own], self.pointers[:, p]
 
     def rows_on(self, p: int) -> int:
-        """Rows that live on PE `p`; may be 0."""
+        """Count the rows that live on PE `p`; may be 0."""
         return max(0, -(-(self.n_out - p) // self.n_pe))
 
     def __repr__(self) -> str:

@@ -106,7 +106,7 @@ class CompressedLayer:
         return self.nnz / (self.n_out * self.n_in)
 
     def to_scipy(self) -> sp.csc_array:
-        """The codes as a SciPy CSC array of shape `(n_out, n_in)`, sharing memory where SciPy allows."""
+        """Return the codes as a SciPy CSC array of shape `(n_out, n_in)`, sharing memory where SciPy allows."""
         return sp.csc_array((self.codes, self.rows, self.indptr), shape=(self.n_out, self.n_in))
 
     def __eq__(self, other: object) -> bool:
@@ -152,7 +152,7 @@ def _columns_of(codes: Any, top: int) -> tuple[int, int, Any, Any, Any]:
 
 
 def checked_codebook(codebook: Any) -> NDArray[np.float32]:
-    """The shared weights as the machine holds them, or a `ValueError` that says what is wrong with them."""
+    """Return the shared weights as the machine holds them, or raise a `ValueError`."""
     values = np.array(codebook, dtype=np.float32)
     size = len(values) if values.ndim == 1 else 0
     if size not in (2, 4, 8, 16, 32, 64, 128, 256):
@@ -210,7 +210,7 @@ def _checked_bias(bias_codes: Any, n_out: int, top: int) -> NDArray[np.uint8]:
 
 @nb.njit(cache=True, nogil=True)
 def _first_out_of_order(indptr, rows):  # type: ignore[no-untyped-def]
-    """The first entry whose row is not above the one before it in its column, or -1."""
+    """Find the first entry whose row is not above the one before it in its column, or -1."""
     for j in range(len(indptr) - 1):
         for e in range(indptr[j] + 1, indptr[j + 1]):
             if rows[e] <= rows[e - 1]:

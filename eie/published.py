@@ -1,4 +1,4 @@
-"""What the paper printed, from `data/published/`: one loader for every table and figure."""
+"""Printed numbers of the paper, from `data/published/`: one loader for every table and figure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from eie._files import data_path
 
 
 def load(name: str) -> pd.DataFrame:
-    """One table or figure of the paper as a tidy frame, a number a row.
+    """Read one table or figure of the paper as a tidy frame, one number per row.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def load(name: str) -> pd.DataFrame:
 
 
 def row(name: str, **where: Any) -> pd.Series:
-    """One row of a file of `data/published/`, by the values of some of its columns.
+    """Read one row of a file of `data/published/`, by the values of some of its columns.
 
     Raises
     ------

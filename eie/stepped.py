@@ -93,7 +93,7 @@ class ActivationQueue:
 
 
 class PointerRead:
-    """Reads a column's start and end from the two pointer banks, when the Spmat read can take the column."""
+    """Unit that reads a column's start and end from the two pointer banks, when the Spmat read can take the column."""
 
     def __init__(self, pointers: NDArray[np.int32]) -> None:
         self.pointers = pointers
@@ -113,7 +113,7 @@ class PointerRead:
 
 
 class SpmatRead:
-    """Walks a column entry by entry; reads an SRAM row only when the address leaves the one it holds."""
+    """Unit that walks a column entry by entry, and reads an SRAM row only when it does not hold that row yet."""
 
     def __init__(self, codes: NDArray[np.uint8], skips: NDArray[np.uint8], entries_per_row: int) -> None:
         self.codes, self.skips, self.entries_per_row = codes, skips, entries_per_row

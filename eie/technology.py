@@ -20,7 +20,7 @@ PICO = 1e-12
 
 @cache
 def chip_facts() -> dict[str, Any]:
-    """What `data/chip.toml` says of the chip."""
+    """Read the facts of `data/chip.toml`."""
     return read_toml("chip.toml")
 
 
@@ -46,7 +46,7 @@ class Sram:
 
 @cache
 def sram(size: int, width: int, setting: str) -> Sram:
-    """One memory of the sweep.
+    """Look up one memory of the sweep.
 
     Raises
     ------
@@ -68,19 +68,19 @@ def sram(size: int, width: int, setting: str) -> Sram:
 
 @cache
 def sram_table() -> pd.DataFrame:
-    """The SRAM sweep, a memory a row."""
+    """Read the SRAM sweep, one memory per row."""
     return pd.read_csv(data_path("sram45nm.csv"), comment="#")
 
 
 @cache
 def alu_table() -> pd.DataFrame:
-    """Energy of arithmetic operations, an operation a row."""
+    """Read the energy of arithmetic operations, one operation per row."""
     return pd.read_csv(data_path("alu45nm.csv"), comment="#")
 
 
 @cache
 def operation_pj(operation: str, kind: str, bits: int) -> float:
-    """Energy of one operation, pJ.
+    """Look up the energy of one operation, pJ.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def _table2(quantity: str, group: str) -> dict[str, float]:
 
 
 def memories(machine: Machine, setting: str) -> dict[str, tuple[Sram, int]]:
-    """The memories of one PE and how many of each it has: `spmat`, `pointer`, `activation`."""
+    """Look up the memories of one PE and their number: `spmat`, `pointer`, `activation`."""
     sizes = chip_facts()["sram"]
     return {
         "spmat": (sram(sizes["spmat_bytes"], machine.spmat_width_bits, setting), 1),
@@ -125,11 +125,11 @@ def memories(machine: Machine, setting: str) -> dict[str, tuple[Sram, int]]:
 
 
 def reference_clock_hz() -> float:
-    """The clock at which Table II's power was found, Hz."""
+    """Return the clock at which Table II's power was found, Hz."""
     return paper_value("clock") * 1e6
 
 
 @cache
 def paper_value(name: str) -> float:
-    """A number of the paper's running text, by its id in `data/published/text.csv`."""
+    """Look up a number of the paper's running text, by its id in `data/published/text.csv`."""
     return float(published.row("text", id=name)["value"])

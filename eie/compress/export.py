@@ -14,7 +14,7 @@ from eie.compress.train import Run
 
 
 def compressed(name: str, run: Run, index_bits: int) -> CompressedNetwork:
-    """The network that a run has made.
+    """Return the network that a run has made.
 
     Parameters
     ----------
@@ -67,12 +67,12 @@ def _rest(module: nn.Module) -> dict[str, Tensor]:
 
 
 def _bias(layer: str) -> str:
-    """Name of the bias that goes with a weight."""
+    """Find the name of the bias that goes with a weight."""
     return layer.replace("weight", "bias") if "weight" in layer else f"{layer}.bias"
 
 
 def _steps(module: nn.Module) -> tuple[dict[str, Any], ...]:
-    """The steps of a plain chain; none where the module is no chain of known ones."""
+    """Return the steps of a plain chain; none where the module is no chain of known ones."""
     if not isinstance(module, nn.Sequential):
         return ()
     steps = [_step(name, part) for name, part in module.named_children()]

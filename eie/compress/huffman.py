@@ -25,7 +25,7 @@ MAX_SYMBOLS = 256
 
 
 def lengths(counts: Any) -> NDArray[np.uint8]:
-    """Lengths of the codewords that make the whole shortest, none over `MAX_LENGTH` bits.
+    """Find the lengths of the codewords that make the whole shortest, none over `MAX_LENGTH` bits.
 
     By package-merge (Larmore and Hirschberg, JACM 1990): Huffman's own lengths wherever those are short enough.
 
@@ -58,7 +58,7 @@ def lengths(counts: Any) -> NDArray[np.uint8]:
 
 
 def total_bits(counts: Any, code_lengths: Any) -> int:
-    """Bits that symbols take which come so often."""
+    """Count the bits of symbols that occur so often."""
     return int(np.dot(_check.int64_array("counts", counts), _check.int64_array("code_lengths", code_lengths)))
 
 
@@ -86,7 +86,7 @@ def codewords(code_lengths: Any) -> NDArray[np.int64]:
 
 
 def checked_lengths(code_lengths: Any) -> NDArray[np.uint8]:
-    """Lengths of a complete prefix code, or a `ValueError`."""
+    """Return the lengths of a complete prefix code, or raise a `ValueError`."""
     bits = _check.whole_numbers("code_lengths", code_lengths, MAX_LENGTH)
     if bits.ndim != 1 or not 1 <= len(bits) <= MAX_SYMBOLS:
         raise ValueError(f"code_lengths must be a vector of 1..{MAX_SYMBOLS}, got shape {bits.shape}")
@@ -100,7 +100,7 @@ def checked_lengths(code_lengths: Any) -> NDArray[np.uint8]:
 
 
 def pack_table(code_lengths: Any) -> bytes:
-    """A table as bytes: 4 bits a symbol, the lower half of a byte first."""
+    """Write a table as bytes: 4 bits per symbol, the lower half of a byte first."""
     bits = checked_lengths(code_lengths)
     halves = np.append(bits, np.zeros(len(bits) % 2, np.uint8))
     return (halves[::2] | halves[1::2] << TABLE_BITS).tobytes()

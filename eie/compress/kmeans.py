@@ -57,7 +57,7 @@ def prune_and_share(weights: Any, weight_bits: int = 4, density: float = 1.0) ->
 
 
 def shared_values(values: Any, n_shared: int) -> NDArray[np.float32]:
-    """The centroids of k-means on a line, started evenly between the smallest and the largest value.
+    """Find the centroids of k-means on a line, started evenly between the smallest and the largest value.
 
     Lloyd's rule until no value changes its cluster. A value half-way between two centroids goes to the lower one; a
     centroid that no value is nearest to stays where it is (Deep Compression, section 3.2, linear initialisation).
@@ -138,7 +138,7 @@ def _kept_of_sparse(weights: Any, density: float) -> tuple[int, int, NDArray[Any
 
 
 def _threshold(values: NDArray[np.float32], density: float, n_weights: int) -> tuple[float, int]:
-    """The smallest magnitude that stays, and how many weights of exactly that magnitude do; (0, 0) keeps all but 0."""
+    """Find the smallest magnitude that stays, and the count of its weights that stay; (0, 0) keeps all but 0."""
     if len(values) and not np.isfinite([values.min(), values.max()]).all():
         at = int(np.argmin(np.isfinite(values)))
         raise ValueError(f"weights must be finite, got {values[at]} at weight {at}")
@@ -171,7 +171,7 @@ def _count_columns(weights, least, ties):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def _fill_columns(weights, least, ties, indptr):  # type: ignore[no-untyped-def]
-    """Rows and values of the weights that stay, column by column."""
+    """Write rows and values of the weights that stay, column by column."""
     n_out, n_in = weights.shape
     rows = np.empty(indptr[-1], np.int32)
     values = np.empty(indptr[-1], np.float32)
@@ -190,7 +190,7 @@ def _fill_columns(weights, least, ties, indptr):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def _distinct(ranked, most):  # type: ignore[no-untyped-def]
-    """The different values, rising, but no more than `most` of them."""
+    """Return the different values, rising, but no more than `most` of them."""
     found = np.empty(most, np.float32)
     found[0], n = ranked[0], 1
     for value in ranked:
@@ -229,7 +229,7 @@ def _lloyd(ranked, centroids):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def _find_ends(ranked, centroids, ends):  # type: ignore[no-untyped-def]
-    """Where each cluster ends among the sorted values, in place; whether that is anything new."""
+    """Find the end of each cluster among the sorted values, in place; return True if one has moved."""
     changed = False
     for c in range(len(centroids)):
         end = len(ranked)
@@ -254,7 +254,7 @@ def _first_above(ranked, value):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def _block_sums(ranked):  # type: ignore[no-untyped-def]
-    """Sum of the values before each whole block."""
+    """Add up the values before each whole block."""
     sums = np.zeros(len(ranked) // _BLOCK + 1)
     for b in range(len(sums) - 1):
         total = 0.0
@@ -266,7 +266,7 @@ def _block_sums(ranked):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def _sum(ranked, sums, end):  # type: ignore[no-untyped-def]
-    """Sum of the first `end` values."""
+    """Add up the first `end` values."""
     total = sums[end // _BLOCK]
     for i in range(end // _BLOCK * _BLOCK, end):
         total += ranked[i]

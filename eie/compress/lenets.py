@@ -111,7 +111,7 @@ class Digits:
         return -(-len(self.labels) // self.batch)
 
     def epoch(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of float pictures `(batch, 1, 28, 28)`, 0..1, and labels `(batch,)`."""
+        """Yield batches of float pictures `(batch, 1, 28, 28)`, 0..1, and labels `(batch,)`."""
         padded = np.pad(self.images, ((0, 0), (self.shift,) * 2, (self.shift,) * 2))
         windows = torch.from_numpy(padded).unfold(1, 28, 1).unfold(2, 28, 1)
         labels = torch.tensor(self.labels).long()
@@ -351,7 +351,7 @@ def centroids(name: str, run: Run) -> pd.DataFrame:
 
 
 def histograms(name: str, run: Run) -> pd.DataFrame:
-    """How often weights are how large before and after pruning, a row a layer, stage and bin; zeros are left out."""
+    """Count weights by size before and after pruning, one row per layer, stage and bin; zeros are left out."""
     rows = []
     for layer in run.codes:
         stages = {"dense": run.dense, "pruned": run.pruned}

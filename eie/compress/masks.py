@@ -48,7 +48,7 @@ def by_block(weight: Matrix, keep: float, height: int = 1, width: int = 1) -> Ma
 
 
 def n_of_m(weight: Matrix, n: int, m: int) -> Mask:
-    """The largest `n` of every `m` neighbouring inputs of each output, as sparse tensor cores want it for 2 of 4.
+    """Keep the largest `n` of every `m` neighbouring inputs of each output, as sparse tensor cores want it for 2 of 4.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def n_of_m(weight: Matrix, n: int, m: int) -> Mask:
 
 
 def balanced(weight: Matrix, keep: float, n_pe: int, columns: int) -> Mask:
-    """As many weights for each PE in each group of columns, the largest there.
+    """Keep equally many weights for each PE in each group of columns, the largest there.
 
     Row i is dealt to PE i mod `n_pe`, as EIE does; rows fewer than PEs go to as many PEs. How many weights a group of
     columns keeps is what it would keep if nothing were balanced, rounded (`quotas`).
@@ -92,7 +92,7 @@ def balanced(weight: Matrix, keep: float, n_pe: int, columns: int) -> Mask:
 
 
 def quotas(counts: NDArray[np.int64], n_pe: int, room: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Weights that each PE keeps of each group of columns, so that all PEs together keep about as many as before.
+    """Count the weights that each PE keeps per group of columns, so that all PEs keep about as many as before.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def quotas(counts: NDArray[np.int64], n_pe: int, room: NDArray[np.int64]) -> NDA
 
 
 def largest(scores: Matrix, groups: NDArray[np.int64], each: NDArray[np.int64]) -> Mask:
-    """The largest scores of each group, group g keeping `each[g]` of its own or, if it has fewer, all.
+    """Keep the largest scores of each group, group g keeping `each[g]` of its own or, if it has fewer, all.
 
     Parameters
     ----------

@@ -75,7 +75,7 @@ class Part:
 
     @property
     def size(self) -> sizes.LayerSize:
-        """What it takes, to the bit."""
+        """Exact size in bits."""
         return sizes.layer_size(self.name, self.codes, self.weight_bits, self.index_bits, len(self.bias))
 
 
@@ -101,7 +101,7 @@ class CompressedNetwork:
     rest: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Part:
-        """A part by its name."""
+        """Return a part by its name."""
         for part in self.parts:
             if part.name == name:
                 return part
@@ -109,12 +109,12 @@ class CompressedNetwork:
 
     @property
     def sizes(self) -> list[sizes.LayerSize]:
-        """What each part takes."""
+        """Size of each part."""
         return [part.size for part in self.parts]
 
 
 def lenet(name: str) -> CompressedNetwork:
-    """One of the compressed networks that come with the project.
+    """Read one of the compressed networks that come with the project.
 
     Parameters
     ----------

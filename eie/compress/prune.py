@@ -48,7 +48,7 @@ def weights(module: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def by_rate(weight: Tensor, keep: float) -> Tensor:
-    """Mask of the largest weights, a given fraction of them.
+    """Make a mask of the largest weights, a given fraction of them.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def by_rate(weight: Tensor, keep: float) -> Tensor:
 
 
 def by_sensitivity(weight: Tensor, sensitivity: float) -> Tensor:
-    """Mask of the weights at or above a multiple of their layer's standard deviation.
+    """Make a mask of the weights at or above a multiple of their layer's standard deviation.
 
     This is the threshold of Han et al., NIPS 2015, on which Deep Compression builds.
 
@@ -92,7 +92,7 @@ def by_sensitivity(weight: Tensor, sensitivity: float) -> Tensor:
 
 
 def ramp(progress: float, keep: float) -> float:
-    """Fraction kept on the way from all weights down to `keep`: fast at first, slow at the end.
+    """Return the fraction kept on the way from all weights down to `keep`: fast at first, slow at the end.
 
     The cubic ramp of Zhu and Gupta, "To prune, or not to prune" (ICLR workshop 2018).
 

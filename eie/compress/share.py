@@ -22,7 +22,7 @@ INITS = ("linear", "random", "density")
 
 
 def starts(values: NDArray[np.floating[Any]], count: int, init: str, seed: int = 0) -> NDArray[np.float64]:
-    """Where k-means starts, rising (Deep Compression, section 3.2).
+    """Choose the starting values of k-means, rising (Deep Compression, section 3.2).
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def share(weight: Tensor, mask: Tensor, bits: int, init: str = "linear", seed: i
 
 
 def shared(codes: Tensor, codebook: Tensor) -> Tensor:
-    """The weights that codes stand for."""
+    """Return the weights that codes stand for."""
     return codebook[codes.int()]
 
 

@@ -1,4 +1,4 @@
-"""What a compressed network takes, to the bit: codes, relative indices, codebooks, biases and Huffman tables.
+"""Exact size of a compressed network in bits: codes, relative indices, codebooks, biases and Huffman tables.
 
 The form of Deep Compression's Tables 2 and 3: pruning and weight sharing (P+Q), then Huffman coding on top (P+Q+H).
 """
@@ -106,13 +106,13 @@ def layer_size(name: str, codes: Any, weight_bits: int, index_bits: int, biases:
 
 
 def compression_factor(layers: Sequence[LayerSize], *, huffman_coded: bool = True, tables: bool = True) -> float:
-    """How many times smaller a network has become, everything counted but, if so wished, the Huffman tables."""
+    """Return the ratio of dense to compressed size; the Huffman tables count unless `tables` is False."""
     after = sum(layer.coded(tables=tables) if huffman_coded else layer.shared for layer in layers)
     return sum(layer.original for layer in layers) / after
 
 
 def published_form(layers: Sequence[LayerSize], *, tables: bool = True) -> pd.DataFrame:
-    """A row a layer and one for all of them, in the columns of Deep Compression's Tables 2 and 3.
+    """Return one row per layer and one for all of them, in the columns of Deep Compression's Tables 2 and 3.
 
     Bits are means over a stream's entries, fillers counted. Sizes are percentages of the layer before compression,
     with codebook and biases, and with the Huffman tables if they are to be counted.

@@ -18,7 +18,7 @@ MAX_INDEX_BITS = 8
 
 
 def entries(codes: Any, index_bits: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The stream of a layer.
+    """Return the stream of a layer.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def entries(codes: Any, index_bits: int) -> tuple[NDArray[np.uint8], NDArray[np.
 
 
 def codes(values: Any, skips: Any, size: int) -> NDArray[np.uint8]:
-    """The flattened codes of a stream.
+    """Return the flattened codes of a stream.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ PRUNE_EVERY = 8
 
 
 class Batches(Protocol):
-    """What a network is trained on."""
+    """Training data of a network, in batches."""
 
     def __len__(self) -> int:
         """Batches an epoch."""
@@ -41,7 +41,7 @@ class Batches(Protocol):
 
 @dataclass(frozen=True)
 class Phase:
-    """How long and how fast.
+    """Number of epochs and learning rate of one training phase.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is compressed.
+    """Settings for the compression of a network.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ class Recipe:
 
 @dataclass(eq=False)
 class Run:
-    """Where a run stands. A checkpoint holds all of it.
+    """State of a run. A checkpoint holds all of it.
 
     Attributes
     ----------
@@ -177,7 +177,7 @@ def compress(
 
 
 def _next(run: Run, recipe: Recipe, batches: Batches, seed: int, bar: tqdm) -> None:
-    """One epoch, or the step into the next phase where the phase has no more of them."""
+    """Run one epoch, or step into the next phase when this one has no more."""
     if run.phase >= 0 and run.epoch < _phase(run, recipe).epochs:
         _epoch(run, recipe, batches, seed, bar)
         run.epoch += 1
@@ -225,7 +225,7 @@ def _prune(run: Run, recipe: Recipe, progress: float) -> None:
 
 
 def _rate(recipe: Recipe, name: str, weight: Tensor) -> Tensor:
-    """Fraction of a layer's weights that will stay."""
+    """Return the fraction of a layer's weights that will stay."""
     if name in recipe.keep:
         return torch.tensor(recipe.keep[name], dtype=torch.float64)
     return prune.by_sensitivity(weight, recipe.sensitivity[name]).double().mean()
@@ -285,7 +285,7 @@ def _remembered(optimizer: torch.optim.Adam) -> dict[str, Tensor]:
 
 
 def _generator(seed: int, phase: int, epoch: int) -> torch.Generator:
-    """The random numbers of one epoch, whatever came before it."""
+    """Make the random generator of one epoch, which does not depend on earlier ones."""
     digest = hashlib.sha256(f"{seed} {phase} {epoch}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:7]))
 
@@ -325,7 +325,7 @@ def _check_recipe(model: nn.Module, recipe: Recipe) -> None:
 
 
 def _identity(model: nn.Module, recipe: Recipe, seed: int) -> str:
-    """What makes a run: its recipe, its seed and the module it starts from."""
+    """Return the identity of a run: its recipe, its seed and the module it starts from."""
     whole = hashlib.sha256(f"{recipe} {seed}".encode())
     for name, value in model.state_dict().items():
         whole.update(name.encode() + value.numpy().tobytes())

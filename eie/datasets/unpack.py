@@ -51,7 +51,7 @@ def unpack(archive: Path, names: Collection[str], take: Callable[[str, IO[bytes]
 
 
 def gunzipped(stream: IO[bytes]) -> IO[bytes]:
-    """What a gzip stream holds."""
+    """Open the content of a gzip stream."""
     return cast(IO[bytes], gzip.GzipFile(fileobj=stream))
 
 
@@ -77,7 +77,7 @@ def _of_tar(file: IO[bytes], names: Collection[str], take: Callable[[str, IO[byt
 
 
 def _part_of_debian(file: IO[bytes]) -> IO[bytes]:
-    """The tar file with a Debian package's files, from where the list of its parts begins."""
+    """Find the tar file with a Debian package's files, from the start of the list of its parts."""
     while len(header := file.read(60)) == 60:
         name, size = header[:16].decode("latin-1").strip(), int(header[48:58])
         if name.startswith("data.tar"):

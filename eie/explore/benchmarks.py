@@ -99,7 +99,7 @@ class Benchmark:
 
 @cache
 def nine_layers() -> tuple[Benchmark, ...]:
-    """The nine layers of Table III, in its order, at the densities it prints."""
+    """Return the nine layers of Table III, in its order, at the densities it prints."""
     return tuple(
         Benchmark(row.layer, row.n_in, row.n_out, row.weight_density_pct / 100, row.act_density_pct / 100, row.model)
         for row in published.load("table3").itertuples()

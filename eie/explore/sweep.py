@@ -60,7 +60,7 @@ class Job:
 
     @property
     def source(self) -> tuple[Benchmark, int, int, Spread]:
-        """What the layer is drawn from."""
+        """Benchmark, draw, seed and spread: everything that the layer is drawn from."""
         return self.benchmark, self.draw, self.seed, self.spread
 
     @property

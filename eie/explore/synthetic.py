@@ -26,7 +26,7 @@ MAX_DRAWN = 2**28
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How unevenly a pruned matrix is filled.
+    """Unevenness of a pruned matrix.
 
     Attributes
     ----------
@@ -62,12 +62,12 @@ UNIFORM = Spread(row_cv=0.0, column_cv=0.0, bias_density=1.0)
 
 @cache
 def measured_spread() -> Spread:
-    """The spread of the one pruned layer that the authors published (`data/synthetic.toml`)."""
+    """Return the spread of the one pruned layer that the authors published (`data/synthetic.toml`)."""
     return Spread(**read_toml("synthetic.toml")["spread"])
 
 
 def spread_of(layer: CompressedLayer) -> Spread:
-    """The spread of a layer: variation of its rows and columns beyond the binomial, and the density of its bias."""
+    """Measure the spread of a layer: row and column variation beyond the binomial, and the density of its bias."""
     row_counts = np.bincount(layer.rows, minlength=layer.n_out)
     bias = layer.bias_codes
     return Spread(
@@ -134,7 +134,7 @@ def draw_layer(
 
 
 def even_codebook(entries_per_row: float, weight_bits: int = 4) -> NDArray[np.float32]:
-    """Weights spaced evenly, none of them 0, and scaled so that a sum over a row of that many stays near 1.
+    """Make evenly spaced weights, none of them 0, scaled so that a sum over a row of that many stays near 1.
 
     The first of `2**weight_bits` even steps from -1 to 1 gives way to the padding zero.
     """
@@ -161,7 +161,7 @@ def draw_activations(n_in: int, density: float, seed: int | np.random.SeedSequen
 
 
 def _rates(rng: np.random.Generator, n: int, cv: float) -> NDArray[np.float64]:
-    """`n` normal rates of mean 1, none negative (which narrows the spread when `cv` is large)."""
+    """Draw `n` normal rates of mean 1, none negative (which narrows the spread when `cv` is large)."""
     rates = np.maximum(1 + cv * rng.standard_normal(n), 0.0)
     return rates / (rates.mean() or 1.0)
 
@@ -169,7 +169,7 @@ def _rates(rng: np.random.Generator, n: int, cv: float) -> NDArray[np.float64]:
 def _fitting(
     row_rate: NDArray[np.float64], column_rate: NDArray[np.float64], density: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The rates, drawn towards 1 until no cell's probability passes 1: a full matrix has no spread."""
+    """Pull the rates towards 1 until no cell's probability passes 1: a full matrix has no spread."""
     row_excess, column_excess = row_rate.max() - 1, column_rate.max() - 1
     if density * (1 + row_excess) * (1 + column_excess) <= 1:
         return row_rate, column_rate
@@ -207,7 +207,7 @@ def _capped(rates: NDArray[np.float64], cap: float) -> NDArray[np.float64]:
 
 
 def _room_for(column_rate: NDArray[np.float64], row_rates: NDArray[np.float64], columns_each: int) -> int:
-    """Entries to make room for: ten standard deviations above the mean are never exceeded."""
+    """Return the entries to make room for: ten standard deviations above the mean are never exceeded."""
     expected = column_rate @ row_rates.sum(axis=1)[np.arange(len(column_rate)) // columns_each]
     return int(expected + 10 * np.sqrt(expected) + 100)
 

@@ -1,8 +1,4 @@
-"""The project's own files, and files written aside and moved into place.
-
-The folder `data/` is beside the package in a checkout and inside it once installed. A file that is written aside first
-appears under its name only when it is complete, so an interrupted run leaves the old file or none.
-"""
+"""The project's own files, and files written aside and moved into place, so that no half-written file is left."""
 
 from __future__ import annotations
 
@@ -22,7 +18,7 @@ class FetchError(OSError):
 
 
 def resource(folder: str) -> Path:
-    """Return the path of one of the folders that come with the package: `"data"` or `"notebooks"`."""
+    """Return the path of `"data"` or `"notebooks"`: beside the package in a checkout, inside it once installed."""
     installed = PACKAGE / folder
     return installed if installed.is_dir() else PACKAGE.parent / folder
 

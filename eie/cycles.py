@@ -131,6 +131,9 @@ def simulate(
 ) -> CycleReport:
     """Time one layer on one vector of activations, or on several one after the other, exactly.
 
+    Counters add up over the vectors: each is a run of its own, which starts when the last result of the one before is
+    in.
+
     Parameters
     ----------
     mem : InterleavedCSC or CompressedLayer
@@ -142,11 +145,6 @@ def simulate(
     signed : bool
         Take any value that is not 0 as one to broadcast. For inputs that no ReLU precedes, such as the word and image
         embeddings of NeuralTalk (Table III: 100 % non-zero).
-
-    Returns
-    -------
-    CycleReport
-        The sum over the vectors: each is a run of its own, which starts when the last result of the one before is in.
 
     Raises
     ------

@@ -67,11 +67,8 @@ class Explanation:
     def table(self) -> pd.DataFrame:
         """Return one row per cause, and their sum.
 
-        Returns
-        -------
-        DataFrame
-            Index `cause`; columns `PE cycles` (over all PEs; their sum is cycles x PEs), `share, %`, `least` and `most`
-            of a single PE, and `of the last PE`: the PE that finished last, whose cycles add up to those of the run.
+        Columns: `PE cycles` (over all PEs; their sum is cycles x PEs), `share, %`, `least` and `most` of a single PE,
+        and `of the last PE`: the PE that finished last, whose cycles add up to those of the run.
         """
         rows = np.vstack([self.per_pe.T, np.full(len(self.per_pe), self.cycles)])
         return pd.DataFrame(

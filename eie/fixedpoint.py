@@ -14,7 +14,6 @@ from eie import _check
 MAX_BITS = 32
 """Widest format: a product of two must fit 64 bits."""
 
-
 FINEST = 48
 """Most bits after the binary point that are chosen by themselves: finer steps would shift a product too far."""
 

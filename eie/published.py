@@ -13,16 +13,12 @@ from eie._files import data_path
 def load(name: str) -> pd.DataFrame:
     """Read one table or figure of the paper as a tidy frame, one number per row.
 
+    Among the columns are `unit`, `reading_error` (in the same unit; 0 for printed numbers) and `place` (in the paper).
+
     Parameters
     ----------
     name : str
         A file of `data/published/` without its ending, such as `"table3"` or `"fig08"`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The file's columns; among them `unit`, `reading_error` (in the same unit; 0 for printed numbers) and `place`
-        (where in the paper).
 
     Raises
     ------

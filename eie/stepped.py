@@ -2,7 +2,8 @@
 
 Written as the paper describes its simulator (section V): every hardware module is an object with two methods.
 `propagate` is the combinational logic: it reads the state that modules hold and works out what comes next. `update` is
-the clock edge: what was worked out becomes the state. So the order of modules within a cycle does not matter.
+the clock edge: what was worked out becomes the state. So the order of modules within a cycle does not matter. This file
+is Figure 4 (b), the processing element; Figure 4 (a), the tree, is in `eie.central_control`.
 
 From its turn to its result an entry passes seven registers: Spmat address, Spmat row, entry, and the four stages of
 the arithmetic unit.

@@ -31,12 +31,12 @@ def _encoded(layer: str) -> tuple[InterleavedCSC, CycleReport]:
 
 
 def sram_read_pj(size: int, width: int) -> float:
-    """Energy of a read by the SRAM sweep as the energy model uses it, pJ; size in bytes, width in bits."""
+    """Compute the energy of a read by the SRAM sweep as the energy model uses it, pJ; size in bytes, width in bits."""
     return sram(size, width, chip_facts()["sram"]["setting"]).read_pj
 
 
 def paper_chip(quantity: str) -> float:
-    """A number of the paper's chip by the chip model: power in mW or W, areas in mm2, the peak rate in GOP/s."""
+    """Return a number of the paper's chip by the chip model: power in mW or W, areas in mm2, the peak rate in GOP/s."""
     compute = {
         "power": lambda: chip.power(EIE_45NM),
         "power, W": lambda: chip.power(EIE_45NM) / 1e3,
@@ -51,12 +51,12 @@ def paper_chip(quantity: str) -> float:
 
 
 def clock_fits_critical_path() -> bool:
-    """Whether a cycle is at least as long as the critical path."""
+    """Tell whether a cycle is at least as long as the critical path."""
     return 1e9 / EIE_45NM.clock_hz >= paper_value("critical-path")
 
 
 def sram_kb(part: str) -> float:
-    """SRAM of one PE in the chip model, KB: `"spmat"`, `"ptr"`, `"act"` or `"total"`."""
+    """Compute the SRAM of one PE in the chip model, KB: `"spmat"`, `"ptr"`, `"act"` or `"total"`."""
     facts = chip_facts()["sram"]
     sizes = {
         "spmat": facts["spmat_bytes"],
@@ -67,7 +67,7 @@ def sram_kb(part: str) -> float:
 
 
 def weights_per_pe(dense: bool = False) -> float:
-    """Weights that one PE holds; or, of AlexNet's layers before pruning, those that they stand for."""
+    """Count the weights that one PE holds; or, of AlexNet's layers before pruning, those that they stand for."""
     held = chip.weights_held(EIE_45NM) / EIE_45NM.n_pe
     alexnet = [benchmark for benchmark in nine_layers() if benchmark.model == "AlexNet"]
     kept = sum(layer.expected_entries for layer in alexnet) / sum(layer.n_in * layer.n_out for layer in alexnet)
@@ -75,17 +75,17 @@ def weights_per_pe(dense: bool = False) -> float:
 
 
 def pointer_bits() -> float:
-    """Bits that a pointer needs to reach every entry of a PE's sparse-matrix memory."""
+    """Compute the bits that a pointer needs to reach every entry of a PE's sparse-matrix memory."""
     return log2(chip.weights_held(EIE_45NM) / EIE_45NM.n_pe)
 
 
 def registers() -> float:
-    """Activations that the register files of all PEs hold."""
+    """Count the activations that the register files of all PEs hold."""
     return paper_value("act-registers") * EIE_45NM.n_pe
 
 
 def queue_holds(depth: int) -> int:
-    """Activations that the ring buffer takes before it is full."""
+    """Count the activations that the ring buffer takes before it is full."""
     queue = ActivationQueue(depth)
     while not queue.full:
         queue.propagate(Broadcast(0, 1), taken=False)
@@ -94,18 +94,18 @@ def queue_holds(depth: int) -> int:
 
 
 def largest_jump() -> float:
-    """Rows from one entry to the next at the most, without a padding zero."""
+    """Return the number of rows from one entry to the next at the most, without a padding zero."""
     return float(EIE_45NM.max_skip + 1)
 
 
 def every_layer_fits() -> bool:
-    """Whether each of the nine layers fits in the sparse-matrix memories of 64 PEs, padding zeros among the entries."""
+    """Tell whether each of the nine layers, with its padding zeros, fits in the sparse-matrix memories of 64 PEs."""
     each = chip.weights_held(EIE_45NM) / EIE_45NM.n_pe
     return all(float(np.diff(_encoded(layer.name)[0].pe_start).max()) <= each for layer in nine_layers())
 
 
 def entries_per_column(layer: str | None = None) -> float:
-    """Entries of a column in one PE: of the text's example, or of a layer of Table III without padding."""
+    """Count the entries of a column in one PE: of the text's example, or of a layer of Table III without padding."""
     if layer is None:
         return paper_value("example-column-rows") * paper_value("example-column-density") / 100 / EIE_45NM.n_pe
     (benchmark,) = select([layer])
@@ -113,7 +113,7 @@ def entries_per_column(layer: str | None = None) -> float:
 
 
 def cycles_between_reads(memory: str, layer: str) -> float:
-    """Cycles from one read to the next of a PE's `"spmat"` or `"ptr"` memory while a layer runs."""
+    """Count the cycles from one read to the next of a PE's `"spmat"` or `"ptr"` memory while a layer runs."""
     report = _encoded(layer)[1]
     return report.cycles * report.n_pe / int(getattr(report, f"{memory}_reads"))
 
@@ -131,7 +131,7 @@ def cycles_saved(seed: int = 0) -> pd.Series:
 
 
 def mean_cycles_saved() -> float:
-    """Cycles saved by skipping zero activations, mean over the layers that have some, %."""
+    """Compute the cycles saved by skipping zero activations, mean over the layers that have some, %."""
     return float(cycles_saved().mean())
 
 
@@ -155,14 +155,17 @@ def batches(layer: str, seed: int = 0) -> pd.DataFrame:
 
 
 def runs_on_64_pes(layer: str) -> bool:
-    """Whether a layer runs on 64 PEs in batches of as many inputs as the registers hold, every input in one of them."""
+    """Tell whether a layer runs on 64 PEs in batches of as many inputs as the registers hold, each input once."""
     drawn, activations = select([layer])[0].draw()
     wanted = int(np.diff(drawn.indptr)[activations != 0].sum())
     return int(batches(layer)["macs"].sum()) == wanted
 
 
 def dense_rate(by: str) -> float:
-    """Rate of a dense accelerator as fast, TOP/s: by the text's `"factors"`, or `"computed"` where a ReLU feeds."""
+    """Compute the rate of an equally fast dense accelerator, TOP/s.
+
+    By the text's `"factors"`, or `"computed"` over the layers whose inputs come from a ReLU.
+    """
     if by == "factors":
         factors = paper_value("weight-sparsity-factor") * paper_value("activation-sparsity-factor")
         return paper_chip("peak") * factors / 1e3
@@ -171,10 +174,10 @@ def dense_rate(by: str) -> float:
 
 
 def operations_saved() -> float:
-    """Share of the dense rate that the text's two sparsity factors make unnecessary, %."""
+    """Compute the share of the dense rate that the text's two sparsity factors make unnecessary, %."""
     return 100 * (1 - 1 / (paper_value("weight-sparsity-factor") * paper_value("activation-sparsity-factor")))
 
 
 def nt_we_entries() -> float:
-    """Entries of a column of NT-We in each of 64 PEs, at the density that section VI gives."""
+    """Count the entries of a column of NT-We in each of 64 PEs, at the density that section VI gives."""
     return paper_value("nt-we-rows") * paper_value("nt-we-density-section-6") / 100 / EIE_45NM.n_pe

@@ -294,10 +294,10 @@ def _default() -> DeepCompression:
 
 
 def keeps_accuracy(network: str) -> bool:
-    """Whether compression leaves the mean test error of a network of `eie compress` where it was, or lowers it."""
+    """Tell whether compression leaves the mean test error of a network of `eie compress` where it was, or lowers it."""
     return float(_default().rise(network).mean()) <= 0
 
 
 def is_as_small_and_accurate(network: str) -> bool:
-    """Whether every run errs no more, and gets no less small, than Deep Compression's Table 1 has it."""
+    """Tell whether every run errs no more, and gets no less small, than Deep Compression's Table 1 has it."""
     return _default().beats_published(network)

@@ -350,12 +350,12 @@ def _default() -> Figure9:
 
 
 def difference() -> float:
-    """Mean absolute difference of Figure 9's right panel to computed reads times the energies it implies, %."""
+    """Compute the mean absolute difference of Figure 9's right panel to computed reads times implied energies, %."""
     return _default().series().mean_absolute_difference
 
 
 def best_width(energies: str) -> float:
-    """Width of the sparse-matrix memory with the least energy for all layers together, bits; by a table of energies."""
+    """Find the width with the least energy for all layers together, bits, by a table of energies."""
     if energies == "left panel":
         return float(left_product().idxmin())
     if energies == "right panel":

@@ -190,5 +190,5 @@ def _default() -> Figure10:
 
 
 def multiplication_ratio(column: str) -> float:
-    """Energy of a 32-bit multiplication of a kind over a 16-bit fixed-point one, by the arithmetic table."""
+    """Compute the energy of a 32-bit multiplication of a kind over that of a 16-bit fixed-point one."""
     return float(_default().table().loc[column, "energy"] / _default().table().loc["16b int", "energy"])

@@ -143,18 +143,18 @@ def _default() -> FormatExample:
 
 
 def matches_figure3() -> bool:
-    """Whether the memory of PE0 comes out of the encoder as Figure 3 prints it."""
+    """Tell whether the memory of PE0 comes out of the encoder as Figure 3 prints it."""
     return not _default().unlike()
 
 
 def column_empty_on(p: int, column: int) -> bool:
-    """Whether a PE of Figure 2's example has nothing in a column."""
+    """Tell whether a PE of Figure 2's example has nothing in a column."""
     pointers = _default().mem.pe(p)[2]
     return bool(pointers[column] == pointers[column + 1])
 
 
 def padding_after(zeros: int, machine: Machine | None = None) -> int:
-    """Padding zeros that a column of one PE needs for two entries with so many zeros between them."""
+    """Count the padding zeros that a column of one PE needs for two entries with so many zeros between them."""
     codes = np.zeros((zeros + 2, 1), np.uint8)
     codes[[0, -1]] = 1
     one = machine or Machine(n_pe=1)
@@ -162,5 +162,5 @@ def padding_after(zeros: int, machine: Machine | None = None) -> int:
 
 
 def padding_of_example() -> float:
-    """Padding zeros that the encoding example of section III needs."""
+    """Count the padding zeros that the encoding example of section III needs."""
     return float(padding_after(int(paper_value("example-zeros"))))

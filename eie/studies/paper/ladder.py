@@ -150,16 +150,16 @@ def _default() -> Ladder:
 
 
 def factor(step: str, only_relu: bool = False) -> float:
-    """What a step of the abstract's ladder saves, geometric mean of the layers, or of those that a ReLU precedes."""
+    """Compute what a step of the abstract's ladder saves, geometric mean over layers, or over those after a ReLU."""
     layers = [benchmark.name for benchmark in nine_layers() if benchmark.act_density < 1 or not only_relu]
     return geomean(_default().factors().loc[layers, step])
 
 
 def shortfall() -> float:
-    """How many times less the whole chip saves than the product of the four savings, bottom-up."""
+    """Compute how many times less the whole chip saves than the product of the four savings, bottom-up."""
     return factor("all four") / factor(STEPS[-1])
 
 
 def product_of_savings() -> float:
-    """The abstract's four savings multiplied."""
+    """Multiply the abstract's four savings."""
     return prod(paper_value(f"saving-{name}") for name in ("sram", "sparsity", "sharing", "activations"))

@@ -112,10 +112,10 @@ def _default() -> Partitioning:
 
 
 def rows_beat(grid: str) -> bool:
-    """Whether dealing rows to PEs is faster on average than another way of dealing the matrix out."""
+    """Tell whether dealing rows to PEs is faster on average than another way of dealing the matrix out."""
     return bool(_default().table()[grid].mean() > 1)
 
 
 def grid_balance_below(limit: float) -> bool:
-    """Whether 2-D blocks leave the load unbalanced: mean balance, adding up counted as waiting, below a limit in %."""
+    """Tell whether the mean balance of 2-D blocks, adding up counted as waiting, is below a limit in %."""
     return bool(_default().balance()["2-D blocks"].mean() < limit)

@@ -26,48 +26,48 @@ def _default(figure: str) -> Series:
 
 
 def difference(figure: str) -> float:
-    """Mean absolute difference of Figure 8, 11, 12 or 13 to what is computed; points, for Figure 11 %."""
+    """Compute the mean absolute difference to Figure 8, 12 or 13 in points, or to Figure 11 in %."""
     return _default(figure).mean_absolute_difference
 
 
 def swapped_difference() -> float:
-    """Mean absolute difference of Figure 11's AlexNet and VGG layers with their labels swapped, %."""
+    """Compute the mean absolute difference of Figure 11's AlexNet and VGG layers with their labels swapped, %."""
     figure = _default("fig11")
     assert isinstance(figure, Figure11)
     return float(figure.swapped()["swapped"].mean())
 
 
 def scaling() -> float:
-    """Speed of 256 PEs over that of 64 on AlexNet's second layer, the clock being the same."""
+    """Compute the speed of 256 PEs over that of 64 on AlexNet's second layer, the clock being the same."""
     row = _default("fig11").table().loc["Alex-7"]
     return float(row[EIE_28NM.n_pe] / row[EIE_45NM.n_pe])
 
 
 def past_the_knee(depth: int) -> bool:
-    """Whether queues twice as deep gain little over those of this depth, which gained over those half as deep."""
+    """Tell whether queues twice as deep gain little over those of this depth, which gained over those half as deep."""
     mean = _default("fig08").table().mean()
     return bool(mean[2 * depth] - mean[depth] < PAST_THE_KNEE * (mean[depth] - mean[depth // 2]))
 
 
 def one_layer_apart() -> bool:
-    """Whether speed grows nearly linearly, up to the text's number of PEs, on all layers but NT-We, and not there."""
+    """Tell whether speed grows nearly linearly, up to the text's number of PEs, on all layers except NT-We."""
     most = int(paper_value("scalable-pe-count"))
     near = _default("fig11").table()[most] >= NEAR_LINEAR * most
     return list(near.index[~near]) == ["NT-We"]
 
 
 def falls_with_pes(figure: str) -> bool:
-    """Whether a series of Figure 12 or 13 falls from the fewest to the most PEs on every layer."""
+    """Tell whether a series of Figure 12 or 13 falls from the fewest to the most PEs on every layer."""
     table = _default(figure).table()
     return bool((table.iloc[:, -1] < table.iloc[:, 0]).all())
 
 
 def padding_falls() -> bool:
-    """Whether the fraction of real work grows with the PEs on every layer."""
+    """Tell whether the fraction of real work grows with the PEs on every layer."""
     return bool((_default("fig12").table().diff(axis=1).iloc[:, 1:] > -1e-9).all(axis=None))
 
 
 def better_balanced_on(n_pe: int) -> bool:
-    """Whether NT-We has a better load balance on so many PEs than on 64."""
+    """Tell whether NT-We has a better load balance on so many PEs than on 64."""
     row = _default("fig13").table().loc["NT-We"]
     return bool(row[n_pe] > row[EIE_45NM.n_pe])

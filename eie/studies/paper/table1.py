@@ -162,22 +162,22 @@ def _default() -> Table1:
 
 
 def ratio(operation: str) -> float:
-    """Energy of an operation of Table I over that of the cheapest one."""
+    """Compute the energy of an operation of Table I over that of the cheapest one."""
     return float(_default().table().loc[operation, "relative, computed"])
 
 
 def dram_over_sram() -> float:
-    """Energy of a DRAM read over that of an SRAM read, by Table I's energies."""
+    """Compute the energy of a DRAM read over that of an SRAM read, by Table I's energies."""
     return _default().dram_over_sram
 
 
 def dram_over_arithmetic() -> float:
-    """Orders of magnitude between a DRAM read and arithmetic, mean over Table I's four operations."""
+    """Compute the orders of magnitude between a DRAM read and arithmetic, mean over Table I's four operations."""
     energy = _default().table()["energy, pJ"]
     arithmetic = energy[~energy.index.str.contains("RAM")]
     return float(np.log10(energy.max() / arithmetic).mean())
 
 
 def dram_watts() -> float:
-    """Power of the text's example, all weights from DRAM, W."""
+    """Compute the power of the text's example, all weights from DRAM, W."""
     return _default().dram_watts

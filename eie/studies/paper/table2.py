@@ -269,17 +269,17 @@ def _range(values: pd.Series) -> str:
 
 
 def sum_of(group: str, quantity: str) -> float:
-    """What the components or the modules of a PE add up to: power in mW, area in um2."""
+    """Add up the components or the modules of a PE: power in mW, area in um2."""
     return sum(pe_breakdown(quantity, group).values())
 
 
 def filler_holds_wider_arithmetic() -> bool:
-    """Whether the filler cells' area would hold the arithmetic unit and the activation registers once more."""
+    """Tell whether the filler cells' area would hold the arithmetic unit and the activation registers once more."""
     area = pe_breakdown("area", "module")
     return area["filler cell"] >= area["ArithmUnit"] + area["ActRW"]
 
 
 def lnzd_share_is_below_bound() -> bool:
-    """Whether a detection node takes less of a PE's area than the text's bound."""
+    """Tell whether a detection node takes less of a PE's area than the text's bound."""
     share = 100 * paper_value("lnzd-area") / sum_of("module", "area")
     return share < paper_value("lnzd-area-share")

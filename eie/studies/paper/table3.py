@@ -137,12 +137,12 @@ def _default() -> Table3:
 
 
 def flops(layer: str) -> float:
-    """Multiplications left of a layer drawn at Table III's densities, %."""
+    """Compute the multiplications left of a layer drawn at Table III's densities, %."""
     return float(_default().table().loc[layer, "FLOP %, drawn"])
 
 
 def half_a_percent(row: str = "actual", layer: str | None = None) -> float:
-    """How much half of the whole percents that Table III prints moves a time, %; the mean over layers if none is named.
+    """Compute by how much half a percent of Table III's densities moves a time, %; averaged if no layer is named.
 
     `row` is `"theoretical"` or `"actual"`, as in Table IV.
     """

@@ -282,19 +282,19 @@ def _default() -> Table4:
 
 
 def layer_us(layer: str, row: str) -> float:
-    """EIE's `"theoretical"` or `"actual"` time of a layer, us."""
+    """Return EIE's `"theoretical"` or `"actual"` time of a layer, us."""
     return float(_default().table().loc[layer, row])
 
 
 def slowdown(rows: str) -> float:
-    """How much longer the actual time is than the theoretical one, geometric mean, %; `"computed"` or `"printed"`."""
+    """Compute how much longer the `"computed"` or `"printed"` actual time is than the theoretical one, geomean, %."""
     prefix = {"computed": "", "printed": "published "}[rows]
     table = _default().table()
     return 100 * (geomean(table[f"{prefix}actual"] / table[f"{prefix}theoretical"]) - 1)
 
 
 def frames(network: str, rows: str) -> float:
-    """Rate of a network's fully-connected layers one after the other, 1/s; times `"computed"` or `"printed"`."""
+    """Compute the rate of a network's fully-connected layers, 1/s, from `"computed"` or `"printed"` times."""
     table = _default().table()
     times = table.loc[table.index.str.startswith(network), {"computed": "actual", "printed": "published actual"}[rows]]
     return 1e6 / float(times.sum())

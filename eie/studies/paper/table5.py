@@ -171,43 +171,43 @@ def _default() -> Table5:
 
 
 def cell(platform: str, quantity: str) -> float:
-    """One of EIE's cells of Table V, with the times computed here; in the table's unit."""
+    """Return one of EIE's cells of Table V, with the times computed here; in the table's unit."""
     value = float(_default().computed.loc[quantity, platform])
     return 1e6 * value if quantity == "max_params" else value
 
 
 def platform_frames(platform: str) -> float:
-    """Rate of AlexNet's second layer on a platform by Table IV's dense time, 1/s."""
+    """Compute the rate of AlexNet's second layer on a platform by Table IV's dense time, 1/s."""
     row = published.row("table4", platform=platform, batch=1, variant="dense", layer="Alex-7")
     return 1e6 / float(row["time"])
 
 
 def dadiannao_bandwidth() -> float:
-    """Memory bandwidth of DaDianNao from its tiles, banks, width and clock, GB/s."""
+    """Compute the memory bandwidth of DaDianNao from its tiles, banks, width and clock, GB/s."""
     wires = prod(paper_value(f"dadiannao-{part}") for part in ("tiles", "banks", "bank-width", "clock"))
     return wires * 1e6 / 8 / 1e9
 
 
 def dadiannao_frames() -> float:
-    """Rate of DaDianNao when reading 16-bit weights of AlexNet's second layer bounds it, 1/s."""
+    """Compute the rate of DaDianNao when reading 16-bit weights of AlexNet's second layer bounds it, 1/s."""
     layer = Benchmark.named("Alex-7")
     return paper_value("dadiannao-bandwidth") * 1e9 / (layer.n_in * layer.n_out * 2)
 
 
 def over_dadiannao(quantity: str) -> float:
-    """The projected chip over DaDianNao, in a quantity of Table V."""
+    """Divide a quantity of Table V of the projected chip by that of DaDianNao."""
     theirs = published.row("table5", platform="DaDianNao", quantity=quantity)["value"]
     return cell("EIE 256PE", quantity) / float(theirs)
 
 
 def dadiannao_compressed_watts() -> float:
-    """Power of DaDianNao if its memory held only a pruned network in EIE's entries, W."""
+    """Compute the power of DaDianNao if its memory held only a pruned network in EIE's entries, W."""
     memory = paper_value("dadiannao-power-memory")
     left = paper_value("matrix-density") / 100 * EIE_45NM.entry_bits / chip_facts()["arithmetic"]["bits"]
     return paper_value("dadiannao-power") - memory * (1 - left)
 
 
 def parameters_on_titan_x() -> float:
-    """Parameters that the projected chip would hold if it were as large as the Titan X."""
+    """Compute how many parameters the projected chip would hold if it were as large as the Titan X."""
     area = published.row("table5", platform="GPU", quantity="area")["value"]
     return cell("EIE 256PE", "max_params") * float(area) / cell("EIE 256PE", "area")

@@ -248,35 +248,35 @@ def _default(figure: str) -> Versus:
 
 
 def speedup(over: str) -> float:
-    """How many times faster EIE as computed is than a row of Figure 6, geometric mean of nine layers."""
+    """Compute how many times faster EIE is than a row of Figure 6, geometric mean of nine layers."""
     figure = _default("fig06")
     return float(figure.computed[GEOMEAN] / figure.derived.loc[GEOMEAN, over])
 
 
 def energy_saving(over: str) -> float:
-    """How many times less energy EIE as computed takes than a row of Figure 7, geometric mean of nine layers."""
+    """Compute how many times less energy EIE takes than a row of Figure 7, geometric mean of nine layers."""
     figure = _default("fig07")
     return float(figure.computed[GEOMEAN] / geomean(figure.labels[over].drop(GEOMEAN)))
 
 
 def bar(figure: str, platform: str, layer: str = GEOMEAN) -> float:
-    """A bar of Figure 6 or 7 worked out from the paper's own tables."""
+    """Compute a bar of Figure 6 or 7 from the paper's own tables."""
     return float(_default(figure).derived.loc[layer, platform])
 
 
 def geomean_of_labels(figure: str, platform: str) -> float:
-    """Geometric mean of the nine labels that a figure prints."""
+    """Compute the geometric mean of the nine labels that a figure prints."""
     return geomean(_default(figure).labels[platform].drop(GEOMEAN))
 
 
 def labels_that_follow(figure: str) -> float:
-    """Labels of Figure 6 or 7 that follow from the paper's tables as printed, % of those that can be checked."""
+    """Compute the share of checkable labels of Figure 6 or 7 that follow from the paper's tables, %."""
     good, could = _default(figure).followed
     return 100 * good / could
 
 
 def compressed_gain(platform: str, of: str) -> float:
-    """Dense over sparse matrices on a platform, geometric mean of Deep Compression's six layers; time or energy."""
+    """Divide dense by sparse on a platform, `"time"` or `"energy"`, geometric mean of Deep Compression's six layers."""
     times, watts = (_by_variant(file, column, platform) for file, column in (("table4", "time"), ("power", "power")))
     cost = times.loc[watts.index] * (watts if of == "energy" else 1)
     return geomean(cost["dense"] / cost["sparse"])

@@ -133,10 +133,10 @@ def winograd(convolution: Conv2d, weight_bits: int, density: float = 1.0) -> Win
 
 
 def saving(outputs: int, kernel: int) -> float:
-    """How many times fewer multiplications a Winograd convolution needs for a square patch of outputs."""
+    """Compute how many times fewer multiplications a Winograd convolution needs for a square patch of outputs."""
     return (outputs * kernel) ** 2 / products(outputs, kernel)
 
 
 def products(outputs: int, kernel: int) -> float:
-    """Multiplications of one channel of a patch, each of which becomes a matrix-vector product over the channels."""
+    """Count the multiplications of one channel of a patch; each becomes a matrix-vector product over channels."""
     return float((outputs + kernel - 1) ** 2)

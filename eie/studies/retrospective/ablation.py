@@ -226,7 +226,7 @@ def _default() -> Ablation:
 
 
 def skips_the_cycle() -> bool:
-    """Whether skipping zeros takes fewer cycles, and less energy than gating them, on each of the nine layers."""
+    """Tell whether skipping zeros takes fewer cycles, and less energy than gating them, on each of the nine layers."""
     wide = _default().ways.set_index(["layer", "seed", "way"]).unstack("way")
     fewer = wide["cycles"]["skip both"] < wide["cycles"]["nothing"]
     return bool((fewer & (wide["shared"]["skip both"] < wide["shared"]["gate both"])).all())

@@ -387,6 +387,6 @@ class _Pruned:
 
 
 def even_pruning_beats_queues() -> bool:
-    """Whether layers pruned evenly by column are better balanced, with usual queues, than others with deep ones."""
+    """Tell whether evenly pruned layers with usual queues are better balanced than others with deep queues."""
     found = balance(["Alex-8", "NT-We"], [1], [256], [64], draws=2)
     return bool(found.usual[1].min() > found.deepest[FREE].max())

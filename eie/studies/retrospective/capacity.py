@@ -304,7 +304,7 @@ def _default() -> Capacity:
 
 
 def sram_suits_only_the_small(small: str, large: str) -> bool:
-    """Whether one model is on one chip and takes less energy than from DRAM, and the other is neither."""
+    """Tell whether one model is on one chip and takes less energy than from DRAM, and the other is neither."""
     table = _default().table()
     saves = table[f"{COMPRESSED}, {SRAM}, mJ"] < table[f"{COMPRESSED}, {DRAM}, mJ"]
     fits = table["chips"] == 1

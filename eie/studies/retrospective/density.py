@@ -199,7 +199,7 @@ def _default() -> Density:
 
 
 def pays_at_half_density(multipliers: str) -> bool:
-    """Whether EIE takes no more energy than a dense array at the slide's density, at every density of the inputs.
+    """Tell whether EIE takes no more energy than a dense array at the slide's density, at every density of the inputs.
 
     The array has `"as many"` multipliers as EIE, or one for each weight of `"a row"` of its memory.
     """
@@ -209,7 +209,7 @@ def pays_at_half_density(multipliers: str) -> bool:
 
 
 def saved_cycles(by: str) -> float:
-    """Cycles of a dense layer over those left, at the slide's density of `"weights"` or of `"inputs"`."""
+    """Divide the cycles of a dense layer by those left at the slide's density of `"weights"` or of `"inputs"`."""
     sparsity = {"weights": "weight-sparsity", "inputs": "activation-sparsity"}[by]
     kept = 1 - published.row("retrospective", id=sparsity)["value"] / 100
     layer, x = _slide_layer(kept if by == "weights" else 1.0, 1.0 if by == "weights" else kept)
@@ -218,7 +218,7 @@ def saved_cycles(by: str) -> float:
 
 
 def saved_memory(by: str) -> float:
-    """Bits of a layer before over after: pruning (`"weights"`, index, padding and pointers counted) or `"sharing"`."""
+    """Divide the bits of a layer before by those after `"sharing"`, or pruning `"weights"` with all its overheads."""
     sparsity = published.row("retrospective", id="weight-sparsity")["value"] / 100
     layer, _ = _slide_layer(1 - sparsity, 1.0)
     weights, bits = layer.n_out * layer.n_in, EIE_45NM.weight_bits

@@ -214,6 +214,6 @@ def edits(n_pictures: int | None = None) -> Edits:
 
 
 def edits_save_work() -> bool:
-    """Whether work after every edit is less than for the whole picture, and outputs are the same bit by bit."""
+    """Tell whether work after every edit is less than for the whole picture, and outputs are the same bit by bit."""
     found = edits()
     return bool(found.rows["same"].all() and (found.work()["work"] < 100).all())

@@ -253,5 +253,5 @@ def frames(n_pictures: int | None = None) -> Frames:
 
 
 def differences_halve_work(video: str) -> bool:
-    """Whether exact differences of a `"pan"` or an `"object"` take no more than half of the products."""
+    """Tell whether exact differences of a `"pan"` or an `"object"` take no more than half of the products."""
     return bool(frames().table().loc[(video, 0.0), "products, %"] <= 50)

@@ -285,12 +285,12 @@ def mapping(n_pictures: int | None = None, n_sentences: int = 1, n_strings: int 
 
 
 def convolutions_map_worse() -> bool:
-    """Whether fewer of the PEs' cycles multiply a weight in SqueezeNet's convolutions than in AlexNet's last layers."""
+    """Tell whether fewer PE cycles multiply a weight in SqueezeNet's convolutions than in AlexNet's last layers."""
     found = mapping()
     return found.useful("convolution")[1] < found.useful(FULLY_CONNECTED)[1]
 
 
 def transformers_map_as_well() -> bool:
-    """Whether no fewer of the PEs' cycles multiply a weight in the translator's matrices than in AlexNet's layers."""
+    """Tell whether as many PE cycles multiply a weight in the translator's matrices as in AlexNet's layers."""
     found = mapping()
     return found.useful("", "translator")[1] >= found.useful(FULLY_CONNECTED)[1]

@@ -194,13 +194,13 @@ def _default() -> Overheads:
 
 
 def more_around_a_weight() -> bool:
-    """Whether a kept weight takes more bits, and its multiplication more energy, beside itself than for itself."""
+    """Tell whether a kept weight takes more bits, and its multiplication more energy, beside itself than for itself."""
     row = _default().of_blocks().loc[UNSTRUCTURED, 1]
     return bool(row["bits"] > 2 * row["code"] and row["multiplier, %"] < 50)
 
 
 def blocks_cost_less() -> bool:
-    """Whether a layer pruned by the tallest blocks takes fewer bits and less energy a weight than one by one."""
+    """Tell whether a layer pruned by the tallest blocks takes fewer bits and less energy a weight than one by one."""
     table = _default().of_blocks()
     tall = table.loc[BY_BLOCK].index.max()
     single, block = table.loc[UNSTRUCTURED, 1], table.loc[BY_BLOCK, tall]

@@ -258,7 +258,7 @@ def fine_grained(
 
 
 def one_by_one_goes_furthest() -> bool:
-    """Whether pruning one by one is unharmed at fewer weights than each pattern that could go as far."""
+    """Tell whether pruning one by one is unharmed at fewer weights than each pattern that could go as far."""
     frame = experiments.read("patterns")
     fine = lowest(frame, FINE)
     others = [name for name, pattern in PATTERNS.items() if name != FINE and fine and pattern.least <= fine]

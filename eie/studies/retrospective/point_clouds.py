@@ -83,7 +83,7 @@ def convolved(features: NDArray[Any], pairs: Pairs, weights: NDArray[Any]) -> ND
 
 
 def padded(counts: NDArray[np.int64], launches: int) -> int:
-    """Rows multiplied when taps are multiplied in some launches, each filled up to its largest tap; the best grouping.
+    """Count the rows multiplied by the best grouping of taps in launches, each filled up to its largest tap.
 
     Parameters
     ----------
@@ -187,6 +187,6 @@ def clouds(n_digits: int | None = None) -> Clouds:
 
 
 def padding_for_launches() -> bool:
-    """Whether more launches have less padding, down to none."""
+    """Tell whether more launches have less padding, down to none."""
     padding = clouds().padding()["padding"]
     return bool(padding.iloc[0] > 0 and padding.is_monotonic_decreasing and padding.iloc[-1] == 0)

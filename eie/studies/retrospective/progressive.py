@@ -182,5 +182,5 @@ def precision(n_sentences: int | None = None) -> Precision:
 
 
 def two_steps_pay() -> bool:
-    """Whether keys in two steps misplace less attention than as many bits for all keys alike."""
+    """Tell whether keys in two steps misplace less attention than as many bits for all keys alike."""
     return precision().pays()

@@ -182,5 +182,5 @@ def tokens(n_sentences: int | None = None) -> Tokens:
 
 
 def least_attention_is_best_dropped() -> bool:
-    """Whether dropping the tokens that receive least attention keeps better translations than dropping by chance."""
+    """Tell whether dropping the tokens with least attention keeps better translations than dropping by chance."""
     return tokens().attention_helps()

@@ -216,7 +216,7 @@ def _live(result: dict[str, Any] | None, repeats: int) -> pd.DataFrame:
 
 
 def dense_wins_in_batches() -> bool:
-    """Whether dense int8 is faster than EIE's format on a processor, at the largest batch and the layer's density."""
+    """Tell whether dense int8 is faster than EIE's format on a processor at the largest batch."""
     found = vector(draws=2, live=False)
     largest = int(found.times(1).index.unique("batch").max())
     return found.over("int8", batch=largest) < 1

@@ -300,6 +300,6 @@ def four_bit_weights(
 
 
 def four_bits_keep_translations(kind: str) -> bool:
-    """Whether the translator keeps nine tenths of its output with 4-bit weights, in a `"codebook"` or `"uniform"`."""
+    """Tell whether the translator keeps nine tenths of its output with 4-bit weights, `"codebook"` or `"uniform"`."""
     bits = int(published.row("retrospective", id="weight-bits")["value"])
     return bool(four_bit_weights().best("translator", bits, kind)["quality"] >= 100 * KEPT)

@@ -12,7 +12,7 @@ from eie.cli import options
 
 @options.command("eie sweep --pe 1..512 --fifo 2..256 -o sweep.parquet")
 @click.option("--layers", metavar="NAMES", default="table3", help="of Table III: table3 for all, or NT-We,NT-Wd")
-@click.option("--sizes", type=options.value, metavar="SIZES", help="own layers: {'a': [n_in, n_out, 0.1, 0.4]}")
+@click.option("--own-layers", type=options.value, metavar="LAYERS", help="such as {'a': [n_in, n_out, 0.1, 0.4]}")
 @click.option("--pe", "--n-pe", "n_pe", metavar="N", default="64", help="PEs: 1,2,48 or 1..512 (powers of two)")
 @click.option("--fifo", "--fifo-depth", "fifo_depth", metavar="N", default="8", help="queue depths, likewise")
 @click.option(
@@ -30,7 +30,7 @@ from eie.cli import options
 @options.output("FILE", ".parquet file; run again to go on", required=True)
 def sweep(
     layers: str,
-    sizes: Any,
+    own_layers: Any,
     n_pe: str,
     fifo_depth: str,
     spmat_width_bits: str,
@@ -45,7 +45,7 @@ def sweep(
 
     names = None if layers == "table3" else [name for name in layers.split(",") if name]
     space = design_space.DesignSpace(
-        tuple(benchmarks.select(names, sizes)),
+        tuple(benchmarks.select(names, own_layers)),
         n_pe=design_space.values("--pe", n_pe),
         fifo_depth=design_space.values("--fifo", fifo_depth),
         spmat_width_bits=design_space.values("--width", spmat_width_bits),

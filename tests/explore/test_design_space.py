@@ -286,6 +286,7 @@ def test_command_says_what_is_wrong_and_leaves_nothing(tmp_path, monkeypatch, ca
 
 def test_command_with_a_layer_of_ones_own(tmp_path, capsys):
     path = str(tmp_path / "a.parquet")
-    assert main(["sweep", "--layers", "", "--sizes", "{'mine': [100, 50, 0.1, 0.5]}", "--pe", "1,3", "-o", path]) == 0
+    own = ["--own-layers", "{'mine': [100, 50, 0.1, 0.5]}"]
+    assert main(["sweep", "--layers", "", *own, "--pe", "1,3", "-o", path]) == 0
     assert capsys.readouterr().out == f"2 points, 2 designs: written to {path}\n"
     assert pd.read_parquet(path)[["layer", "n_pe"]].values.tolist() == [["mine", 1], ["mine", 3]]

@@ -17,9 +17,7 @@ COMMANDS = {
     "figure": "paper",
     "rerun": "paper",
     "claims": "paper",
-    "compress": "experiment",
     "measure": "experiment",
-    "accuracy": "experiment",
     "experiment": "experiment",
     "data": "data",
     "inspect": "networks",
@@ -27,7 +25,6 @@ COMMANDS = {
     "run": "networks",
     "explain": "networks",
     "sweep": "sweep",
-    "bench": "experiment",
 }
 """The module of `eie.cli` that has each command, in the order of the help."""
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,10 +14,8 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from eie import _check, _host
-from eie._files import PACKAGE, read_toml, written_aside
+from eie._files import read_toml
 from eie.compress import export, packed, sizes
 from eie.compress.packed import CompressedNetwork
 from eie.compress.prune import weights
@@ -32,7 +25,6 @@ from eie.formats import idx
 
 FILE = "lenets.toml"
 SCHEDULES = ("full", "short")
-MAX_SEED = 2**31 - 1
 NOTHING = Phase(0, 0.0)
 """A phase that is left out."""
 
@@ -217,119 +209,60 @@ def test_error(network: CompressedNetwork) -> float:
     return error_percent(export.load(network, NETWORKS[network.name]()), *_pair("t10k"))
 
 
-def make(
-    folder: str | Path,
-    seeds: Sequence[int],
-    schedule: str = "full",
-    names: Sequence[str] | None = None,
-    *,
-    sweep: bool = False,
-) -> None:
-    """Make networks and tables, several at a time; what the folder has already is not made again.
-
-    Parameters
-    ----------
-    folder : path
-        Gets the table `lenets.csv`; of the first seed the networks, `lenets_centroids.csv`, `lenets_weights.csv` and,
-        if wanted, `lenets_sweep.csv`; and checkpoints, from which an interrupted run goes on.
-    seeds : sequence of int
-    schedule : str
-        See `recipe`.
-    names : sequence of str, optional
-        Networks; both if left out.
-    sweep : bool
-        Also prune the first seed's dense networks to other densities, and share them with other widths.
-    """
-    chosen = [_check.integer("each of seeds", seed, 0, MAX_SEED) for seed in seeds]
-    names = packed.LENETS if names is None else names
-    for name in names:
-        recipe(name, schedule)
-    catalogue.require("mnist")
-    place = Path(folder)
-    place.mkdir(parents=True, exist_ok=True)
-    tasks = [_Task(name, schedule, seed, place) for seed in chosen for name in names]
-    with ProcessPoolExecutor(len(_host.own_cores()), mp_context=get_context("spawn")) as pool:
-        rows = _in_order([pool.submit(_one, task) for task in tasks])
-        _write(pd.DataFrame(rows), place / "lenets.csv")
-        if sweep:
-            kept_times = read_toml(FILE)["sweep"]["keep_times"]  # multiples of the fractions that a recipe keeps
-            waiting = [pool.submit(_swept, task, times) for task in tasks[: len(names)] for times in kept_times]
-            _write(pd.concat(_in_order(waiting)), place / "lenets_sweep.csv")
-    runs = {task.name: task.run(Mnist.load()) for task in tasks[: len(names)]}
-    for table, what in (("lenets_centroids", centroids), ("lenets_weights", histograms)):
-        _write(pd.concat([what(name, run) for name, run in runs.items()]), place / f"{table}.csv")
-    for task in tasks[: len(names)]:
-        packed.write(place / f"{task.name}.safetensors", task.compressed(runs[task.name]))
-
-
 @dataclass(frozen=True)
-class _Task:
-    """One network to make, and where its files are."""
+class Training:
+    """One network to train, and the folder of its checkpoint, from which an interrupted run goes on."""
 
     name: str
     schedule: str
     seed: int
     folder: Path
 
-    def path(self, ending: str) -> Path:
-        return self.folder / f"{self.name}-{self.schedule}-{self.seed}{ending}"
-
     def run(self, mnist: Mnist) -> Run:
         """Train it, or read it if that is done."""
-        return train(self.name, self.schedule, self.seed, mnist, self.path(".checkpoint"), progress=False)
+        path = self.folder / f"{self.name}-{self.schedule}-{self.seed}.checkpoint"
+        return train(self.name, self.schedule, self.seed, mnist, path, progress=False)
 
     def compressed(self, run: Run) -> CompressedNetwork:
+        """Compress what a run has trained."""
         return export.compressed(self.name, run, _entry(self.name)["index_bits"])
 
+    def row(self) -> dict[str, Any]:
+        """Train it, and judge it: a row of the table of networks."""
+        started, mnist = time.process_time(), Mnist.load()
+        run = self.run(mnist)
+        row: dict[str, Any] = {"network": self.name, "schedule": self.schedule, "seed": self.seed}
+        row |= judged(run, self.compressed(run), mnist)
+        return row | {"cpu_seconds": round(time.process_time() - started)}
 
-def _in_order(waiting: Sequence[Future[Any]]) -> list[Any]:
-    return [each.result() for each in tqdm(waiting, unit="network", disable=None, leave=False)]
+    def write(self) -> None:
+        """Write the compressed network to the folder."""
+        packed.write(self.folder / f"{self.name}.safetensors", self.compressed(self.run(Mnist.load())))
 
+    def points(self, keep_times: float) -> list[dict[str, Any]]:
+        """Compress the dense network to one other density, with several widths of codes.
 
-def _one(task: _Task) -> dict[str, Any]:
-    """Make one network; returns its row of the table."""
-    return _kept(task.path(".json"), lambda: _made(task))
-
-
-def _made(task: _Task) -> dict[str, Any]:
-    started, mnist = time.process_time(), Mnist.load()
-    run = task.run(mnist)
-    row: dict[str, Any] = {"network": task.name, "schedule": task.schedule, "seed": task.seed}
-    row |= judged(run, task.compressed(run), mnist)
-    return row | {"cpu_seconds": round(time.process_time() - started)} | _provenance()
-
-
-def _kept(path: Path, make: Callable[[], Any]) -> Any:
-    """Read what a file has, or make it now and keep it there."""
-    if not path.exists():
-        made = json.dumps(make())
-        with written_aside(path) as aside:
-            aside.write_text(made, encoding="utf-8")
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _swept(task: _Task, times: float) -> pd.DataFrame:
-    """Compress a dense network to one other density, with several widths of codes.
-
-    It is pruned as long as by the short schedule, and what k-means finds is not trained on.
-    """
-    return pd.DataFrame(_kept(task.path(f"-{times:g}.json"), lambda: _points(task, times)))
+        It is pruned as long as by the short schedule, and what k-means finds is not trained on.
+        """
+        mnist, first = Mnist.load(), recipe(self.name, "short")
+        batches, dense = _batches(self.name, mnist), self.run(mnist).dense
+        keep = {name: min(1.0, keep_times * rate) for name, rate in first.keep.items()}
+        pruning = replace(first, train=NOTHING, share=NOTHING, keep=keep)
+        pruned = compress(_with(self.name, dense), pruning, batches, seed=self.seed, progress=False).pruned
+        rows = []
+        for bits in read_toml(FILE)["sweep"]["bits"]:
+            sharing = replace(pruning, prune=NOTHING, bits=dict.fromkeys(first.bits, bits))
+            run = compress(_with(self.name, pruned), sharing, batches, seed=self.seed, progress=False)
+            row = {"network": self.name, "keep_times": keep_times, "bits": bits, "seed": self.seed}
+            found = judged(run, self.compressed(run), mnist)
+            rows.append(row | {key: value for key, value in found.items() if not key.startswith(("dense", "pruned"))})
+        return rows
 
 
-def _points(task: _Task, times: float) -> list[dict[str, Any]]:
-    mnist, first = Mnist.load(), recipe(task.name, "short")
-    batches, dense = _batches(task.name, mnist), task.run(mnist).dense
-    keep = {name: min(1.0, times * rate) for name, rate in first.keep.items()}
-    pruning = replace(first, train=NOTHING, share=NOTHING, keep=keep)
-    pruned = compress(_with(task.name, dense), pruning, batches, seed=task.seed, progress=False).pruned
-    rows = []
-    for bits in read_toml(FILE)["sweep"]["bits"]:
-        sharing = replace(pruning, prune=NOTHING, bits=dict.fromkeys(first.bits, bits))
-        run = compress(_with(task.name, pruned), sharing, batches, seed=task.seed, progress=False)
-        row = {"network": task.name, "keep_times": times, "bits": bits, "seed": task.seed}
-        found = judged(run, task.compressed(run), mnist)
-        rows.append(row | {key: value for key, value in found.items() if not key.startswith(("dense", "pruned"))})
-    return rows
+def sweep_densities() -> list[float]:
+    """List the multiples of a recipe's fractions that the sweep keeps."""
+    found: list[float] = read_toml(FILE)["sweep"]["keep_times"]
+    return found
 
 
 def _with(name: str, state: Mapping[str, Tensor]) -> nn.Sequential:
@@ -366,11 +299,6 @@ def histograms(name: str, run: Run) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _write(table: pd.DataFrame, path: Path) -> None:
-    with written_aside(path) as aside:
-        table.to_csv(aside, index=False, float_format="%.6g")
-
-
 def _entry(name: str) -> dict[str, Any]:
     known: dict[str, dict[str, Any]] = read_toml(FILE)["networks"]
     if name not in known:
@@ -381,15 +309,3 @@ def _entry(name: str) -> dict[str, Any]:
 def _batches(name: str, mnist: Mnist) -> Digits:
     entry = _entry(name)
     return Digits(*mnist.train, entry["batch"], entry["shift"])
-
-
-def _provenance() -> dict[str, str]:
-    """When, from which commit and on what a row was made."""
-    asked = subprocess.run(
-        ["git", "-C", PACKAGE, "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
-    )
-    return {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "commit": asked.stdout.strip() or "unknown",
-        "machine": _host.cpu_name(),
-    }

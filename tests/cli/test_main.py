@@ -253,13 +253,34 @@ def test_figure_needs_a_name_with_an_ending(capsys, tmp_path, monkeypatch, outpu
     assert not list(tmp_path.iterdir())
 
 
-def test_compress_hands_on_what_was_asked(capsys, monkeypatch):
-    from eie.compress import lenets
+def test_experiment_hands_on_what_was_asked(capsys, monkeypatch):
+    from eie.studies import experiments
 
     asked = []
-    monkeypatch.setattr(lenets, "make", lambda *given, **named: asked.append((*given, named)))
-    status, out, _ = run(capsys, "compress", "lenet-5", "--seeds", "3", "--schedule", "short", "-o", "folder")
-    assert (status, out) == (0, "written to folder\n")
-    assert asked == [("folder", [3], "short", ["lenet-5"], {"sweep": False})]
-    assert main(["compress", "-o", "folder"]) == 0
-    assert asked[-1] == ("folder", [0, 1, 2, 3, 4], "full", None, {"sweep": False})
+    monkeypatch.setattr(experiments, "run", lambda *given: asked.append(given) or "there")
+    status, out, _ = run(
+        capsys, "experiment", "lenets", "--slice", "seed=3", "--slice", "seed=4", "--slice", "schedule=short", "-o", "x"
+    )
+    assert (status, out) == (0, "written to there\n")
+    assert asked == [("lenets", "x", {"seed": ["3", "4"], "schedule": ["short"]})]
+
+
+def test_experiment_without_a_name_lists_all(capsys):
+    status, out, _ = run(capsys, "experiment")
+    assert status == 0
+    assert "precision        accuracy of real networks by the width of arithmetic\n" in out
+
+
+def test_a_slice_has_a_name_and_a_value(capsys):
+    assert main(["experiment", "lenets", "--slice", "seed"]) == 2
+    assert "must be NAME=VALUE, got 'seed'" in capsys.readouterr().err
+
+
+def test_measure_writes_where_the_book_looks(capsys, monkeypatch):
+    from eie.studies.baselines import measure
+
+    asked = []
+    monkeypatch.setattr(measure, "run", lambda *given, **named: asked.append((*given, named)) or "there")
+    status, out, _ = run(capsys, "measure", "--quick")
+    assert (status, out) == (0, "written to there\n")
+    assert asked == [(None, None, {"quick": True})]

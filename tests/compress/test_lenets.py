@@ -6,6 +6,7 @@ import torch
 from eie._files import data_path
 from eie.compress import lenets, packed
 from eie.datasets import catalogue
+from eie.studies import experiments
 
 NEEDS_MNIST = pytest.mark.skipif(catalogue.find("mnist") is None, reason=catalogue.how_to_get("mnist"))
 
@@ -57,15 +58,18 @@ def test_network_that_comes_along_errs_as_the_table_says(table, name):
 @pytest.mark.slow
 @NEEDS_MNIST
 def test_short_schedule_of_one_seed(tmp_path):
-    lenets.make(tmp_path, [0], "short")
-    made = pd.read_csv(tmp_path / "lenets.csv").set_index("network")
+    slices = {"seed": "0", "schedule": "short"}
+    assert experiments.run("lenets", tmp_path / "lenets.csv", slices) == tmp_path / "lenets.csv"
+    experiments.run("lenets_weights", tmp_path / "lenets_weights.csv", {"schedule": "short"})
+    made = pd.read_csv(tmp_path / "lenets.csv", comment="#").set_index("network")
     for name, row in made.iterrows():
         assert row["compressed_error"] <= HIGHEST_ERROR[name]
         assert row["compressed_error"] <= row["dense_error"] + MOST_LOST.get(name, np.inf)
         assert row["factor"] >= LEAST_FACTOR[name]
         network = packed.read(tmp_path / f"{name}.safetensors")
         assert lenets.test_error(network) == pytest.approx(row["compressed_error"])
-    weights = pd.read_csv(tmp_path / "lenets_weights.csv")
+    assert set(made.reset_index()) == set(experiments.read("lenets"))
+    weights = pd.read_csv(tmp_path / "lenets_weights.csv", comment="#")
     assert weights[weights["stage"] == "dense"].groupby("network")["count"].sum().tolist() == [266200, 430500]
 
 
@@ -83,15 +87,14 @@ def few(monkeypatch, tmp_path):
 
 
 def test_points_of_the_sweep(few, monkeypatch, tmp_path):
-    task = lenets._Task("lenet-300-100", "short", 0, tmp_path)
+    training = lenets.Training("lenet-300-100", "short", 0, tmp_path)
     brief = {phase: lenets.Phase(1, 1e-3) for phase in ("train", "prune", "share")}
     whole = lenets.recipe
     monkeypatch.setattr(lenets, "recipe", lambda *given: lenets.replace(whole(*given), **brief))
-    rows = lenets._swept(task, 0.5)
+    rows = pd.DataFrame(training.points(0.5))
     assert rows["bits"].tolist() == [2, 3, 4]
     assert rows["factor"].is_monotonic_decreasing
     assert rows["kept"].tolist() == pytest.approx([100 * (9408 + 1500 + 150) / 266200] * 3)
-    assert lenets._swept(task, 0.5).equals(rows)  # kept, not made again
 
 
 def test_networks_begin_as_the_seed_says():
@@ -114,8 +117,8 @@ def test_shapes(name):
     [
         (lambda: lenets.recipe("lenet-4"), "lenet-300-100, lenet-5, got 'lenet-4'"),
         (lambda: lenets.recipe("lenet-5", "long"), "full, short, got 'long'"),
-        (lambda: lenets.make("x", [-1]), "each of seeds must be"),
-        (lambda: lenets.make("x", [0], names=["lenet-4"]), "got 'lenet-4'"),
+        (lambda: experiments.run("lenets", "x", {"seed": "-1"}), "no seed '-1'; there are 0, 1, 2, 3, 4"),
+        (lambda: experiments.run("lenets", "x", {"network": "lenet-4"}), "there are lenet-300-100, lenet-5"),
     ],
 )
 def test_errors_say_what_is_wrong(call, message):

@@ -1,4 +1,4 @@
-"""Times of EIE's format on this machine's processor, beside dense and sparse libraries: `eie bench cpu`.
+"""Times of EIE's format on this machine's processor, beside dense and sparse libraries.
 
 It times as `eie.studies.baselines.measure` does: weights come from memory each time, and every result is compared with
 the exact one first. What a thread count gives is timed in a process of its own, since numerical libraries read it when
@@ -12,9 +12,8 @@ import multiprocessing
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,17 +22,17 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from eie import _host
-from eie._files import resource, written_aside
+from eie._files import resource
 from eie.explore.benchmarks import Benchmark, nine_layers
 from eie.formats import FormatError
-from eie.studies.baselines import devices
+from eie.studies.baselines import devices, measure
 from eie.studies.baselines.devices import Device
 from eie.studies.baselines.eie_kernel import CpuLayer
 from eie.studies.baselines.kernels import SEED, Kernel, Make, Work
 from eie.studies.baselines.measure import Bench, CannotTime
+from eie.studies.experiments import Experiment, Part
 
 DENSITIES = (0.01, 0.02, 0.05, 0.09, 0.15, 0.25, 0.5)
 BATCHES = (1, 8, 64)
@@ -78,53 +77,6 @@ class Cell:
     threads: int
     act_density: float
     density: float
-
-
-def run(output: str | Path | None = None, *, quick: bool = False, progress: bool = True) -> Path:
-    """Time the kernels on this machine, on one thread and on all, and write the table that the book's page shows.
-
-    Finished groups are kept beside the output in a file that ends in `.part`; the same command goes on from there.
-
-    Parameters
-    ----------
-    output : path, optional
-        JSON file to write; the one that comes with the project if left out.
-    quick : bool
-        A trial: one density, two batches, a few repeats.
-    progress : bool
-        Show how far it is, on a terminal.
-
-    Returns
-    -------
-    Path
-        What was written.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        When PyTorch is not installed.
-    FileNotFoundError
-        When the folder of the output does not exist.
-    """
-    target = resource("data") / RESULT if output is None else Path(output)
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {target}: there is no folder {target.parent}")
-    part = target.with_name(f"{target.name}.part")
-    header = {"provenance": _host.provenance() | {"seed": SEED}, "settings": _settings(quick)}
-    done = _kept(part, header)
-    _write(part, [header, *done])
-    todo = [cell for cell in cells(quick) if not any(entry["cell"] == _key(cell) for entry in done)]
-    for cell in tqdm(todo, disable=None if progress else True, unit="group"):
-        done.append(_in_own_process(cell, quick))
-        _write(part, [header, *done])
-    result = {"schema": SCHEMA, "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "about": ABOUT, **header}
-    result["load_average"] = [entry["load"] for entry in done]
-    result["rows"] = [row for entry in done for row in entry["rows"]]
-    result["left_out"] = [left for entry in done for left in entry["left_out"]]
-    with written_aside(target) as aside:
-        aside.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    part.unlink()
-    return target
 
 
 def cells(quick: bool = False) -> list[Cell]:
@@ -180,7 +132,7 @@ def committed() -> dict[str, Any] | None:
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """Read a table that `run` wrote, with `rows` as a frame.
+    """Read a table of this experiment, with `rows` as a frame.
 
     Raises
     ------
@@ -196,7 +148,7 @@ def read(path: str | Path) -> dict[str, Any]:
         if missing:
             raise ValueError(f"rows lack {', '.join(missing)}")
     except (ValueError, KeyError, RecursionError) as error:
-        raise FormatError(f"{path}: no result of `eie bench cpu`: {error}") from error
+        raise FormatError(f"{path}: no result of `eie experiment cpu_kernels`: {error}") from error
     return result | {"rows": rows}
 
 
@@ -206,22 +158,31 @@ def table3_layer() -> Benchmark:
 
 
 def _settings(quick: bool) -> dict[str, Any]:
-    return {
-        "layer": LAYER,
-        "repeats": REPEATS // 2 if quick else REPEATS,
-        "batches": list(BATCHES[:2] if quick else BATCHES),
-    }
+    repeats, batches = (REPEATS // 2, BATCHES[:2]) if quick else (REPEATS, BATCHES)
+    return {"layer": LAYER, "repeats": repeats, "batches": list(batches)}
 
 
 def _key(cell: Cell) -> dict[str, Any]:
     return {"threads": cell.threads, "act_density": cell.act_density, "density": cell.density}
 
 
-def _in_own_process(cell: Cell, quick: bool) -> dict[str, Any]:
-    settings = _settings(quick)
+def _parts(quick: bool) -> list[Part]:
+    return [_key(cell) for cell in cells(quick)]
+
+
+def _in_own_process(threads: int, act_density: float, density: float, quick: bool) -> dict[str, Any]:
+    cell, settings = Cell(threads, act_density, density), _settings(quick)
     spawn = multiprocessing.get_context("spawn")
-    with _environment(dict.fromkeys(LIBRARY_THREADS, str(cell.threads))), ProcessPoolExecutor(1, spawn) as pool:
+    with _environment(dict.fromkeys(LIBRARY_THREADS, str(threads))), ProcessPoolExecutor(1, spawn) as pool:
         return pool.submit(time_cell, cell, settings["batches"], settings["repeats"]).result()
+
+
+def _joined(groups: Sequence[Any], facts: Mapping[str, Any]) -> str:
+    settings = _settings(facts["settings"]["quick"])
+    result = {"schema": SCHEMA, "about": ABOUT, **measure.header(facts, settings)}
+    result["load_average"] = [group["load"] for group in groups]
+    result |= {name: [entry for group in groups for entry in group[name]] for name in ("rows", "left_out")}
+    return json.dumps(result, indent=1) + "\n"
 
 
 @contextmanager
@@ -235,20 +196,6 @@ def _environment(changes: Mapping[str, str]) -> Iterator[None]:
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
-
-
-def _kept(part: Path, header: dict[str, Any]) -> list[dict[str, Any]]:
-    """Finished groups of an interrupted run on the same machine with the same settings."""
-    with suppress(ValueError, FileNotFoundError):
-        first, *entries = json.loads(part.read_text(encoding="utf-8"))
-        if first == header:
-            return list(entries)
-    return []
-
-
-def _write(part: Path, entries: list[dict[str, Any]]) -> None:
-    with written_aside(part) as aside:
-        aside.write_text(json.dumps(entries), encoding="utf-8")
 
 
 def _own(packed: CpuLayer) -> Make:
@@ -325,3 +272,14 @@ def two_of_four(dense: NDArray[np.float32]) -> NDArray[np.float32]:
     pruned = groups.copy()
     np.put_along_axis(pruned, order[:, :, :2], 0.0, axis=2)
     return pruned.reshape(dense.shape)
+
+
+EXPERIMENT = Experiment(
+    parts=_parts,
+    make=lambda **part: _in_own_process(**part),
+    join=_joined,
+    ending=".json",
+    settings={"quick": (False, True)},
+    facts=_host.provenance,
+    seeds=(SEED,),
+)

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
-from datetime import UTC, datetime
-from functools import cached_property, partial
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -24,11 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check, _host
-from eie._files import written_aside
 from eie.explore.benchmarks import Benchmark, nine_layers, select
+from eie.studies import experiments
 from eie.studies.baselines import devices, platforms
 from eie.studies.baselines.devices import COLD_FACTOR, MAX_COPIES_BYTES, Device
 from eie.studies.baselines.kernels import SEED, Kernel, Make, Work
+from eie.studies.experiments import Experiment
 
 REPEATS = 100
 MAX_COPIES = 4096
@@ -55,13 +53,9 @@ def run(
     layers: Sequence[str] | None = None,
     repeats: int = REPEATS,
     quick: bool = False,
-    progress: bool = True,
     own_layers: Mapping[str, Any] | None = None,
-) -> None:
+) -> Path:
     """Time layers on this machine, and write what `eie.studies.baselines.platforms` reads.
-
-    Finished layers are kept beside the output, in a file that ends in `.part`: started again after an interruption, on
-    the same machine with the same settings, it goes on from there.
 
     Parameters
     ----------
@@ -73,10 +67,13 @@ def run(
         Timings of each kind, at least.
     quick : bool
         A trial: no more repeats than asked for, and of the nine layers only the smallest, unless some are named.
-    progress : bool
-        Say on stderr which layer is being timed.
     own_layers : mapping, optional
         Further layers, densities as fractions.
+
+    Returns
+    -------
+    Path
+        The file that was written.
 
     Raises
     ------
@@ -87,23 +84,48 @@ def run(
     FileNotFoundError
         When the folder of the output does not exist.
     """
-    benchmarks = _chosen(layers, own_layers, quick)
-    target = _checked_target(output)
-    bench = Bench(_check.integer("repeats", repeats, 1, 100_000), quick)
-    part = target.with_name(f"{target.name}.part")
-    say = partial(print, file=sys.stderr) if progress else lambda _: None
-    try:
-        done = list(_finished(benchmarks, bench, part, say))
-    except KeyboardInterrupt:
-        say(f"finished layers are kept in {part}; the same command goes on from there")
-        raise
-    result = bench.header | {"date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "about": ABOUT, "power": bench.power}
-    result["rows"] = [row for layer in done for row in layer["rows"]]
-    result["left_out"] = bench.left_out + [entry for layer in done for entry in layer["left_out"]]
-    with written_aside(target) as aside:
-        aside.write_text(json.dumps(platforms.check(result), indent=1) + "\n", encoding="utf-8")
-    part.unlink()
-    say(f"written to {target}")
+    if quick and layers is None:
+        layers = [min(nine_layers(), key=lambda benchmark: benchmark.n_in * benchmark.n_out).name]
+    target = platforms.own_path() if output is None else Path(output)
+    experiment = timings(select(layers, own_layers), _check.integer("repeats", repeats, 1, 100_000))
+    if output is None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    return experiments.write(experiment, target, "eie measure", {"quick": str(quick)})
+
+
+def timings(benchmarks: Sequence[Benchmark], repeats: int = REPEATS) -> Experiment:
+    """Describe the timing of layers, one part each."""
+    return Experiment(
+        parts=lambda **_: [{"layer": layer.name, **_size(layer)} for layer in benchmarks],
+        make=_layer,
+        join=_joined,
+        ending=".json",
+        settings={"repeats": (repeats,), "quick": (False, True)},
+        facts=_host.provenance,
+        seeds=(SEED,),
+    )
+
+
+def _size(layer: Benchmark) -> dict[str, Any]:
+    return {name: value for name, value in asdict(layer).items() if name != "name"}
+
+
+def _layer(layer: str, repeats: int, quick: bool, **size: Any) -> dict[str, list[dict[str, Any]]]:
+    return Bench(repeats, quick).layer(Benchmark(layer, **size))
+
+
+def _joined(layers: Sequence[Any], facts: Mapping[str, Any]) -> str:
+    bench = Bench(**facts["settings"])
+    result = {"schema": platforms.SCHEMA, "about": ABOUT, "power": bench.power, **header(facts, facts["settings"])}
+    result["rows"] = [row for layer in layers for row in layer["rows"]]
+    result["left_out"] = bench.left_out + [entry for layer in layers for entry in layer["left_out"]]
+    return json.dumps(platforms.check(result), indent=1) + "\n"
+
+
+def header(facts: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Sort the facts of a run into those of a result: `provenance`, `settings` and `date`."""
+    provenance = {name: fact for name, fact in facts.items() if name not in ("date", "settings")}
+    return {"provenance": provenance, "settings": dict(settings), "date": facts["date"]}
 
 
 class Bench:
@@ -121,12 +143,6 @@ class Bench:
         self.repeats, self.quick = repeats, quick
         self.devices = [devices.cpu(), devices.gpu()] if _host.require_torch().cuda.is_available() else [devices.cpu()]
         self.batches = sorted(int(batch) for batch in platforms.published()["batch"].unique())
-
-    @cached_property
-    def header(self) -> dict[str, Any]:
-        """What must be the same for results to belong together."""
-        settings = {"repeats": self.repeats, "quick": self.quick}
-        return {"schema": platforms.SCHEMA, "provenance": _host.provenance() | {"seed": SEED}, "settings": settings}
 
     @property
     def power(self) -> str:
@@ -209,61 +225,6 @@ def cold_plan(n_bytes: int, cache_bytes: int) -> tuple[int, str]:
     return copies, "rotated"
 
 
-def _chosen(layers: Sequence[str] | None, own_layers: Mapping[str, Any] | None, quick: bool) -> list[Benchmark]:
-    if quick and layers is None:
-        layers = [min(nine_layers(), key=lambda benchmark: benchmark.n_in * benchmark.n_out).name]
-    return select(layers, own_layers)
-
-
-def _checked_target(output: str | Path | None) -> Path:
-    target = platforms.own_path() if output is None else Path(output)
-    if output is None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {target}: there is no folder {target.parent}")
-    if target.exists() and not target.is_file():
-        raise ValueError(f"cannot write {target}: it is no ordinary file")
-    return target
-
-
-def _finished(
-    benchmarks: list[Benchmark], bench: Bench, part: Path, say: Callable[[str], None]
-) -> Iterator[dict[str, Any]]:
-    """Each layer's results: those that an interrupted run kept, else by timing it now."""
-    kept = _kept(part, bench.header)
-    _write_lines(part, [bench.header, *kept])
-    for n, benchmark in enumerate(benchmarks, 1):
-        found = next((entry for entry in kept if entry["benchmark"] == asdict(benchmark)), None)
-        say(f"{n} of {len(benchmarks)}: {benchmark.name}{' (kept)' if found else ''}")
-        if not found:
-            found = {"benchmark": asdict(benchmark), **bench.layer(benchmark)}
-            _append_line(part, found)
-        yield found
-
-
-def _kept(part: Path, header: dict[str, Any]) -> list[dict[str, Any]]:
-    """Finished layers of an interrupted run, if it had the same header; a line that was cut off is none."""
-    found = []
-    with suppress(ValueError, FileNotFoundError):
-        for line in part.read_text(encoding="utf-8").splitlines():
-            found.append(json.loads(line))  # noqa: PERF401 - lines before a damaged one are good
-    if not found or found[0] != header:
-        return []
-    return [
-        entry for entry in found[1:] if isinstance(entry, dict) and {"benchmark", "rows", "left_out"} <= entry.keys()
-    ]
-
-
-def _write_lines(path: Path, entries: list[dict[str, Any]]) -> None:
-    with written_aside(path) as aside:
-        aside.write_text("".join(f"{json.dumps(entry)}\n" for entry in entries), encoding="utf-8")
-
-
-def _append_line(path: Path, entry: dict[str, Any]) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(f"{json.dumps(entry)}\n")
-
-
 def _row(platform: str, batch: int | None, variant: str, layer: str) -> dict[str, Any]:
     return {"platform": platform, "batch": batch, "variant": variant, "layer": layer}
 
@@ -305,3 +266,6 @@ def _times(
             evict()
             times.append(device.clock(lambda: [kernel.call(next(order)) for _ in range(calls)]) / calls)
     return times, meter.watts if meter and cold == "rotated" else None
+
+
+EXPERIMENT = timings(nine_layers())

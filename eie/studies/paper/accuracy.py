@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from eie._files import PACKAGE, data_path, written_aside
-from eie.compress.packed import LENETS
+from eie.compress import packed
 from eie.datasets import catalogue
 from eie.formats import idx
 from eie.models import imagenet, zoo
 from eie.networks.network import Network
+from eie.studies import experiments
+from eie.studies.experiments import Experiment, Part, as_csv
 
 WIDTHS = ((32, 32), (16, 16), (8, 8), (8, 16))
 """Bits of weights and activations, and of accumulators: the integers of Figure 10, and a mixture."""
@@ -33,7 +32,10 @@ IMAGENET = {"imagenet-samples": "*.JPEG", "pictures": "imagenet_*.jpg"}
 """Data sets of pictures, and how their files are called."""
 
 WHITE = 255
-FILE = "measured/precision.csv"
+BLOCKS = 20
+"""Inputs are run in so many blocks, to need less memory."""
+LENETS = {name: name.replace("lenet", "LeNet") for name in packed.LENETS}
+SQUEEZENET = "SqueezeNet"
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +61,7 @@ class Task:
     calibration_name: str
 
 
-def measure(task: Task, widths: Sequence[tuple[int, int]] = WIDTHS, *, progress: bool = False) -> pd.DataFrame:
+def measure(task: Task, widths: Sequence[tuple[int, int]] = WIDTHS) -> pd.DataFrame:
     """Accuracy of one network in float32 and in fixed point of several widths, of the same compressed weights.
 
     Formats follow from `Network.calibrate` on the task's calibration pictures by the rule of `Network.formats`.
@@ -69,8 +71,6 @@ def measure(task: Task, widths: Sequence[tuple[int, int]] = WIDTHS, *, progress:
     task : Task
     widths : sequence of (int, int)
         Bits of weights and activations, and of accumulators, 2..32 each.
-    progress : bool
-        Show how far it is, on a terminal.
 
     Returns
     -------
@@ -78,32 +78,23 @@ def measure(task: Task, widths: Sequence[tuple[int, int]] = WIDTHS, *, progress:
         A row an arithmetic, floating point first: `network`, `pictures`, `count`, `calibrated on`, `precision`,
         `top-1, %`, `top-5, %`, `as in float, %` (of pictures whose first answer is that of float32) and `saturations`.
     """
-    network, count = task.network, len(task.inputs)
+    network = task.network
     machine, ranges = zoo.machine_for(network), network.calibrate(task.calibration)
-    with tqdm(total=(1 + len(widths)) * count, desc=task.network_name, disable=None if progress else True) as bar:
-        reference = np.concatenate([network.reference(block) for block in _watched(task.inputs, bar)])
-        rows = [_row(task, FLOAT, reference, reference, 0)]
-        for bits, sum_bits in widths:
-            formats = network.formats(ranges, bits, sum_bits)
-            runs = [network.run(block, machine, formats, reports=False) for block in _watched(task.inputs, bar)]
-            outputs = np.concatenate([run.outputs for run in runs])
-            saturations = sum(sum(run.saturations.values()) for run in runs)
-            rows.append(_row(task, _named(bits, sum_bits), outputs, reference, saturations))
+    blocks = np.array_split(task.inputs, min(BLOCKS, len(task.inputs)))
+    reference = np.concatenate([network.reference(block) for block in blocks])
+    rows = [_row(task, FLOAT, reference, reference, 0)]
+    for bits, sum_bits in widths:
+        formats = network.formats(ranges, bits, sum_bits)
+        runs = [network.run(block, machine, formats, reports=False) for block in blocks]
+        outputs = np.concatenate([run.outputs for run in runs])
+        saturations = sum(sum(run.saturations.values()) for run in runs)
+        rows.append(_row(task, _named(bits, sum_bits), outputs, reference, saturations))
     return pd.DataFrame(rows)
 
 
 def _named(bits: int, sum_bits: int) -> str:
     """An integer arithmetic as Figure 10 calls it."""
     return f"{bits}b int" if sum_bits == bits else f"{bits}b int, {sum_bits}b sums"
-
-
-def _watched(inputs: NDArray[Any], bar: tqdm[Any]) -> Iterator[NDArray[Any]]:
-    """A few inputs at a time, and the bar moves on."""
-    size = max(1, len(inputs) // 20)
-    for start in range(0, len(inputs), size):
-        block = inputs[start : start + size]
-        yield block
-        bar.update(len(block))
 
 
 def _row(
@@ -131,10 +122,9 @@ def mnist_tasks(count: int | None = None) -> list[Task]:
         return []
     test, labels = _digits(folder, "t10k", count)
     train, _ = _digits(folder, "train", MNIST_CALIBRATION)
-    names = {name: name.replace("lenet", "LeNet") for name in LENETS}
     described = f"{len(train)} training images"
     return [
-        Task(shown, "mnist", zoo.lenet_network(name), test, labels, train, described) for name, shown in names.items()
+        Task(shown, "mnist", zoo.lenet_network(name), test, labels, train, described) for name, shown in LENETS.items()
     ]
 
 
@@ -163,9 +153,7 @@ def imagenet_tasks(count: int | None = None) -> list[Task]:
 def _imagenet_task(network: Network, paths: list[Path], others: list[Path], name: str, other: str) -> Task:
     labels = np.array([imagenet.class_of(path) for path in paths])
     described = f"{len(others)} of {other}"
-    return Task(
-        "SqueezeNet", name, network, imagenet.caffe_input(paths), labels, imagenet.caffe_input(others), described
-    )
+    return Task(SQUEEZENET, name, network, imagenet.caffe_input(paths), labels, imagenet.caffe_input(others), described)
 
 
 def _spread(paths: list[Path], count: int | None) -> list[Path]:
@@ -181,36 +169,28 @@ def missing() -> list[str]:
     return [catalogue.how_to_get(name, anywhere=True) for name in names if catalogue.find(name) is None]
 
 
-def run(output: str | Path) -> pd.DataFrame:
-    """Measure every network on all of its pictures, and write the table to a CSV file.
+def measured() -> pd.DataFrame:
+    """Read the table that the project's own run gave: `measure`'s columns, `date` and `commit`."""
+    return experiments.read("precision")
 
-    The file is written anew after each network; an interrupted run goes on with what is not in it yet.
 
-    Raises
-    ------
-    FileNotFoundError
-        When data are not at hand; the message says how to get them.
-    """
+def _tasks() -> Iterator[tuple[Part, Callable[[], list[Task]]]]:
+    """Pair the keys of each task with a function that loads it and others."""
+    for name in LENETS.values():
+        yield {"network": name, "pictures": "mnist"}, mnist_tasks
+    for name in IMAGENET:
+        yield {"network": SQUEEZENET, "pictures": name}, imagenet_tasks
+
+
+def _parts() -> list[Part]:
+    return [part for part, _ in _tasks()]
+
+
+def _one(**part: str) -> pd.DataFrame:
     if lacking := missing():
         raise FileNotFoundError(" ".join(lacking))
-    made = _provenance()
-    table = pd.read_csv(output) if Path(output).is_file() else pd.DataFrame(columns=["network", "pictures"])
-    for task in [*mnist_tasks(), *imagenet_tasks()]:
-        if ((table["network"] == task.network_name) & (table["pictures"] == task.pictures_name)).any():
-            continue
-        rows = measure(task, progress=True).assign(**made)
-        table = pd.concat([table, rows], ignore_index=True) if len(table) else rows
-        with written_aside(output) as aside:
-            aside.write_text(table.to_csv(index=False, float_format="%.4f"), encoding="utf-8")
-    return table
+    load = next(load for known, load in _tasks() if known == part)
+    return measure(next(task for task in load() if [task.network_name, task.pictures_name] == [*part.values()]))
 
 
-def _provenance() -> dict[str, str]:
-    """When, and from which commit, rows were made."""
-    asked = subprocess.run(["git", "-C", PACKAGE, "describe", "--always", "--dirty"], capture_output=True, text=True)
-    return {"date": datetime.now(UTC).strftime("%Y-%m-%d"), "commit": asked.stdout.strip() or "unknown"}
-
-
-def measured() -> pd.DataFrame:
-    """The table that the project's own run of `eie accuracy` gave: `measure`'s columns, `date` and `commit`."""
-    return pd.read_csv(data_path(FILE))
+EXPERIMENT = Experiment(parts=_parts, make=_one, join=partial(as_csv, stamps={"date": "date", "commit": "commit"}))

@@ -11,12 +11,12 @@ import pandas as pd
 
 from eie import published
 from eie._check import literal
-from eie._files import data_path
 from eie.compress import packed, sizes
 from eie.compress.packed import CompressedNetwork
 from eie.datasets import catalogue
 from eie.interleaved import encode
 from eie.machine import Machine
+from eie.studies import experiments
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,7 +41,7 @@ PRINTED_COLUMNS = {
 }
 """Variant and quantity in `data/published/` of a column of `eie.compress.sizes.published_form`."""
 
-COMMAND = "eie compress -o build/lenets"
+COMMAND = "eie experiment lenets"
 """What makes the networks and the tables."""
 
 KB = 1000
@@ -55,7 +55,7 @@ class DeepCompression:
     Attributes
     ----------
     runs : DataFrame
-        A row a network and seed, as `eie compress` wrote it.
+        A row a network and seed, as `eie experiment lenets` wrote it.
     sweep : DataFrame
         The same of the first seed's networks compressed to other sizes.
     trace, histograms : DataFrame
@@ -221,7 +221,7 @@ class DeepCompression:
 
 
 def deep_compression(names: Any = None, evaluate: bool = True) -> DeepCompression:
-    """Gather what `eie compress` has made, and run the compressed networks on the test pictures.
+    """Gather the tables of the LeNets, and run the compressed networks on the test pictures.
 
     Parameters
     ----------
@@ -235,17 +235,13 @@ def deep_compression(names: Any = None, evaluate: bool = True) -> DeepCompressio
         raise ValueError(f"names must be a list of {', '.join(TITLES)}, got {names!r}")
     nets = {name: packed.lenet(name) for name in chosen}
     return DeepCompression(
-        _measured("lenets"),
-        _measured("lenets_sweep"),
-        _measured("lenets_centroids"),
-        _measured("lenets_weights"),
+        experiments.read("lenets"),
+        experiments.read("lenets_sweep"),
+        experiments.read("lenets_centroids"),
+        experiments.read("lenets_weights"),
         nets,
         _errors(nets) if evaluate and catalogue.find("mnist") else {},
     )
-
-
-def _measured(name: str) -> pd.DataFrame:
-    return pd.read_csv(data_path(f"measured/{name}.csv"), comment="#")
 
 
 def _errors(nets: Mapping[str, CompressedNetwork]) -> dict[str, float]:
@@ -294,7 +290,7 @@ def _default() -> DeepCompression:
 
 
 def keeps_accuracy(network: str) -> bool:
-    """Tell whether compression leaves the mean test error of a network of `eie compress` where it was, or lowers it."""
+    """Tell whether compression keeps or lowers the mean test error of a network of `eie experiment lenets`."""
     return float(_default().rise(network).mean()) <= 0
 
 

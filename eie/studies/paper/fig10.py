@@ -29,7 +29,7 @@ class Figure10:
     clock_mhz : float
         Multiply-and-adds a microsecond, in one PE.
     measured : DataFrame
-        What the project's own run of `eie accuracy` gave, see `eie.studies.paper.accuracy.measure`.
+        What the project's own run of `eie experiment precision` gave, see `eie.studies.paper.accuracy.measure`.
     """
 
     rows: pd.DataFrame

@@ -20,6 +20,7 @@ from eie.interleaved import InterleavedCSC, encode
 from eie.layer import MAX_SIZE, CompressedLayer
 from eie.machine import EIE_45NM, Machine
 from eie.studies import experiments
+from eie.studies.experiments import Experiment, Part, grid
 from eie.studies.paper import fig08
 from eie.studies.retrospective.patterns import WITHIN, falling_densities, losses, trained
 
@@ -33,6 +34,8 @@ FREE = 0
 FEW = 4
 """PEs for which LeNet-300-100 is pruned, too: they have about as many rows each as 64 have of a layer of 4096."""
 DENSITIES = (0.125, 0.0625, 0.03125)
+EPOCHS = (8, 2)
+"""Of the dense network, and after each step of pruning."""
 LAYERS = ("Alex-8", "VGG-8", "NT-We", "NT-LSTM")
 PE_COUNTS = (1, 16, 64, 256)
 MAX_DRAWS = 100
@@ -45,7 +48,7 @@ def measure(
     seeds: Sequence[int] = (0, 1, 2),
     groups: Sequence[int] = GROUPS,
     densities: Sequence[float] = DENSITIES,
-    epochs: Sequence[int] = (8, 2),
+    epochs: Sequence[int] = EPOCHS,
 ) -> pd.DataFrame:
     """Accuracy of LeNet-300-100 pruned evenly for PEs, by columns of a group and density.
 
@@ -64,14 +67,38 @@ def measure(
     DataFrame
         See `eie.studies.retrospective.retraining.accuracies`, and `n_pe` and `columns` (0 for pruned freely).
     """
-    chosen, falling = _check.integers("groups", groups, 1, MAX_SIZE), falling_densities(densities)
-    ways = [(EIE_45NM.n_pe, columns) for columns in (FREE, *chosen)] + [(FEW, chosen[0])]
+    return _pruned(_ways(_check.integers("groups", groups, 1, MAX_SIZE)), seeds, densities, epochs)
+
+
+def _ways(groups: Sequence[int]) -> list[tuple[int, int]]:
+    """Pair PEs with columns of a group."""
+    return [(EIE_45NM.n_pe, columns) for columns in (FREE, *groups)] + [(FEW, groups[0])]
+
+
+def _pruned(
+    ways: Sequence[tuple[int, int]],
+    seeds: Sequence[int],
+    densities: Sequence[float] = DENSITIES,
+    epochs: Sequence[int] = EPOCHS,
+) -> pd.DataFrame:
+    falling = falling_densities(densities)
     chains = {f"{columns} on {n_pe}": (partial(mask, columns, n_pe), falling) for n_pe, columns in ways}
     frame = trained(chains, seeds, epochs)
     of = dict(zip(chains, ways, strict=True))
     return frame.assign(
         n_pe=[of[name][0] for name in frame["pattern"]], columns=[of[name][1] for name in frame["pattern"]]
     )
+
+
+def _parts() -> list[Part]:
+    return [part for n_pe, columns in _ways(GROUPS) for part in grid(n_pe=[n_pe], columns=[columns], seed=(0, 1, 2))]
+
+
+def _one(n_pe: int, columns: int, seed: int) -> pd.DataFrame:
+    return _pruned([(n_pe, columns)], [seed])
+
+
+EXPERIMENT = Experiment(parts=_parts, make=_one, processes=True)
 
 
 def mask(columns: int, n_pe: int, weight: masks.Matrix, keep: float) -> masks.Mask:

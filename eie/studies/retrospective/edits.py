@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from eie import _check
 from eie.cycles import simulate
@@ -25,6 +24,7 @@ from eie.models import imagenet, zoo
 from eie.networks.network import Network
 from eie.networks.operations import WeightOperation
 from eie.studies import experiments
+from eie.studies.experiments import Experiment, grid
 from eie.studies.retrospective import models
 from eie.values import multiply
 
@@ -35,6 +35,7 @@ Array = NDArray[Any]
 
 SIDES = (8, 16, 32, 64, 128)
 """Sides of the squares to edit, pixels."""
+N_PICTURES = 3
 
 
 class Remembering:
@@ -112,7 +113,7 @@ def recomputed(network: Network, picture: Array, changed: Sequence[Array]) -> li
     network.evaluate(picture[np.newaxis], arithmetic)
     whole = {name: (layer.done, layer.cycles) for name, layer in arithmetic.items()}
     tables = []
-    for one in tqdm(changed, disable=None, leave=False, unit="edit"):
+    for one in changed:
         found = network.evaluate(one[np.newaxis], arithmetic)[last]
         expected = network.run(one[np.newaxis], machine, formats, reports=False).outputs
         rows = [
@@ -123,7 +124,7 @@ def recomputed(network: Network, picture: Array, changed: Sequence[Array]) -> li
     return tables
 
 
-def measure(n_pictures: int = 3, sides: Sequence[int] = SIDES) -> pd.DataFrame:
+def measure(n_pictures: int = N_PICTURES, sides: Sequence[int] = SIDES) -> pd.DataFrame:
     """Edit squares of pictures, and do again what SqueezeNet then has to.
 
     Parameters
@@ -143,14 +144,27 @@ def measure(n_pictures: int = 3, sides: Sequence[int] = SIDES) -> pd.DataFrame:
     FileNotFoundError
         When SqueezeNet or the pictures are not at hand; the message says how to get them.
     """
-    network, sides = zoo.squeezenet(), _check.integers("sides", sides, 1, imagenet.CROP)
+    sides = _check.integers("sides", sides, 1, imagenet.CROP)
     pictures = models.pictures(_check.integer("n_pictures", n_pictures, 1, 99) + 1)
-    tables = []
-    for i, (picture, other) in enumerate(pairwise(pictures)):
-        changed = [edited(picture, other, side, i) for side in sides]
-        for side, table in zip(sides, recomputed(network, picture, changed), strict=True):
-            tables.append(table.assign(picture=i, side=side, area=(side / imagenet.CROP) ** 2))
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat([_edits_of(i, pictures, sides) for i in range(n_pictures)], ignore_index=True)
+
+
+def _edits_of(number: int, pictures: Array, sides: Sequence[int]) -> pd.DataFrame:
+    """Edit one picture, with squares of the next."""
+    picture, other = pictures[number : number + 2]
+    tables = recomputed(zoo.squeezenet(), picture, [edited(picture, other, side, number) for side in sides])
+    area = {side: (side / imagenet.CROP) ** 2 for side in sides}
+    found = [
+        table.assign(picture=number, side=side, area=area[side]) for side, table in zip(sides, tables, strict=True)
+    ]
+    return pd.concat(found, ignore_index=True)
+
+
+EXPERIMENT = Experiment(
+    parts=partial(grid, picture=range(N_PICTURES), side=SIDES),
+    make=lambda picture, side: _edits_of(picture, models.pictures(N_PICTURES + 1), [side]),
+    seeds=range(N_PICTURES),
+)
 
 
 @dataclass(frozen=True, eq=False)

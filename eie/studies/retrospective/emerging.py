@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from eie.machine import Machine
 from eie.models import ocr, translator
 from eie.networks.layer_run import LayerRun, table
 from eie.studies import experiments
+from eie.studies.experiments import Experiment, grid
 from eie.studies.retrospective import models
 from eie.values import calibrate, infer
 
@@ -49,6 +51,7 @@ def curve(
     n_strings: int = 32,
     densities: Sequence[float] = DENSITIES,
     seeds: Sequence[int] = (0, 1, 2),
+    networks: Sequence[str] = tuple(NETWORKS),
 ) -> pd.DataFrame:
     """Quality of both networks over the density of their weights, pruned and shared, in float32.
 
@@ -62,6 +65,8 @@ def curve(
         Fractions of the weights to keep, 0..1.
     seeds : sequence of int
         Name the strings.
+    networks : sequence of str
+        Of `NETWORKS`.
 
     Returns
     -------
@@ -70,19 +75,33 @@ def curve(
         as many thirds of its sentences).
     """
     densities = sorted({_check.fraction("density", d) for d in densities}, reverse=True)
+    makes = {"translator": partial(_translated, n_sentences), "recogniser": partial(_read, n_strings)}
+    rows = [(network, *row) for network in networks for row in makes[network](densities, seeds)]
+    return pd.DataFrame(rows, columns=["network", "density", "quality", "quality_sd"])
+
+
+def _translated(n_sentences: int, densities: Sequence[float], seeds: Sequence[int]) -> Iterator[tuple[float, ...]]:
     texts, model = models.sentences(n_sentences), translator.load()
     expected = model.translate(texts)
-    rows = []
     for density in densities:
         found = models.thinned(model, density).translate(texts)
         parts = [models.chrf(found[s :: len(seeds)], expected[s :: len(seeds)]) for s in range(len(seeds))]
-        rows.append(("translator", density, models.chrf(found, expected), float(np.std(parts))))
+        yield density, models.chrf(found, expected), float(np.std(parts))
+
+
+def _read(n_strings: int, densities: Sequence[float], seeds: Sequence[int]) -> Iterator[tuple[float, ...]]:
     reader = ocr.load()
     for density in densities:
         thin = models.thinned(reader, density)
         shares = [100 * float(models.read_correctly(thin, models.strings(n_strings, s)).mean()) for s in seeds]
-        rows.append(("recogniser", density, float(np.mean(shares)), float(np.std(shares))))
-    return pd.DataFrame(rows, columns=["network", "density", "quality", "quality_sd"])
+        yield density, float(np.mean(shares)), float(np.std(shares))
+
+
+EXPERIMENT = Experiment(
+    parts=partial(grid, network=tuple(NETWORKS), density=DENSITIES),
+    make=lambda network, density: curve(densities=[density], networks=[network]),
+    seeds=(0, 1, 2),
+)
 
 
 class OnMachine:

@@ -12,19 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from eie import _check
 from eie.models import zoo
 from eie.networks.network import Network
 from eie.networks.operations import WeightOperation
 from eie.studies import experiments
+from eie.studies.experiments import Experiment, Part, grid
 from eie.studies.retrospective import models
 
 if TYPE_CHECKING:
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 VIDEOS = ("pan", "object")
+N_PICTURES, N_FRAMES = 3, 4
+"""Pictures of the table, and frames of the video that is made of each."""
 THRESHOLDS = (0.0, 0.02, 0.05, 0.1)
 """Of an input, in fractions of the largest magnitude that its layer saw in the first frame."""
 STEP = 2
@@ -146,7 +147,9 @@ def followed(network: Network, frames: Array, threshold: float, expected: Array)
     return pd.DataFrame(rows[1:], columns=["sent", "products", "error", "same_class"])
 
 
-def measure(n_pictures: int = 3, n_frames: int = 4, thresholds: Sequence[float] = THRESHOLDS) -> pd.DataFrame:
+def measure(
+    n_pictures: int = N_PICTURES, n_frames: int = N_FRAMES, thresholds: Sequence[float] = THRESHOLDS
+) -> pd.DataFrame:
     """Follow two kinds of video with SqueezeNet.
 
     Parameters
@@ -169,19 +172,38 @@ def measure(n_pictures: int = 3, n_frames: int = 4, thresholds: Sequence[float] 
         When SqueezeNet or the pictures are not at hand; the message says how to get them.
     """
     n_frames = _check.integer("n_frames", n_frames, 2, 16)
-    network = zoo.squeezenet()
     pictures = models.pictures(_check.integer("n_pictures", n_pictures, 1, 99) + 1)
     thresholds = [_check.fraction("each of thresholds", threshold) for threshold in thresholds]
-    side = pictures.shape[2] - STEP * (n_frames - 1)
-    smaller = Network((3, side, side), network.nodes)
-    tables = []
-    for kind, i in tqdm(list(product(VIDEOS, range(n_pictures))), disable=None, leave=False, unit="video"):
-        frames = video(kind, pictures[i], pictures[i + 1], n_frames, side)
-        expected = smaller.reference(frames)
-        for threshold in thresholds:
-            table = followed(smaller, frames, threshold, expected)
-            tables.append(table.assign(video=kind, picture=i, threshold=threshold, frame=range(1, n_frames)))
+    tables = [
+        _frames_of(part["video"], part["picture"], pictures, n_frames, thresholds) for part in _videos(n_pictures)
+    ]
     return pd.concat(tables, ignore_index=True)
+
+
+def _videos(n_pictures: int = N_PICTURES) -> list[Part]:
+    return grid(video=VIDEOS, picture=range(n_pictures))
+
+
+def _frames_of(
+    kind: str, number: int, pictures: Array, n_frames: int = N_FRAMES, thresholds: Sequence[float] = THRESHOLDS
+) -> pd.DataFrame:
+    """Follow the video of one picture, an object in it from the next."""
+    side = pictures.shape[2] - STEP * (n_frames - 1)
+    smaller = Network((3, side, side), zoo.squeezenet().nodes)
+    frames = video(kind, pictures[number], pictures[number + 1], n_frames, side)
+    expected = smaller.reference(frames)
+    tables = [
+        followed(smaller, frames, threshold, expected).assign(
+            video=kind, picture=number, threshold=threshold, frame=range(1, n_frames)
+        )
+        for threshold in thresholds
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+EXPERIMENT = Experiment(
+    parts=_videos, make=lambda video, picture: _frames_of(video, picture, models.pictures(N_PICTURES + 1))
+)
 
 
 @dataclass(frozen=True, eq=False)

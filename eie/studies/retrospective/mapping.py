@@ -6,7 +6,8 @@ many weights are in a column, and how many vectors meet the same weights. EIE be
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as Mapped
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -25,12 +26,14 @@ from eie.networks.layer_run import LayerRun
 from eie.networks.network import Network
 from eie.networks.operations import Conv2d
 from eie.studies import experiments
+from eie.studies.experiments import Experiment, Part, grid
 from eie.studies.paper.winograd import winograd
 from eie.studies.retrospective import emerging, models
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+SQUEEZENET, TABLE_3 = "SqueezeNet", "Table III"
 FULLY_CONNECTED = "fully connected (Table III)"
 ALEXNET = ("Alex-6", "Alex-7", "Alex-8")
 """Layers of Table III to hold the others against."""
@@ -56,18 +59,39 @@ def measure(n_pictures: int = 2, n_sentences: int = 2, n_strings: int = 2) -> pd
     FileNotFoundError
         When a network or its inputs are not at hand; the message says how to get them.
     """
-    rows = [*_squeezenet(n_pictures), *_table3()]
-    texts = {"translator": models.sentences(n_sentences), "recogniser": models.strings(n_strings)}
-    loaded = {"translator": translator.load(), "recogniser": ocr.load()}
-    for network, model in loaded.items():
-        density = emerging.lowest(experiments.read("emerging"), network)
-        layers, thin = models.compressed_layers(model, density), models.thinned(model, density)
-        for sample, text in enumerate(texts[network]):
-            inputs = models.inputs_of(thin, partial(_use, text))
-            for name, x in inputs.items():
-                run = _run(name, emerging.kind_of(name), layers[name], x)
-                rows.append({"network": network, "sample": sample, **row_of(run, [layers[name]])})
-    return pd.DataFrame(rows)
+    counts = {SQUEEZENET: n_pictures, TABLE_3: 1, "translator": n_sentences, "recogniser": n_strings}
+    return pd.DataFrame([row for part in _samples(counts) for row in _sample(part["network"], part["sample"], counts)])
+
+
+def _samples(counts: Mapped[str, int]) -> list[Part]:
+    return [part for network, count in counts.items() for part in grid(network=[network], sample=range(count))]
+
+
+def _sample(network: str, sample: int, counts: Mapped[str, int]) -> list[dict[str, Any]]:
+    """Run one input of a network, of as many as there are."""
+    if network == SQUEEZENET:
+        rows = convolutions(zoo.squeezenet(), models.pictures(counts[network])[sample : sample + 1])
+    elif network == TABLE_3:
+        rows = _table3()
+    else:
+        rows = _of_text(network, sample, counts[network])
+    return [{"network": network, "sample": sample, **row} for row in rows]
+
+
+def _of_text(network: str, sample: int, count: int) -> list[dict[str, Any]]:
+    density = emerging.lowest(experiments.read("emerging"), network)
+    model, texts = (
+        (translator.load(), models.sentences(count)) if network == "translator" else (ocr.load(), models.strings(count))
+    )
+    layers = models.compressed_layers(model, density)
+    inputs = models.inputs_of(models.thinned(model, density), partial(_use, texts[sample]))
+    runs = {name: _run(name, emerging.kind_of(name), layers[name], x) for name, x in inputs.items()}
+    return [row_of(run, [layers[name]]) for name, run in runs.items()]
+
+
+COUNTS = {SQUEEZENET: 2, TABLE_3: 1, "translator": 2, "recogniser": 2}
+"""Inputs of each network in the table."""
+EXPERIMENT = Experiment(parts=partial(_samples, COUNTS), make=partial(_sample, counts=COUNTS))
 
 
 def _use(text: str, model: Any) -> object:
@@ -114,18 +138,9 @@ def row_of(run: LayerRun, matrices: Sequence[CompressedLayer], dense_macs: int |
     }
 
 
-def _table3() -> Iterator[dict[str, Any]]:
-    for benchmark in benchmarks.select(ALEXNET):
-        layer, x = benchmark.draw()
-        run = _run(benchmark.name, FULLY_CONNECTED, layer, x)
-        yield {"network": "Table III", "sample": 0, **row_of(run, [layer])}
-
-
-def _squeezenet(n_pictures: int) -> Iterator[dict[str, Any]]:
-    network = zoo.squeezenet()
-    for sample, picture in enumerate(models.pictures(n_pictures)):
-        for row in convolutions(network, picture[np.newaxis]):
-            yield {"network": "SqueezeNet", "sample": sample, **row}
+def _table3() -> list[dict[str, Any]]:
+    drawn = {benchmark.name: benchmark.draw() for benchmark in benchmarks.select(ALEXNET)}
+    return [row_of(_run(name, FULLY_CONNECTED, layer, x), [layer]) for name, (layer, x) in drawn.items()]
 
 
 def convolutions(network: Network, inputs: NDArray[Any]) -> list[dict[str, Any]]:

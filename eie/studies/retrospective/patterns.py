@@ -15,6 +15,7 @@ from eie.compress import masks
 from eie.compress.masks import MaskOf
 from eie.machine import EIE_45NM
 from eie.studies import experiments
+from eie.studies.experiments import Experiment, grid
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -104,6 +105,13 @@ def measure(
         for name in chosen
     }
     return trained(chains, seeds, epochs)
+
+
+def _one(pattern: str, seed: int) -> pd.DataFrame:
+    return measure([seed], [pattern])
+
+
+EXPERIMENT = Experiment(parts=partial(grid, pattern=tuple(PATTERNS), seed=(0, 1, 2)), make=_one, processes=True)
 
 
 def falling_densities(densities: Any) -> list[float]:

@@ -9,6 +9,7 @@ the other). The points here are the inked pixels of handwritten digits.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations, pairwise, product
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from eie import _check
 from eie.datasets import catalogue
 from eie.formats import idx
 from eie.studies import experiments
+from eie.studies.experiments import Experiment, grid
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -98,7 +100,11 @@ def padded(counts: NDArray[np.int64], launches: int) -> int:
     return min(sum(int(ranked[a]) * (b - a) for a, b in pairwise(cut)) for cut in cuts)
 
 
-def measure(n_digits: int = 200, size: int = 3) -> pd.DataFrame:
+N_DIGITS = 200
+"""Digits of the table."""
+
+
+def measure(n_digits: int = N_DIGITS, size: int = 3) -> pd.DataFrame:
     """Count points, neighbours and padding of digits.
 
     Parameters
@@ -119,14 +125,22 @@ def measure(n_digits: int = 200, size: int = 3) -> pd.DataFrame:
     FileNotFoundError
         When MNIST is not at hand; the message says how to get it.
     """
-    pictures = idx.read(catalogue.require("mnist") / "t10k-images-idx3-ubyte")
-    rows = []
-    for digit in range(_check.integer("n_digits", n_digits, 1, len(pictures))):
-        points = points_of(pictures[digit])
-        counts = np.array([len(sources) for sources, _ in neighbours(points, size).values()])
-        facts = (digit, len(points), pictures[digit].size, int(counts.sum()))
-        rows += [(*facts, launches, padded(counts, launches)) for launches in range(1, len(counts) + 1)]
+    return pd.concat(
+        [_digit(digit, size) for digit in range(_check.integer("n_digits", n_digits, 1, 10_000))], ignore_index=True
+    )
+
+
+def _digit(digit: int, size: int = 3) -> pd.DataFrame:
+    """Count what one digit makes."""
+    picture = idx.read(catalogue.require("mnist") / "t10k-images-idx3-ubyte")[digit]
+    points = points_of(picture)
+    counts = np.array([len(sources) for sources, _ in neighbours(points, size).values()])
+    facts = (digit, len(points), picture.size, int(counts.sum()))
+    rows = [(*facts, launches, padded(counts, launches)) for launches in range(1, len(counts) + 1)]
     return pd.DataFrame(rows, columns=["digit", "points", "places", "products", "launches", "rows"])
+
+
+EXPERIMENT = Experiment(parts=partial(grid, digit=range(N_DIGITS)), make=_digit)
 
 
 @dataclass(frozen=True, eq=False)

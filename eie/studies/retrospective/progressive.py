@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ from eie import _check
 from eie.models import translator
 from eie.models.translator import Translator
 from eie.studies import experiments
+from eie.studies.experiments import Experiment, Part
 from eie.studies.retrospective import models
 
 if TYPE_CHECKING:
@@ -117,16 +119,33 @@ def measure(n_sentences: int = 32, thresholds: Sequence[float] = THRESHOLDS) -> 
     FileNotFoundError
         When the translator is not at hand; the message says how to get it.
     """
+    return pd.DataFrame([_tried(n_sentences, **setting) for setting in _settings(thresholds)])
+
+
+def _settings(thresholds: Sequence[float] = THRESHOLDS) -> list[Part]:
+    found = [
+        {"way": PROGRESSIVE, "threshold": _check.fraction("each of thresholds", t), "high_bits": HIGH_BITS}
+        for t in thresholds
+    ]
+    return found + [{"way": ALIKE, "threshold": 0.0, "high_bits": bits} for bits in range(HIGH_BITS - 1, BITS + 1)]
+
+
+def _tried(n_sentences: int, way: str, threshold: float, high_bits: int) -> dict[str, object]:
+    model, texts, expected = _task(n_sentences)
+    tried = Progressive(model.tensors, model.vocabulary, threshold=threshold, high_bits=high_bits)
+    quality, spread = models.chrf_and_spread(tried.translate(texts), expected)
+    row = {"way": way, "threshold": threshold, "bits": tried.bits, "misplaced": tried.misplaced}
+    return row | {"quality": quality, "quality_sd": spread}
+
+
+@cache
+def _task(n_sentences: int) -> tuple[Translator, list[str], list[str]]:
+    """Load the translator, and the sentences with its translations."""
     model, texts = translator.load(), models.sentences(n_sentences)
-    expected = model.translate(texts)
-    settings = [(PROGRESSIVE, _check.fraction("each of thresholds", t), HIGH_BITS) for t in thresholds]
-    settings += [(ALIKE, 0.0, bits) for bits in range(HIGH_BITS - 1, BITS + 1)]
-    rows = []
-    for way, threshold, bits in settings:
-        tried = Progressive(model.tensors, model.vocabulary, threshold=threshold, high_bits=bits)
-        quality = models.chrf_and_spread(tried.translate(texts), expected)
-        rows.append((way, threshold, tried.bits, tried.misplaced, *quality))
-    return pd.DataFrame(rows, columns=["way", "threshold", "bits", "misplaced", "quality", "quality_sd"])
+    return model, texts, model.translate(texts)
+
+
+EXPERIMENT = Experiment(parts=_settings, make=lambda **setting: [_tried(32, **setting)])
 
 
 @dataclass(frozen=True, eq=False)

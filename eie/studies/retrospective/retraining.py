@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from eie import _host
 from eie.compress import lenets, prune
 from eie.compress.masks import MaskOf
 from eie.compress.prune import weights
@@ -75,24 +71,13 @@ def accuracies(chains: Sequence[Chain], seeds: Sequence[int], dense_epochs: int,
         When MNIST is not at hand; the message says how to get it.
     """
     catalogue.require("mnist")
-    with ProcessPoolExecutor(len(_host.own_cores()), mp_context=get_context("spawn")) as pool:
-        starts = _done({seed: pool.submit(dense, seed, dense_epochs) for seed in seeds}, "network")
-        tasks = {
-            (seed, chain.name): pool.submit(pruned, chain, seed, starts[seed], step_epochs)
-            for seed in seeds
-            for chain in chains
-        }
-        done = _done(tasks, "chain")
-    return pd.DataFrame([row for chain in chains for seed in seeds for row in done[seed, chain.name]])
+    rows = [
+        row for chain in chains for seed in seeds for row in pruned(chain, seed, dense(seed, dense_epochs), step_epochs)
+    ]
+    return pd.DataFrame(rows)
 
 
-def _done(waiting: Mapping[Any, Future[Any]], unit: str) -> dict[Any, Any]:
-    finished = tqdm(as_completed(waiting.values()), total=len(waiting), unit=unit, disable=None, leave=False)
-    for future in finished:
-        future.result()
-    return {key: future.result() for key, future in waiting.items()}
-
-
+@cache
 def dense(seed: int, epochs: int) -> dict[str, Any]:
     """Train a network from scratch; returns its state as arrays."""
     model = lenets.fresh(NETWORK, seed)

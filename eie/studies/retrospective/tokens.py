@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from eie import _check
 from eie.models import translator
 from eie.models.translator import ENCODER_LAYERS, Translator
 from eie.studies import experiments
+from eie.studies.experiments import Experiment, grid
 from eie.studies.retrospective import models
 
 if TYPE_CHECKING:
@@ -115,6 +117,9 @@ def measure(n_sentences: int = 32, kept: Sequence[float] = KEPT, seeds: Sequence
 
 def _pruned(model: Translator, keep: float, seed: int | None) -> TokenPruned:
     return TokenPruned(model.tensors, model.vocabulary, keep=keep, seed=seed)
+
+
+EXPERIMENT = Experiment(parts=partial(grid, kept=KEPT), make=lambda kept: measure(kept=[kept]), seeds=(0, 1, 2))
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,7 +29,7 @@ NAMES = {
     "int4": "dense int4",
 }
 """What a variant is called on the page."""
-HOW = "`eie bench cpu` times it on this machine"
+HOW = "`eie experiment cpu_kernels` times it on this machine"
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class Vector:
     Attributes
     ----------
     result : dict or None
-        The committed table of `eie bench cpu`, `rows` as a frame.
+        The committed table of `eie experiment cpu_kernels`, `rows` as a frame.
     live : DataFrame
         A small part of it timed now: `variant`, `committed` and `now`, us an input.
     lanes : DataFrame

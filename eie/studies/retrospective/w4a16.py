@@ -7,8 +7,9 @@ tried on the weights of two real networks, whose float32 (or int8) weights are t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from eie import _check, published
 from eie.compress.kmeans import prune_and_share
 from eie.models import ocr, translator
 from eie.studies import experiments
+from eie.studies.experiments import Experiment, Part
 from eie.studies.retrospective import models
 from eie.studies.retrospective.emerging import KEPT
 
@@ -143,9 +145,21 @@ def measure(
     FileNotFoundError
         When a network is not at hand; the message says how to get it.
     """
-    chosen = schemes(bits, groups)
-    rows = [_row("translator", _Translating(n_sentences), scheme) for scheme in chosen]
-    return pd.DataFrame(rows + [_row("recogniser", _Reading(n_strings), scheme) for scheme in chosen])
+    counts = {"translator": n_sentences, "recogniser": n_strings}
+    return pd.DataFrame([_stored(**part, counts=counts) for part in _parts(bits, groups)])
+
+
+def _parts(*given: Sequence[int]) -> list[Part]:
+    return [{"network": network, **asdict(scheme)} for network in TASKS for scheme in schemes(*given)]
+
+
+def _stored(network: str, counts: Mapping[str, int], **scheme: Any) -> dict[str, Any]:
+    return _row(network, _task(network, counts[network]), Scheme(**scheme))
+
+
+@cache
+def _task(network: str, count: int) -> _Translating | _Reading:
+    return TASKS[network](count)
 
 
 class _Translating:
@@ -191,6 +205,12 @@ def _row(network: str, task: _Translating | _Reading, scheme: Scheme) -> dict[st
         "quality_sd": spread,
         "kB_a_step": sum(bits[name] for name in task.a_step) / 8000,
     }
+
+
+TASKS: dict[str, type[_Translating | _Reading]] = {"translator": _Translating, "recogniser": _Reading}
+EXPERIMENT = Experiment(
+    parts=_parts, make=lambda **part: [_stored(**part, counts={"translator": 32, "recogniser": 48})]
+)
 
 
 @dataclass(frozen=True, eq=False)

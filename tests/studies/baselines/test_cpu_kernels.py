@@ -1,10 +1,11 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from eie.cli import main
 from eie.formats import FormatError
+from eie.studies import experiments
 from eie.studies.baselines import cpu_kernels
 from eie.studies.baselines.cpu_kernels import Cell
 from eie.studies.retrospective.vector import vector
@@ -32,39 +33,29 @@ def test_groups_are_all_there():
     assert {(cell.threads, cell.act_density) for cell in cells} >= {(1, 0.353), (1, 1.0)}
 
 
-def test_run_goes_on_from_where_it_stopped(tmp_path, monkeypatch):
-    done, wanted = [], [Cell(1, 0.5, density) for density in (0.02, 1.0, 0.05)]
-
-    def fake(cell, quick):
-        if len(done) == 2:
-            raise KeyboardInterrupt
-        done.append(cell)
-        row = dict.fromkeys(cpu_kernels.COLUMNS, 1) | {"density": cell.density}
+def test_groups_are_joined_to_a_table_that_is_read(tmp_path, monkeypatch):
+    def fake(cell, batches, repeats):
+        row = dict.fromkeys(cpu_kernels.COLUMNS, 1) | {"density": cell.density, "batch": batches[-1]}
         return {"cell": cpu_kernels._key(cell), "load": 0.5, "rows": [row], "left_out": []}
 
-    monkeypatch.setattr(cpu_kernels, "cells", lambda quick: wanted)
-    monkeypatch.setattr(cpu_kernels, "_in_own_process", fake)
-    target = tmp_path / "out.json"
-    with pytest.raises(KeyboardInterrupt):
-        cpu_kernels.run(target, quick=True, progress=False)
-    assert not target.exists()
-    done[:] = done[:1]  # so that one more is allowed
-    cpu_kernels.run(target, quick=True, progress=False)
-    assert [cell.density for cell in done] == [0.02, 0.05]
-    assert cpu_kernels.read(target)["rows"]["density"].tolist() == [0.02, 1.0, 0.05]
-    assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
-
-
-def test_a_folder_that_is_not_there(tmp_path):
-    with pytest.raises(FileNotFoundError, match="there is no folder"):
-        cpu_kernels.run(tmp_path / "no" / "out.json")
+    monkeypatch.setattr(cpu_kernels, "time_cell", fake)
+    monkeypatch.setattr(cpu_kernels, "ProcessPoolExecutor", lambda *_: ThreadPoolExecutor(1))
+    slices = {"quick": "True", "act_density": "0.353", "threads": "1"}
+    found = cpu_kernels.read(experiments.run("cpu_kernels", tmp_path / "out.json", slices))
+    usual = cpu_kernels.table3_layer().weight_density
+    assert found["rows"][["density", "batch"]].to_numpy().tolist() == [[1.0, 8], [usual, 8]]
+    assert found["settings"] == {"layer": "Alex-7", "repeats": 4, "batches": [1, 8]}
+    assert found["load_average"] == [0.5, 0.5]
+    known = cpu_kernels.committed()
+    assert found.keys() == known.keys()
+    assert found["provenance"].keys() - known["provenance"].keys() == {"command", "commit", "seeds"}
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"schema": 2}', '{"schema": 1, "rows": [{"batch": 1}]}'])
 def test_damaged_results(tmp_path, content):
     path = tmp_path / "bad.json"
     path.write_text(content)
-    with pytest.raises(FormatError, match="no result of `eie bench cpu`"):
+    with pytest.raises(FormatError, match="no result of `eie experiment cpu_kernels`"):
         cpu_kernels.read(path)
 
 
@@ -73,12 +64,6 @@ def test_two_of_four():
     assert cpu_kernels.two_of_four(dense).tolist() == [[0, -4, 0, 3, 0, 0, -1, 0.5]]
     with pytest.raises(ValueError, match="a multiple of 4 weights, got 6"):
         cpu_kernels.two_of_four(np.ones((2, 6), np.float32))
-
-
-def test_command(monkeypatch, capsys):
-    monkeypatch.setattr(cpu_kernels, "run", lambda output, quick: f"{output} {quick}")
-    assert main.main(["bench", "cpu", "-o", "x.json", "--quick"]) == 0
-    assert capsys.readouterr().out == "written to x.json True\n"
 
 
 def test_committed_table_is_whole():
@@ -111,7 +96,7 @@ def test_words_tables_and_plot():
 def test_words_say_when_times_are_missing(monkeypatch):
     monkeypatch.setattr(cpu_kernels, "committed", lambda: None)
     result = vector([8], draws=2, live=False)
-    assert "Times are missing:** `eie bench cpu`" in result.words()
+    assert "Times are missing:** `eie experiment cpu_kernels`" in result.words()
     assert result.times(1).empty
     assert result.plot().axes[0].texts[0].get_text() == "not measured"
     with pytest.raises(ValueError, match="there is no table"):

@@ -8,6 +8,7 @@ import eie
 from eie.datasets import catalogue
 from eie.networks import host_operations, operations
 from eie.networks.network import Network
+from eie.studies import experiments
 from eie.studies.paper import accuracy
 from eie.studies.paper.accuracy import Task
 
@@ -57,29 +58,29 @@ def test_without_data(monkeypatch, tmp_path):
     assert (accuracy.mnist_tasks(), accuracy.imagenet_tasks()) == ([], [])
     assert len(accuracy.missing()) == 4
     with pytest.raises(FileNotFoundError, match="eie data fetch mnist"):
-        accuracy.run(tmp_path / "precision.csv")
+        experiments.run("precision", tmp_path / "precision.csv")
 
 
 def test_an_interrupted_run_goes_on(task, monkeypatch, tmp_path):
-    path = tmp_path / "precision.csv"
+    path, asked = tmp_path / "precision.csv", []
+    tasks = [replace(task, network_name=name, pictures_name="mnist") for name in accuracy.LENETS.values()]
+    measure = accuracy.measure
+
+    def once(task):
+        if len(asked) == 1:
+            asked.append(None)
+            raise KeyboardInterrupt
+        asked.append(task.network_name)
+        return measure(task)
+
     monkeypatch.setattr(accuracy, "missing", list)
-    monkeypatch.setattr(accuracy, "mnist_tasks", lambda: [task])
-    monkeypatch.setattr(accuracy, "imagenet_tasks", list)
-    first = accuracy.run(path)
-    assert first["network"].tolist() == ["small"] * 5
-    assert first[["date", "commit"]].notna().all(axis=None)
-    monkeypatch.setattr(accuracy, "imagenet_tasks", lambda: [replace(task, network_name="other")])
-    monkeypatch.setattr(accuracy, "measure", only("other", accuracy.measure))
-    both = accuracy.run(path)
-    assert both["network"].tolist() == ["small"] * 5 + ["other"] * 5
-    pd.testing.assert_frame_equal(pd.read_csv(path), both)
-
-
-def only(name, measure):
-    """`measure`, which must not be asked for another network."""
-
-    def checked(task, **settings):
-        assert task.network_name == name
-        return measure(task, **settings)
-
-    return checked
+    monkeypatch.setattr(accuracy, "mnist_tasks", lambda: tasks)
+    monkeypatch.setattr(accuracy, "measure", once)
+    with pytest.raises(KeyboardInterrupt):
+        experiments.run("precision", path, {"pictures": "mnist"})
+    experiments.run("precision", path, {"pictures": "mnist"})
+    assert asked == ["LeNet-300-100", None, "LeNet-5"]
+    both = pd.read_csv(path, comment="#")
+    assert both["network"].tolist() == ["LeNet-300-100"] * 5 + ["LeNet-5"] * 5
+    assert both[["date", "commit"]].notna().all(axis=None)
+    assert list(both) == list(accuracy.measured())

@@ -18,7 +18,7 @@ def experiment(name: str | None, slices: tuple[str, ...], output: str | None) ->
     from eie.studies.experiments import listed, run
 
     if name is None:
-        print("\n".join(f"{table:<17}{about}" for table, about in listed().items()))
+        print("\n".join(f"{table:<18}{about}" for table, about in listed().items()))
     else:
         print(f"written to {run(name, output, _by_name(slices))}")
 

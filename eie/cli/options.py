@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import click
@@ -25,9 +26,9 @@ class Group(Command, click.Group):
     """A group of commands whose help ends like theirs."""
 
 
-def command(example: str, name: str | None = None) -> Callable[[Function], click.Command]:
+def command(example: str) -> Callable[[Function], click.Command]:
     """Make a command of a function; its docstring becomes the help."""
-    return click.command(name, cls=Command, epilog=f"example: {example}")
+    return click.command(cls=Command, epilog=f"example: {example}")
 
 
 def value(text: str) -> Any:
@@ -55,6 +56,16 @@ def output(metavar: str, text: str, *, required: bool = False) -> Decorator:
     return click.option("-o", "--output", metavar=metavar, required=required, help=text)
 
 
+def integer(*names: str, text: str, default: int | None = None) -> Decorator:
+    """Make the option for a whole number."""
+    return click.option(*names, metavar="N", type=int, default=default, help=text)
+
+
+def together(*options: Decorator) -> Decorator:
+    """Join options into one decorator; help lists them in this order."""
+    return lambda function: reduce(lambda decorated, option: option(decorated), reversed(options), function)
+
+
 changes = click.option(
     "-p",
     "changes",
@@ -75,44 +86,18 @@ prune_to = click.option(
     callback=fractions,
     help="prune dense layers to this; may be repeated",
 )
-index_bits = click.option("--index-bits", metavar="N", type=int, help="bits of a relative index (default: 4)")
-n_pe = click.option("--pe", "--n-pe", "n_pe", metavar="N", type=int, help="PEs (default: 64)")
-weight_bits = click.option("--weight-bits", metavar="N", type=int, help="bits of a code (default: 4)")
-_QUEUES = (
-    click.option(
-        "--fifo", "--fifo-depth", "fifo_depth", metavar="N", type=int, help="depth of the queues (default: 8)"
-    ),
-    click.option(
-        "--width",
-        "--spmat-width-bits",
-        "spmat_width_bits",
-        metavar="N",
-        type=int,
-        help="bits per weight-memory read (default: 64)",
-    ),
+n_pe = integer("--pe", "--n-pe", "n_pe", text="PEs (default: 64)")
+index_bits = integer("--index-bits", text="bits of a relative index (default: 4)")
+weight_bits = integer("--weight-bits", text="bits of a code (default: 4)")
+machine = together(
+    n_pe,
+    index_bits,
+    integer("--fifo", "--fifo-depth", "fifo_depth", text="depth of the queues (default: 8)"),
+    integer("--width", "--spmat-width-bits", "spmat_width_bits", text="bits per weight-memory read (default: 64)"),
 )
-_ACTIVATIONS = (
+activations = together(
     click.option("--act-density", metavar="D", type=float, help="draw inputs of which this fraction is not 0"),
     click.option("--activations", metavar="FILE", help=".npy of inputs, or .npz with one per layer"),
     click.option("--signed", is_flag=True, help="allow negative inputs"),
-    click.option("--seed", metavar="N", type=int, default=0, help="random seed (default: 0)"),
+    integer("--seed", default=0, text="random seed (default: 0)"),
 )
-
-
-def machine(function: Function) -> Function:
-    """Add the parameters of a machine that runs a network."""
-    return _all(n_pe, index_bits, *_QUEUES)(function)
-
-
-def activations(function: Function) -> Function:
-    """Add the options that say what the inputs are."""
-    return _all(*_ACTIVATIONS)(function)
-
-
-def _all(*decorators: Decorator) -> Decorator:
-    def decorate(function: Function) -> Function:
-        for decorator in reversed(decorators):
-            function = decorator(function)
-        return function
-
-    return decorate

@@ -24,8 +24,8 @@ from eie.cli import options
     help="bits per weight-memory read, likewise",
 )
 @click.option("--index-bits", metavar="N", default="4", help="bits of a relative index: 3,4 or 3..6")
-@click.option("--draws", metavar="N", type=int, default=1, help="draws of each layer (default: 1)")
-@click.option("--seed", metavar="N", type=int, default=0, help="random seed (default: 0)")
+@options.integer("--draws", default=1, text="draws of each layer (default: 1)")
+@options.integer("--seed", default=0, text="random seed (default: 0)")
 @click.option("--dask", metavar="ADDRESS", help="run on the Dask cluster of tcp://HOST:PORT")
 @options.output("FILE", ".parquet file; run again to go on", required=True)
 def sweep(

@@ -9,15 +9,16 @@ from eie.cli import options
 
 @options.command("eie experiment lenets --slice seed=0 -o lenets.csv")
 @click.argument("name", required=False, help="name of the table; all are listed if left out")
+@click.option("--list", "only_list", is_flag=True, help="list the tables")
 @click.option(
     "--slice", "slices", multiple=True, metavar="NAME=VALUE", help="compute only this part; may be given again"
 )
 @options.output("FILE", "table (default: its name, in the current folder); an earlier run goes on")
-def experiment(name: str | None, slices: tuple[str, ...], output: str | None) -> None:
+def experiment(name: str | None, only_list: bool, slices: tuple[str, ...], output: str | None) -> None:
     """Measure a table again, or a slice of it."""
     from eie.studies.experiments import listed, run
 
-    if name is None:
+    if only_list or name is None:
         print("\n".join(f"{table:<18}{about}" for table, about in listed().items()))
     else:
         print(f"written to {run(name, output, _by_name(slices))}")

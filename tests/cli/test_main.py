@@ -268,6 +268,7 @@ def test_experiment_hands_on_what_was_asked(capsys, monkeypatch):
 def test_experiment_without_a_name_lists_all(capsys):
     status, out, _ = run(capsys, "experiment")
     assert status == 0
+    assert run(capsys, "experiment", "--list") == (0, out, "")
     assert "precision         accuracy of real networks by the width of arithmetic\n" in out
 
 

@@ -210,10 +210,17 @@ def _of(name: str, allowed: Sequence[Any], wanted: str | Sequence[str], most: in
     asked = _values(wanted)
     for text in asked:
         if text not in known:
-            raise ValueError(f"there is no {name} {text!r}; there are {', '.join(known)}")
+            raise ValueError(f"there is no {name} {text!r}; there are {_told(known)}")
     if not asked or len(asked) > (most or len(asked)):
         raise ValueError(f"{name} must have {'one value' if most else 'a value'} of {', '.join(known)}, got {asked}")
     return [known[text] for text in asked]
+
+
+def _told(known: Mapping[str, Any]) -> str:
+    numbers = list(known.values())
+    if len(numbers) > 9 and numbers == list(range(len(numbers))):
+        return f"0..{numbers[-1]}"
+    return ", ".join(known)
 
 
 def _values(wanted: str | Sequence[str]) -> list[str]:

@@ -187,8 +187,8 @@ def _parts() -> list[Part]:
 
 
 def _one(**part: str) -> pd.DataFrame:
-    if lacking := missing():
-        raise FileNotFoundError(" ".join(lacking))
+    for name in ("mnist",) if part["pictures"] == "mnist" else ("squeezenet", *IMAGENET):
+        catalogue.require(name)
     load = next(load for known, load in _tasks() if known == part)
     return measure(next(task for task in load() if [task.network_name, task.pictures_name] == [*part.values()]))
 

@@ -73,7 +73,7 @@ def test_an_interrupted_run_goes_on(task, monkeypatch, tmp_path):
         asked.append(task.network_name)
         return measure(task)
 
-    monkeypatch.setattr(accuracy, "missing", list)
+    monkeypatch.setattr(accuracy.catalogue, "require", lambda name: None)
     monkeypatch.setattr(accuracy, "mnist_tasks", lambda: tasks)
     monkeypatch.setattr(accuracy, "measure", once)
     with pytest.raises(KeyboardInterrupt):

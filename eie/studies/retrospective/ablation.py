@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from eie import _check, published
@@ -20,11 +20,9 @@ from eie.explore.sweep import geomean
 from eie.interleaved import InterleavedCSC, encode
 from eie.machine import EIE_45NM
 from eie.studies.paper.setup import Setup, exhibit
+from eie.studies.plots import retrospective
 from eie.studies.retrospective.dense_array import DenseArray
 from eie.technology import PICO, chip_facts, paper_value
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 MAX_DRAWS = 100
 SAVINGS = {
@@ -46,20 +44,14 @@ WAYS = ("nothing", "gate weights", "gate inputs", "gate both", "skip inputs", "s
 
 @dataclass(frozen=True, eq=False)
 class Ablation:
-    """EIE's savings, each by itself and all together.
-
-    Attributes
-    ----------
-    joules : DataFrame
-        A row a layer and draw (`layer`, `seed` in the index), a column a variant: four bools, which of `SAVINGS` are
-        there. Energy of one pass, J.
-    ways : DataFrame
-        A row a layer, draw and way to treat zeros: `layer`, `seed`, `way`, `cycles`, and joules with weights of 4 bits
-        (`shared`) and of 16 (`plain`).
-    """
+    """EIE's savings, each by itself and all together."""
 
     joules: pd.DataFrame
+    """One row per layer and draw (`layer`, `seed` in the index), one column per variant: four bools, which of `SAVINGS`
+    are there. Energy of one pass, J."""
     ways: pd.DataFrame
+    """One row per layer, draw and way to treat zeros: `layer`, `seed`, `way`, `cycles`, and joules with weights of 4
+    bits (`shared`) and of 16 (`plain`)."""
 
     def factors(self) -> pd.DataFrame:
         """How many times less energy each saving gives: by the abstract, as the first to come and as the last to go."""
@@ -92,8 +84,6 @@ class Ablation:
 
     def plot(self) -> Figure:
         """Savings of each way, as bars with the range over layers."""
-        from eie.studies.plots import retrospective
-
         return retrospective.savings(self.table(), ("cycles", "energy, 4 bits", "energy, 16 bits"))
 
     def words(self) -> str:
@@ -144,20 +134,13 @@ def ablation(setup: Setup) -> Ablation:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Run:
-    """One pass of one design.
-
-    Attributes
-    ----------
-    report : CycleReport
-    parts : dict of str to float
-        Energy by component, weights from SRAM, J.
-    weight_bits : int
-        Bits of weights and indices that the pass fetches.
-    """
+    """One pass of one design."""
 
     report: CycleReport
     parts: dict[str, float]
+    """Energy by component, weights from SRAM, J."""
     weight_bits: int
+    """Bits of weights and indices that the pass fetches."""
 
 
 Runs = dict[tuple[bool, bool, bool], Run]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numba as nb
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from eie import _check
@@ -22,10 +22,8 @@ from eie.machine import EIE_45NM, Machine
 from eie.studies import experiments
 from eie.studies.experiments import Experiment, Part, grid
 from eie.studies.paper import fig08
+from eie.studies.plots import retrospective
 from eie.studies.retrospective.patterns import WITHIN, falling_densities, losses, trained
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 GROUPS = (1, 4, 16, 64)
 """Columns in each of which every PE keeps as many weights."""
@@ -179,35 +177,27 @@ def _flip(rng, own, value, left, wanted):  # type: ignore[no-untyped-def]
 
 @dataclass(frozen=True, eq=False)
 class Balance:
-    """Layers pruned with and without regard to the PEs.
-
-    Attributes
-    ----------
-    sweeps : DataFrame
-        A row a machine, layer, way to prune and draw: `parameter` (`fifo_depth` or `n_pe`, the other one being usual),
-        `value`, `layer`, `columns` (of a group; 0 for pruned without balance), `seed`, `balance` (load balance, %) and
-        `cycles`.
-    moved : DataFrame
-        The same for layers pruned for the usual PEs, on the most PEs.
-    accuracy : DataFrame
-        Of `measure`.
-    machine : Machine
-        The usual one.
-    """
+    """Layers pruned with and without regard to the PEs."""
 
     sweeps: pd.DataFrame
+    """One row per machine, layer, way to prune and draw: `parameter` (`fifo_depth` or `n_pe`, the other one being
+    usual), `value`, `layer`, `columns` (of a group; 0 for pruned without balance), `seed`, `balance` (load balance, %)
+    and `cycles`."""
     moved: pd.DataFrame
+    """The same for layers pruned for the usual PEs, on the most PEs."""
     accuracy: pd.DataFrame
+    """Of `measure`."""
     machine: Machine
+    """The usual one."""
 
     def _at(self, parameter: str, value: int) -> pd.DataFrame:
-        """Load balance, a row a draw and a column a way to prune, mean over layers."""
+        """Load balance, one row per draw and one column per way to prune, mean over layers."""
         own = self.sweeps[(self.sweeps["parameter"] == parameter) & (self.sweeps["value"] == value)]
         return own.pivot_table("balance", "seed", "columns")
 
     @property
     def usual(self) -> pd.DataFrame:
-        """Load balance on the usual machine, %: a row a draw, a column a way to prune."""
+        """Load balance on the usual machine, %: one row per draw, one column per way to prune."""
         return self._at("fifo_depth", self.machine.fifo_depth)
 
     @property
@@ -221,7 +211,7 @@ class Balance:
         return int(self.sweeps.loc[self.sweeps["parameter"] == "fifo_depth", "value"].max())
 
     def table(self) -> pd.DataFrame:
-        """A row a way to prune: load balance with usual and deepest queues, cycles, and accuracy lost by density."""
+        """One row per way to prune: load balance with usual and deepest queues, cycles, accuracy lost by density."""
         usual, deepest = self.usual, self.deepest
         columns: dict[str, pd.Series] = {
             f"balance, %, depth {self.machine.fifo_depth}": usual.mean(),
@@ -243,7 +233,7 @@ class Balance:
         return cycles.div(cycles[FREE], axis=0).mean()
 
     def layers(self) -> pd.DataFrame:
-        """Load balance on the usual machine, %: a row a layer, a column a way to prune, means over draws."""
+        """Load balance on the usual machine, %: one row per layer, one column per way to prune, means over draws."""
         own = self.sweeps[(self.sweeps["parameter"] == "n_pe") & (self.sweeps["value"] == self.machine.n_pe)]
         return (
             own.pivot_table("balance", "layer", "columns", sort=False).rename(columns=label).rename_axis(columns=None)
@@ -251,16 +241,12 @@ class Balance:
 
     def plot(self) -> Figure:
         """Load balance against depth and PEs."""
-        from eie.studies.plots import retrospective
-
         return retrospective.balance(
             self.sweeps, {columns: label(columns) for columns in self.sweeps["columns"].unique()}
         )
 
     def plot_accuracy(self) -> Figure:
         """Accuracy lost over density."""
-        from eie.studies.plots import retrospective
-
         names = {
             f"{columns} on {n_pe}": label(columns) + (f", {n_pe} PEs" if n_pe != self.machine.n_pe else "")
             for columns, n_pe in self.accuracy[["columns", "n_pe"]].drop_duplicates().itertuples(index=False)

@@ -26,30 +26,20 @@ MAX_HEIGHT = 64
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Blocked:
-    """A layer in blocks, as the PEs of a machine hold it.
-
-    Attributes
-    ----------
-    mem : InterleavedCSC
-        The blocks; codes stand for "kept" or, if 0, for padding.
-    height : int
-        Rows of a block.
-    machine : Machine
-        The chip.
-    n_out : int
-        Rows of the layer.
-    weights : int
-        Weights kept, the zeros within blocks not counted.
-    column_weights : int64 array of shape `(n_in,)`
-        The same by column.
-    """
+    """A layer in blocks, as the PEs of a machine hold it."""
 
     mem: InterleavedCSC
+    """The blocks; codes stand for "kept" or, if 0, for padding."""
     height: int
+    """Rows of a block."""
     machine: Machine
+    """The chip."""
     n_out: int
+    """Rows of the layer."""
     weights: int
+    """Weights kept, the zeros within blocks not counted."""
     column_weights: NDArray[np.int64]
+    """The same by column, shape `(n_in,)`."""
 
     @classmethod
     def of(cls, layer: CompressedLayer, height: int, machine: Machine) -> Blocked:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from eie import _check, chip, published
@@ -18,11 +19,9 @@ from eie.explore.synthetic import draw_activations, draw_layer
 from eie.interleaved import encode
 from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM
+from eie.studies.plots import retrospective
 from eie.studies.retrospective.dense_array import DenseArray
 from eie.technology import PICO, chip_facts, memories, paper_value
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 COLUMNS_DRAWN = 512
 """Columns of a layer that are drawn and simulated; the others are taken to be like them."""
@@ -35,20 +34,14 @@ SETTINGS = ("itrs-lop", "itrs-lstp")
 
 @dataclass(frozen=True, eq=False)
 class Capacity:
-    """What models take on chips of 64 PEs.
-
-    Attributes
-    ----------
-    rows : DataFrame
-        A row a model, draw, format (`EIE` or `dense`) and place of the weights (`SRAM` or `DRAM`): `model`, `seed`,
-        `format`, `place`, `parameters`, `chips`, `mm2`, `seconds`, and joules an inference: `work` (everything but the
-        three others), `leakage` of the chips at work, `idle` (leakage of the chips that wait), `dram`, and `total`.
-    less_leaky : DataFrame
-        The same with SRAM of another setting.
-    """
+    """What models take on chips of 64 PEs."""
 
     rows: pd.DataFrame
+    """One row per model, draw, format (`EIE` or `dense`) and place of the weights (`SRAM` or `DRAM`): `model`, `seed`,
+    `format`, `place`, `parameters`, `chips`, `mm2`, `seconds`, and joules an inference: `work` (everything but the
+    three others), `leakage` of the chips at work, `idle` (leakage of the chips that wait), `dram`, and `total`."""
     less_leaky: pd.DataFrame
+    """The same with SRAM of another setting."""
 
     def table(self) -> pd.DataFrame:
         """Chips, area, time and energy of each model, means over draws; of `EIE` and `dense` in both places."""
@@ -65,7 +58,7 @@ class Capacity:
         return table.rename(columns={"parameters": "million weights"})
 
     def saving(self, rows: pd.DataFrame | None = None) -> pd.DataFrame:
-        """Energy with weights from DRAM over that with all in SRAM, in EIE's format: a row a model, a column a draw."""
+        """Divide energy from DRAM by that from SRAM, in EIE's format: one row per model, one column per draw."""
         own = (self.rows if rows is None else rows).query("format == @COMPRESSED")
         wide = own.pivot(index=["model", "seed"], columns="place", values="total")
         return (wide[DRAM] / wide[SRAM]).unstack("seed").loc[list(dict.fromkeys(own["model"]))]
@@ -75,8 +68,6 @@ class Capacity:
 
     def plot(self) -> Figure:
         """Energy of an inference by part, EIE's format, a group a model: from SRAM and from DRAM."""
-        from eie.studies.plots import retrospective
-
         mean = self._mean(self.rows).xs(COMPRESSED, level="format")
         names = {"work": "work", "leakage": "leakage at work", "idle": "leakage while waiting", "dram": "DRAM"}
         parts = 1e3 * mean[list(names)].rename(columns=names)

@@ -33,17 +33,6 @@ from eie.technology import chip_facts
 class DenseArray:
     """A dense array.
 
-    Attributes
-    ----------
-    weight_bits : int
-        Bits of a stored weight, 1..64.
-    skips_zeros : bool
-        Whether inputs that are zero cost no cycle.
-    multipliers : int
-        Multipliers of a PE, which work side by side on as many weights of a row of the memory.
-    machine : Machine
-        The chip whose multipliers, clock and memories it has.
-
     Raises
     ------
     ValueError
@@ -51,9 +40,13 @@ class DenseArray:
     """
 
     weight_bits: int
+    """Bits of a stored weight, 1..64."""
     skips_zeros: bool = True
+    """Whether inputs that are zero cost no cycle."""
     multipliers: int = 1
+    """Multipliers of a PE, which work side by side on as many weights of a row of the memory."""
     machine: Machine = EIE_45NM
+    """The chip whose multipliers, clock and memories it has."""
 
     def __post_init__(self) -> None:
         _check.integer("weight_bits", self.weight_bits, 1, self.machine.spmat_width_bits)

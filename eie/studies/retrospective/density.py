@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from eie import _check, published
@@ -20,11 +20,9 @@ from eie.explore.synthetic import draw_activations, draw_layer
 from eie.interleaved import encode
 from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM
+from eie.studies.plots import retrospective
 from eie.studies.retrospective.dense_array import DenseArray
 from eie.technology import paper_value
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 DENSITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 ACT_DENSITIES = (0.1, 0.35, 1.0)
@@ -45,22 +43,16 @@ FAIREST = ARRAYS[1]
 
 @dataclass(frozen=True, eq=False)
 class Density:
-    """EIE over density, held against dense arrays.
-
-    Attributes
-    ----------
-    ratios : DataFrame
-        A row a draw, density, input density and dense array: `seed`, `density`, `act_density`, `array`, and EIE's
-        `time` and `energy` over those of the array.
-    storage : dict of str to float
-        Density up to which EIE's memories hold a larger layer than the array's, by array; padding not counted.
-    """
+    """EIE over density, held against dense arrays."""
 
     ratios: pd.DataFrame
+    """One row per draw, density, input density and dense array: `seed`, `density`, `act_density`, `array`, and EIE's
+    `time` and `energy` over those of the array."""
     storage: dict[str, float]
+    """Density up to which EIE's memories hold a larger layer than the array's, by array; padding not counted."""
 
     def break_even(self, quantity: str) -> pd.DataFrame:
-        """Density in percent at which EIE needs as much as the array, a row a draw: by array and input density.
+        """Density in percent at which EIE needs as much as the array, one row per draw: by array and input density.
 
         100 stands for "at every density", 0 for "at none".
         """
@@ -81,9 +73,7 @@ class Density:
         return pd.DataFrame(columns).loc[list(self.storage)]
 
     def plot(self) -> Figure:
-        """Ratios against density, a column a density of the inputs."""
-        from eie.studies.plots import retrospective
-
+        """Ratios against density, one column per density of the inputs."""
         return retrospective.ratios(self.ratios, 100 * _claimed())
 
     def words(self) -> str:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from eie import _check
@@ -25,11 +26,9 @@ from eie.networks.network import Network
 from eie.networks.operations import WeightOperation
 from eie.studies import experiments
 from eie.studies.experiments import Experiment, grid
+from eie.studies.plots import panels
 from eie.studies.retrospective import models
 from eie.values import multiply
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Array = NDArray[Any]
 
@@ -102,7 +101,7 @@ def recomputed(network: Network, picture: Array, changed: Sequence[Array]) -> li
     Returns
     -------
     list of DataFrame
-        For each changed picture a row a layer: `layer`, `done` (share of its products done again, 0..1), `cycles`,
+        For each changed picture one row per layer: `layer`, `done` (share of its products done again, 0..1), `cycles`,
         `all_cycles` (for the whole picture), `same` (whether the network's output is, bit by bit, that of a run that
         does everything).
     """
@@ -137,7 +136,7 @@ def measure(n_pictures: int = N_PICTURES, sides: Sequence[int] = SIDES) -> pd.Da
     Returns
     -------
     DataFrame
-        A row a picture, side and layer: `picture`, `side`, `area` (edited, 0..1), and what `recomputed` gives.
+        One row per picture, side and layer: `picture`, `side`, `area` (edited, 0..1), and what `recomputed` gives.
 
     Raises
     ------
@@ -169,15 +168,10 @@ EXPERIMENT = Experiment(
 
 @dataclass(frozen=True, eq=False)
 class Edits:
-    """Work after an edit.
-
-    Attributes
-    ----------
-    rows : DataFrame
-        As of `measure`.
-    """
+    """Work after an edit."""
 
     rows: pd.DataFrame
+    """As of `measure`."""
 
     def work(self) -> pd.DataFrame:
         """A row an edit's side: `area`, and `work`, its standard deviation over pictures, `first` and `last`, all %.
@@ -212,8 +206,6 @@ class Edits:
 
     def plot(self) -> Figure:
         """Share of the positions that are done again, layer by layer."""
-        from eie.studies.plots import panels
-
         depth = {layer: place for place, layer in enumerate(dict.fromkeys(self.rows["layer"]), 1)}
         points = self.rows.assign(depth=self.rows["layer"].map(depth), done=100 * self.rows["done"])
         means = points.groupby(["side", "area", "depth"], as_index=False)["done"].mean()

@@ -12,10 +12,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from eie import _check
@@ -28,11 +29,9 @@ from eie.models import ocr, translator
 from eie.networks.layer_run import LayerRun, table
 from eie.studies import experiments
 from eie.studies.experiments import Experiment, grid
+from eie.studies.plots import panels
 from eie.studies.retrospective import models
 from eie.values import calibrate, infer
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Array = NDArray[np.float32]
 Operands = dict[str, tuple[InterleavedCSC, Array]]
@@ -71,8 +70,8 @@ def curve(
     Returns
     -------
     DataFrame
-        A row a network and density: `network`, `density`, `quality`, `quality_sd` (over seeds; for the translator over
-        as many thirds of its sentences).
+        One row per network and density: `network`, `density`, `quality`, `quality_sd` (over seeds; for the translator
+        over as many thirds of its sentences).
     """
     densities = sorted({_check.fraction("density", d) for d in densities}, reverse=True)
     makes = {"translator": partial(_translated, n_sentences), "recogniser": partial(_read, n_strings)}
@@ -164,35 +163,26 @@ def kind_of(name: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class EmergingNetworks:
-    """Two networks of today on EIE.
-
-    Attributes
-    ----------
-    curve : DataFrame
-        Quality over density, of `curve`.
-    density : dict of str to float
-        Density at which each network was run.
-    runs : dict of str to list of LayerRun
-        What each matrix took.
-    quality : dict of str to (float, float)
-        Of each network on its few test inputs: pruned and shared in float32, and on the machine's 16-bit path.
-    operands : dict of str to (InterleavedCSC, float32 array of shape `(n_vectors, n_in)`)
-        Each matrix as the PEs hold it, and the inputs that it was run on.
-    """
+    """Two networks of today on EIE."""
 
     curve: pd.DataFrame
+    """Quality over density, of `curve`."""
     density: dict[str, float]
+    """Density at which each network was run."""
     runs: dict[str, list[LayerRun]]
+    """What each matrix took."""
     quality: dict[str, tuple[float, float]]
+    """Of each network on its few test inputs: pruned and shared in float32, and on the machine's 16-bit path."""
     operands: Operands
+    """Each matrix as the PEs hold it, and the inputs that it was run on, shape `(n_vectors, n_in)`."""
 
     def layers(self, kinds: str = "") -> pd.DataFrame:
-        """A row a matrix whose kind has the regular expression `kinds` in it."""
+        """One row per matrix whose kind has the regular expression `kinds` in it."""
         rows = table(run for runs in self.runs.values() for run in runs if re.search(kinds, run.kind))
         return rows if len(rows) else pd.DataFrame()
 
     def table(self) -> pd.DataFrame:
-        """A row a network and kind of matrix, beside the range of Table III."""
+        """One row per network and kind of matrix, beside the range of Table III."""
         rows = [
             {"matrices of": f"{network}: {kind}"} | _summary([run for run in runs if run.kind == kind])
             for network, runs in self.runs.items()
@@ -234,8 +224,6 @@ class EmergingNetworks:
 
     def plot(self) -> Figure:
         """Quality over density."""
-        from eie.studies.plots import panels
-
         points = self.curve.assign(density=100 * self.curve["density"], line="pruned and shared, not trained again")
         labels = ("weights kept, %", "quality, 0 to 100")
         return panels.series_by_panel(points, "network", "density", "quality", "line", *labels, spread="quality_sd")
@@ -320,21 +308,14 @@ def _checked(known: dict[str, float], changes: Any) -> dict[str, float]:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A network and what it has to do.
-
-    Attributes
-    ----------
-    model : Translator or Recogniser
-    quality : callable
-        From a model, what it gets, and the dense model, to a number of 0..100.
-    tests, others : sequence of str
-        What it is run on, and what formats are calibrated on.
-    """
+    """A network, which is a translator or a recogniser, and what it has to do."""
 
     model: Any
     quality: Callable[[Any, Sequence[str], Any], float]
+    """From a model, its inputs, and the dense model, to a number of 0..100."""
     tests: Sequence[str]
     others: Sequence[str]
+    """What formats are calibrated on."""
 
 
 def _done(task: Task, density: float, machine: Machine) -> tuple[list[LayerRun], tuple[float, float], Operands]:

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from eie import _check
@@ -24,10 +25,8 @@ from eie.networks.network import Network
 from eie.networks.operations import WeightOperation
 from eie.studies import experiments
 from eie.studies.experiments import Experiment, Part, grid
+from eie.studies.plots import panels
 from eie.studies.retrospective import models
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Array = NDArray[Any]
 
@@ -130,9 +129,9 @@ def followed(network: Network, frames: Array, threshold: float, expected: Array)
     Returns
     -------
     DataFrame
-        A row a frame but the first: `sent` (inputs sent, over those that are not 0), `products` (of a weight and what
-        was sent, over those of a run that begins anew), `error` of the scores (size of the difference over size), and
-        `same_class`, whether the largest score is of the same class.
+        One row per frame but the first: `sent` (inputs sent, over those that are not 0), `products` (of a weight and
+        what was sent, over those of a run that begins anew), `error` of the scores (size of the difference over size),
+        and `same_class`, whether the largest score is of the same class.
     """
     arithmetic = {name: Differences(op, threshold) for name, op in network.weight_nodes}
     last, rows = network.nodes[-1].name, []
@@ -164,7 +163,7 @@ def measure(
     Returns
     -------
     DataFrame
-        A row a video, threshold and frame: `video`, `picture`, `threshold`, `frame`, and what `followed` gives.
+        One row per video, threshold and frame: `video`, `picture`, `threshold`, `frame`, and what `followed` gives.
 
     Raises
     ------
@@ -208,18 +207,13 @@ EXPERIMENT = Experiment(
 
 @dataclass(frozen=True, eq=False)
 class Frames:
-    """What a network is sent from frame to frame.
-
-    Attributes
-    ----------
-    rows : DataFrame
-        As of `measure`.
-    """
+    """What a network is sent from frame to frame."""
 
     rows: pd.DataFrame
+    """As of `measure`."""
 
     def table(self) -> pd.DataFrame:
-        """A row a video and threshold: means over frames, with the standard deviation over pictures, all in %."""
+        """One row per video and threshold: means over frames, with the standard deviation over pictures, all in %."""
         each = 100 * self.rows.groupby(["video", "threshold", "picture"], sort=False)[_MEASURED].mean()
         means, spread = (getattr(each.groupby(["video", "threshold"], sort=False), how)() for how in ("mean", "std"))
         return pd.DataFrame(
@@ -256,8 +250,6 @@ class Frames:
 
     def plot(self) -> Figure:
         """Products and error over the threshold."""
-        from eie.studies.plots import panels
-
         names = {"products, %": "products, of those of the activations", "error, %": "error of the scores"}
         table = self.table()[list(names)].rename(columns=names).reset_index()
         points = table.melt(["video", "threshold"], var_name="line", value_name="share")

@@ -10,10 +10,11 @@ from collections.abc import Mapping as Mapped
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from eie.cycles import simulate
@@ -28,10 +29,8 @@ from eie.networks.operations import Conv2d
 from eie.studies import experiments
 from eie.studies.experiments import Experiment, Part, grid
 from eie.studies.paper.winograd import winograd
+from eie.studies.plots import points
 from eie.studies.retrospective import emerging, models
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 SQUEEZENET, TABLE_3 = "SqueezeNet", "Table III"
 FULLY_CONNECTED = "fully connected (Table III)"
@@ -52,7 +51,7 @@ def measure(n_pictures: int = 2, n_sentences: int = 2, n_strings: int = 2) -> pd
     Returns
     -------
     DataFrame
-        A row a layer and input: `network`, `sample` (number of the input), and what `row_of` gives.
+        One row per layer and input: `network`, `sample` (number of the input), and what `row_of` gives.
 
     Raises
     ------
@@ -178,17 +177,12 @@ def _kind(op: Conv2d) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Mapping:
-    """How well each kind of layer uses the machine.
-
-    Attributes
-    ----------
-    rows : DataFrame
-        As of `measure`, and: `useful` (PE cycles that multiply a weight, 0..1), `lost` (to padding zeros, 0..1),
-        `reads` (times that a kept weight is read for one input), `speed` (against a dense array of as many
-        multipliers, all of them always busy), `filling` (kept weights of a column in one PE).
-    """
+    """How well each kind of layer uses the machine."""
 
     rows: pd.DataFrame
+    """As of `measure`, and: `useful` (PE cycles that multiply a weight, 0..1), `lost` (to padding zeros, 0..1), `reads`
+    (times that a kept weight is read for one input), `speed` (against a dense array of as many multipliers, all of them
+    always busy), `filling` (kept weights of a column in one PE)."""
 
     @classmethod
     def of(cls, measured: pd.DataFrame, n_pe: int = EIE_45NM.n_pe) -> Mapping:
@@ -205,7 +199,7 @@ class Mapping:
         )
 
     def table(self) -> pd.DataFrame:
-        """A row a kind of layer; means over its layers and inputs, and the standard deviation over layers."""
+        """One row per kind of layer; means over its layers and inputs, and the standard deviation over layers."""
         kinds = self.rows.groupby("kind", sort=False)
         over_layers = self.rows.groupby(["kind", "network", "layer"], sort=False)["useful"].mean()
         return pd.DataFrame(
@@ -260,9 +254,7 @@ class Mapping:
         return "" if np.isnan(spread) else f" From input to input no share changes by more than {spread:.1f} points."
 
     def plot(self) -> Figure:
-        """Useful share over how many weights of a column a PE has."""
-        from eie.studies.plots import points
-
+        """Useful share over how many weights of one column per PE has."""
         layers = self.rows.groupby(["kind", "network", "layer"], sort=False)[["filling", "useful"]].mean().reset_index()
         layers["family"] = layers["kind"].map(_family)
         layers["useful"] *= 100

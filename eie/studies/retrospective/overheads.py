@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from eie import _check
 from eie.energy_model import energy
 from eie.explore.synthetic import draw_activations, draw_layer
 from eie.machine import EIE_45NM, Machine
+from eie.studies.plots import retrospective
 from eie.studies.retrospective.blocks import Blocked, prune_by_block
 from eie.technology import paper_value
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 DENSITIES = (0.01, 0.02, 0.05, 0.09, 0.25, 0.5)
 PE_COUNTS = (1, 16, 64, 256)
@@ -33,23 +31,16 @@ UNSTRUCTURED, BY_BLOCK = "pruned one by one", "pruned by block"
 
 @dataclass(frozen=True, eq=False)
 class Overheads:
-    """Bits and energy of a kept weight.
-
-    Attributes
-    ----------
-    sweeps : DataFrame
-        A row a draw and a value of one parameter, the others being the usual: `parameter`, `value`, `seed`, the bits of
-        a kept weight by part, `bits`, `pJ` (of the whole chip for a multiplication with an input) and `multiplier` (its
-        share of that, a fraction).
-    blocks : DataFrame
-        A row a draw, height of a block and way of pruning: `height`, `pruned`, `seed`, the same, and `cycles`.
-    usual : dict of str to float
-        What the parameters are where they are not swept.
-    """
+    """Bits and energy of a kept weight."""
 
     sweeps: pd.DataFrame
+    """One row per draw and a value of one parameter, the others being the usual: `parameter`, `value`, `seed`, the bits
+    of a kept weight by part, `bits`, `pJ` (of the whole chip for a multiplication with an input) and `multiplier` (its
+    share of that, a fraction)."""
     blocks: pd.DataFrame
+    """One row per draw, height of a block and way of pruning: `height`, `pruned`, `seed`, the same, and `cycles`."""
     usual: dict[str, float]
+    """What the parameters are where they are not swept."""
 
     def table(self) -> pd.DataFrame:
         """Bits of a kept weight by part, and energy, by parameter and value; means over draws."""
@@ -67,8 +58,6 @@ class Overheads:
 
     def plot(self) -> Figure:
         """Bits by part, a small plot a parameter, and one of blocks."""
-        from eie.studies.plots import retrospective
-
         labels = {"density": "weights kept, %", "n_pe": "PEs", "index_bits": "bits of an index"}
         swept = self.sweeps.copy()
         swept.loc[swept["parameter"] == "density", "value"] *= 100

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import log2
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from eie import _check
 from eie.compress import masks
@@ -16,9 +17,7 @@ from eie.compress.masks import MaskOf
 from eie.machine import EIE_45NM
 from eie.studies import experiments
 from eie.studies.experiments import Experiment, grid
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from eie.studies.plots import retrospective
 
 DENSITIES = (0.5, 0.25, 0.125, 0.0625, 0.03125)
 MAX_SEED = 2**31 - 1
@@ -29,20 +28,13 @@ WITHIN = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A way to prune.
-
-    Attributes
-    ----------
-    mask_of : MaskOf
-    index_bits : float
-        Bits that say where a kept weight stands; padding is left out.
-    least : float
-        The lowest density that the pattern has.
-    """
+    """A way to prune."""
 
     mask_of: MaskOf
     index_bits: float
+    """Bits that say where a kept weight stands; padding is left out."""
     least: float = 0.0
+    """The lowest density that the pattern has."""
 
 
 def of_every(m: int, weight: masks.Matrix, keep: float) -> masks.Mask:
@@ -138,7 +130,7 @@ def trained(chains: Mapping[str, tuple[MaskOf, Sequence[float]]], seeds: Any, ep
 
 
 def losses(frame: pd.DataFrame) -> pd.DataFrame:
-    """Points of accuracy lost, a row a pattern and density asked for: `mean` and `std` over seeds, and `density`."""
+    """Points of accuracy lost, one row per pattern and target density: `mean` and `std` over seeds, and `density`."""
     lost = frame.assign(lost=frame["dense"] - frame["accuracy"])
     over = lost.groupby(["pattern", "target"], sort=False)
     return over["lost"].agg(["mean", "std"]).fillna({"std": 0.0}).join(over["density"].mean())
@@ -156,15 +148,10 @@ def lowest(frame: pd.DataFrame, pattern: str) -> float | None:
 
 @dataclass(frozen=True, eq=False)
 class FineGrained:
-    """Accuracy that pruning by each pattern leaves.
-
-    Attributes
-    ----------
-    frame : DataFrame
-        A row a pattern, density and seed, of `measure`.
-    """
+    """Accuracy that pruning by each pattern leaves."""
 
     frame: pd.DataFrame
+    """One row per pattern, density and seed, of `measure`."""
 
     @property
     def names(self) -> list[str]:
@@ -172,7 +159,7 @@ class FineGrained:
         return list(dict.fromkeys(self.frame["pattern"]))
 
     def table(self) -> pd.DataFrame:
-        """Points of accuracy lost, mean and standard deviation over seeds: a row a pattern, a column a density."""
+        """Points of accuracy lost, mean and deviation over seeds: one row per pattern, one column per density."""
         rows = losses(self.frame)
         text = rows["mean"].map("{:.2f}".format) + " ± " + rows["std"].map("{:.2f}".format)
         wide = text.unstack("target").loc[self.names].sort_index(axis=1, ascending=False)
@@ -225,8 +212,6 @@ class FineGrained:
 
     def plot(self) -> Figure:
         """Accuracy lost over density, a line a pattern."""
-        from eie.studies.plots import retrospective
-
         return retrospective.losses(losses(self.frame), WITHIN)
 
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations, pairwise, product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from eie import _check
@@ -22,9 +23,7 @@ from eie.datasets import catalogue
 from eie.formats import idx
 from eie.studies import experiments
 from eie.studies.experiments import Experiment, grid
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from eie.studies.plots import panels
 
 Offset = tuple[int, int]
 Pairs = dict[Offset, tuple[NDArray[np.int64], NDArray[np.int64]]]
@@ -117,8 +116,8 @@ def measure(n_digits: int = N_DIGITS, size: int = 3) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a digit and number of launches: `digit` (its number in the set), `points`, `places` (pixels), `products`
-        (of a tap's matrix with a point's features), `launches`, `rows` (products with the padding's).
+        One row per digit and number of launches: `digit` (its number in the set), `points`, `places` (pixels),
+        `products` (of a tap's matrix with a point's features), `launches`, `rows` (products with the padding's).
 
     Raises
     ------
@@ -145,15 +144,10 @@ EXPERIMENT = Experiment(parts=partial(grid, digit=range(N_DIGITS)), make=_digit)
 
 @dataclass(frozen=True, eq=False)
 class Clouds:
-    """Sparse convolutions on point clouds.
-
-    Attributes
-    ----------
-    rows : DataFrame
-        As of `measure`.
-    """
+    """Sparse convolutions on point clouds."""
 
     rows: pd.DataFrame
+    """As of `measure`."""
 
     @property
     def taps(self) -> int:
@@ -161,7 +155,7 @@ class Clouds:
         return int(self.rows["launches"].max())
 
     def padding(self) -> pd.DataFrame:
-        """A row a number of launches: `padding` of all rows multiplied, and its standard deviation over digits, %."""
+        """One row per number of launches: `padding` of all rows multiplied, and its deviation `sd` over digits, %."""
         share = 100 * (1 - self.rows["products"] / self.rows["rows"])
         groups = share.groupby(self.rows["launches"])
         return pd.DataFrame({"padding": groups.mean(), "sd": groups.std()})
@@ -187,8 +181,6 @@ class Clouds:
 
     def plot(self) -> Figure:
         """Padding over launches."""
-        from eie.studies.plots import panels
-
         points = self.padding().rename_axis("launches").reset_index()
         points = points.assign(panel="3 x 3 taps", line="best grouping")
         labels = ("launches", "rows that are padding, %")

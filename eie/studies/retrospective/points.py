@@ -19,29 +19,19 @@ HEADINGS = {
     "outlook": "Outlook",
 }
 """Kinds of points, in their order."""
-SLIDE = "SECONDARY: lecture slide on Retrospective: EIE (arXiv:2306.09552)"
-"""Where the points are from, as claims name it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One point.
-
-    Attributes
-    ----------
-    id : str
-    kind : str
-        A key of `HEADINGS`.
-    statement : str
-        What it says, in this project's words.
-    page : str
-        Page of the book that measures it; empty while none does.
-    """
+    """One point."""
 
     id: str
     kind: str
+    """A key of `HEADINGS`."""
     statement: str
+    """What it says, in this project's words."""
     page: str
+    """Page of the book that measures it; empty while none does."""
 
 
 def load() -> list[Point]:

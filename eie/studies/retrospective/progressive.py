@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from eie import _check
@@ -22,10 +22,8 @@ from eie.models import translator
 from eie.models.translator import Translator
 from eie.studies import experiments
 from eie.studies.experiments import Experiment, Part
+from eie.studies.plots import panels
 from eie.studies.retrospective import models
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Array = NDArray[np.float32]
 
@@ -41,22 +39,15 @@ THRESHOLDS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 
 @dataclass(frozen=True, eq=False)
 class Progressive(Translator):
-    """A translator that fetches its keys in two steps.
-
-    Attributes
-    ----------
-    threshold : float
-        A query whose largest attention is below it fetches the other bits, 0..1.
-    high_bits : int
-        Bits that are fetched first, 1..8.
-    counts : Counter
-        So far: `keys` looked at with the high bits, `again` with all bits, `queries`, and `misplaced`, the attention
-        that went to other keys than with float32 ones, added up over queries.
-    """
+    """A translator that fetches its keys in two steps."""
 
     threshold: float = 0.0
+    """A query whose largest attention is below it fetches the other bits, 0..1."""
     high_bits: int = HIGH_BITS
+    """Bits that are fetched first, 1..8."""
     counts: Counter[str] = field(default_factory=Counter)
+    """So far: `keys` looked at with the high bits, `again` with all bits, `queries`, and `misplaced`, the attention
+    that went to other keys than with float32 ones, added up over queries."""
 
     def attention(self, queries: Array, keys: Array, mask: Array | float = 0.0) -> Array:
         """How much queries look at keys."""
@@ -68,7 +59,8 @@ class Progressive(Translator):
         self.counts["keys"] += int(n_keys.sum())
         self.counts["again"] += int(n_keys[flat].sum())
         self.counts["queries"] += flat.size
-        self.counts["misplaced"] += float(np.abs(found - super().attention(queries, keys, mask)).sum()) / 2  # type: ignore[assignment]
+        elsewhere = np.abs(found - super().attention(queries, keys, mask)).sum() / 2
+        self.counts["misplaced"] += float(elsewhere)  # type: ignore[assignment]
         return found
 
     @property
@@ -111,8 +103,8 @@ def measure(n_sentences: int = 32, thresholds: Sequence[float] = THRESHOLDS) -> 
     Returns
     -------
     DataFrame
-        A row a setting: `way`, `threshold` (0 where all keys are alike), `bits` (of a key's number, mean), `misplaced`
-        (attention, 0..1), `quality` (chrF against float32 keys), `quality_sd` (over resampled sentences).
+        One row per setting: `way`, `threshold` (0 where all keys are alike), `bits` (of a key's number, mean),
+        `misplaced` (attention, 0..1), `quality` (chrF against float32 keys), `quality_sd` (over resampled sentences).
 
     Raises
     ------
@@ -150,15 +142,10 @@ EXPERIMENT = Experiment(parts=_settings, make=lambda **setting: [_tried(32, **se
 
 @dataclass(frozen=True, eq=False)
 class Precision:
-    """Attention with fewer bits.
-
-    Attributes
-    ----------
-    rows : DataFrame
-        As of `measure`.
-    """
+    """Attention with fewer bits."""
 
     rows: pd.DataFrame
+    """As of `measure`."""
 
     def halfway(self) -> tuple[pd.Series, float]:
         """The setting in two steps with most bits below six, and what as many bits for all keys would misplace."""
@@ -188,8 +175,6 @@ class Precision:
 
     def plot(self) -> Figure:
         """Misplaced attention over bits."""
-        from eie.studies.plots import panels
-
         points = self.rows.assign(misplaced=100 * self.rows["misplaced"], panel="keys of all attention")
         labels = ("bits fetched of a key's number, mean", "attention misplaced, %")
         return panels.series_by_panel(points, "panel", "bits", "misplaced", "way", *labels, log_y=True)

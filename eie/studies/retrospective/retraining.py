@@ -33,19 +33,12 @@ RATE = 2e-3
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A pattern, and the densities that a network is pruned to by it, one after the other.
-
-    Attributes
-    ----------
-    name : str
-    mask_of : MaskOf
-    densities : sequence of float
-        Falling fractions.
-    """
+    """A pattern, and the densities that a network is pruned to by it, one after the other."""
 
     name: str
     mask_of: MaskOf
     densities: Sequence[float]
+    """Falling fractions."""
 
 
 def accuracies(chains: Sequence[Chain], seeds: Sequence[int], dense_epochs: int, step_epochs: int) -> pd.DataFrame:
@@ -62,8 +55,8 @@ def accuracies(chains: Sequence[Chain], seeds: Sequence[int], dense_epochs: int,
     Returns
     -------
     DataFrame
-        A row a chain, density and seed: `pattern`, `target` (fraction asked for), `density` (of the pruned layers, as
-        it is), `seed`, `accuracy` and `dense` (%, on the test pictures).
+        One row per chain, density and seed: `pattern`, `target` (fraction asked for), `density` (of the pruned layers,
+        as it is), `seed`, `accuracy` and `dense` (%, on the test pictures).
 
     Raises
     ------

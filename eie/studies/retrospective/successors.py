@@ -7,15 +7,13 @@ page's exhibit; none is of those systems.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from eie.studies.baselines import cpu_kernels
+from eie.studies.plots import bars
 from eie.studies.retrospective import edits, frames, mapping, point_clouds, progressive, tokens, vector, w4a16
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 ACTIVATION_BITS = 16
 """Bits of a weight before it is stored in fewer (ISCA 2016, section III-B: 16-bit fixed point)."""
@@ -23,31 +21,20 @@ ACTIVATION_BITS = 16
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """One thing that followed.
-
-    Attributes
-    ----------
-    name : str
-    systems : str
-        Named on the slide.
-    idea : str
-        What of EIE is in it.
-    factor : float
-        How many times less work, time or bytes, on this project's networks.
-    measured : str
-        The factor and its price, in words.
-    page : str
-    exact : bool
-        Whether outputs stay the same.
-    """
+    """One thing that followed."""
 
     name: str
     systems: str
+    """Named on the slide."""
     idea: str
+    """What of EIE is in it."""
     factor: float
+    """How many times less work, time or bytes, on this project's networks."""
     measured: str
+    """The factor and its price, in words."""
     page: str
     exact: bool
+    """Whether outputs stay the same."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +44,7 @@ class Afterwards:
     directions: tuple[Direction, ...]
 
     def table(self) -> pd.DataFrame:
-        """A row a direction."""
+        """One row per direction."""
         rows = [(d.systems, d.idea, d.factor, d.exact) for d in self.directions]
         columns = ["systems", "idea", "times less", "outputs stay the same"]
         return pd.DataFrame(rows, columns=columns, index=[d.name for d in self.directions])
@@ -84,8 +71,6 @@ class Afterwards:
 
     def plot(self) -> Figure:
         """How many times less, a bar a direction."""
-        from eie.studies.plots import bars
-
         ranked = sorted(self.directions, key=lambda d: -d.factor)
         names = [d.name + ("" if d.exact else " *") for d in ranked]
         values = [float(f"{d.factor:.2g}") for d in ranked]

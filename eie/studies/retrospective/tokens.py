@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from eie import _check
@@ -20,10 +21,8 @@ from eie.models import translator
 from eie.models.translator import ENCODER_LAYERS, Translator
 from eie.studies import experiments
 from eie.studies.experiments import Experiment, grid
+from eie.studies.plots import panels
 from eie.studies.retrospective import models
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Array = NDArray[np.float32]
 
@@ -36,19 +35,13 @@ MILD = 0.8
 
 @dataclass(frozen=True, eq=False)
 class TokenPruned(Translator):
-    """A translator whose encoder drops tokens.
-
-    Attributes
-    ----------
-    keep : float
-        Fraction of a sentence's tokens that is left after the last layer, 0..1, rounded up; after each layer before it
-        the same share of what is there is dropped.
-    seed : int, optional
-        Drop by chance, as a control; the tokens that have received least attention if left out.
-    """
+    """A translator whose encoder drops tokens."""
 
     keep: float = 1.0
+    """Fraction of a sentence's tokens that is left after the last layer, 0..1, rounded up; after each layer before it
+    the same share of what is there is dropped."""
     seed: int | None = None
+    """Drop by chance, as a control; the tokens that have received least attention if left out."""
 
     def encode(self, tokens: Sequence[int]) -> Array:
         """What is left of a sentence: an array of shape `(n_kept, width)`, in the order of its tokens."""
@@ -92,7 +85,7 @@ def measure(n_sentences: int = 32, kept: Sequence[float] = KEPT, seeds: Sequence
     Returns
     -------
     DataFrame
-        A row a way and fraction: `by`, `kept`, `work` (of the encoder and the decoder's keys and values, 0..1),
+        One row per way and fraction: `by`, `kept`, `work` (of the encoder and the decoder's keys and values, 0..1),
         `quality` (chrF against translations with all tokens), `quality_sd` (over resampled sentences; by chance over
         seeds).
 
@@ -124,22 +117,17 @@ EXPERIMENT = Experiment(parts=partial(grid, kept=KEPT), make=lambda kept: measur
 
 @dataclass(frozen=True, eq=False)
 class Tokens:
-    """Translations with fewer tokens.
-
-    Attributes
-    ----------
-    rows : DataFrame
-        As of `measure`.
-    """
+    """Translations with fewer tokens."""
 
     rows: pd.DataFrame
+    """As of `measure`."""
 
     def at(self, keep: float, by: str = BY_ATTENTION) -> pd.Series:
         """The row of a fraction."""
         return self.rows[(self.rows["by"] == by) & np.isclose(self.rows["kept"], keep)].iloc[0]
 
     def table(self) -> pd.DataFrame:
-        """A row a fraction of tokens: work and quality, by attention and by chance."""
+        """One row per fraction of tokens: work and quality, by attention and by chance."""
         wide = self.rows.pivot_table(index="kept", columns="by", sort=False)
         return pd.DataFrame(
             {
@@ -174,8 +162,6 @@ class Tokens:
 
     def plot(self) -> Figure:
         """Quality over work."""
-        from eie.studies.plots import panels
-
         points = self.rows.assign(work=100 * self.rows["work"], panel="tokens dropped")
         labels = ("work of the encoder left, %", "chrF against all tokens")
         return panels.series_by_panel(points, "panel", "work", "quality", "by", *labels, spread="quality_sd")

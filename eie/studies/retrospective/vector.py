@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from eie import _check
 from eie.explore.synthetic import draw_activations, draw_layer
 from eie.studies.baselines import cpu_kernels
+from eie.studies.plots import retrospective
 from eie.studies.retrospective import lanes
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 LANES = (4, 8, 16, 32, 64)
 MAX_DRAWS = 100
@@ -34,21 +33,14 @@ HOW = "`eie experiment cpu_kernels` times it on this machine"
 
 @dataclass(frozen=True, eq=False)
 class Vector:
-    """What a vector processor makes of EIE's format.
-
-    Attributes
-    ----------
-    result : dict or None
-        The committed table of `eie experiment cpu_kernels`, `rows` as a frame.
-    live : DataFrame
-        A small part of it timed now: `variant`, `committed` and `now`, us an input.
-    lanes : DataFrame
-        A row a draw and number of lanes: `lanes`, `seed`, and the fraction of useful lanes by model.
-    """
+    """What a vector processor makes of EIE's format."""
 
     result: dict[str, Any] | None
+    """The committed table of `eie experiment cpu_kernels`, `rows` as a frame."""
     live: pd.DataFrame
+    """A small part of it timed now: `variant`, `committed` and `now`, us an input."""
     lanes: pd.DataFrame
+    """One row per draw and number of lanes: `lanes`, `seed`, and the fraction of useful lanes by model."""
 
     @property
     def usual(self) -> tuple[float, float]:
@@ -57,7 +49,7 @@ class Vector:
         return layer.weight_density, layer.act_density
 
     def times(self, threads: int, act_density: float | None = None) -> pd.DataFrame:
-        """Median microseconds an input: a row a batch and density, a column a variant. Empty without a table."""
+        """Median us per input: one row per batch and density, one column per variant. Empty without a table."""
         if self.result is None:
             return pd.DataFrame()
         rows = self.result["rows"]
@@ -105,8 +97,6 @@ class Vector:
 
     def plot(self) -> Figure:
         """Times against density at the smallest and the largest batch, and useful lanes."""
-        from eie.studies.plots import retrospective
-
         times = self.times(1)
         if not times.empty:
             times = times.rename(columns=NAMES)

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from eie import _check, published
@@ -21,11 +22,9 @@ from eie.compress.kmeans import prune_and_share
 from eie.models import ocr, translator
 from eie.studies import experiments
 from eie.studies.experiments import Experiment, Part
+from eie.studies.plots import panels
 from eie.studies.retrospective import models
 from eie.studies.retrospective.emerging import KEPT
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Array = NDArray[np.float32]
 
@@ -41,21 +40,14 @@ NETWORKS = {"translator": "chrF", "recogniser": "strings read, %"}
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """A way to store the weights of a matrix.
-
-    Attributes
-    ----------
-    kind : str
-        `"codebook"`, as EIE's, or `"uniform"`.
-    bits : int
-        Of a weight, 1..8.
-    group : int
-        Inputs that share a scale, 0 for the whole matrix; a codebook is always for the whole matrix.
-    """
+    """A way to store the weights of a matrix."""
 
     kind: str
+    """`"codebook"`, as EIE's, or `"uniform"`."""
     bits: int
+    """Of a weight, 1..8."""
     group: int = WHOLE
+    """Inputs that share a scale, 0 for the whole matrix; a codebook is always for the whole matrix."""
 
     @property
     def name(self) -> str:
@@ -135,7 +127,7 @@ def measure(
     Returns
     -------
     DataFrame
-        A row a network and scheme: `network`, `kind`, `bits`, `group`, `bits_each` (bits a weight, with what they
+        One row per network and scheme: `network`, `kind`, `bits`, `group`, `bits_each` (bits a weight, with what they
         share), `error` (of the outputs of the matrices on their real inputs, root of the mean square over matrices, as
         a fraction), `quality` and `quality_sd` (chrF against the dense network's translations, or percent of strings
         read), `kB_a_step` (weights that one step of the decoder, or of the LSTM and output, reads).
@@ -215,18 +207,13 @@ EXPERIMENT = Experiment(
 
 @dataclass(frozen=True, eq=False)
 class FourBitWeights:
-    """What is left of two networks when their weights are stored in a few bits.
-
-    Attributes
-    ----------
-    rows : DataFrame
-        As of `measure`.
-    """
+    """What is left of two networks when their weights are stored in a few bits."""
 
     rows: pd.DataFrame
+    """As of `measure`."""
 
     def table(self) -> pd.DataFrame:
-        """A row a network, number of bits and scheme."""
+        """One row per network, number of bits and scheme."""
         labels = [
             f"{row.network}, {row.bits} bits: {Scheme(row.kind, row.bits, row.group).name}"
             for row in self.rows.itertuples()
@@ -276,8 +263,6 @@ class FourBitWeights:
 
     def plot(self) -> Figure:
         """Output error against bits a weight, a panel a network."""
-        from eie.studies.plots import panels
-
         points = self.rows.assign(
             error=100 * self.rows["error"], scheme=[Scheme(r.kind, 1, r.group).name for r in self.rows.itertuples()]
         )

@@ -1,22 +1,76 @@
-"""Where the paper disagrees with itself: each case with both sides, what was computed, and which side holds."""
+"""Where the paper disagrees with itself: each case with both sides, what was computed, and which side holds.
+
+`data/disagreements.toml` has the words of every case and says which function computes the numbers in them.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from eie.studies.paper import disagreements_density, disagreements_energy, disagreements_format, disagreements_time
-from eie.studies.paper.disagreement import VERDICTS, Disagreement, capital
-from eie.studies.paper.disagreements_time import labels_of_figure11, speedup_of_256_pes
-from eie.studies.paper.pe_counts import figure11
+from eie import published
+from eie._files import read_toml
+from eie.machine import EIE_45NM
+from eie.studies.paper.disagreements_time import figure11
+from eie.technology import paper_value
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+VERDICTS = ("one side holds", "both hold", "neither holds", "it cannot be told")
+"""How a case can end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One side: what the paper says, and where.
+
+    Attributes
+    ----------
+    place : str
+        Where.
+    what : str
+        The value with its unit, or a few words.
+    """
+
+    place: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """One case.
+
+    Attributes
+    ----------
+    title : str
+        What it is about.
+    statements : tuple of Statement
+        The sides.
+    computed : str
+        What was computed, a sentence or more.
+    verdict : str
+        One of `VERDICTS`.
+    why : str
+        Which side holds and why, in a sentence.
+    """
+
+    title: str
+    statements: tuple[Statement, ...]
+    computed: str
+    verdict: str
+    why: str
+
+    def markdown(self) -> str:
+        """The case as a section."""
+        sides = "\n".join(f"- {said.what} ({said.place})" for said in self.statements)
+        return f"## {self.title}\n\n{sides}\n\n{self.computed}\n\n**{_capital(self.verdict)}.** {self.why}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,19 +106,20 @@ class Disagreements:
 
     def words(self) -> str:
         """How the cases end."""
-        count = {verdict: sum(case.verdict == verdict for case in self.cases) for verdict in VERDICTS}
-        listed = ", ".join(f"in {number} {verdict}" for verdict, number in count.items() if number)
+        listed = ", ".join(f"in {len(cases)} {verdict}" for verdict, cases in self._by_verdict().items())
         return f"There are **{len(self.cases)}** places where two statements do not fit together: {listed}."
 
     def contents(self) -> str:
         """The cases by how they end, each leading to its section, HTML."""
-        groups = {verdict: [case for case in self.cases if case.verdict == verdict] for verdict in VERDICTS}
         items = [
-            f"<li><strong>{capital(verdict)}</strong>: {'; '.join(map(_link, cases))}.</li>"
-            for verdict, cases in groups.items()
-            if cases
+            f"<li><strong>{_capital(verdict)}</strong>: {'; '.join(map(_link, cases))}.</li>"
+            for verdict, cases in self._by_verdict().items()
         ]
         return f"<ul>{''.join(items)}</ul>"
+
+    def _by_verdict(self) -> dict[str, list[Disagreement]]:
+        groups = {verdict: [case for case in self.cases if case.verdict == verdict] for verdict in VERDICTS}
+        return {verdict: cases for verdict, cases in groups.items() if cases}
 
     def markdown(self) -> str:
         """All cases, a section each."""
@@ -77,43 +132,69 @@ def disagreements(seed: int = 0) -> Disagreements:
     Parameters
     ----------
     seed : int
-        Names the random numbers of the layers that are run.
+        Random seed of the layers that are run.
     """
-    scaling = figure11(seed=seed)
-    cases = [case(seed) for case in _CASES]
-    return Disagreements((*cases, labels_of_figure11(scaling), speedup_of_256_pes(scaling)), scaling.swapped())
+    entries = read_toml("disagreements.toml")["cases"]
+    return Disagreements(tuple(settle(entry, seed) for entry in entries), figure11(seed).swapped())
+
+
+def settle(entry: Mapping[str, Any], seed: int) -> Disagreement:
+    """Compute the numbers of a case and put them into its words.
+
+    Parameters
+    ----------
+    entry : mapping
+        A case of `data/disagreements.toml`, whose head describes it.
+    seed : int
+        Random seed of the layers that are run.
+
+    Raises
+    ------
+    ValueError
+        When the verdict is not one of `VERDICTS`.
+    KeyError
+        When a word in braces is no name of a number.
+    """
+    if entry["verdict"] not in VERDICTS:
+        raise ValueError(f"{entry['title']}: verdict must be one of {', '.join(VERDICTS)}, got {entry['verdict']!r}")
+    topic, _, function = entry["numbers"].partition(".")
+    numbers = getattr(import_module(f"{__package__}.disagreements_{topic}"), function)(seed)
+    numbers |= {"machine": EIE_45NM, "text": _Text()}
+    title, computed, why = (entry[name].format_map(numbers) for name in ("title", "computed", "why"))
+    sides = tuple(_statement(**{"numbers": numbers, **side}) for side in entry["sides"])
+    return Disagreement(title, sides, computed, entry["verdict"], why)
+
+
+class _Text:
+    """Numbers of the paper's running text by their id, for words in braces."""
+
+    def __getitem__(self, name: str) -> float:
+        return paper_value(name)
+
+
+def _statement(
+    numbers: Mapping[str, Any],
+    *,
+    place: str = "",
+    what: str = "",
+    text: str = "",
+    file: str = "text",
+    where: Mapping[str, Any] | None = None,
+    column: str = "value",
+    before: str = "",
+) -> Statement:
+    """Make one side of an entry: words as they are, or a published number with all its digits, thousands apart."""
+    if what:
+        return Statement(place.format_map(numbers), what.format_map(numbers))
+    row = published.row(file, **(where or {"id": text}))
+    return Statement(row["place"], f"{before.format_map(numbers)}{float(row[column]):,.10g} {row['unit']}")
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _link(case: Disagreement) -> str:
     """A link to a case's section, whose id the book makes of its heading."""
     anchor = re.sub(r"[^\w\- ]", "", case.title.lower()).replace(" ", "-")
     return f'<a href="#{anchor}">{escape(case.title)}</a>'
-
-
-_CASES: tuple[Callable[[int], Disagreement], ...] = (
-    disagreements_energy.chip_power,
-    disagreements_time.redundant_cycles,
-    disagreements_time.speedup_labels,
-    disagreements_time.frame_rate,
-    disagreements_time.slowdown_of_layers,
-    disagreements_energy.projected_clock,
-    disagreements_format.pointer_width,
-    disagreements_format.pointers_of_largest_layer,
-    disagreements_energy.read_interval,
-    disagreements_time.queue_depth,
-    disagreements_energy.panels_of_figure9,
-    disagreements_time.stalled_cycles,
-    disagreements_format.padding_rule,
-    disagreements_format.weight_width,
-    disagreements_format.dense_weights,
-    disagreements_density.density_of_nt_we,
-    disagreements_density.multiplications_left,
-    disagreements_density.density_of_one_input,
-    disagreements_energy.sum_of_modules,
-    disagreements_energy.technologies,
-    disagreements_format.labels_of_figure2,
-    disagreements_energy.sram_energy,
-    disagreements_energy.mobile_gpu,
-    disagreements_format.deep_compression_totals,
-)
-"""Cases in the order of the page; those of Figure 11 come last."""

@@ -2,9 +2,9 @@ import re
 
 import pytest
 
+from eie._files import read_toml
 from eie.studies.paper import disagreements_energy, disagreements_format
-from eie.studies.paper.disagreement import ONE, VERDICTS, Disagreement, Statement
-from eie.studies.paper.disagreements import disagreements
+from eie.studies.paper.disagreements import VERDICTS, Disagreement, Statement, disagreements, settle
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +45,7 @@ def test_only_the_largest_layer_is_beyond_short_pointers(cases):
 
 
 def test_nt_we_has_the_density_of_section_6(cases):
-    assert cases["Weight density of NT-We"].verdict == ONE
+    assert cases["Weight density of NT-We"].verdict == "one side holds"
     assert cases["Weight density of NT-We"].why.startswith("A density of 11 % fits better in 4 of 4")
 
 
@@ -62,8 +62,26 @@ def test_totals_that_miss():
     ]
 
 
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [
+        ({"why": "It is {nothing:g}."}, KeyError, "nothing"),
+        ({"computed": "It is {text[no-such-number]:g}."}, ValueError, "no-such-number"),
+        ({"verdict": "maybe"}, ValueError, "verdict must be one of one side holds, .* got 'maybe'"),
+        ({"numbers": "format.nothing"}, AttributeError, "nothing"),
+        ({"sides": [{"txt": "max-zeros"}]}, TypeError, "txt"),
+    ],
+)
+def test_a_wrong_entry_says_what_is_wrong(change, error, said):
+    (entry,) = (case for case in read_toml("disagreements.toml")["cases"] if case["numbers"] == "format.padding_rule")
+    with pytest.raises(error, match=said):
+        settle(entry | change, 0)
+
+
 def test_markdown_of_a_case():
-    case = Disagreement("Title", (Statement("here", "1 x"), Statement("there", "2 x")), "Computed is 2.", ONE, "There.")
+    case = Disagreement(
+        "Title", (Statement("here", "1 x"), Statement("there", "2 x")), "Computed is 2.", VERDICTS[0], "There."
+    )
     assert case.markdown() == (
         "## Title\n\n- 1 x (here)\n- 2 x (there)\n\nComputed is 2.\n\n**One side holds.** There."
     )

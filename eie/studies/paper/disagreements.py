@@ -1,6 +1,6 @@
 """Where the paper disagrees with itself: each case with both sides, what was computed, and which side holds.
 
-`data/disagreements.toml` has the words of every case and says which function computes the numbers in them.
+`data/published/disagreements.toml` has the words of every case and says which function computes the numbers in them.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def disagreements(seed: int = 0) -> Disagreements:
     seed : int
         Random seed of the layers that are run.
     """
-    entries = read_toml("disagreements.toml")["cases"]
+    entries = read_toml("published/disagreements.toml")["cases"]
     return Disagreements(tuple(settle(entry, seed) for entry in entries), figure11(seed).swapped())
 
 
@@ -144,7 +144,7 @@ def settle(entry: Mapping[str, Any], seed: int) -> Disagreement:
     Parameters
     ----------
     entry : mapping
-        A case of `data/disagreements.toml`, whose head describes it.
+        A case of `data/published/disagreements.toml`, whose head describes it.
     seed : int
         Random seed of the layers that are run.
 

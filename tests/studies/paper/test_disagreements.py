@@ -73,7 +73,9 @@ def test_totals_that_miss():
     ],
 )
 def test_a_wrong_entry_says_what_is_wrong(change, error, said):
-    (entry,) = (case for case in read_toml("disagreements.toml")["cases"] if case["numbers"] == "format.padding_rule")
+    (entry,) = (
+        case for case in read_toml("published/disagreements.toml")["cases"] if case["numbers"] == "format.padding_rule"
+    )
     with pytest.raises(error, match=said):
         settle(entry | change, 0)
 

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from translators import random_tensors
 
+from eie.datasets import catalogue
+
 TOOLS = Path(__file__).resolve().parent.parent / "tools"
 
 # A gate must not depend on luck: it tries the same examples each time. Elsewhere new ones are tried.
@@ -20,6 +22,13 @@ hypothesis.settings.load_profile("gate" if os.environ.get("CI") else "default")
 def pytest_collection_modifyitems(items):
     """Begin with slow tests: a core that got one last would work on alone."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_runtest_setup(item):
+    """Skip a test that needs data sets which are not at hand, and say how to get them."""
+    for mark in item.iter_markers("needs_data"):
+        if missing := [name for name in mark.args if catalogue.find(name) is None]:
+            pytest.skip(catalogue.how_to_get(*missing))
 
 
 @pytest.fixture(autouse=True)

@@ -25,6 +25,12 @@ def damaged(data, rng):
     return bytes(data)
 
 
+def mutants(content, n, seed=2016):
+    """`n` damaged copies of a file's content."""
+    rng = random.Random(seed)
+    return (damaged(content, rng) for _ in range(n))
+
+
 def refusals(path, read, limit, times=2000, seed=0):
     """How often `read` refuses a damaged copy of a file; asserts that nothing else goes wrong.
 

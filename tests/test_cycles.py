@@ -10,16 +10,11 @@ from cases import CODEBOOK, batches, golden_case, runs
 from hypothesis import given, settings
 
 import eie
-from eie.datasets import catalogue
 from eie.formats import authors
 
 GOLDEN = Path(__file__).parent / "golden"
 RANDOM_LAYERS = json.loads((GOLDEN / "random_layers.json").read_text(encoding="utf-8"))
 AUTHORS_LAYER = tomllib.loads((GOLDEN / "authors_layer.toml").read_text(encoding="utf-8"))
-
-needs_authors_layer = pytest.mark.skipif(
-    catalogue.find("authors-layer") is None, reason=catalogue.how_to_get("authors-layer")
-)
 
 
 @pytest.fixture(scope="module")
@@ -55,20 +50,20 @@ def test_golden_case_that_stopped_early():
     assert (report.cycles, report.spmat_reads) == (210, 34)
 
 
-@needs_authors_layer
+@pytest.mark.needs_data("authors-layer")
 @pytest.mark.parametrize(("depth", "cycles"), AUTHORS_LAYER["cycles_by_fifo_depth"].items())
 def test_authors_layer_by_fifo_depth(dump, depth, cycles):
     assert eie.simulate(dump.mem, dump.activations, replace(dump.machine, fifo_depth=int(depth))).cycles == cycles
 
 
-@needs_authors_layer
+@pytest.mark.needs_data("authors-layer")
 @pytest.mark.parametrize(("depth", "percent"), AUTHORS_LAYER["load_balance_percent_by_fifo_depth"].items())
 def test_authors_layer_load_balance(dump, depth, percent):
     report = eie.simulate(dump.mem, dump.activations, replace(dump.machine, fifo_depth=int(depth)))
     assert 100 * report.load_balance == pytest.approx(percent, abs=0.01)
 
 
-@needs_authors_layer
+@pytest.mark.needs_data("authors-layer")
 @pytest.mark.parametrize(("width", "reads"), AUTHORS_LAYER["spmat_reads_by_width"].items())
 def test_authors_layer_by_spmat_width(dump, width, reads):
     report = eie.simulate(dump.mem, dump.activations, replace(dump.machine, spmat_width_bits=int(width)))
@@ -77,7 +72,7 @@ def test_authors_layer_by_spmat_width(dump, width, reads):
     assert report.entries == AUTHORS_LAYER["entries"]
 
 
-@needs_authors_layer
+@pytest.mark.needs_data("authors-layer")
 @pytest.mark.parametrize(("n_pe", "stopped"), AUTHORS_LAYER["simulator_stopped_at_by_n_pe"].items())
 def test_authors_layer_by_n_pe(dump, n_pe, stopped):
     machine = eie.Machine(n_pe=int(n_pe))
@@ -88,7 +83,7 @@ def test_authors_layer_by_n_pe(dump, n_pe, stopped):
     assert (report.cycles == stopped) == (machine.n_pe >= 8)
 
 
-@needs_authors_layer
+@pytest.mark.needs_data("authors-layer")
 def test_authors_layer_time_is_the_printed_one(dump):
     report = eie.simulate(dump.mem, dump.activations, dump.machine)
     assert (report.cycles, report.broadcasts, report.macs, report.padding) == (7926, 1760, 453748, 0)

@@ -91,7 +91,7 @@ def test_infer_benchmark_layers(benchmark, layer):
     hold(benchmark, mem.n_entries / 100e6)
 
 
-@pytest.mark.skipif(catalogue.find("mnist") is None, reason=catalogue.how_to_get("mnist"))
+@pytest.mark.needs_data("mnist")
 def test_lenet_300_100_over_the_test_images(benchmark):
     task, _ = accuracy.mnist_tasks()
     net, images = task.network, task.inputs
@@ -100,7 +100,7 @@ def test_lenet_300_100_over_the_test_images(benchmark):
     hold(benchmark, 10.0)
 
 
-@pytest.mark.skipif(catalogue.find("squeezenet") is None, reason=catalogue.how_to_get("squeezenet"))
+@pytest.mark.needs_data("squeezenet")
 def test_one_picture_through_squeezenet_with_all_reports(benchmark):
     net = zoo.squeezenet()
     picture = 100 * np.random.default_rng(0).normal(size=(1, *net.input_shape))

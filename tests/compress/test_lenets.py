@@ -5,10 +5,7 @@ import torch
 
 from eie._files import data_path
 from eie.compress import lenets, packed
-from eie.datasets import catalogue
 from eie.studies import experiments
-
-NEEDS_MNIST = pytest.mark.skipif(catalogue.find("mnist") is None, reason=catalogue.how_to_get("mnist"))
 
 HIGHEST_ERROR = {"lenet-300-100": 1.75, "lenet-5": 0.85}
 """Percent, of the test pictures."""
@@ -47,7 +44,7 @@ def test_network_that_comes_along_is_that_of_the_table(table, name):
     assert size < data_path(f"networks/{name}.safetensors").stat().st_size < size + 5000
 
 
-@NEEDS_MNIST
+@pytest.mark.needs_data("mnist")
 @pytest.mark.parametrize("name", packed.LENETS)
 def test_network_that_comes_along_errs_as_the_table_says(table, name):
     row = table[(table["network"] == name) & (table["seed"] == 0)].iloc[0]
@@ -56,7 +53,7 @@ def test_network_that_comes_along_errs_as_the_table_says(table, name):
 
 
 @pytest.mark.slow
-@NEEDS_MNIST
+@pytest.mark.needs_data("mnist")
 def test_short_schedule_of_one_seed(tmp_path):
     slices = {"seed": "0", "schedule": "short"}
     assert experiments.run("lenets", tmp_path / "lenets.csv", slices) == tmp_path / "lenets.csv"

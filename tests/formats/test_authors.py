@@ -13,8 +13,6 @@ from eie.formats import FormatError, authors
 N_OUT, N_IN, N_PE = 150, 20, 4
 SPM, PTR = "spm/spm1.dat", "ptr/ptr1.dat"
 
-at_hand = pytest.mark.skipif(catalogue.find("authors-layer") is None, reason=catalogue.how_to_get("authors-layer"))
-
 
 def write_dump(folder, mem, activations):
     (folder / "ptr").mkdir(parents=True)
@@ -234,7 +232,7 @@ def test_mutated_files_are_refused_or_read_but_never_crash(dump):
     assert all(str(dump) in refusal for refusal in refusals)
 
 
-@at_hand
+@pytest.mark.needs_data("authors-layer")
 def test_authors_layer_has_what_the_data_file_says():
     facts, dump = read_toml("authors_layer.toml"), authors.read()
     layer = eie.decode(dump.mem)
@@ -243,7 +241,7 @@ def test_authors_layer_has_what_the_data_file_says():
     assert np.count_nonzero(dump.activations > 0) == facts["input"]["nonzero"]
 
 
-@at_hand
+@pytest.mark.needs_data("authors-layer")
 def test_authors_layer_takes_what_their_simulator_counted():
     dump = authors.read()
     assert dump.machine == eie.Machine(n_pe=64, fifo_depth=8, spmat_width_bits=64)
@@ -252,7 +250,7 @@ def test_authors_layer_takes_what_their_simulator_counted():
     assert report.macs + report.padding == 453_748
 
 
-@at_hand
+@pytest.mark.needs_data("authors-layer")
 def test_authors_encoded_their_layer_as_encode_does():
     dump = authors.read()
     mine = eie.encode(eie.decode(dump.mem), dump.machine)
@@ -260,7 +258,7 @@ def test_authors_encoded_their_layer_as_encode_does():
         np.testing.assert_array_equal(getattr(mine, name), getattr(dump.mem, name), err_msg=name)
 
 
-@at_hand
+@pytest.mark.needs_data("authors-layer")
 def test_spread_in_the_data_file_is_that_of_the_authors_layer():
     found, stated = spread_of(eie.decode(authors.read().mem)), measured_spread()
     for name in ("row_cv", "column_cv", "bias_density"):

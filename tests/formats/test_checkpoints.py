@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from hostile import mutants
+from damage import mutants
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn.utils import prune

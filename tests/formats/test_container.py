@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from cases import runs
-from hostile import mutants
+from damage import mutants
 from hypothesis import given, settings
 from safetensors.numpy import load_file, save_file
 

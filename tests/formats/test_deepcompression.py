@@ -12,8 +12,6 @@ from eie.formats.deepcompression import NetLayer
 
 SHAPES = {"conv1": (6, 2, 3, 3), "conv2": (3, 6, 1, 1), "fc3": (7, 12), "ip4": (5, 7)}
 
-at_hand = pytest.mark.skipif(catalogue.find("squeezenet") is None, reason=catalogue.how_to_get("squeezenet"))
-
 
 def drawn(name, shape, density, rng):
     size = 256 if "conv" in name else 16
@@ -205,7 +203,7 @@ def test_alexnets_layout_is_read_and_written(tmp_path):
     assert_same(deepcompression.read(tmp_path / "x.net", layout), layers)
 
 
-@at_hand
+@pytest.mark.needs_data("squeezenet")
 def test_squeezenet_decodes_to_its_last_byte_and_is_written_as_it_was(tmp_path):
     path = catalogue.require("squeezenet") / "compressed_SqueezeNet.net"
     layers = deepcompression.read(path, deepcompression.shapes("squeezenet"))
@@ -214,7 +212,7 @@ def test_squeezenet_decodes_to_its_last_byte_and_is_written_as_it_was(tmp_path):
     assert (tmp_path / "again.net").read_bytes() == path.read_bytes()
 
 
-@at_hand
+@pytest.mark.needs_data("squeezenet")
 def test_squeezenet_agrees_with_the_obvious_reader():
     path, layout = catalogue.require("squeezenet") / "compressed_SqueezeNet.net", deepcompression.shapes("squeezenet")
     weights = read_net(path.read_bytes(), layout)

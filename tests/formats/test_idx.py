@@ -92,7 +92,7 @@ def test_damaged_files_are_refused_or_read_within_memory(path, packed):
     assert refusals(path, idx.read, lambda size: 10 * size + 200_000) > 1000  # zlib's own tables
 
 
-@pytest.mark.skipif(catalogue.find("mnist") is None, reason=catalogue.how_to_get("mnist"))
+@pytest.mark.needs_data("mnist")
 @pytest.mark.parametrize(("part", "count"), [("train", 60_000), ("t10k", 10_000)])
 def test_mnist(part, count):
     folder = catalogue.require("mnist")

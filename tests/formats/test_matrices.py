@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.io
 import scipy.sparse as sp
-from hostile import mutants
+from damage import mutants
 
 from eie.formats import FormatError, matrix_market, scipy_npz
 from eie.networks import importing

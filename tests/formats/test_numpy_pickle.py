@@ -137,7 +137,7 @@ def test_damaged_files_are_refused_or_read_within_memory(path):
     assert refusals(path, numpy_pickle.read, lambda size: 4 * size + 100_000) > 500  # objects of Python
 
 
-@pytest.mark.skipif(catalogue.find("trunks") is None, reason=catalogue.how_to_get("trunks"))
+@pytest.mark.needs_data("trunks")
 @pytest.mark.parametrize(("file", "n_kernels"), [("alexnet.ckpt", 5), ("vgg16.ckpt", 13)])
 def test_trunks(file, n_kernels):
     path = catalogue.require("trunks") / file

@@ -2,7 +2,7 @@ import numpy as np
 import onnx
 import onnx_models as make
 import pytest
-from hostile import mutants
+from damage import mutants
 from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 

@@ -79,7 +79,7 @@ def test_damaged_files_are_refused_or_read_within_memory(path, drawn, kind, monk
     assert refusals(path, pictures.read, lambda size: 16 * 10_000 + 10 * size + 200_000) > 300
 
 
-@pytest.mark.skipif(catalogue.find("pictures") is None, reason=catalogue.how_to_get("pictures"))
+@pytest.mark.needs_data("pictures")
 def test_the_20_pictures():
     files = sorted(catalogue.require("pictures").glob("*.jpg"))
     assert len(files) == 20

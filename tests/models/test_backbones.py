@@ -11,11 +11,6 @@ from eie.explore.benchmarks import columns_together, select
 from eie.formats import FormatError
 from eie.models import backbones
 
-at_hand = pytest.mark.skipif(
-    not (catalogue.find("trunks") and catalogue.find("pictures")),
-    reason=f"{catalogue.how_to_get('trunks')}; {catalogue.how_to_get('pictures')}",
-)
-
 
 def drawn_trunk(seed=0):
     rng = np.random.default_rng(seed)
@@ -94,7 +89,7 @@ def test_pictures_are_scaled_cut_and_standardised(tmp_path):
     np.testing.assert_allclose(found[0, 0], [(1 - 0.485) / 0.229, -0.456 / 0.224, -0.406 / 0.225], rtol=1e-6)
 
 
-@at_hand
+@pytest.mark.needs_data("trunks", "pictures")
 @pytest.mark.parametrize(("layer", "most"), [("Alex-6", 20), ("VGG-6", 2)])
 def test_real_networks_feed_their_layers(layer, most):
     (benchmark,) = select([layer])

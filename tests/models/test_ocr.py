@@ -4,7 +4,6 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from eie.datasets import catalogue
 from eie.formats import FormatError
 from eie.models import ocr
 
@@ -167,7 +166,7 @@ def test_characters_must_be_as_many_as_outputs(tmp_path):
         ocr.load(tmp_path)
 
 
-@pytest.mark.skipif(not catalogue.find("ddddocr"), reason="the recogniser is not at hand")
+@pytest.mark.needs_data("ddddocr")
 def test_real_model_reads_plain_text():
     model = ocr.load()
     assert model.read(ocr.draw_text("dpv68")) == "dpv68"

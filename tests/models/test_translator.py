@@ -3,7 +3,6 @@ import pytest
 import torch
 from translators import HIDDEN, TOKENS, WIDTH, Letters, float_tensor, model_bytes
 
-from eie.datasets import catalogue
 from eie.formats import FormatError
 from eie.models import translator
 
@@ -120,7 +119,7 @@ def test_a_damaged_vocabulary_is_refused(tmp_path, tensors):
         translator.load(tmp_path)
 
 
-@pytest.mark.skipif(not catalogue.find("translator"), reason="the translation model is not at hand")
+@pytest.mark.needs_data("translator")
 def test_real_model_translates_fluently():
     model = translator.load()
     assert model.translate(["Where is the nearest train station?", "The house is small."]) == [

@@ -9,9 +9,6 @@ from eie.models import imagenet, zoo
 from eie.networks import network, operations
 from eie.networks.layer_run import table
 
-needs_squeezenet = pytest.mark.skipif(catalogue.find("squeezenet") is None, reason=catalogue.how_to_get("squeezenet"))
-needs_pictures = pytest.mark.skipif(catalogue.find("pictures") is None, reason=catalogue.how_to_get("pictures"))
-
 
 @pytest.fixture(scope="module")
 def drawn_file(tmp_path_factory):
@@ -43,8 +40,8 @@ def test_codes_of_8_bits_need_wider_entries(drawn_file):
     assert (machine.weight_bits, machine.entry_bits, machine.entries_per_row) == (8, 16, 4)
 
 
-@needs_squeezenet
-@needs_pictures
+@pytest.mark.needs_data("squeezenet")
+@pytest.mark.needs_data("pictures")
 def test_squeezenet_knows_pictures():
     net = zoo.squeezenet()
     paths = sorted(catalogue.require("pictures").glob("imagenet_*.jpg"))[:3]

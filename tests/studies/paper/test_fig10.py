@@ -1,7 +1,6 @@
 import pytest
 from matplotlib import pyplot
 
-from eie.datasets import catalogue
 from eie.studies.paper import fig10
 
 
@@ -52,7 +51,7 @@ def test_sixteen_bits_keep_the_accuracy_of_floating_point(figure):
     assert (loss.iloc[1:] <= limits).all()
 
 
-@pytest.mark.skipif(catalogue.find("mnist") is None, reason=catalogue.how_to_get("mnist"))
+@pytest.mark.needs_data("mnist")
 def test_a_few_pictures_measured_again(figure):
     again = fig10.measured_again(test_images=50, pictures=0)
     assert again.index.tolist() == ["LeNet-300-100, 50 of mnist", "LeNet-5, 50 of mnist"]

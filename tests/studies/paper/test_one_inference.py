@@ -8,15 +8,13 @@ import eie
 from eie.datasets import catalogue
 from eie.studies.paper.one_inference import one_inference
 
-needs_mnist = pytest.mark.skipif(catalogue.find("mnist") is None, reason=catalogue.how_to_get("mnist"))
-
 
 @pytest.fixture(scope="module")
 def result():
     return one_inference(picture=0)
 
 
-@needs_mnist
+@pytest.mark.needs_data("mnist")
 def test_the_first_picture_is_a_seven(result):
     assert (result.label, result.answer) == (7, 7)
     assert "LeNet-5 says **7**, which is right." in result.words()
@@ -26,7 +24,7 @@ def test_the_first_picture_is_a_seven(result):
     )
 
 
-@needs_mnist
+@pytest.mark.needs_data("mnist")
 def test_layers_and_their_sum(result):
     table = result.table()
     assert table.index.tolist() == ["conv1", "conv2", "ip1", "ip2", "sum"]
@@ -39,7 +37,7 @@ def test_layers_and_their_sum(result):
     assert table.loc["ip2", "cycles"] == alone.cycles
 
 
-@needs_mnist
+@pytest.mark.needs_data("mnist")
 def test_broadcasts_are_those_of_the_table(result):
     counts = result._broadcasts()
     table = result.table()
@@ -49,7 +47,7 @@ def test_broadcasts_are_those_of_the_table(result):
     assert counts["conv1"][10, 12] == np.count_nonzero(picture[10:15, 12:17])
 
 
-@needs_mnist
+@pytest.mark.needs_data("mnist")
 def test_plots(result):
     panels = [ax.get_title() for ax in result.plot().axes if ax.get_title()]
     assert panels[0] == "input, 1 x 28 x 28"
@@ -58,7 +56,7 @@ def test_plots(result):
     pyplot.close("all")
 
 
-@needs_mnist
+@pytest.mark.needs_data("mnist")
 def test_the_other_network_has_no_convolutions():
     result = one_inference(0, "lenet-300-100", n_pe=16)
     assert result.table().index.tolist() == ["ip1", "ip2", "ip3", "sum"]

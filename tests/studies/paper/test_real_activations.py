@@ -10,11 +10,6 @@ from eie.studies import paper
 
 MOST = {"Alex-6": 3, "VGG-6": 1}
 
-at_hand = pytest.mark.skipif(
-    not (catalogue.find("trunks") and catalogue.find("pictures")),
-    reason=f"{catalogue.how_to_get('trunks')}; {catalogue.how_to_get('pictures')}",
-)
-
 
 @pytest.fixture
 def made_up(monkeypatch, tmp_path):
@@ -122,7 +117,7 @@ def test_bad_parameters(most, message):
         paper.real_activations.real_activations(most)
 
 
-@at_hand
+@pytest.mark.needs_data("trunks", "pictures")
 def test_real_pictures_are_sparser_than_table_iii_and_their_order_costs_nothing():
     result = paper.real_activations.real_activations(MOST)
     table = result.table()

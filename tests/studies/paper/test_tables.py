@@ -3,13 +3,8 @@ import re
 import pandas as pd
 import pytest
 
-from eie.datasets import catalogue
 from eie.studies import paper
 from eie.studies.paper import table3, table4
-
-needs_authors_layer = pytest.mark.skipif(
-    catalogue.find("authors-layer") is None, reason=catalogue.how_to_get("authors-layer")
-)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +46,7 @@ def test_needs_beyond_a_full_input():
     assert needs.loc["NT-LSTM"].isna().tolist() == [False, True, True]
 
 
-@needs_authors_layer
+@pytest.mark.needs_data("authors-layer")
 def test_authors_layer_has_the_printed_times():
     row = table4.authors_run().table().loc["Alex-8"]
     assert f"{row['theoretical']:.1f} {row['actual']:.1f}" == "8.9 9.9"
@@ -59,7 +54,7 @@ def test_authors_layer_has_the_printed_times():
     assert f"{row['theoretical'] * 800:.0f}" == "7090"
 
 
-@needs_authors_layer
+@pytest.mark.needs_data("authors-layer")
 def test_measured_densities_are_those_of_the_dump():
     row = table3.authors_layer().iloc[0]
     weights, inputs = table4.measured_densities()

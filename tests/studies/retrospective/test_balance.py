@@ -3,7 +3,6 @@ import pandas as pd
 import pytest
 
 import eie
-from eie.datasets import catalogue
 from eie.studies import experiments
 from eie.studies.retrospective import balance as module
 from eie.studies.retrospective.balance import FREE, balance, evened, label
@@ -118,7 +117,7 @@ def test_wrong_parameters():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(catalogue.find("mnist") is None, reason=catalogue.how_to_get("mnist"))
+@pytest.mark.needs_data("mnist")
 def test_a_slice_of_the_committed_table_is_trained_again():
     """With less training than the table's, so a little worse, and no more than a little."""
     known = experiments.read("balance").set_index(["pattern", "target", "seed"])

@@ -9,8 +9,6 @@ from eie.models.translator import Translator
 from eie.studies import experiments
 from eie.studies.retrospective import emerging, models
 
-at_hand = pytest.mark.skipif(bool(models.missing()), reason=" ".join(models.missing()))
-
 
 @pytest.fixture
 def model(tensors):
@@ -75,7 +73,7 @@ def test_without_the_networks_the_page_still_has_its_curve(monkeypatch):
     assert result.layers().empty
 
 
-@at_hand
+@pytest.mark.needs_data("translator", "ddddocr")
 def test_a_slice_of_the_committed_curve_is_measured_again():
     known = experiments.read("emerging").set_index(["network", "density"])["quality"]
     found = emerging.curve(32, 8, [0.8], [0]).set_index(["network", "density"])["quality"]
@@ -83,7 +81,7 @@ def test_a_slice_of_the_committed_curve_is_measured_again():
     assert found["recogniser", 0.8] == known["recogniser", 0.8] == 100
 
 
-@at_hand
+@pytest.mark.needs_data("translator", "ddddocr")
 def test_real_networks_work_before_anything_is_pruned():
     model = ocr.load()
     assert models.read_correctly(model, models.strings(20)).mean() >= 0.9

@@ -86,7 +86,7 @@ def test_one_row_is_measured_again():
     assert found["cycles"] == known.loc[("Table III", 0, "Alex-8"), "cycles"]
 
 
-@pytest.mark.skipif(bool(models.missing()), reason=" ".join(models.missing()))
+@pytest.mark.needs_data("translator", "ddddocr")
 def test_the_recognisers_rows_are_measured_again():
     known = experiments.read("mapping").query("network == 'recogniser' and sample == 0").set_index("layer")
     model = ocr.load()

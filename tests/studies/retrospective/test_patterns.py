@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from eie.compress import lenets
-from eie.datasets import catalogue
 from eie.studies import experiments
 from eie.studies.retrospective import patterns
 from eie.studies.retrospective.patterns import FINE, PATTERNS, FineGrained, fine_grained, losses, lowest
@@ -79,10 +78,7 @@ def test_wrong_parameters():
         fine_grained([0], epochs=[1, 0])
 
 
-needs_mnist = pytest.mark.skipif(catalogue.find("mnist") is None, reason=catalogue.how_to_get("mnist"))
-
-
-@needs_mnist
+@pytest.mark.needs_data("mnist")
 def test_what_is_pruned_stays_zero_and_the_rest_is_trained(monkeypatch):
     from eie.studies.retrospective import retraining
 
@@ -101,7 +97,7 @@ def test_what_is_pruned_stays_zero_and_the_rest_is_trained(monkeypatch):
 
 
 @pytest.mark.slow
-@needs_mnist
+@pytest.mark.needs_data("mnist")
 def test_a_slice_of_the_committed_table_is_trained_again():
     """With less training than the table's, so a little worse, and no more than a little."""
     rows = experiments.read("patterns").set_index(["pattern", "target", "seed"])

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy.signal import correlate2d
 
-from eie.datasets import catalogue
 from eie.studies import experiments
 from eie.studies.retrospective import point_clouds
 
@@ -68,7 +67,7 @@ def test_the_committed_table_says_what_the_page_says():
     assert "from 5 launches on none are, where the kernel has 9 taps" in result.words()
 
 
-@pytest.mark.skipif(not catalogue.find("mnist"), reason=catalogue.how_to_get("mnist"))
+@pytest.mark.needs_data("mnist")
 def test_a_slice_of_the_committed_table_is_measured_again():
     found, known = point_clouds.measure(3), experiments.read("clouds")
     assert found.equals(known[known["digit"] < 3])

@@ -8,7 +8,6 @@ from eie.studies.retrospective import models, progressive
 from eie.studies.retrospective.progressive import Progressive, rounded
 
 KEYS = np.random.default_rng(0).normal(size=(2, 3, 5, 4)).astype(np.float32)
-at_hand = pytest.mark.skipif(bool(models.missing()), reason=" ".join(models.missing()))
 
 
 @pytest.mark.parametrize("bits", [1, 4, 7, 8])
@@ -61,7 +60,7 @@ def test_the_committed_table_says_what_the_page_says():
     assert " bits of a key's 8 fetched on average (4 first" in result.words()
 
 
-@at_hand
+@pytest.mark.needs_data("translator", "ddddocr")
 def test_a_slice_of_the_committed_table_is_measured_again():
     known = progressive.precision().rows.iloc[0]
     model = translator.load()

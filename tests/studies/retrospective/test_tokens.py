@@ -7,7 +7,6 @@ from eie.models.translator import ENCODER_LAYERS, Translator
 from eie.studies.retrospective import models, tokens
 from eie.studies.retrospective.tokens import TokenPruned
 
-at_hand = pytest.mark.skipif(bool(models.missing()), reason=" ".join(models.missing()))
 SOURCE = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
 
 
@@ -55,7 +54,7 @@ def test_the_committed_table_says_what_the_page_says():
     assert work.is_monotonic_decreasing
 
 
-@at_hand
+@pytest.mark.needs_data("translator", "ddddocr")
 def test_a_slice_of_the_committed_table_is_measured_again():
     known, model, texts = tokens.tokens().at(0.8), translator.load(), models.sentences(6)
     expected, whole = tokens.translated(model, texts)

@@ -4,7 +4,7 @@ import pytest
 
 from eie.datasets import catalogue
 from eie.studies import experiments
-from eie.studies.retrospective import models, w4a16
+from eie.studies.retrospective import w4a16
 from eie.studies.retrospective.w4a16 import WHOLE, Scheme
 
 WEIGHTS = np.random.default_rng(0).normal(size=(5, 70)).astype(np.float32)
@@ -85,7 +85,7 @@ def test_the_committed_table_says_what_the_page_says():
     assert experiments.made_by("w4a16")["command"] == "eie experiment w4a16"
 
 
-@pytest.mark.skipif(bool(models.missing()), reason=" ".join(models.missing()))
+@pytest.mark.needs_data("translator", "ddddocr")
 def test_a_slice_of_the_committed_table_is_measured_again():
     """The errors do not hang on the sentences: they are those of the first few."""
     found = w4a16.measure(n_sentences=4, n_strings=2, bits=[4], groups=[32]).set_index(["network", "kind", "group"])

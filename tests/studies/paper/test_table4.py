@@ -1,6 +1,3 @@
-import re
-
-import pandas as pd
 import pytest
 
 from eie.studies import paper
@@ -75,42 +72,7 @@ def test_table_4_plot(result):
     assert [label.get_text() for label in ax.get_xticklabels()] == list(result.rows["layer"])
 
 
-def test_table_3_has_the_printed_densities():
-    table = paper.table3.table3().table()
-    assert (table["weights %, drawn"] - table["weights %, paper"]).abs().max() < 0.1
-    assert (table["inputs %, drawn"] - table["inputs %, paper"]).abs().max() < 0.05
-    assert (table["FLOP %, drawn"] - table["FLOP %, paper"]).abs().max() < 1.1
-
-
-def test_table_3_words_name_layers_that_round_otherwise():
-    words = paper.table3.table3(["Alex-8", "Alex-7"]).words()
-    assert "except in Alex-8;" not in words
-    assert "except in Alex-8." in words
-
-
-def test_show_formats_and_names():
-    html = paper.show(table4.needs(["Alex-8"]), "needs", "{:.1f}", {"printed": "{:.2f}"}).to_html()
-    assert 'id="T_needs"' in html
-    assert ">37.50<" in html
-
-
 def test_another_machine_is_not_held_against_the_paper():
     other = paper.table4.table4(["NT-We"], n_pe=128, draws=1)
     assert "**Not the paper's machine: 128 PEs instead of 64.**" in other.words()
     assert other.far == []
-
-
-def test_nothing_to_show():
-    assert "nothing to show" in paper.show(table4.needs([]), "needs", "{:.1f}").data
-
-
-def test_zeros_have_no_sign():
-    html = paper.show(pd.DataFrame({"a": [-0.04, -0.06]}), "zero", "{:+.1f}").to_html()
-    assert ">+0.0<" in html
-    assert ">-0.1<" in html
-
-
-def test_columns_of_prose_have_room():
-    html = paper.show(pd.DataFrame({"a": [1.0], "why": ["word " * 20]}), "why", "{:.1f}", {"why": "{}"}).to_html()
-    assert re.search(r"#T_why td\.col1 \{\s+text-align: left;\s+min-width: 18rem;", html)
-    assert "col0 {" not in html

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.formats.errors import FormatError
+from eie.formats.errors import report_damage
 from eie.formats.scipy_npz import check_archive
 from eie.formats.weights import check_file
 
@@ -33,13 +32,9 @@ def read(path: Path) -> NDArray[Any] | dict[str, NDArray[Any]]:
     if path.suffix not in (".npy", ".npz"):
         raise ValueError(f"activations must be in a .npy or .npz file, got {path}")
     check_file(path, MAX_BYTES)
-    try:
+    with report_damage(path, "is no whole NumPy file of numbers"):
         if path.suffix == ".npy":
             return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
         check_archive(path, MAX_UNPACKED_BYTES)
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
-    except FormatError:
-        raise
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise FormatError(f"{path}: is no whole NumPy file of numbers: {error}") from error

@@ -26,15 +26,7 @@ MAX_FILE_BYTES = 64 * 2**20
 
 @dataclass(frozen=True, eq=False, slots=True)
 class AuthorsDump:
-    """A layer in the form in which PEs store it, one input for it, and the machine it was encoded for.
-
-    Attributes
-    ----------
-    mem : InterleavedCSC
-    activations : float32 array of shape `(n_in,)`
-    machine : Machine
-        The paper's machine, with as many PEs as the dump has.
-    """
+    """A layer in the form in which PEs store it, one input for it, and the paper's machine with as many PEs."""
 
     mem: InterleavedCSC
     activations: NDArray[np.float32]
@@ -50,10 +42,6 @@ def read(folder: str | Path | None = None, n_out: int | None = None) -> AuthorsD
         Where it is; found by `eie.datasets.catalogue` if left out.
     n_out : int, optional
         Rows of the layer, which the dump does not say; those of the authors' layer if left out.
-
-    Returns
-    -------
-    AuthorsDump
 
     Raises
     ------

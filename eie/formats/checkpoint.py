@@ -43,17 +43,8 @@ class Tensor:
 def layers_of(path: Path, tensors: Mapping[str, Tensor]) -> WeightFile:
     """Sort tensors into layers that the machine runs and other parts."""
     tensors = _with_masks(tensors)
-    layers: list[WeightLayer] = []
-    unmapped: list[Unmapped] = []
-    for name, tensor in tensors.items():
-        if _belongs_to_another(name, tensors):
-            continue
-        found = _layer(name, tensor, tensors)
-        if isinstance(found, WeightLayer):
-            layers.append(found)
-        else:
-            unmapped.append(found)
-    return WeightFile(path, tuple(layers), tuple(unmapped))
+    own = [name for name in tensors if not _belongs_to_another(name, tensors)]
+    return WeightFile.of(path, [_layer(name, tensors[name], tensors) for name in own])
 
 
 def _with_masks(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -85,18 +76,9 @@ def _layer(name: str, tensor: Tensor, tensors: Mapping[str, Tensor]) -> WeightLa
         return _recurrent(name, tensor, tensors)
     label = name.removesuffix(".weight")
     bias = _bias(tensors.get(_bias_name(name)), tensor.shape[0])
-    if kind == "conv":
-        return WeightLayer(
-            label,
-            "conv",
-            tensor.shape[0],
-            prod(tensor.shape[1:]),
-            lambda: taps_then_channels(tensor.read()),
-            bias,
-            note=_ONE_PRODUCT,
-        )
-    n_out, n_in = tensor.shape
-    return WeightLayer(label, "linear", n_out, n_in, lambda: as_float32(tensor.read()), bias)
+    note = _ONE_PRODUCT if kind == "conv" else ""
+    n_out, n_in = tensor.shape[0], prod(tensor.shape[1:])
+    return WeightLayer(label, kind, n_out, n_in, lambda: taps_then_channels(tensor.read()), bias, note=note)
 
 
 def _refusal(name: str, tensor: Tensor, tensors: Mapping[str, Tensor]) -> tuple[str, str]:
@@ -114,13 +96,13 @@ def _refusal(name: str, tensor: Tensor, tensors: Mapping[str, Tensor]) -> tuple[
     if len(shape) == 2:
         return "linear", ""
     # A network of grey pictures has one convolution with one input channel, a depthwise network has many.
-    if shape[1] == 1 and shape[0] > 1 and sum(_has_one_channel(each.shape) for each in tensors.values()) > 1:
+    if _has_one_channel(tensor) and sum(map(_has_one_channel, tensors.values())) > 1:
         return "conv", f"{size}: one of several with one input channel: depthwise, a matrix for every channel"
     return "conv", ""
 
 
-def _has_one_channel(shape: tuple[int, ...]) -> bool:
-    return len(shape) > 2 and shape[1] == 1 and shape[0] > 1
+def _has_one_channel(tensor: Tensor) -> bool:
+    return len(tensor.shape) > 2 and tensor.shape[1] == 1 < tensor.shape[0]
 
 
 def _recurrent(name: str, tensor: Tensor, tensors: Mapping[str, Tensor]) -> WeightLayer | Unmapped:

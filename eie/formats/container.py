@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from eie import _check
 from eie._files import written_aside
-from eie.formats.errors import FormatError
+from eie.formats.errors import FormatError, report_damage
 from eie.formats.weights import check_file
 from eie.interleaved import MAX_ENTRIES, InterleavedCSC
 from eie.layer import MAX_SIZE
@@ -71,15 +71,7 @@ _NUMBERS = {
 class EncodedLayer:
     """One layer of a network in the form in which the PEs hold it.
 
-    Attributes
-    ----------
-    name, kind, note : str
-        As in `eie.formats.weights.WeightLayer`.
-    mem : InterleavedCSC
-    bias : float32 array of shape `(n_out,)` or None
-        What the accumulators start from.
-    vectors : int
-        Products that one inference takes.
+    Its accumulators start from `bias`, of shape `(n_out,)`. The others are as in `eie.formats.weights.WeightLayer`.
     """
 
     name: str
@@ -88,6 +80,11 @@ class EncodedLayer:
     bias: NDArray[np.float32] | None = None
     vectors: int = 1
     note: str = ""
+
+    @property
+    def density(self) -> float:
+        """Fraction of the weights that is not 0, 0..1."""
+        return int(self.mem.column_macs[: self.mem.n_in].sum()) / (self.mem.n_out * self.mem.n_in)
 
 
 def write(path: str | Path, layers: Sequence[EncodedLayer]) -> None:
@@ -164,20 +161,18 @@ def _header_checksum(facts: Mapping[str, Any], shapes: Mapping[str, tuple[str, S
 
 def _header(path: Path, size: int) -> tuple[dict[str, Any], dict[str, Any], int]:
     """Read tensors, facts, and the start of the numbers. The safetensors library checks that tensors fit the file."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if not 2 <= length <= min(MAX_HEADER_BYTES, size - 8):
             raise FormatError(f"{path}: the header at byte 8 must have 2..{MAX_HEADER_BYTES} bytes, says {length}")
         text = file.read(length)
-    try:
-        with safe_open(path, framework="numpy"):
-            header = json.loads(text)
+    fault = "the header at byte 8 is damaged, or the file is cut off"
+    with report_damage(path, fault), safe_open(path, framework="numpy"):
+        header = json.loads(text)
         said = (header.pop("__metadata__", None) or {}).get("eie")
         facts = json.loads(said) if said is not None else None
-    except (SafetensorError, OSError, ValueError, RecursionError) as error:
-        raise FormatError(f"{path}: the header at byte 8 is damaged, or the file is cut off: {error}") from error
     if facts is None:
         raise FormatError(f"{path}: is no {ENDING} file: the header at byte 8 does not say so")
     _check_facts(path, facts, {name: (part["dtype"], part["shape"]) for name, part in header.items()})
@@ -206,10 +201,8 @@ def _mapped(path: Path, name: str, part: Mapping[str, Any], start: int, checksum
 
 
 def _layer(path: Path, i: int, facts: Any, arrays: Mapping[str, NDArray[Any]]) -> EncodedLayer:
-    try:
+    with report_damage(path, f"layer {i} is no encoded layer", (ValueError, KeyError, TypeError)):
         return _checked_layer(i, facts, arrays)
-    except (ValueError, KeyError, TypeError) as error:
-        raise FormatError(f"{path}: layer {i} is no encoded layer: {error}") from error
 
 
 def _checked_layer(i: int, facts: Any, arrays: Mapping[str, NDArray[Any]]) -> EncodedLayer:

@@ -14,18 +14,21 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from eie._files import read_toml, written_aside
+from eie.formats.binary import BinaryReader
 from eie.formats.errors import FormatError
 from eie.layer import CompressedLayer
 
 MAX_Z = 15
 """The most pruned weights that an entry skips: z has 4 bits."""
+
+MAX_FILE_BYTES = 2**30
+"""No file may be larger; SqueezeNet's has 0.7 MB."""
 
 BYTES_PER_BYTE = 64
 """Reading takes at most this many bytes of memory for each byte of the file, and 16 for each column of a layer."""
@@ -60,27 +63,20 @@ class NetLayer:
     def compressed(self) -> CompressedLayer:
         """Make the layer for the machine, without bias.
 
-        Returns
-        -------
-        CompressedLayer
-            Columns of a convolution are ordered by place in the kernel, then channel, so that each place is a sum over
-            channels (ISCA 2016, section VII-C).
+        Columns of a convolution are ordered by place in the kernel, then channel, so that each place is a sum over
+        channels (ISCA 2016, section VII-C).
         """
         columns = np.arange(self.codes.shape[1]).reshape(*self.shape[1:2], -1).T.ravel()
         return CompressedLayer.from_codes(self.codes[:, columns], self.codebook)
 
 
 def shapes(network: str) -> dict[str, tuple[int, ...]]:
-    """List names and shapes of the layers of a published network, in order.
-
-    Parameters
-    ----------
-    network : {"squeezenet", "alexnet"}
+    """List names and shapes of the layers of a published network, `"squeezenet"` or `"alexnet"`, in order.
 
     Raises
     ------
     ValueError
-        When it is neither.
+        When `network` is neither.
     """
     known = read_toml("deep_compression_nets.toml")
     if network not in known:
@@ -89,45 +85,27 @@ def shapes(network: str) -> dict[str, tuple[int, ...]]:
 
 
 def read(path: str | Path, shapes: Shapes) -> dict[str, NetLayer]:
-    """Read a network.
+    """Read a network, whose layers have these shapes in the order of the file.
 
-    Parameters
-    ----------
-    path : path
-    shapes : mapping
-        Shape of the weights of each layer, in the order of the file: `(n_out, n_in)` or
-        `(n_out, channels, height, width)`.
-
-    Returns
-    -------
-    dict
-        A `NetLayer` for each name.
+    The shape of a layer's weights is `(n_out, n_in)` or `(n_out, channels, height, width)`.
 
     Raises
     ------
     FormatError
         When the file is truncated or too long, holds a value that is no number, or an entry lies outside its layer.
     """
-    data = Path(path).read_bytes()
-    reader = _Reader(path, data)
+    reader = BinaryReader(path, MAX_FILE_BYTES)
     counts = reader.take("<u4", len(shapes), "numbers of entries")
     layers = {
         name: _read_layer(reader, name, tuple(shape), int(count))
         for (name, shape), count in zip(shapes.items(), counts, strict=True)
     }
-    if reader.at != len(data):
-        raise FormatError(f"{path}: must end at byte {reader.at}, where its last layer does, has {len(data)} bytes")
+    reader.check_end()
     return layers
 
 
 def write(path: str | Path, layers: Mapping[str, NetLayer]) -> None:
     """Write a network; one that `read` read from a file of the authors is written byte for byte as it was.
-
-    Parameters
-    ----------
-    path : path
-    layers : mapping
-        The layers in the order of the network.
 
     Raises
     ------
@@ -148,38 +126,22 @@ def _bits(name: str) -> int:
     return 8 if "conv" in name else 4
 
 
-class _Reader:
-    """Reader of one array after the other from the bytes of a file."""
-
-    def __init__(self, path: str | Path, data: bytes) -> None:
-        self.path, self.data, self.at = path, data, 0
-
-    def take(self, dtype: str, count: int, what: str) -> NDArray[Any]:
-        end = self.at + count * np.dtype(dtype).itemsize
-        if end > len(self.data):
-            raise FormatError(
-                f"{self.path}: must have {end} bytes or more, for the {what} at byte {self.at}, has {len(self.data)}"
-            )
-        taken = np.frombuffer(self.data, dtype, count, self.at)
-        self.at = end
-        return taken
-
-    def finite(self, count: int, what: str) -> NDArray[np.float32]:
-        start, values = self.at, self.take("<f4", count, what)
-        bad = ~np.isfinite(values)
-        if bad.any():
-            j = int(np.argmax(bad))
-            raise FormatError(f"{self.path}: {what} must be finite, is {values[j]} at byte {start + 4 * j}")
-        return values.astype(np.float32)
+def _finite(reader: BinaryReader, count: int, what: str) -> NDArray[np.float32]:
+    start, values = reader.at, reader.take("<f4", count, what)
+    bad = ~np.isfinite(values)
+    if bad.any():
+        j = int(np.argmax(bad))
+        raise FormatError(f"{reader.path}: {what} must be finite, is {values[j]} at byte {start + 4 * j}")
+    return values.astype(np.float32)
 
 
-def _read_layer(reader: _Reader, name: str, shape: tuple[int, ...], count: int) -> NetLayer:
+def _read_layer(reader: BinaryReader, name: str, shape: tuple[int, ...], count: int) -> NetLayer:
     n_out, n_in, bits = shape[0], math.prod(shape[1:]), _bits(name)
     start = reader.at
-    codebook = reader.finite(2**bits, f"codebook of {name}")
+    codebook = _finite(reader, 2**bits, f"codebook of {name}")
     if codebook[0] != 0:
         raise FormatError(f"{reader.path}: codebook of {name} must begin with 0, has {codebook[0]} at byte {start}")
-    bias = reader.finite(n_out, f"bias of {name}")
+    bias = _finite(reader, n_out, f"bias of {name}")
     stored = reader.take("u1", -(-count * bits // 8), f"{count} codes of {name}")
     codes = stored if bits == 8 else _unpack(stored, count)
     start = reader.at

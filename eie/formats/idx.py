@@ -29,18 +29,9 @@ CHUNK_BYTES = 2**20
 
 
 def read(path: str | Path) -> NDArray[Any]:
-    """Read an array.
+    """Read an array of the shape that the file states; for MNIST uint8, `(n, 28, 28)` or `(n,)`.
 
-    Parameters
-    ----------
-    path : path
-        An idx file; one that begins as gzip files do is unpacked.
-
-    Returns
-    -------
-    array
-        Of the shape that the file states; for MNIST uint8, `(n, 28, 28)` or `(n,)`. It takes no more memory than the
-        file holds, unpacked.
+    A file that begins as gzip files do is unpacked. The array takes no more memory than the file holds, unpacked.
 
     Raises
     ------

@@ -16,7 +16,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from eie.formats.errors import FormatError
+from eie.formats.errors import FormatError, report_damage
 from eie.formats.weights import WeightFile, WeightLayer, check_file, check_size
 
 MAX_BYTES = 2**30
@@ -47,13 +47,9 @@ def read(path: Path) -> WeightFile:
         does not hold real numbers.
     """
     size = check_file(path, MAX_BYTES)
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            matrix = _matrix(path, file, size)  # type: ignore[arg-type]
-    except FormatError:
-        raise
-    except Exception as error:  # whatever a damaged file makes of gzip and pandas
-        raise FormatError(f"{path}: is no whole Matrix Market file: {error}") from error
+    opener: Any = gzip.open if path.suffix == ".gz" else open
+    with report_damage(path, "is no whole Matrix Market file"), opener(path, "rb") as file:
+        matrix = _matrix(path, file, size)
     n_out, n_in = matrix.shape
     return WeightFile(path, (WeightLayer(path.name.split(".")[0], "matrix", n_out, n_in, lambda: matrix),))
 

@@ -58,16 +58,9 @@ class _Mark:
 
 
 def read(path: str | Path) -> dict[str, NDArray[np.float32]]:
-    """Read the arrays of a pickled dictionary of dictionaries of float32 arrays.
+    """Read the arrays of a pickled dictionary of dictionaries of float32 arrays, by their keys joined with slashes.
 
-    Parameters
-    ----------
-    path : path
-
-    Returns
-    -------
-    dict
-        Each array by its keys, joined with slashes; read-only. They take as much memory as the file, once.
+    The arrays are read-only. They take as much memory as the file, once.
 
     Raises
     ------
@@ -80,9 +73,8 @@ def read(path: str | Path) -> dict[str, NDArray[np.float32]]:
     with (
         path.open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-        warnings.catch_warnings(
-            action="ignore"
-        ),  # about odd texts, which are refused only after `pickletools` read them
+        # Warnings about odd texts, which are refused only after `pickletools` read them.
+        warnings.catch_warnings(action="ignore"),
     ):
         try:
             return dict(_flat(_run(data), ""))

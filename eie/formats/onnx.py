@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.formats.errors import FormatError
+from eie.formats.errors import report_damage
 from eie.formats.onnx_graph import MAX_BYTES, Graph, Initializer, attribute, check_structure, shapes_of
 from eie.formats.weights import (
     MAX_WEIGHTS,
@@ -45,16 +45,12 @@ def read(path: Path) -> WeightFile:
     check_structure(path, check_file(path, MAX_BYTES))
     import onnx
 
-    try:
+    with report_damage(path, "is no whole ONNX file"):
         model = onnx.load(path, load_external_data=False)
         graph = Graph(path, model.graph, shapes_of(model))
         found = [part for node in model.graph.node for part in _parts(graph, node)]
-    except FormatError:
-        raise
-    except Exception as error:  # a damaged file can raise almost any error in protobuf and ONNX
-        raise FormatError(f"{path}: is no whole ONNX file: {str(error).strip() or type(error).__name__}") from error
-    layers = tuple(part for part in found if isinstance(part, WeightLayer))
-    return WeightFile(path, _with_own_names(layers), tuple(part for part in found if isinstance(part, Unmapped)))
+    file = WeightFile.of(path, found)
+    return replace(file, layers=_with_own_names(file.layers))
 
 
 def _with_own_names(layers: tuple[WeightLayer, ...]) -> tuple[WeightLayer, ...]:

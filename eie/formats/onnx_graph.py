@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.formats.errors import FormatError
+from eie.formats.errors import FormatError, report_damage
 from eie.formats.weights import check_file
 
 if TYPE_CHECKING:
@@ -115,10 +115,8 @@ class Initializer:
 def _inside(path: Path, tensor: onnx.TensorProto) -> NDArray[Any]:
     from onnx import numpy_helper
 
-    try:
+    with report_damage(path, f"initializer {tensor.name!r} is damaged"):
         return numpy_helper.to_array(tensor)
-    except Exception as error:  # numbers and shape that do not fit each other
-        raise FormatError(f"{path}: initializer {tensor.name!r} is damaged: {error}") from error
 
 
 def _beside(path: Path, tensor: onnx.TensorProto) -> NDArray[Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from eie.formats.errors import FormatError
+from eie.formats.errors import FormatError, report_damage
 
 MAX_PIXELS = 2**25
 """A picture may have this many; reading one takes at most 16 bytes of memory for each."""
@@ -55,18 +55,13 @@ def read(path: str | Path, resize: int | tuple[int, int] | None = None, crop: in
 def _opened(path: str | Path) -> Image.Image:
     # From memory: of a file on disk Pillow sets aside as many bytes as a damaged header asks for.
     data = io.BytesIO(Path(path).read_bytes())
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's warnings about odd metadata do not concern the pixels
-            with Image.open(data, formats=("JPEG", "PNG")) as picture:
-                pixels = picture.width * picture.height
-                if pixels > MAX_PIXELS:
-                    raise FormatError(f"{path}: must have at most {MAX_PIXELS} pixels, has {pixels}")
-                return picture.convert("RGB")
-    except FormatError:
-        raise
-    except Exception as error:  # Pillow lets through whatever its decoders stumble over
-        raise FormatError(f"{path}: is no JPEG or PNG picture, or damaged ({error})") from error
+    with report_damage(path, "is no JPEG or PNG picture, or damaged"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's warnings about odd metadata do not concern the pixels
+        with Image.open(data, formats=("JPEG", "PNG")) as picture:
+            pixels = picture.width * picture.height
+            if pixels > MAX_PIXELS:
+                raise FormatError(f"{path}: must have at most {MAX_PIXELS} pixels, has {pixels}")
+            return picture.convert("RGB")
 
 
 def _size(picture: Image.Image, resize: int | tuple[int, int]) -> tuple[int, int]:

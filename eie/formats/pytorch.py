@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eie.formats.checkpoint import Tensor, layers_of
-from eie.formats.errors import FormatError
+from eie.formats.errors import FormatError, report_damage
 from eie.formats.weights import WeightFile, check_file
 
 if TYPE_CHECKING:
@@ -52,34 +52,27 @@ def _loaded(path: Path, size: int) -> Any:
         _check_zip(path)
     elif size > MAX_OLD_BYTES:
         raise FormatError(f"{path}: a file that is no zip archive must have at most {MAX_OLD_BYTES} bytes, has {size}")
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
-    except pickle.UnpicklingError as error:
-        raise FormatError(
-            f"{path}: holds more than tensors and plain values, and nothing in a checkpoint may be executed; save the "
-            "state dict alone, torch.save(model.state_dict(), ...), or as safetensors"
-        ) from error
-    except MemoryError:
-        raise FormatError(f"{path}: says that it holds more than memory does") from None
-    except Exception as error:  # a damaged file can raise almost any error in the unpickler and in torch
-        raise FormatError(f"{path}: is no whole PyTorch checkpoint: {_first_line(error)}") from error
+    with report_damage(path, "is no whole PyTorch checkpoint"):
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+        except pickle.UnpicklingError as error:
+            raise FormatError(
+                f"{path}: holds more than tensors and plain values, and nothing in a checkpoint may be executed; save "
+                "the state dict alone, torch.save(model.state_dict(), ...), or as safetensors"
+            ) from error
+        except MemoryError:
+            raise FormatError(f"{path}: says that it holds more than memory does") from None
 
 
 def _check_zip(path: Path) -> None:
     """Refuse compressed files, which could unpack to any size: PyTorch never writes them."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for entry in archive.infolist():
-                if entry.compress_type != zipfile.ZIP_STORED:
-                    raise FormatError(f"{path}: {entry.filename} at byte {entry.header_offset} is compressed")
-                if entry.filename.endswith(".pkl") and entry.file_size > MAX_PICKLE_BYTES:
-                    raise FormatError(
-                        f"{path}: {entry.filename} must have at most {MAX_PICKLE_BYTES} bytes, has {entry.file_size}"
-                    )
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
-        if isinstance(error, FormatError):
-            raise
-        raise FormatError(f"{path}: is no whole zip archive: {error}") from error
+    with report_damage(path, "is no whole zip archive"), zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            name, size = entry.filename, entry.file_size
+            if entry.compress_type != zipfile.ZIP_STORED:
+                raise FormatError(f"{path}: {name} at byte {entry.header_offset} is compressed")
+            if name.endswith(".pkl") and size > MAX_PICKLE_BYTES:
+                raise FormatError(f"{path}: {name} must have at most {MAX_PICKLE_BYTES} bytes, has {size}")
 
 
 def _state_dict(path: Path, loaded: Any) -> Mapping[str, torch.Tensor]:
@@ -97,12 +90,4 @@ def _tensor(value: torch.Tensor, file_size: int) -> Tensor:
     """Describe a tensor and how to read it. One that is larger than the file repeats a part of it, and is not taken."""
     plain = str(value.layout) == "torch.strided" and value.device.type == "cpu" and not value.is_quantized
     honest = plain and value.numel() * value.element_size() <= file_size
-    return Tensor(tuple(value.shape), honest and value.is_floating_point(), lambda: _values(value))
-
-
-def _values(value: torch.Tensor) -> Any:
-    return np.asarray(value.detach().float().numpy())
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return Tensor(tuple(value.shape), honest and value.is_floating_point(), lambda: np.asarray(value.detach().float()))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.formats.checkpoint import Tensor, layers_of
-from eie.formats.errors import FormatError
+from eie.formats.errors import report_damage
 from eie.formats.weights import WeightFile, check_file
 
 MAX_BYTES = 2**37
@@ -26,14 +26,11 @@ def read(path: Path) -> WeightFile:
     FormatError
         When the file is missing, too large, truncated or damaged.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     check_file(path, MAX_BYTES)
-    try:
-        with safe_open(path, framework="numpy") as file:
-            tensors = {name: _tensor(path, name, file.get_slice(name)) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise FormatError(f"{path}: is no whole safetensors file: {error}") from error
+    with report_damage(path, "is no whole safetensors file"), safe_open(path, framework="numpy") as file:
+        tensors = {name: _tensor(path, name, file.get_slice(name)) for name in file.keys()}  # noqa: SIM118
     return layers_of(path, tensors)
 
 

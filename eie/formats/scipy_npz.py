@@ -10,7 +10,7 @@ from typing import IO
 import numpy as np
 import scipy.sparse as sp
 
-from eie.formats.errors import FormatError
+from eie.formats.errors import FormatError, report_damage
 from eie.formats.weights import WeightFile, WeightLayer, check_file, check_size
 
 MAX_BYTES = 2**30
@@ -28,7 +28,7 @@ def read(path: Path) -> WeightFile:
         When the file is missing, too large once unpacked, damaged, or no sparse matrix of real numbers.
     """
     check_file(path, MAX_BYTES)
-    try:
+    with report_damage(path, "is no sparse matrix that SciPy saved"):
         check_archive(path, MAX_BYTES)
         matrix = sp.load_npz(path)
         if matrix.format not in _FORMATS:
@@ -39,10 +39,6 @@ def read(path: Path) -> WeightFile:
         if matrix.dtype.kind not in "biuf":
             raise FormatError(f"{path}: must hold real numbers, has dtype {matrix.dtype}")
         columns = sp.csc_array(matrix, dtype=np.float32)
-    except FormatError:
-        raise
-    except Exception as error:  # whatever a damaged archive makes of zipfile, NumPy and SciPy
-        raise FormatError(f"{path}: is no sparse matrix that SciPy saved: {error}") from error
     n_out, n_in = columns.shape
     return WeightFile(path, (WeightLayer(path.name.split(".")[0], "matrix", n_out, n_in, lambda: columns),))
 

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie._files import written_aside
-from eie.formats.errors import FormatError
+from eie.formats.errors import FormatError, report_damage
+from eie.formats.weights import check_file
 
 MAX_BYTES = 2**30
 """No file may be larger; reading one takes memory for about three times its size."""
@@ -42,12 +43,7 @@ def write(path: str | Path, arrays: Mapping[str, NDArray[Any]], facts: Mapping[s
 
 
 def read(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Read a file of `write`.
-
-    Returns
-    -------
-    arrays : dict of str to array
-    facts : dict of str to str
+    """Read the arrays and the facts of a file of `write`.
 
     Raises
     ------
@@ -55,31 +51,22 @@ def read(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
         When the file is not there, is too large, is no safetensors file, or does not match its digest.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FormatError(f"{path}: there is no such file")
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise FormatError(f"{path}: must have at most {MAX_BYTES} bytes, has {size}")
+    check_file(path, MAX_BYTES)
     arrays, metadata = _opened(path)
-    try:
+    with report_damage(path, "has no seal of facts and digest after byte 8"):
         seal = json.loads(metadata["seal"])
         facts = seal["facts"]
         intact = seal["digest"] == _digest(arrays, facts)
-    except (KeyError, ValueError, AttributeError, TypeError) as error:
-        raise FormatError(f"{path}: has no seal of facts and digest after byte 8 ({error})") from error
     if not intact:
         raise FormatError(f"{path}: what it holds from byte 8 on does not match its digest")
     return arrays, facts
 
 
 def _opened(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (SafetensorError, AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError) as error:
-        raise FormatError(f"{path}: is no safetensors file of arrays: {error}") from error
+    with report_damage(path, "is no safetensors file of arrays"), safe_open(path, framework="numpy") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
 
 
 def _digest(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,12 @@ class WeightFile:
     layers: tuple[WeightLayer, ...]
     unmapped: tuple[Unmapped, ...] = ()
 
+    @classmethod
+    def of(cls, path: Path, parts: Sequence[WeightLayer | Unmapped]) -> WeightFile:
+        """Sort the parts of a file into layers that the machine runs and other parts."""
+        layers = tuple(part for part in parts if isinstance(part, WeightLayer))
+        return cls(path, layers, tuple(part for part in parts if isinstance(part, Unmapped)))
+
     def __post_init__(self) -> None:
         for layer in self.layers:
             check_size(self.path, layer.name, layer.n_out, layer.n_in)
@@ -78,13 +84,13 @@ def check_size(path: Path, name: str, n_out: int, n_in: int) -> None:
         raise FormatError(f"{path}: {name} must have 1..{MAX_SIDE} rows and columns, has {n_out} x {n_in}")
 
 
-def check_file(path: Path, max_bytes: int) -> int:
-    """Return the size of a file; raise a `FormatError` if it is missing, empty, too large or no ordinary file."""
+def check_file(path: Path, max_bytes: int, min_bytes: int = 1) -> int:
+    """Return the size of a file; raise a `FormatError` if it is missing, too small, too large or no ordinary file."""
     if not path.is_file():
         raise FormatError(f"{path}: there is no such file")
     size = path.stat().st_size
-    if not 1 <= size <= max_bytes:
-        raise FormatError(f"{path}: must have 1..{max_bytes} bytes, has {size}")
+    if not min_bytes <= size <= max_bytes:
+        raise FormatError(f"{path}: must have {min_bytes}..{max_bytes} bytes, has {size}")
     return size
 
 
@@ -94,7 +100,10 @@ def as_float32(array: Any) -> NDArray[np.float32]:
 
 
 def taps_then_channels(kernel: NDArray[Any]) -> NDArray[np.float32]:
-    """Reshape a convolution's kernel `(n_out, channels, taps ..)` to the matrix `n_out` x (taps x channels)."""
+    """Reshape a convolution's kernel `(n_out, channels, taps ..)` to the matrix `n_out` x (taps x channels).
+
+    A matrix, which has no taps, stays as it is.
+    """
     return as_float32(np.moveaxis(kernel, 1, -1).reshape(len(kernel), -1))
 
 

@@ -25,18 +25,8 @@ from eie.networks import importing
 class Encoded:
     """A network in the form in which a machine holds it.
 
-    Attributes
-    ----------
-    name : str
-        Of the file or the layer.
-    layers : iterable of EncodedLayer
-        An iterator: each layer is made when its turn comes.
-    count : int
-        Number of layers.
-    machine : Machine
-        The machine that they are encoded for.
-    activations : mapping of str to array
-        Inputs that come with some layers.
+    It has the name of its file or layer. Each of its `count` layers is made when its turn comes, for `machine`;
+    `activations` are inputs that come with some of them, by layer.
     """
 
     name: str
@@ -60,8 +50,8 @@ def encoded(
     ----------
     network : path or str, WeightFile, mapping, sequence of EncodedLayer, or Network
         A file that `eie.networks.importing.read` takes, or an `.eie` file; the name of a layer of Table III, which is
-        synthetic; a `WeightFile` from your own reader;
-        layers by name, each a CompressedLayer or InterleavedCSC; encoded layers; or an `eie.networks.network.Network`.
+        synthetic; a `WeightFile` from your own reader; layers by name, each a CompressedLayer or InterleavedCSC;
+        encoded layers; or an `eie.networks.network.Network`.
     machine : Machine, optional
         The paper's if left out; for encoded layers, the paper's with the PEs and bits that they were encoded for.
     density : float or mapping of str to float, optional
@@ -164,20 +154,15 @@ def _refuse(density: Any, why: str) -> None:
 
 
 def _of_file(file: WeightFile, density: Any) -> _Source:
-    layers = file.layers
-    _check_names(density, [layer.name for layer in layers])
-    asked = [importing.density_for(layer.name, density) for layer in layers]
-    parts = [
-        _Part(layer.name, layer.kind, layer, None, layer.vectors, layer.note, keep)
-        for layer, keep in zip(layers, asked, strict=True)
-    ]
-    return _Source(file.path.name, parts)
-
-
-def _check_names(density: Any, names: list[str]) -> None:
-    unknown = [name for name in density if name not in names and name != "*"] if isinstance(density, Mapping) else []
+    names = [layer.name for layer in file.layers]
+    unknown = [name for name in density if name not in (*names, "*")] if isinstance(density, Mapping) else []
     if unknown:
         raise ValueError(f"a density is given for {', '.join(unknown)}; the layers are {', '.join(names)}")
+    parts = [
+        _Part(one.name, one.kind, one, None, one.vectors, one.note, importing.density_for(one.name, density))
+        for one in file.layers
+    ]
+    return _Source(file.path.name, parts)
 
 
 def _chosen(source: _Source, only: str | None) -> Sequence[_Part | EncodedLayer]:
@@ -218,12 +203,7 @@ def _own_machine(part: _Part | EncodedLayer) -> Machine:
 
 def machine_of(mem: InterleavedCSC) -> Machine:
     """Return the paper's machine with the PEs and bits that a layer was encoded for."""
-    return replace(
-        EIE_45NM,
-        n_pe=mem.n_pe,
-        weight_bits=mem.weight_bits,
-        index_bits=mem.index_bits,
-    )
+    return replace(EIE_45NM, n_pe=mem.n_pe, weight_bits=mem.weight_bits, index_bits=mem.index_bits)
 
 
 def machine_for(network: str | Path, changes: Mapping[str, Any]) -> Machine:

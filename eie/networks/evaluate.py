@@ -34,19 +34,9 @@ BLOCK_NUMBERS = 2**24
 
 @dataclass(frozen=True, eq=False, slots=True)
 class LayerEvaluation:
-    """Results of one layer.
+    """Results of one layer: of all its products (`run`), and of its first one (`explanation` and `timeline`).
 
-    Attributes
-    ----------
-    run : LayerRun
-        Time and energy over all its products.
-    explanation : Explanation
-        Cycles of its first product, by cause.
-    timeline : Timeline
-        Waiting of the PEs over time, in its first product.
-    memory : MemoryFit
-    note : str
-        Remark on how the layer was mapped; empty if there is none.
+    `note` says how the layer was mapped; it is empty if there is nothing to say.
     """
 
     run: LayerRun
@@ -58,17 +48,7 @@ class LayerEvaluation:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Evaluation:
-    """Results of a network on a machine.
-
-    Attributes
-    ----------
-    name : str
-        Of the network.
-    machine : Machine
-    layers : tuple of LayerEvaluation
-    inputs : str
-        Origin of the activations, in words.
-    """
+    """Results of a network on a machine; `inputs` is the origin of the activations, in words."""
 
     name: str
     machine: Machine
@@ -157,10 +137,6 @@ def evaluate(
         Allow negative activations, for inputs that no ReLU precedes.
     progress : bool
         Show a bar.
-
-    Returns
-    -------
-    Evaluation
 
     Raises
     ------
@@ -277,14 +253,8 @@ def _evaluated(layer: EncodedLayer, machine: Machine, inputs: Inputs) -> LayerEv
         n_active += int(np.count_nonzero(block))
         reports.append(simulate(layer.mem, block, machine, signed=True))
     report = reduce(add, reports)
-    run = LayerRun(
-        layer.name,
-        layer.kind,
-        int(layer.mem.column_macs[: layer.mem.n_in].sum()) / (layer.mem.n_out * layer.mem.n_in),
-        n_active / (report.vectors * report.n_in),
-        report,
-        energy(report, machine),
-    )
+    active = n_active / (report.vectors * report.n_in)
+    run = LayerRun(layer.name, layer.kind, layer.density, active, report, energy(report, machine))
     return LayerEvaluation(
         run,
         explain(layer.mem, first, machine, signed=True),
@@ -302,15 +272,9 @@ def _of_samples(network: Any, machine: Machine, samples: Any, seed: int) -> Eval
         parts = [part for part in encoded_parts if part.name.split("[")[0] == run.name]
         first = next(Inputs({}, run.activation_density, seed, signed=True).blocks(parts[0]))[0]
         fits = [memory_fit(part.mem, machine) for part in parts]
-        layers.append(
-            LayerEvaluation(
-                run,
-                explain(parts[0].mem, first, machine),
-                timeline(parts[0].mem, first, machine),
-                MemoryFit(sum(fit.spmat for fit in fits), sum(fit.pointers for fit in fits), fits[0].activations),
-                "first product drawn, as dense as its inputs are",
-            )
-        )
+        fit = MemoryFit(sum(fit.spmat for fit in fits), sum(fit.pointers for fit in fits), fits[0].activations)
+        explained, waited = explain(parts[0].mem, first, machine), timeline(parts[0].mem, first, machine)
+        layers.append(LayerEvaluation(run, explained, waited, fit, "first product drawn, as dense as its inputs are"))
     return Evaluation("network", machine, tuple(layers), f"of {len(samples)} samples")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,10 @@ import scipy.sparse as sp
 
 from eie import _check
 from eie.compress.kmeans import prune_and_share
-from eie.formats import container
+from eie.formats import container, matrix_market, onnx, pytorch, safetensors, scipy_npz
 from eie.formats.container import EncodedLayer
 from eie.formats.errors import FormatError
 from eie.formats.weights import WeightFile, WeightLayer
-from eie.interleaved import InterleavedCSC
 from eie.layer import CompressedLayer
 
 PRUNED_BELOW = 0.9
@@ -25,17 +23,14 @@ PRUNED_BELOW = 0.9
 
 Reader = Callable[[Path], WeightFile]
 
-_READERS: dict[str, str | Reader] = {
-    ".onnx": "onnx.read",
-    ".safetensors": "safetensors.read",
-    ".pt": "pytorch.read",
-    ".pth": "pytorch.read",
-    ".bin": "pytorch.read",
-    ".ckpt": "pytorch.read",
-    ".npz": "scipy_npz.read",
-    ".mtx": "matrix_market.read",
-    ".mtx.gz": "matrix_market.read",
+_READERS: dict[str, Reader] = {
+    ".onnx": onnx.read,
+    ".safetensors": safetensors.read,
+    **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt"), pytorch.read),
+    ".npz": scipy_npz.read,
+    **dict.fromkeys((".mtx", ".mtx.gz"), matrix_market.read),
 }
+"""Readers by the ending of their files; a format's own library is imported when a file is read."""
 
 
 def endings() -> tuple[str, ...]:
@@ -66,15 +61,8 @@ def register(ending: str, reader: Reader) -> None:
 def read(path: str | Path) -> WeightFile:
     """List the layers of a network's file; the weights are read layer by layer, later.
 
-    Parameters
-    ----------
-    path : path
-        ONNX (`.onnx`), PyTorch (`.pt`, `.pth`, `.bin`, `.ckpt`), safetensors, SciPy's `.npz` of one sparse matrix, or
-        Matrix Market (`.mtx`, `.mtx.gz`). The ending says which.
-
-    Returns
-    -------
-    WeightFile
+    The ending says which format it is: ONNX (`.onnx`), PyTorch (`.pt`, `.pth`, `.bin`, `.ckpt`), safetensors, SciPy's
+    `.npz` of one sparse matrix, or Matrix Market (`.mtx`, `.mtx.gz`).
 
     Raises
     ------
@@ -90,7 +78,7 @@ def read(path: str | Path) -> WeightFile:
     if reader is None:
         raise ValueError(f"{path}: can import files that end in {', '.join(_READERS)}, not {path.suffix or 'none'!r}")
     try:
-        found = _function(reader)(path)
+        found = reader(path)
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"{path}: needs the package {error.name}; install it with: pip install 'eie[networks]'", name=error.name
@@ -98,15 +86,6 @@ def read(path: str | Path) -> WeightFile:
     if not found.layers:
         why = "; ".join(f"{part.name}: {part.why}" for part in found.unmapped[:3])
         raise FormatError(f"{path}: has no layer that the machine runs{': ' if why else ''}{why}")
-    return found
-
-
-def _function(reader: str | Reader) -> Reader:
-    """Import a reader of this package by its module and name; return any other as it is."""
-    if callable(reader):
-        return reader
-    module, name = reader.split(".")
-    found: Reader = getattr(import_module(f"eie.formats.{module}"), name)
     return found
 
 
@@ -183,25 +162,15 @@ def inspect(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """
     rest = pd.DataFrame(columns=["part", "kind", "why"])
     if Path(path).suffix.lower() == container.ENDING:
-        return pd.DataFrame([_described(layer, *_encoded_size(layer.mem)) for layer in container.read(path)]), rest
+        return pd.DataFrame([_described(layer, layer.mem, layer.density) for layer in container.read(path)]), rest
     found = read(path)
-    runs = [_described(layer, layer.n_out, layer.n_in, density_of(_weights(layer))) for layer in found.layers]
+    runs = [_described(layer, layer, density_of(_weights(layer))) for layer in found.layers]
     parts = [{"part": part.name, "kind": part.kind, "why": part.why} for part in found.unmapped]
     return pd.DataFrame(runs), pd.DataFrame(parts) if parts else rest
 
 
-def _encoded_size(mem: InterleavedCSC) -> tuple[int, int, float]:
-    return mem.n_out, mem.n_in, int(mem.column_macs[: mem.n_in].sum()) / (mem.n_out * mem.n_in)
-
-
-def _described(layer: WeightLayer | EncodedLayer, n_out: int, n_in: int, density: float) -> dict[str, Any]:
-    return {
-        "layer": layer.name,
-        "kind": layer.kind,
-        "n_out": n_out,
-        "n_in": n_in,
-        "vectors": layer.vectors,
-        "weights": n_out * n_in,
-        "density": density,
-        "note": layer.note,
-    }
+def _described(layer: WeightLayer | EncodedLayer, matrix: Any, density: float) -> dict[str, Any]:
+    """Make a row of the table; `matrix` tells the shape."""
+    facts = {"layer": layer.name, "kind": layer.kind, "n_out": matrix.n_out, "n_in": matrix.n_in}
+    sizes = {"vectors": layer.vectors, "weights": matrix.n_out * matrix.n_in, "density": density}
+    return facts | sizes | {"note": layer.note}

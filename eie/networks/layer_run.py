@@ -17,18 +17,12 @@ class LayerRun:
 
     Attributes
     ----------
-    name : str
-        Name of the layer in its network.
-    kind : str
-        `linear`, `conv` or `lstm`.
-    density : float
-        Fraction of its weights kept, 0..1.
-    activation_density : float
-        Fraction of its inputs that were not 0, over all vectors, 0..1.
-    report : CycleReport
-        Counters, over all vectors.
-    energy : EnergyReport
-        Joules, over all vectors.
+    name, kind : str
+        Name of the layer in its network; `linear`, `conv` or `lstm`.
+    density, activation_density : float
+        Fractions of its weights kept, and of its inputs that were not 0, 0..1.
+    report, energy : CycleReport, EnergyReport
+        Counters and joules.
     saturations : int
         Additions, biases and inputs that saturated at the end of their format's range.
     """
@@ -60,34 +54,22 @@ class LayerRun:
 def table(runs: Iterable[LayerRun]) -> pd.DataFrame:
     """Tabulate layers, one row per layer in their order.
 
-    Returns
-    -------
-    DataFrame
-        Index `layer`; columns `kind`, `outputs`, `inputs`, `vectors`, `weights, %` and `activations, %` (those that are
-        not 0), `cycles`, `time, us`, `load balance, %`, `energy, uJ`, `saturations`. Cycles, time, energy and
-        saturations are those of all vectors.
+    Percentages of weights and activations are those that are not 0. Cycles, time, energy and saturations are those of
+    all vectors.
     """
-    rows = [
-        {
-            "layer": run.name,
-            "kind": run.kind,
-            "outputs": run.n_out,
-            "inputs": run.n_in,
-            "vectors": run.vectors,
-            "weights, %": 100 * run.density,
-            "activations, %": 100 * run.activation_density,
-            "cycles": run.report.cycles,
-            "time, us": 1e6 * run.report.seconds,
-            "load balance, %": 100 * run.report.load_balance,
-            "energy, uJ": 1e6 * run.energy.total,
-            "saturations": run.saturations,
-        }
-        for run in runs
-    ]
-    return pd.DataFrame(rows, columns=list(_COLUMNS)).set_index("layer")
-
-
-_COLUMNS = (
-    *("layer", "kind", "outputs", "inputs", "vectors", "weights, %", "activations, %"),
-    *("cycles", "time, us", "load balance, %", "energy, uJ", "saturations"),
-)
+    values = {
+        "layer": lambda run: run.name,
+        "kind": lambda run: run.kind,
+        "outputs": lambda run: run.n_out,
+        "inputs": lambda run: run.n_in,
+        "vectors": lambda run: run.vectors,
+        "weights, %": lambda run: 100 * run.density,
+        "activations, %": lambda run: 100 * run.activation_density,
+        "cycles": lambda run: run.report.cycles,
+        "time, us": lambda run: 1e6 * run.report.seconds,
+        "load balance, %": lambda run: 100 * run.report.load_balance,
+        "energy, uJ": lambda run: 1e6 * run.energy.total,
+        "saturations": lambda run: run.saturations,
+    }
+    rows = [[value(run) for value in values.values()] for run in runs]
+    return pd.DataFrame(rows, columns=list(values)).set_index("layer")

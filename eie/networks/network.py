@@ -32,14 +32,7 @@ INPUT = "input"
 class Node:
     """One operation of a network.
 
-    Attributes
-    ----------
-    name : str
-        Name by which later nodes take its output.
-    op : WeightOperation or HostOperation
-        The operation.
-    inputs : tuple of str
-        Names of earlier nodes, or `INPUT`.
+    Later nodes take its output by its `name`; its `inputs` are names of earlier nodes, or `INPUT`.
     """
 
     name: str
@@ -90,26 +83,14 @@ class Network:
         return tuple((node.name, node.op) for node in self.nodes if isinstance(node.op, WeightOperation))
 
     def reference(self, inputs: Any) -> NDArray[np.float32]:
-        """Run the network in float32, with the same compressed weights.
-
-        Parameters
-        ----------
-        inputs : array of shape `(n, *input_shape)`
-
-        Returns
-        -------
-        float32 array of shape `(n, *output_shape)`
-        """
+        """Run the network in float32, with the same compressed weights: `(n, *input_shape)` to `(n, *output_shape)`."""
         arithmetic = {name: FloatArithmetic(op) for name, op in self.weight_nodes}
         return np.concatenate([self.evaluate(block, arithmetic)[self.nodes[-1].name] for block in self._blocks(inputs)])
 
     def calibrate(self, inputs: Any) -> dict[str, Ranges]:
         """Find the largest magnitudes in each weight layer in floating point, from which its formats follow.
 
-        Parameters
-        ----------
-        inputs : array of shape `(n, *input_shape)`
-            Samples, which should not be those on which accuracy is measured.
+        The inputs, of shape `(n, *input_shape)`, should not be samples on which accuracy is measured.
         """
         arithmetic = {name: RangeRecorder(op) for name, op in self.weight_nodes}
         for block in self._blocks(inputs):
@@ -169,10 +150,6 @@ class Network:
         keep : bool
             Keep the output of every node.
 
-        Returns
-        -------
-        NetworkRun
-
         Raises
         ------
         ValueError
@@ -195,15 +172,9 @@ class Network:
     def evaluate(
         self, inputs: NDArray[Any], arithmetic: Mapping[str, Arithmetic], keep: bool = False
     ) -> dict[str, NDArray[Any]]:
-        """Compute the outputs of all nodes, or of the last only; a value is dropped after its last use.
+        """Compute the outputs of the nodes; unless all are to be kept, a value is dropped after its last use.
 
-        Parameters
-        ----------
-        inputs : array of shape `(n, *input_shape)`
-        arithmetic : mapping of str to Arithmetic
-            Number format and multiplication of each weight layer.
-        keep : bool
-            Keep the output of every node.
+        Inputs have shape `(n, *input_shape)`; `arithmetic` is number format and multiplication of each weight layer.
         """
         last_use = {source: i for i, node in enumerate(self.nodes) for source in node.inputs}
         values = {INPUT: inputs}

@@ -85,12 +85,7 @@ class WeightOperation(ABC):
 
 @dataclass(frozen=True, eq=False)
 class FloatLayer:
-    """A float32 matrix that nobody has compressed: only the host can multiply it.
-
-    Attributes
-    ----------
-    weights : float32 array of shape `(n_out, n_in)`
-    """
+    """A float32 matrix of shape `(n_out, n_in)` that nobody has compressed: only the host can multiply it."""
 
     weights: NDArray[np.float32]
 
@@ -111,7 +106,7 @@ class FloatLayer:
 
 @dataclass(frozen=True, eq=False)
 class MatrixOperation(WeightOperation):
-    """An operation of one matrix and its bias."""
+    """An operation of one matrix and its bias, a float array of shape `(n_out,)`, from which the sums start."""
 
     layer: CompressedLayer | FloatLayer
     bias: NDArray[np.float32] | None = None
@@ -134,15 +129,7 @@ class MatrixOperation(WeightOperation):
 
 @dataclass(frozen=True, eq=False)
 class Linear(MatrixOperation):
-    """A fully connected layer, on the last axis.
-
-    Attributes
-    ----------
-    layer : CompressedLayer or FloatLayer
-        The matrix.
-    bias : float array of shape `(n_out,)`, optional
-        Start of the sums.
-    """
+    """A fully connected layer, on the last axis."""
 
     kind: ClassVar[str] = "linear"
 
@@ -174,8 +161,6 @@ class Conv2d(MatrixOperation):
     ----------
     layer : CompressedLayer or FloatLayer
         Shape `(n_out, rows * columns * channels)`, columns ordered by kernel offset, then channel.
-    bias : float array of shape `(n_out,)`, optional
-        Start of the sums.
     kernel, stride, dilation : (rows, columns)
         Size of the kernel, distance of positions, distance of kernel offsets.
     padding : (top, left, bottom, right)
@@ -231,16 +216,8 @@ class Conv2d(MatrixOperation):
 def convolution_matrix(weights: Any, groups: int = 1) -> Array:
     """Make the matrix of a convolution from its weights or codes, columns ordered by kernel offset, then channel.
 
-    Parameters
-    ----------
-    weights : array of shape `(n_out, channels // groups, rows, columns)`
-    groups : int
-        Number of groups into which outputs and channels are cut. An output sees only the channels of its own group: the
-        rest of its row is 0.
-
-    Returns
-    -------
-    array of shape `(n_out, rows * columns * channels)`
+    Weights of shape `(n_out, channels // groups, rows, columns)` become `(n_out, rows * columns * channels)`. Outputs
+    and channels are cut into groups; an output sees only the channels of its own: the rest of its row is 0.
 
     Raises
     ------
@@ -274,8 +251,6 @@ class LSTM(MatrixOperation):
     layer : CompressedLayer or FloatLayer
         Shape `(4 * hidden, inputs + hidden)`: rows are the gates, in the order of `gates`; columns are the inputs, then
         the state after the step before.
-    bias : float array of shape `(4 * hidden,)`, optional
-        Start of the sums.
     reverse : bool
         Go from the last step to the first. Outputs keep the order of the inputs.
     gates : str

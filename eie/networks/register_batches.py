@@ -56,13 +56,10 @@ def register_count(machine: Machine) -> int:
 
 
 def tiles(layer: CompressedLayer, machine: Machine) -> tuple[Tile, ...]:
-    """Cut a layer into tiles that the machine's registers hold.
+    """Cut a layer into tiles that the machine's registers hold: one for most layers.
 
-    Returns
-    -------
-    tuple of Tile
-        One for most layers. Else all tiles of the first block of rows, then those of the next. A bias column goes with
-        the last tile of its rows.
+    Else all tiles of the first block of rows come first, then those of the next. A bias column goes with the last tile
+    of its rows.
     """
     layer = _with_codebook_of(layer, machine)
     held = register_count(machine)
@@ -88,18 +85,8 @@ def run_tiles(
 ) -> tuple[CycleReport, EnergyReport]:
     """Compute time and energy of a layer on vectors of activations of either sign.
 
-    Parameters
-    ----------
-    layer : CompressedLayer
-    parts : tuple of Tile
-        What `tiles` made of the layer.
-    activations : array of shape `(n_vectors, n_in)`
-    machine : Machine
-
-    Returns
-    -------
-    (CycleReport, EnergyReport)
-        Of all tiles and all vectors.
+    `parts` are what `tiles` made of the layer. The activations have shape `(n_vectors, n_in)`; counters and joules are
+    those of all tiles and all vectors.
     """
     reports = [_run(part, activations, machine) for part in parts]
     joules = reduce(add, (energy(report, machine) for report in reports))

@@ -32,18 +32,9 @@ _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
 
 
 def write(evaluation: Evaluation, folder: str | Path) -> list[Path]:
-    """Write the table as CSV, everything as JSON, and the page.
+    """Write `layers.csv`, `layers.json` and `report.html`: the table, everything, and the page; return their paths.
 
-    Parameters
-    ----------
-    evaluation : Evaluation
-    folder : path
-        Made if it is not there. Each file is replaced as a whole.
-
-    Returns
-    -------
-    list of Path
-        `layers.csv`, `layers.json` and `report.html`.
+    The folder is made if it is not there. Each file is replaced as a whole.
 
     Raises
     ------
@@ -180,11 +171,8 @@ def _time_rows(layers: Sequence[LayerEvaluation]) -> list[Row]:
         report = layer.run.report
         a_cycle = 1 / report.clock_hz / report.n_pe
         work, padding = report.macs * a_cycle, report.padding * a_cycle
-        parts = [
-            ("work", work, f"work {si(work, 's')}"),
-            ("padding", padding, f"padding {si(padding, 's')}"),
-            ("waiting", report.seconds - work - padding, f"waiting {si(report.seconds - work - padding, 's')}"),
-        ]
+        spent = {"work": work, "padding": padding, "waiting": report.seconds - work - padding}
+        parts = [(kind, time, f"{kind} {si(time, 's')}") for kind, time in spent.items()]
         rows.append(Row(layer.run.name, _stacked(parts, longest), si(report.seconds, "s")))
     return rows
 
@@ -206,30 +194,25 @@ def _cause_rows(layers: Sequence[LayerEvaluation]) -> list[Row]:
 def _energy_rows(evaluation: Evaluation) -> list[Row]:
     components = sorted(evaluation.energy.components.items(), key=lambda item: -item[1])
     most, total = components[0][1], evaluation.energy.total
-    return [
-        Row(
-            name,
-            _stacked([("work", joules, si(joules, "J"))], most),
-            f"{si(joules, 'J')}, {100 * joules / total:.0f} %",
-        )
-        for name, joules in components
-    ]
+    bars = {name: _stacked([("work", joules, si(joules, "J"))], most) for name, joules in components}
+    return [Row(name, bars[name], f"{si(joules, 'J')}, {100 * joules / total:.0f} %") for name, joules in components]
 
 
 def _memory_rows(layers: Sequence[LayerEvaluation]) -> list[tuple[str, list[Row], int]]:
     """Draw how full each memory of the fullest PE is, layer by layer; bars end at twice its capacity."""
-    found = []
-    for layer in layers:
-        rows = [
-            Row(
-                memory,
-                _stacked([("over" if share > 1 else "work", min(share, 2.0), f"{100 * share:.0f} %")], 2.0),
-                f"{100 * share:.0f} %",
-            )
-            for memory, share in layer.memory.filled().items()
-        ]
-        found.append((layer.run.name, rows, layer.memory.chips))
-    return found
+    return [
+        (
+            layer.run.name,
+            [_filled(memory, share) for memory, share in layer.memory.filled().items()],
+            layer.memory.chips,
+        )
+        for layer in layers
+    ]
+
+
+def _filled(memory: str, share: float) -> Row:
+    words = f"{100 * share:.0f} %"
+    return Row(memory, _stacked([("over" if share > 1 else "work", min(share, 2.0), words)], 2.0), words)
 
 
 @dataclass(frozen=True, slots=True)

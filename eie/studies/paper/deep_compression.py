@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -16,10 +16,7 @@ from eie.compress.packed import CompressedNetwork
 from eie.datasets import catalogue
 from eie.interleaved import encode
 from eie.machine import Machine
-from eie.studies import experiments
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from eie.studies import experiments, plots
 
 TITLES = {"lenet-300-100": "LeNet-300-100", "lenet-5": "LeNet-5"}
 """Networks as their paper calls them."""
@@ -169,32 +166,24 @@ class DeepCompression:
         columns = ["codes", "relative indices", "pointers", "codebooks", "biases", "Huffman tables"]
         return pd.DataFrame.from_dict(rows, orient="index").reindex(columns=columns).fillna(0) / 8 / KB
 
-    def plot(self) -> Figure:
+    def plot(self) -> plots.Figure:
         """Error against ratio."""
-        from eie.studies.plots import compression
-
         dense = self.runs.groupby("network")["dense_error"].mean()[list(self.nets)].rename(TITLES)
         printed = pd.DataFrame({title: _printed_row(title) for title in dense.index}).T
         points = printed[["times smaller", "error after, %"]]
-        return compression.error_by_factor(self.sweep.replace({"network": TITLES}), dense, points)
+        return plots.compression.error_by_factor(self.sweep.replace({"network": TITLES}), dense, points)
 
-    def plot_centroids(self, name: str) -> Figure:
+    def plot_centroids(self, name: str) -> plots.Figure:
         """Shared weights of a network while they are trained."""
-        from eie.studies.plots import compression
+        return plots.compression.values_over_epochs(self.trace[self.trace["network"] == name])
 
-        return compression.values_over_epochs(self.trace[self.trace["network"] == name])
-
-    def plot_weights(self, name: str) -> Figure:
+    def plot_weights(self, name: str) -> plots.Figure:
         """A network's weights before and after pruning."""
-        from eie.studies.plots import compression
+        return plots.compression.weight_histograms(self.histograms[self.histograms["network"] == name], STAGES)
 
-        return compression.weight_histograms(self.histograms[self.histograms["network"] == name], STAGES)
-
-    def plot_parts(self) -> Figure:
+    def plot_parts(self) -> plots.Figure:
         """Where the bits go."""
-        from eie.studies.plots import compression
-
-        return compression.parts_of_sizes(self.parts(), "kB")
+        return plots.compression.parts_of_sizes(self.parts(), "kB")
 
     def words(self) -> str:
         """How errors and ratios compare with the printed ones, and whether the networks that come along bear it out."""

@@ -10,18 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from eie import published
 from eie._files import read_toml
 from eie.machine import EIE_45NM
+from eie.studies import plots
 from eie.studies.paper.disagreements_time import figure11
 from eie.technology import paper_value
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 VERDICTS = ("one side holds", "both hold", "neither holds", "it cannot be told")
 """How a case can end."""
@@ -97,12 +95,10 @@ class Disagreements:
         ]
         return pd.DataFrame(rows).set_index("case")
 
-    def plot(self) -> Figure:
+    def plot(self) -> plots.Figure:
         """The case that a plot shows best: Figure 11 as labelled and with labels swapped."""
-        from eie.studies.plots import bars
-
         frame = self.swapped.rename_axis("layer").reset_index()
-        return bars.bars(frame, {name: name for name in self.swapped}, "difference to Figure 11, %")
+        return plots.bars.bars(frame, {name: name for name in self.swapped}, "difference to Figure 11, %")
 
     def words(self) -> str:
         """How the cases end."""

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from eie import chip
 from eie.machine import EIE_45NM, Machine
+from eie.studies import plots
 from eie.technology import chip_facts, memories, paper_value
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 BLOCKS: dict[str, str] = {
     "SpMat_0": "SpmatRead",
@@ -63,11 +61,9 @@ class Figure5:
         rows["share, %"] = 100 * rows["area, mm2"] / self.area_mm2
         return rows.sort_values("area, mm2", ascending=False, kind="stable")
 
-    def plot(self) -> Figure:
+    def plot(self) -> plots.Figure:
         """The rectangles, to scale."""
-        from eie.studies.plots import pictures
-
-        return pictures.floorplan(self.blocks, float(np.sqrt(self.area_mm2)))
+        return plots.pictures.floorplan(self.blocks, float(np.sqrt(self.area_mm2)))
 
     def words(self) -> str:
         """What takes the area."""

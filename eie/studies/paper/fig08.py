@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -12,11 +11,9 @@ from eie import _check
 from eie.explore.benchmarks import columns_together
 from eie.explore.synthetic import Spread, measured_spread
 from eie.machine import MAX_FIFO_DEPTH
+from eie.studies import plots
 from eie.studies.paper.series import Series, machine_warning, series
 from eie.studies.paper.setup import Setup, exhibit
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 DEPTHS = (2, 4, 8, 16, 32, 64, 128, 256)
 """Depths of the paper's figure that this machine can have."""
@@ -77,13 +74,11 @@ class Blocks:
         sizes = self.runs.assign(difference=self.runs["difference"].abs())
         return sizes.pivot_table(index="layer", columns="block_cv", values="difference", sort=False)
 
-    def plot(self) -> Figure:
+    def plot(self) -> plots.Figure:
         """A plot a layer, a line a spread; empty when no layer has blocks."""
-        from eie.studies.plots import panels, style
-
         if self.runs.empty:
-            return style.nothing("no layer here has columns that belong together")
-        return panels.lines(
+            return plots.style.nothing("no layer here has columns that belong together")
+        return plots.panels.lines(
             self.runs,
             "fifo_depth",
             "load_balance",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,12 +15,10 @@ from eie.cycles import simulate
 from eie.explore.benchmarks import Benchmark, select
 from eie.interleaved import encode
 from eie.machine import MAX_SPMAT_WIDTH_BITS, Machine
+from eie.studies import plots
 from eie.studies.paper.series import Series, machine_warning
 from eie.studies.paper.setup import Setup, exhibit
 from eie.technology import chip_facts, paper_value, sram, sram_table
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 WIDTHS = (32, 64, 128, 256, 512)
 """Widths of the paper's figure, in bits."""
@@ -114,10 +111,8 @@ class Figure9:
             log_y=True,
         )
 
-    def plot(self) -> Figure:
+    def plot(self) -> plots.Figure:
         """Reads and energy of a read; energy of all reads of each layer."""
-        from eie.studies.plots import points
-
         name = MARKERS_LAYER if MARKERS_LAYER in self.layers else self.layers[0]
         left = pd.DataFrame(
             {
@@ -129,9 +124,9 @@ class Figure9:
             }
         ).loc[self.reads().columns]
         sweep_label = f"SRAM sweep, {chip_facts()['sram']['setting']}"
-        return points.reads_and_energy(left, name, sweep_label, self.series().points)
+        return plots.points.reads_and_energy(left, name, sweep_label, self.series().points)
 
-    def plot_layers(self) -> Figure:
+    def plot_layers(self) -> plots.Figure:
         """The right panel, a small plot a layer, published and computed."""
         return self.series().plot()
 

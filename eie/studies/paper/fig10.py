@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from eie import _check, published
+from eie.studies import plots
 from eie.technology import chip_facts, operation_pj, paper_value, pe_breakdown
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +71,9 @@ class Figure10:
         found = pd.DataFrame([paper.rename(PAPER)]).rename_axis(columns=None)
         return pd.concat([found, by_network(self.measured)])
 
-    def plot(self) -> Figure:
+    def plot(self) -> plots.Figure:
         """Energy beside accuracy."""
-        from eie.studies.plots import bars
-
-        return bars.precision(self.rows, self.accuracies(), PAPER)
+        return plots.bars.precision(self.rows, self.accuracies(), PAPER)
 
     def words(self) -> str:
         """The ratios, where their numbers come from, and how accuracy compares."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,10 +14,8 @@ from eie.explore.synthetic import even_codebook
 from eie.interleaved import InterleavedCSC, encode
 from eie.layer import CompressedLayer
 from eie.machine import MAX_PE, Machine
+from eie.studies import plots
 from eie.technology import paper_value
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 PES_OF_THE_FIGURE = 4
 """PEs of the paper's example."""
@@ -44,15 +41,13 @@ class FormatExample:
     mem: InterleavedCSC
     machine: Machine
 
-    def plot(self) -> Figure:
+    def plot(self) -> plots.Figure:
         """The matrix and its input, coloured by PE."""
-        from eie.studies.plots import pictures, style
-
-        shown = min(self.machine.n_pe, len(style.PALETTE) - 1)
+        shown = min(self.machine.n_pe, len(plots.style.PALETTE) - 1)
         owners = np.full((self.layer.n_out, self.layer.n_in), -1)
         columns = np.repeat(np.arange(self.layer.n_in), np.diff(self.layer.indptr))
         owners[self.layer.rows, columns] = self.layer.rows % self.machine.n_pe % shown
-        return pictures.matrix(owners, list(self.activations > 0), [f"PE{p}" for p in range(shown)])
+        return plots.pictures.matrix(owners, list(self.activations > 0), [f"PE{p}" for p in range(shown)])
 
     def memory(self, p: int = 0) -> pd.DataFrame:
         """What PE `p` holds, in the three rows of Figure 3; one entry a column, pointers last."""

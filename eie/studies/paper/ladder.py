@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from math import prod
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -15,12 +14,10 @@ from eie.energy_model import energy
 from eie.explore.benchmarks import Benchmark, nine_layers
 from eie.explore.sweep import geomean
 from eie.machine import Machine
+from eie.studies import plots
 from eie.studies.paper.series import machine_warning
 from eie.studies.paper.setup import Setup, exhibit
 from eie.technology import PICO, paper_value
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 STEPS = (
     "dense, DRAM",
@@ -77,11 +74,9 @@ class Ladder:
         }
         return saved
 
-    def plot(self) -> Figure:
+    def plot(self) -> plots.Figure:
         """A small plot a layer: one bar a step."""
-        from eie.studies.plots import bars
-
-        return bars.steps(1e6 * self.joules, "energy of one pass, uJ")
+        return plots.bars.steps(1e6 * self.joules, "energy of one pass, uJ")
 
     def words(self) -> str:
         """The product of the four savings, and what is left of it on the chip."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,10 +18,8 @@ from eie.models import zoo
 from eie.networks import layer_run
 from eie.networks.network import Network, NetworkRun
 from eie.networks.operations import Conv2d
+from eie.studies import plots
 from eie.studies.paper import accuracy
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 MICRO = 1e-6
 
@@ -67,21 +65,19 @@ class OneInference:
         """Score of each digit, on the machine and in float32."""
         return pd.DataFrame({"machine": self.run.outputs[0], "float32": self.float_scores}).rename_axis("digit").T
 
-    def plot(self) -> Figure:
+    def plot(self) -> plots.Figure:
         """What every node gave, as pictures: what is white is 0, and is not broadcast."""
-        from eie.studies.plots import pictures
+        return plots.pictures.mosaics(
+            {self._title(name): _pictures(values[0]) for name, values in self._shown().items()}
+        )
 
-        return pictures.mosaics({self._title(name): _pictures(values[0]) for name, values in self._shown().items()})
-
-    def plot_broadcasts(self) -> Figure:
+    def plot_broadcasts(self) -> plots.Figure:
         """How many activations each matrix-vector product broadcasts."""
-        from eie.studies.plots import pictures, style
-
         counts = self._broadcasts()
         if not counts:
-            return style.nothing("This network has no convolutions.")
+            return plots.style.nothing("This network has no convolutions.")
         mosaics = {f"{name}: broadcasts": (found[None], 1) for name, found in counts.items()}
-        return pictures.mosaics(mosaics, columns=len(mosaics))
+        return plots.pictures.mosaics(mosaics, columns=len(mosaics))
 
     def words(self) -> str:
         """The answer, and what it took."""

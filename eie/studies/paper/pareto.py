@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 from eie import _check
 from eie.explore.design_space import DesignSpace, frame
 from eie.machine import EIE_45NM, MAX_FIFO_DEPTH, MAX_PE
+from eie.studies import plots
 from eie.studies.paper.setup import Setup, exhibit
 from eie.technology import sram_widths
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 N_PES = (1, 2, 4, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 96, 112, 128, 144, 192, 256, 384, 512)
 FIFO_DEPTHS = (*range(2, 17), 20, 24, 32, 40, 48, 64, 96, 128, 256)
@@ -90,11 +88,9 @@ class Pareto:
                 said.append(f"{_SAID[place].format(value)}: {', '.join(told) or 'nothing'}")
         return "; ".join(said)
 
-    def plot(self) -> Figure:
+    def plot(self) -> plots.Figure:
         """Energy and area against time: all designs, those on the front, and the paper's."""
-        from eie.studies.plots import points
-
-        return points.design_space(self.designs.rename(columns=_UNITS), self.paper, list(_UNITS.values()))
+        return plots.points.design_space(self.designs.rename(columns=_UNITS), self.paper, list(_UNITS.values()))
 
     def words(self) -> str:
         """How many designs there are, what the paper's choice is among them, and how far from the front it is."""

@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from math import isqrt
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from eie.machine import MAX_PE
+from eie.studies import plots
 from eie.studies.paper.partition import simulate_grid
 from eie.studies.paper.series import machine_warning
 from eie.studies.paper.setup import Setup, exhibit
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +49,10 @@ class Partitioning:
         grids = list(dict.fromkeys(self.runs["grid"]))
         return self.runs.pivot(index="layer", columns="grid", values=value).loc[order, grids]
 
-    def plot(self) -> Figure:
+    def plot(self) -> plots.Figure:
         """Relative times, a group a layer."""
-        from eie.studies.plots import bars
-
         frame = self.table().reset_index()
-        return bars.bars(frame, {grid: grid for grid in frame.columns[1:]}, "time, rows to PEs = 1")
+        return plots.bars.bars(frame, {grid: grid for grid in frame.columns[1:]}, "time, rows to PEs = 1")
 
     def words(self) -> str:
         """Which grid is fastest where."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,11 +17,9 @@ from eie.explore.benchmarks import MAX_SEED, columns_together, select
 from eie.interleaved import InterleavedCSC, encode
 from eie.machine import Machine
 from eie.models import backbones
+from eie.studies import plots
 from eie.studies.paper.series import machine_warning
 from eie.studies.paper.setup import Setup, exhibit
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 MOST = {"Alex-6": 50, "VGG-6": 6}
 """Pictures of each set that are run for a layer, at most: VGG-16 takes over 20 times as long as AlexNet."""
@@ -82,31 +80,25 @@ class RealActivations:
         columns = ["layer", "input", "mean, us", "least, us", "most, us", "load balance, %"]
         return pd.DataFrame(rows, columns=columns).set_index("layer")
 
-    def plot(self) -> Figure:
+    def plot(self) -> plots.Figure:
         """Density of every picture, a group a layer, beside the published one."""
-        from eie.studies.plots import points, style
-
         if self.runs.empty:
-            return style.nothing(NOTHING)
-        return points.dots(self.runs, "density", "set", self.published["density"], "inputs that are not 0, %")
+            return plots.style.nothing(NOTHING)
+        return plots.points.dots(self.runs, "density", "set", self.published["density"], "inputs that are not 0, %")
 
-    def plot_example(self) -> Figure:
+    def plot_example(self) -> plots.Figure:
         """One input, as it is and shuffled."""
-        from eie.studies.plots import pictures, style
-
         if not self.example:
-            return style.nothing(NOTHING)
+            return plots.style.nothing(NOTHING)
         titled = {f"{self.runs['layer'].iloc[0]}, {words}": values for words, values in self.example.items()}
-        return pictures.patterns(titled, "channel", "pixel")
+        return plots.pictures.patterns(titled, "channel", "pixel")
 
-    def plot_times(self) -> Figure:
+    def plot_times(self) -> plots.Figure:
         """Time against density, a small plot a layer."""
-        from eie.studies.plots import points, style
-
         if self.runs.empty:
-            return style.nothing(NOTHING)
+            return plots.style.nothing(NOTHING)
         reference = self.published.rename_axis("layer").reset_index()
-        return points.clouds(
+        return plots.points.clouds(
             self.runs,
             "density",
             RUNS,

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from eie import published
 from eie.machine import Machine
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from eie.studies import plots
 
 _NAMED = {
     "n_pe": ("{:g} PEs", 1.0),
@@ -87,11 +84,9 @@ class Series:
         order = list(dict.fromkeys(known["layer"]))
         return known.pivot(index="layer", columns=self.x, values=value).loc[order]
 
-    def plot(self) -> Figure:
+    def plot(self) -> plots.Figure:
         """A small plot a layer."""
-        from eie.studies.plots import panels
-
-        return panels.panels(self.points, self.x, self.x_label, self.y_label, log_y=self.log_y)
+        return plots.panels.panels(self.points, self.x, self.x_label, self.y_label, log_y=self.log_y)
 
     def words(self) -> str:
         """How far computed and published are apart, as Markdown."""

@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from eie import _check, published
+from eie.studies import plots
 from eie.technology import alu_table, operation_pj, paper_value, sram_table
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _KINDS = {"add": "addition", "multiply": "multiplication"}
 
@@ -75,11 +72,11 @@ class Table1:
         same = sweep[(sweep["size"] == size) & (sweep["width"] == width)].set_index("setting")["read_pJ"]
         return pd.DataFrame({"read, pJ": same, "over Table I": same / self._pj("SRAM")})
 
-    def plot(self) -> Figure:
+    def plot(self) -> plots.Figure:
         """Energies on a logarithmic axis."""
-        from eie.studies.plots import bars
-
-        return bars.log_bars(list(self.rows["operation"]), list(self.rows["energy, pJ"]), "energy of one operation, pJ")
+        return plots.bars.log_bars(
+            list(self.rows["operation"]), list(self.rows["energy, pJ"]), "energy of one operation, pJ"
+        )
 
     def words(self) -> str:
         """The ratios, and the power of a network in DRAM."""

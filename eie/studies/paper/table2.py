@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -13,12 +12,10 @@ from eie.cycles import CycleReport, simulate
 from eie.energy_model import EnergyReport, energy
 from eie.explore.benchmarks import Benchmark
 from eie.machine import EIE_45NM, Machine
+from eie.studies import plots
 from eie.studies.paper.series import machine_warning
 from eie.studies.paper.setup import Setup, exhibit
 from eie.technology import chip_facts, memories, paper_value, pe_breakdown, sram_table
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 PARTS: dict[str, tuple[str, ...]] = {
     "memory, accesses": ("spmat read", "pointer read", "activation SRAM"),
@@ -108,16 +105,14 @@ class Table2:
         """Settings whose matrix memory can be read in every cycle of the machine's clock."""
         return list(self.models.index[self.models["cycle"] <= 1e9 / self.machine.clock_hz])
 
-    def plot(self) -> Figure:
+    def plot(self) -> plots.Figure:
         """Power by component and memory area, a bar a setting."""
-        from eie.studies.plots import bars
-
         printed = pd.Series(pe_breakdown("power", "component")).rename({"memory": "memory, printed as one"})
         power = pd.concat([printed.to_frame("Table II").T, self.models[list(PARTS)]]).fillna(0)
         power = power[[power.columns[0], *PARTS]]
         printed_area = pd.Series({"Table II": pe_breakdown("area", "component")["memory"] * 1e-6})
         area = pd.concat([printed_area, self.models["memory area"]])
-        return bars.stacked(power, area, "power of one PE, mW", "area of its memories, mm$^2$")
+        return plots.bars.stacked(power, area, "power of one PE, mW", "area of its memories, mm$^2$")
 
     def words(self) -> str:
         """Whether the printed numbers add up, and how near the models come."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -17,10 +16,8 @@ from eie.formats import authors
 from eie.interleaved import decode
 from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM
+from eie.studies import plots
 from eie.studies.paper.setup import Setup, exhibit
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +36,8 @@ class Table3:
         """A row a layer."""
         return self.rows.set_index("layer")
 
-    def plot(self) -> Figure:
+    def plot(self) -> plots.Figure:
         """Weights as the dense layer has them, as kept, and multiplications left."""
-        from eie.studies.plots import bars
-
         frame = pd.DataFrame(
             {
                 "layer": self.rows["layer"],
@@ -52,7 +47,7 @@ class Table3:
             }
         )
         names = {"dense": "weights of the dense layer", "kept": "weights kept", "left": "multiplications left"}
-        return bars.bars(frame, names, "millions", log_y=True)
+        return plots.bars.bars(frame, names, "millions", log_y=True)
 
     def words(self) -> str:
         """How the drawn layers differ from the printed ones."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -19,13 +18,11 @@ from eie.explore.synthetic import draw_activations
 from eie.formats import authors
 from eie.interleaved import encode
 from eie.machine import Machine
+from eie.studies import plots
 from eie.studies.baselines import platforms
 from eie.studies.paper._shared import run_together
 from eie.studies.paper.series import machine_warning
 from eie.studies.paper.setup import Setup, exhibit
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 CLOSE = 0.10
 """A layer's time is called close when it is within this fraction of the printed one."""
@@ -71,11 +68,9 @@ class Table4:
         """A row a layer."""
         return self.rows.set_index("layer")
 
-    def plot(self) -> Figure:
+    def plot(self) -> plots.Figure:
         """Published and computed times side by side."""
-        from eie.studies.plots import bars
-
-        return bars.bars(
+        return plots.bars.bars(
             self.rows,
             {
                 "published theoretical": "paper, theoretical",

@@ -5,19 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cache
 from math import prod
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from eie import chip, published
 from eie.explore.benchmarks import Benchmark
 from eie.machine import EIE_28NM, EIE_45NM, Machine
+from eie.studies import plots
 from eie.studies.paper._shared import run_together
 from eie.studies.paper.setup import Setup, exhibit
 from eie.technology import chip_facts, paper_value
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 QUANTITIES = {
     "clock": "clock, MHz",
@@ -70,11 +67,9 @@ class Table5:
         """What the paper prints for all platforms."""
         return self.printed.T.rename(columns=QUANTITIES)
 
-    def plot(self) -> Figure:
+    def plot(self) -> plots.Figure:
         """Frames a second against frames a joule, all platforms."""
-        from eie.studies.plots import points
-
-        return points.scatter(
+        return plots.points.scatter(
             pd.concat([self.printed, self.computed.add_suffix(", computed")], axis=1).T,
             "throughput",
             "energy_efficiency",

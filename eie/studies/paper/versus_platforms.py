@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,14 +11,12 @@ import pandas as pd
 from eie import chip, published
 from eie.explore.sweep import geomean
 from eie.machine import Machine
+from eie.studies import plots
 from eie.studies.baselines import platforms
 from eie.studies.paper._shared import run_together
 from eie.studies.paper.series import machine_warning
 from eie.studies.paper.setup import Setup, exhibit
 from eie.technology import paper_value
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 GEOMEAN = "Geo Mean"
 """The figures' own name for their last group of bars."""
@@ -97,18 +94,16 @@ class Versus:
         could = int(self.checkable.to_numpy().sum())
         return could - len(self.unlike()), could
 
-    def plot(self) -> Figure:
+    def plot(self) -> plots.Figure:
         """Bars, logarithmic: what the tables give, and EIE as computed here."""
-        from eie.studies.plots import bars, style
-
         frame = self.table().drop(columns="CPU Dense").rename_axis("layer").reset_index()
-        colours = {column: style.PLATFORM_COLOURS[column.split()[0].rstrip(",")] for column in frame.columns[1:]}
-        dense = {column: style.paler(colour) for column, colour in colours.items() if column.endswith("Dense")}
+        colours = {column: plots.style.PLATFORM_COLOURS[column.split()[0].rstrip(",")] for column in frame.columns[1:]}
+        dense = {column: plots.style.paler(colour) for column, colour in colours.items() if column.endswith("Dense")}
         series = {column: column if column != "EIE" else "EIE, paper" for column in frame.columns[1:]}
-        measured = {column: style.MEASURED for column in colours if column.endswith("measured")}
-        measured |= {column: style.paler(style.MEASURED) for column in measured if "Dense" in column}
-        colours |= dense | measured | {"EIE": style.PUBLISHED}
-        return bars.bars(
+        measured = {column: plots.style.MEASURED for column in colours if column.endswith("measured")}
+        measured |= {column: plots.style.paler(plots.style.MEASURED) for column in measured if "Dense" in column}
+        colours |= dense | measured | {"EIE": plots.style.PUBLISHED}
+        return plots.bars.bars(
             frame, series, f"{self.quantity}, CPU dense = 1", log_y=True, colours=colours, legend_columns=3
         )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -17,6 +16,7 @@ from eie.datasets import catalogue
 from eie.interleaved import encode
 from eie.machine import Machine
 from eie.studies import experiments, plots
+from eie.studies.paper.setup import usual
 
 TITLES = {"lenet-300-100": "LeNet-300-100", "lenet-5": "LeNet-5"}
 """Networks as their paper calls them."""
@@ -273,16 +273,11 @@ def _in_eie(net: CompressedNetwork) -> dict[str, int]:
     return {"codes": codes, "relative indices": indices, "pointers": pointers}
 
 
-@cache
-def _default() -> DeepCompression:
-    return deep_compression(evaluate=False)
-
-
 def keeps_accuracy(network: str) -> bool:
     """Tell whether compression keeps or lowers the mean test error of a network of `eie experiment lenets`."""
-    return float(_default().rise(network).mean()) <= 0
+    return float(usual(deep_compression, evaluate=False).rise(network).mean()) <= 0
 
 
 def is_as_small_and_accurate(network: str) -> bool:
     """Tell whether every run errs no more, and gets no less small, than Deep Compression's Table 1 has it."""
-    return _default().beats_published(network)
+    return usual(deep_compression, evaluate=False).beats_published(network)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,7 @@ from eie.interleaved import encode
 from eie.machine import MAX_SPMAT_WIDTH_BITS, Machine
 from eie.studies import plots
 from eie.studies.paper.series import Series, machine_warning
-from eie.studies.paper.setup import Setup, exhibit
+from eie.studies.paper.setup import Setup, exhibit, usual
 from eie.technology import chip_facts, paper_value, sram, sram_table
 
 WIDTHS = (32, 64, 128, 256, 512)
@@ -339,14 +338,9 @@ def _parts(whole: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
     return np.diff(np.concatenate([[0], cuts, [whole]]))
 
 
-@cache
-def _default() -> Figure9:
-    return figure9()
-
-
 def difference() -> float:
     """Compute the mean absolute difference of Figure 9's right panel to computed reads times implied energies, %."""
-    return _default().series().mean_absolute_difference
+    return usual(figure9).series().mean_absolute_difference
 
 
 def best_width(energies: str) -> float:
@@ -354,8 +348,8 @@ def best_width(energies: str) -> float:
     if energies == "left panel":
         return float(left_product().idxmin())
     if energies == "right panel":
-        return float(_default().panel().sum().idxmin())
-    return float(str(_default().least().loc[energies, ALL]))
+        return float(usual(figure9).panel().sum().idxmin())
+    return float(str(usual(figure9).least().loc[energies, ALL]))
 
 
 def left_product() -> pd.Series:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import pandas as pd
 
 from eie import _check, published
 from eie.studies import plots
+from eie.studies.paper.setup import usual
 from eie.technology import chip_facts, operation_pj, paper_value, pe_breakdown
 
 
@@ -179,11 +179,6 @@ def _energies(rows: pd.DataFrame, operation: str) -> list[float]:
     return [operation_pj(operation, kind, bits) for kind, bits in zip(rows["kind"], rows["bits"], strict=True)]
 
 
-@cache
-def _default() -> Figure10:
-    return figure10()
-
-
 def multiplication_ratio(column: str) -> float:
     """Compute the energy of a 32-bit multiplication of a kind over that of a 16-bit fixed-point one."""
-    return float(_default().table().loc[column, "energy"] / _default().table().loc["16b int", "energy"])
+    return float(usual(figure10).table().loc[column, "energy"] / usual(figure10).table().loc["16b int", "energy"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from eie.interleaved import InterleavedCSC, encode
 from eie.layer import CompressedLayer
 from eie.machine import MAX_PE, Machine
 from eie.studies import plots
+from eie.studies.paper.setup import usual
 from eie.technology import paper_value
 
 PES_OF_THE_FIGURE = 4
@@ -132,19 +132,14 @@ def _local_rows(skips: np.ndarray, pointers: np.ndarray) -> np.ndarray:
     return steps - before - 1
 
 
-@cache
-def _default() -> FormatExample:
-    return figures2_3()
-
-
 def matches_figure3() -> bool:
     """Tell whether the memory of PE0 comes out of the encoder as Figure 3 prints it."""
-    return not _default().unlike()
+    return not usual(figures2_3).unlike()
 
 
 def column_empty_on(p: int, column: int) -> bool:
     """Tell whether a PE of Figure 2's example has nothing in a column."""
-    pointers = _default().mem.pe(p)[2]
+    pointers = usual(figures2_3).mem.pe(p)[2]
     return bool(pointers[column] == pointers[column + 1])
 
 

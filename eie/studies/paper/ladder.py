@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from math import prod
 
 import pandas as pd
@@ -16,7 +15,7 @@ from eie.explore.sweep import geomean
 from eie.machine import Machine
 from eie.studies import plots
 from eie.studies.paper.series import machine_warning
-from eie.studies.paper.setup import Setup, exhibit
+from eie.studies.paper.setup import Setup, exhibit, usual
 from eie.technology import PICO, paper_value
 
 STEPS = (
@@ -139,15 +138,10 @@ def _table1(operation: str) -> float:
     return float(published.row("table1", operation=operation, quantity="energy")["value"])
 
 
-@cache
-def _default() -> Ladder:
-    return ladder()
-
-
 def factor(step: str, only_relu: bool = False) -> float:
     """Compute what a step of the abstract's ladder saves, geometric mean over layers, or over those after a ReLU."""
     layers = [benchmark.name for benchmark in nine_layers() if benchmark.act_density < 1 or not only_relu]
-    return geomean(_default().factors().loc[layers, step])
+    return geomean(usual(ladder).factors().loc[layers, step])
 
 
 def shortfall() -> float:

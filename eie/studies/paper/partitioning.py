@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from math import isqrt
 
 import pandas as pd
@@ -12,7 +11,7 @@ from eie.machine import MAX_PE
 from eie.studies import plots
 from eie.studies.paper.partition import simulate_grid
 from eie.studies.paper.series import machine_warning
-from eie.studies.paper.setup import Setup, exhibit
+from eie.studies.paper.setup import Setup, exhibit, usual
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,16 +100,11 @@ def partitioning(setup: Setup) -> Partitioning:
     return Partitioning(pd.DataFrame(rows), machine_warning(machine))
 
 
-@cache
-def _default() -> Partitioning:
-    return partitioning()
-
-
 def rows_beat(grid: str) -> bool:
     """Tell whether dealing rows to PEs is faster on average than another way of dealing the matrix out."""
-    return bool(_default().table()[grid].mean() > 1)
+    return bool(usual(partitioning).table()[grid].mean() > 1)
 
 
 def grid_balance_below(limit: float) -> bool:
     """Tell whether the mean balance of 2-D blocks, adding up counted as waiting, is below a limit in %."""
-    return bool(_default().balance()["2-D blocks"].mean() < limit)
+    return bool(usual(partitioning).balance()["2-D blocks"].mean() < limit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
@@ -95,3 +95,9 @@ def exhibit(*shared: str, **defaults: Any) -> Callable[[Callable[Concatenate[Set
         return made
 
     return decorate
+
+
+@cache
+def usual(make: Callable[..., T], **parameters: Any) -> T:
+    """Compute an exhibit for findings, once in a process: with its usual parameters, except for those given."""
+    return make(**parameters)

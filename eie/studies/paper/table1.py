@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import pandas as pd
 
 from eie import _check, published
 from eie.studies import plots
+from eie.studies.paper.setup import usual
 from eie.technology import alu_table, operation_pj, paper_value, sram_table
 
 _KINDS = {"add": "addition", "multiply": "multiplication"}
@@ -153,28 +153,23 @@ def _sram_of_table_1() -> tuple[int, int]:
     raise ValueError(f"Table I has no SRAM, only {', '.join(names.unique())}")
 
 
-@cache
-def _default() -> Table1:
-    return table1()
-
-
 def ratio(operation: str) -> float:
     """Compute the energy of an operation of Table I over that of the cheapest one."""
-    return float(_default().table().loc[operation, "relative, computed"])
+    return float(usual(table1).table().loc[operation, "relative, computed"])
 
 
 def dram_over_sram() -> float:
     """Compute the energy of a DRAM read over that of an SRAM read, by Table I's energies."""
-    return _default().dram_over_sram
+    return usual(table1).dram_over_sram
 
 
 def dram_over_arithmetic() -> float:
     """Compute the orders of magnitude between a DRAM read and arithmetic, mean over Table I's four operations."""
-    energy = _default().table()["energy, pJ"]
+    energy = usual(table1).table()["energy, pJ"]
     arithmetic = energy[~energy.index.str.contains("RAM")]
     return float(np.log10(energy.max() / arithmetic).mean())
 
 
 def dram_watts() -> float:
     """Compute the power of the text's example, all weights from DRAM, W."""
-    return _default().dram_watts
+    return usual(table1).dram_watts

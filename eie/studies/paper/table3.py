@@ -17,7 +17,7 @@ from eie.interleaved import decode
 from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM
 from eie.studies import plots
-from eie.studies.paper.setup import Setup, exhibit
+from eie.studies.paper.setup import Setup, exhibit, usual
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,14 +126,9 @@ def _measured(layer: CompressedLayer, activations: np.ndarray) -> dict[str, floa
     }
 
 
-@cache
-def _default() -> Table3:
-    return table3()
-
-
 def flops(layer: str) -> float:
     """Compute the multiplications left of a layer drawn at Table III's densities, %."""
-    return float(_default().table().loc[layer, "FLOP %, drawn"])
+    return float(usual(table3).table().loc[layer, "FLOP %, drawn"])
 
 
 def half_a_percent(row: str = "actual", layer: str | None = None) -> float:

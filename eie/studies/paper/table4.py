@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -20,9 +19,8 @@ from eie.interleaved import encode
 from eie.machine import Machine
 from eie.studies import plots
 from eie.studies.baselines import platforms
-from eie.studies.paper._shared import run_together
 from eie.studies.paper.series import machine_warning
-from eie.studies.paper.setup import Setup, exhibit
+from eie.studies.paper.setup import Setup, exhibit, usual
 
 CLOSE = 0.10
 """A layer's time is called close when it is within this fraction of the printed one."""
@@ -270,26 +268,20 @@ def _with_published(runs: pd.DataFrame) -> pd.DataFrame:
     return rows.reset_index(names="layer")
 
 
-@cache
-def _default() -> Table4:
-    run_together()
-    return table4()
-
-
 def layer_us(layer: str, row: str) -> float:
     """Return EIE's `"theoretical"` or `"actual"` time of a layer, us."""
-    return float(_default().table().loc[layer, row])
+    return float(usual(table4).table().loc[layer, row])
 
 
 def slowdown(rows: str) -> float:
     """Compute how much longer the `"computed"` or `"printed"` actual time is than the theoretical one, geomean, %."""
     prefix = {"computed": "", "printed": "published "}[rows]
-    table = _default().table()
+    table = usual(table4).table()
     return 100 * (geomean(table[f"{prefix}actual"] / table[f"{prefix}theoretical"]) - 1)
 
 
 def frames(network: str, rows: str) -> float:
     """Compute the rate of a network's fully-connected layers, 1/s, from `"computed"` or `"printed"` times."""
-    table = _default().table()
+    table = usual(table4).table()
     times = table.loc[table.index.str.startswith(network), {"computed": "actual", "printed": "published actual"}[rows]]
     return 1e6 / float(times.sum())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
 from math import prod
 
 import pandas as pd
@@ -12,8 +11,7 @@ from eie import chip, published
 from eie.explore.benchmarks import Benchmark
 from eie.machine import EIE_28NM, EIE_45NM, Machine
 from eie.studies import plots
-from eie.studies.paper._shared import run_together
-from eie.studies.paper.setup import Setup, exhibit
+from eie.studies.paper.setup import Setup, exhibit, usual
 from eie.technology import chip_facts, paper_value
 
 QUANTITIES = {
@@ -159,15 +157,9 @@ def _printed() -> pd.DataFrame:
     return wide.loc[list(QUANTITIES), order].rename_axis(index=None, columns=None)
 
 
-@cache
-def _default() -> Table5:
-    run_together()
-    return table5()
-
-
 def cell(platform: str, quantity: str) -> float:
     """Return one of EIE's cells of Table V, with the times computed here; in the table's unit."""
-    value = float(_default().computed.loc[quantity, platform])
+    value = float(usual(table5).computed.loc[quantity, platform])
     return 1e6 * value if quantity == "max_params" else value
 
 

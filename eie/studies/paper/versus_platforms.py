@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -13,9 +12,8 @@ from eie.explore.sweep import geomean
 from eie.machine import Machine
 from eie.studies import plots
 from eie.studies.baselines import platforms
-from eie.studies.paper._shared import run_together
 from eie.studies.paper.series import machine_warning
-from eie.studies.paper.setup import Setup, exhibit
+from eie.studies.paper.setup import Setup, exhibit, usual
 from eie.technology import paper_value
 
 GEOMEAN = "Geo Mean"
@@ -236,37 +234,35 @@ def _with_mean(values: pd.DataFrame | pd.Series) -> pd.DataFrame | pd.Series:
     return pd.concat([values, values.apply(geomean).to_frame(GEOMEAN).T])
 
 
-@cache
-def _default(figure: str) -> Versus:
-    run_together()
-    return {"fig06": figure6, "fig07": figure7}[figure]()
-
-
 def speedup(over: str) -> float:
     """Compute how many times faster EIE is than a row of Figure 6, geometric mean of nine layers."""
-    figure = _default("fig06")
+    figure = usual(figure6)
     return float(figure.computed[GEOMEAN] / figure.derived.loc[GEOMEAN, over])
 
 
 def energy_saving(over: str) -> float:
     """Compute how many times less energy EIE takes than a row of Figure 7, geometric mean of nine layers."""
-    figure = _default("fig07")
+    figure = usual(figure7)
     return float(figure.computed[GEOMEAN] / geomean(figure.labels[over].drop(GEOMEAN)))
+
+
+def _figure(name: str) -> Versus:
+    return usual({"fig06": figure6, "fig07": figure7}[name])
 
 
 def bar(figure: str, platform: str, layer: str = GEOMEAN) -> float:
     """Compute a bar of Figure 6 or 7 from the paper's own tables."""
-    return float(_default(figure).derived.loc[layer, platform])
+    return float(_figure(figure).derived.loc[layer, platform])
 
 
 def geomean_of_labels(figure: str, platform: str) -> float:
     """Compute the geometric mean of the nine labels that a figure prints."""
-    return geomean(_default(figure).labels[platform].drop(GEOMEAN))
+    return geomean(_figure(figure).labels[platform].drop(GEOMEAN))
 
 
 def labels_that_follow(figure: str) -> float:
     """Compute the share of checkable labels of Figure 6 or 7 that follow from the paper's tables, %."""
-    good, could = _default(figure).followed
+    good, could = _figure(figure).followed
     return 100 * good / could
 
 

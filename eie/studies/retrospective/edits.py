@@ -7,7 +7,6 @@ the edit, so is the product, bit by bit; where it is not, it is done again. Noth
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -28,6 +27,7 @@ from eie.studies import experiments
 from eie.studies.experiments import Experiment, grid
 from eie.studies.plots import panels
 from eie.studies.retrospective import models
+from eie.studies.retrospective._shared import Measured
 from eie.values import multiply
 
 Array = NDArray[Any]
@@ -123,40 +123,17 @@ def recomputed(network: Network, picture: Array, changed: Sequence[Array]) -> li
     return tables
 
 
-def measure(n_pictures: int = N_PICTURES, sides: Sequence[int] = SIDES) -> pd.DataFrame:
-    """Edit squares of pictures, and do again what SqueezeNet then has to.
-
-    Parameters
-    ----------
-    n_pictures : int
-        Pictures; the square comes from the next one.
-    sides : sequence of int
-        Pixels.
-
-    Returns
-    -------
-    DataFrame
-        One row per picture, side and layer: `picture`, `side`, `area` (edited, 0..1), and what `recomputed` gives.
-
-    Raises
-    ------
-    FileNotFoundError
-        When SqueezeNet or the pictures are not at hand; the message says how to get them.
-    """
-    sides = _check.integers("sides", sides, 1, imagenet.CROP)
-    pictures = models.pictures(_check.integer("n_pictures", n_pictures, 1, 99) + 1)
-    return pd.concat([_edits_of(i, pictures, sides) for i in range(n_pictures)], ignore_index=True)
-
-
-def _edits_of(number: int, pictures: Array, sides: Sequence[int]) -> pd.DataFrame:
+def _edits_of(number: int, pictures: Array, sides: Sequence[int] = SIDES) -> pd.DataFrame:
     """Edit one picture, with squares of the next."""
     picture, other = pictures[number : number + 2]
     tables = recomputed(zoo.squeezenet(), picture, [edited(picture, other, side, number) for side in sides])
-    area = {side: (side / imagenet.CROP) ** 2 for side in sides}
-    found = [
-        table.assign(picture=number, side=side, area=area[side]) for side, table in zip(sides, tables, strict=True)
-    ]
-    return pd.concat(found, ignore_index=True)
+    return pd.concat(
+        [
+            table.assign(picture=number, side=side, area=(side / imagenet.CROP) ** 2)
+            for side, table in zip(sides, tables, strict=True)
+        ],
+        ignore_index=True,
+    )
 
 
 EXPERIMENT = Experiment(
@@ -166,15 +143,11 @@ EXPERIMENT = Experiment(
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Edits:
-    """Work after an edit."""
-
-    rows: pd.DataFrame
-    """As of `measure`."""
+class Edits(Measured):
+    """Work after an edit: rows by `picture` and `side`, with `area` (edited, 0..1) and what `recomputed` gives."""
 
     def work(self) -> pd.DataFrame:
-        """A row an edit's side: `area`, and `work`, its standard deviation over pictures, `first` and `last`, all %.
+        """One row per side of an edit, all in %: `area`, `work`, its deviation `sd` over pictures, `first` and `last`.
 
         `work` is the share of all cycles; `first` and `last` the share of the first and the last layer's positions.
         """
@@ -215,8 +188,22 @@ class Edits:
 
 
 def edits(n_pictures: int | None = None) -> Edits:
-    """Work after an edit; measured now if pictures are given, else of `eie experiment edits`."""
-    return Edits(experiments.read("edits") if n_pictures is None else measure(n_pictures))
+    """Edit squares of pictures, and do again what SqueezeNet then has to.
+
+    Parameters
+    ----------
+    n_pictures : int, optional
+        Pictures to edit now, each with squares of the next one; the table of `eie experiment edits` if left out.
+
+    Raises
+    ------
+    FileNotFoundError
+        When SqueezeNet or the pictures are needed and not at hand; the message says how to get them.
+    """
+    if n_pictures is None:
+        return Edits(experiments.read("edits"))
+    pictures = models.pictures(_check.integer("n_pictures", n_pictures, 1, 99) + 1)
+    return Edits(pd.concat([_edits_of(i, pictures) for i in range(n_pictures)], ignore_index=True))
 
 
 def edits_save_work() -> bool:

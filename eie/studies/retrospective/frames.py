@@ -10,8 +10,7 @@ over a still background.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,9 +23,10 @@ from eie.models import zoo
 from eie.networks.network import Network
 from eie.networks.operations import WeightOperation
 from eie.studies import experiments
-from eie.studies.experiments import Experiment, Part, grid
+from eie.studies.experiments import Experiment, grid
 from eie.studies.plots import panels
 from eie.studies.retrospective import models
+from eie.studies.retrospective._shared import Measured
 
 Array = NDArray[Any]
 
@@ -39,6 +39,10 @@ STEP = 2
 """Pixels that the window or the object moves from frame to frame."""
 OBJECT = 64
 """Side of the object that moves, pixels."""
+
+
+MEASURES = ["sent", "products", "error", "same_class"]
+"""Columns that `followed` gives."""
 
 
 class Differences:
@@ -143,78 +147,36 @@ def followed(network: Network, frames: Array, threshold: float, expected: Array)
         )
         same_class = bool(found.argmax() == right.argmax())
         rows.append((sent / there, products / usual, models.error(found, right), same_class))
-    return pd.DataFrame(rows[1:], columns=["sent", "products", "error", "same_class"])
+    return pd.DataFrame(rows[1:], columns=MEASURES)
 
 
-def measure(
-    n_pictures: int = N_PICTURES, n_frames: int = N_FRAMES, thresholds: Sequence[float] = THRESHOLDS
-) -> pd.DataFrame:
-    """Follow two kinds of video with SqueezeNet.
-
-    Parameters
-    ----------
-    n_pictures : int
-        Pictures to make videos of.
-    n_frames : int
-        Frames of a video, 2..16.
-    thresholds : sequence of float
-        Fractions of a layer's largest input, 0..1.
-
-    Returns
-    -------
-    DataFrame
-        One row per video, threshold and frame: `video`, `picture`, `threshold`, `frame`, and what `followed` gives.
-
-    Raises
-    ------
-    FileNotFoundError
-        When SqueezeNet or the pictures are not at hand; the message says how to get them.
-    """
-    n_frames = _check.integer("n_frames", n_frames, 2, 16)
-    pictures = models.pictures(_check.integer("n_pictures", n_pictures, 1, 99) + 1)
-    thresholds = [_check.fraction("each of thresholds", threshold) for threshold in thresholds]
-    tables = [
-        _frames_of(part["video"], part["picture"], pictures, n_frames, thresholds) for part in _videos(n_pictures)
-    ]
-    return pd.concat(tables, ignore_index=True)
-
-
-def _videos(n_pictures: int = N_PICTURES) -> list[Part]:
-    return grid(video=VIDEOS, picture=range(n_pictures))
-
-
-def _frames_of(
-    kind: str, number: int, pictures: Array, n_frames: int = N_FRAMES, thresholds: Sequence[float] = THRESHOLDS
-) -> pd.DataFrame:
+def _frames_of(kind: str, number: int, pictures: Array) -> pd.DataFrame:
     """Follow the video of one picture, an object in it from the next."""
-    side = pictures.shape[2] - STEP * (n_frames - 1)
+    side = pictures.shape[2] - STEP * (N_FRAMES - 1)
     smaller = Network((3, side, side), zoo.squeezenet().nodes)
-    frames = video(kind, pictures[number], pictures[number + 1], n_frames, side)
+    frames = video(kind, pictures[number], pictures[number + 1], N_FRAMES, side)
     expected = smaller.reference(frames)
     tables = [
         followed(smaller, frames, threshold, expected).assign(
-            video=kind, picture=number, threshold=threshold, frame=range(1, n_frames)
+            video=kind, picture=number, threshold=threshold, frame=range(1, N_FRAMES)
         )
-        for threshold in thresholds
+        for threshold in THRESHOLDS
     ]
     return pd.concat(tables, ignore_index=True)
 
 
 EXPERIMENT = Experiment(
-    parts=_videos, make=lambda video, picture: _frames_of(video, picture, models.pictures(N_PICTURES + 1))
+    parts=partial(grid, video=VIDEOS, picture=range(N_PICTURES)),
+    make=lambda video, picture: _frames_of(video, picture, models.pictures(N_PICTURES + 1)),
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Frames:
-    """What a network is sent from frame to frame."""
-
-    rows: pd.DataFrame
-    """As of `measure`."""
+class Frames(Measured):
+    """Inputs sent to a network: rows by `video`, `picture`, `threshold` and `frame`, with what `followed` gives."""
 
     def table(self) -> pd.DataFrame:
         """One row per video and threshold: means over frames, with the standard deviation over pictures, all in %."""
-        each = 100 * self.rows.groupby(["video", "threshold", "picture"], sort=False)[_MEASURED].mean()
+        each = 100 * self.rows.groupby(["video", "threshold", "picture"], sort=False)[MEASURES].mean()
         means, spread = (getattr(each.groupby(["video", "threshold"], sort=False), how)() for how in ("mean", "std"))
         return pd.DataFrame(
             {
@@ -258,12 +220,24 @@ class Frames:
         return panels.series_by_panel(points, "video", "threshold", "share", "line", *labels)
 
 
-_MEASURED = ["sent", "products", "error", "same_class"]
-
-
 def frames(n_pictures: int | None = None) -> Frames:
-    """What a network is sent; measured now if a number of pictures is given, else of `eie experiment frames`."""
-    return Frames(experiments.read("frames") if n_pictures is None else measure(n_pictures))
+    """Follow two kinds of video with SqueezeNet.
+
+    Parameters
+    ----------
+    n_pictures : int, optional
+        Pictures to make videos of now; the table of `eie experiment frames` if left out.
+
+    Raises
+    ------
+    FileNotFoundError
+        When SqueezeNet or the pictures are needed and not at hand; the message says how to get them.
+    """
+    if n_pictures is None:
+        return Frames(experiments.read("frames"))
+    pictures = models.pictures(_check.integer("n_pictures", n_pictures, 1, 99) + 1)
+    tables = [_frames_of(kind, i, pictures) for kind in VIDEOS for i in range(n_pictures)]
+    return Frames(pd.concat(tables, ignore_index=True))
 
 
 def differences_halve_work(video: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Mapped
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -31,6 +31,7 @@ from eie.studies.experiments import Experiment, Part, grid
 from eie.studies.paper.winograd import winograd
 from eie.studies.plots import points
 from eie.studies.retrospective import emerging, models
+from eie.studies.retrospective._shared import Measured
 
 SQUEEZENET, TABLE_3 = "SqueezeNet", "Table III"
 FULLY_CONNECTED = "fully connected (Table III)"
@@ -38,28 +39,6 @@ ALEXNET = ("Alex-6", "Alex-7", "Alex-8")
 """Layers of Table III to hold the others against."""
 
 WINOGRAD, PRUNED_WINOGRAD = "Winograd 3 x 3", "Winograd 3 x 3, pruned again"
-
-
-def measure(n_pictures: int = 2, n_sentences: int = 2, n_strings: int = 2) -> pd.DataFrame:
-    """Run every weight layer of three real networks, and three layers of Table III, on the machine.
-
-    Parameters
-    ----------
-    n_pictures, n_sentences, n_strings : int
-        What SqueezeNet, the translator and the recogniser are given, one after the other.
-
-    Returns
-    -------
-    DataFrame
-        One row per layer and input: `network`, `sample` (number of the input), and what `row_of` gives.
-
-    Raises
-    ------
-    FileNotFoundError
-        When a network or its inputs are not at hand; the message says how to get them.
-    """
-    counts = {SQUEEZENET: n_pictures, TABLE_3: 1, "translator": n_sentences, "recogniser": n_strings}
-    return pd.DataFrame([row for part in _samples(counts) for row in _sample(part["network"], part["sample"], counts)])
 
 
 def _samples(counts: Mapped[str, int]) -> list[Part]:
@@ -175,14 +154,14 @@ def _kind(op: Conv2d) -> str:
     return f"convolution {op.kernel[0]} x {op.kernel[1]}"
 
 
-@dataclass(frozen=True, eq=False)
-class Mapping:
-    """How well each kind of layer uses the machine."""
+class Mapping(Measured):
+    """Use that each kind of layer makes of the machine.
 
-    rows: pd.DataFrame
-    """As of `measure`, and: `useful` (PE cycles that multiply a weight, 0..1), `lost` (to padding zeros, 0..1), `reads`
-    (times that a kept weight is read for one input), `speed` (against a dense array of as many multipliers, all of them
-    always busy), `filling` (kept weights of a column in one PE)."""
+    One row per layer and input: `network`, `sample` (number of the input), what `row_of` gives, and: `useful` (PE
+    cycles that multiply a weight, 0..1), `lost` (to padding zeros, 0..1), `reads` (times that a kept weight is read for
+    one input), `speed` (against a dense array of as many multipliers, all of them always busy), `filling` (kept weights
+    of a column in one PE).
+    """
 
     @classmethod
     def of(cls, measured: pd.DataFrame, n_pe: int = EIE_45NM.n_pe) -> Mapping:
@@ -272,23 +251,24 @@ def _family(kind: str) -> str:
 
 
 def mapping(n_pictures: int | None = None, n_sentences: int = 1, n_strings: int = 1) -> Mapping:
-    """How well each kind of layer uses the machine.
+    """Run every weight layer of three real networks, and three layers of Table III, on the machine.
 
     Parameters
     ----------
     n_pictures : int, optional
-        Pictures for SqueezeNet, measured now; if left out, the committed results of `eie experiment mapping`.
+        Pictures for SqueezeNet now; if left out, the table of `eie experiment mapping`, whatever the other parameters.
     n_sentences, n_strings : int
-        As for `measure`; only where it is measured now.
+        Inputs of the translator and of the recogniser.
 
     Raises
     ------
     FileNotFoundError
-        When it is to be measured now, and a network or its inputs are not at hand.
+        When a network or its inputs are needed and not at hand; the message says how to get them.
     """
     if n_pictures is None:
         return Mapping.of(experiments.read("mapping"))
-    return Mapping.of(measure(n_pictures, n_sentences, n_strings))
+    counts = {SQUEEZENET: n_pictures, TABLE_3: 1, "translator": n_sentences, "recogniser": n_strings}
+    return Mapping.of(pd.DataFrame([row for part in _samples(counts) for row in _sample(**part, counts=counts)]))
 
 
 def convolutions_map_worse() -> bool:

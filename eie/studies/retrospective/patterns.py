@@ -18,6 +18,7 @@ from eie.machine import EIE_45NM
 from eie.studies import experiments
 from eie.studies.experiments import Experiment, grid
 from eie.studies.plots import retrospective
+from eie.studies.retrospective._shared import Measured
 
 DENSITIES = (0.5, 0.25, 0.125, 0.0625, 0.03125)
 MAX_SEED = 2**31 - 1
@@ -86,6 +87,8 @@ def measure(
     ------
     ValueError
         When there is no such pattern (the message lists them), or a number is out of range.
+    FileNotFoundError
+        When MNIST is not at hand; the message says how to get it.
     """
     chosen = _check.literal(names)
     for name in chosen:
@@ -115,18 +118,15 @@ def falling_densities(densities: Any) -> list[float]:
 
 
 def trained(chains: Mapping[str, tuple[MaskOf, Sequence[float]]], seeds: Any, epochs: Any) -> pd.DataFrame:
-    """Train networks: see `eie.studies.retrospective.retraining.accuracies`."""
-    from eie.studies.retrospective.retraining import (  # and PyTorch, which the committed table needs not
-        Chain,
-        accuracies,
-    )
+    """Check seeds and epochs, and train: see `eie.studies.retrospective.retraining.accuracies`."""
+    from eie.studies.retrospective import retraining  # and PyTorch, which the committed table needs not
 
     numbers = _check.integers("seeds", seeds, 0, MAX_SEED)
     given = _check.literal(epochs)
     if len(given) != 2:
         raise ValueError(f"epochs must be two numbers, before pruning and after each step of it, got {epochs!r}")
     before, after = (_check.integer("each of epochs", count, 1, MAX_EPOCHS) for count in given)
-    return accuracies([Chain(name, *chain) for name, chain in chains.items()], numbers, before, after)
+    return retraining.accuracies(chains, numbers, before, after)
 
 
 def losses(frame: pd.DataFrame) -> pd.DataFrame:
@@ -146,21 +146,17 @@ def lowest(frame: pd.DataFrame, pattern: str) -> float | None:
     return float(good[-1]) if len(good) else None
 
 
-@dataclass(frozen=True, eq=False)
-class FineGrained:
-    """Accuracy that pruning by each pattern leaves."""
-
-    frame: pd.DataFrame
-    """One row per pattern, density and seed, of `measure`."""
+class FineGrained(Measured):
+    """Accuracy that pruning by each pattern leaves: rows of `measure`."""
 
     @property
     def names(self) -> list[str]:
         """The patterns."""
-        return list(dict.fromkeys(self.frame["pattern"]))
+        return list(dict.fromkeys(self.rows["pattern"]))
 
     def table(self) -> pd.DataFrame:
         """Points of accuracy lost, mean and deviation over seeds: one row per pattern, one column per density."""
-        rows = losses(self.frame)
+        rows = losses(self.rows)
         text = rows["mean"].map("{:.2f}".format) + " ± " + rows["std"].map("{:.2f}".format)
         wide = text.unstack("target").loc[self.names].sort_index(axis=1, ascending=False)
         return wide.rename(columns=_percent).fillna("").rename_axis(columns=None)
@@ -170,7 +166,7 @@ class FineGrained:
 
         At the lowest density that is unharmed; codes have the bits of EIE's.
         """
-        found = {name: lowest(self.frame, name) for name in self.names}
+        found = {name: lowest(self.rows, name) for name in self.names}
         return pd.Series(
             {
                 name: density * (EIE_45NM.weight_bits + PATTERNS[name].index_bits)
@@ -181,7 +177,7 @@ class FineGrained:
 
     def words(self) -> str:
         """Down to which density each pattern is unharmed, and what its indices make of it."""
-        dense = self.frame.groupby("seed")["dense"].first()
+        dense = self.rows.groupby("seed")["dense"].first()
         coarse = "; ".join(f"{name}: {self._reached(name)}" for name in self.names[1:])
         return (
             f"**Pruned {self.names[0]}, LeNet-300-100 stays within {WITHIN:g} points of its dense accuracy "
@@ -191,8 +187,8 @@ class FineGrained:
         )
 
     def _reached(self, name: str) -> str:
-        density = lowest(self.frame, name)
-        rows = losses(self.frame).loc[name]
+        density = lowest(self.rows, name)
+        rows = losses(self.rows).loc[name]
         shown = rows.loc[rows.index.max() if density is None else density]
         spread = f"{shown['mean']:.2f} ± {shown['std']:.2f} points lost"
         if density is None:
@@ -212,7 +208,7 @@ class FineGrained:
 
     def plot(self) -> Figure:
         """Accuracy lost over density, a line a pattern."""
-        return retrospective.losses(losses(self.frame), WITHIN)
+        return retrospective.losses(losses(self.rows), WITHIN)
 
 
 def _percent(fraction: float) -> str:
@@ -227,27 +223,10 @@ def fine_grained(
 ) -> FineGrained:
     """Compare patterns of pruning by the accuracy that they leave.
 
-    Parameters
-    ----------
-    seeds : sequence of int, optional
-        Networks to train now; if left out, the committed table is shown and the other parameters count for nothing.
-    densities : sequence of float
-        Fractions of the weights to keep, one after the other.
-    names : sequence of str
-        Of `PATTERNS`, the finest first.
-    epochs : sequence of two int
-        Of the dense networks, and after each step of pruning.
-
-    Raises
-    ------
-    ValueError
-        When a parameter is out of range.
-    FileNotFoundError
-        When networks are to be trained and MNIST is not at hand; the message says how to get it.
+    Without seeds the committed table is shown, whatever the other parameters; else `measure` takes them all and raises
+    its errors.
     """
-    if seeds is None:
-        return FineGrained(experiments.read("patterns"))
-    return FineGrained(measure(seeds, names, densities, epochs))
+    return FineGrained(experiments.read("patterns") if seeds is None else measure(seeds, names, densities, epochs))
 
 
 def one_by_one_goes_furthest() -> bool:

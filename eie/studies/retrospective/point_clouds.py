@@ -8,7 +8,6 @@ the other). The points here are the inked pixels of handwritten digits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from itertools import combinations, pairwise, product
 from typing import Any
@@ -24,6 +23,7 @@ from eie.formats import idx
 from eie.studies import experiments
 from eie.studies.experiments import Experiment, grid
 from eie.studies.plots import panels
+from eie.studies.retrospective._shared import Measured
 
 Offset = tuple[int, int]
 Pairs = dict[Offset, tuple[NDArray[np.int64], NDArray[np.int64]]]
@@ -103,37 +103,11 @@ N_DIGITS = 200
 """Digits of the table."""
 
 
-def measure(n_digits: int = N_DIGITS, size: int = 3) -> pd.DataFrame:
-    """Count points, neighbours and padding of digits.
-
-    Parameters
-    ----------
-    n_digits : int
-        The first test pictures of MNIST, 1..10000.
-    size : int
-        Of the kernel, as for `neighbours`; 3 or 1.
-
-    Returns
-    -------
-    DataFrame
-        One row per digit and number of launches: `digit` (its number in the set), `points`, `places` (pixels),
-        `products` (of a tap's matrix with a point's features), `launches`, `rows` (products with the padding's).
-
-    Raises
-    ------
-    FileNotFoundError
-        When MNIST is not at hand; the message says how to get it.
-    """
-    return pd.concat(
-        [_digit(digit, size) for digit in range(_check.integer("n_digits", n_digits, 1, 10_000))], ignore_index=True
-    )
-
-
-def _digit(digit: int, size: int = 3) -> pd.DataFrame:
-    """Count what one digit makes."""
+def _digit(digit: int) -> pd.DataFrame:
+    """Count points, neighbours and padding of one of MNIST's test pictures."""
     picture = idx.read(catalogue.require("mnist") / "t10k-images-idx3-ubyte")[digit]
     points = points_of(picture)
-    counts = np.array([len(sources) for sources, _ in neighbours(points, size).values()])
+    counts = np.array([len(sources) for sources, _ in neighbours(points).values()])
     facts = (digit, len(points), picture.size, int(counts.sum()))
     rows = [(*facts, launches, padded(counts, launches)) for launches in range(1, len(counts) + 1)]
     return pd.DataFrame(rows, columns=["digit", "points", "places", "products", "launches", "rows"])
@@ -142,12 +116,12 @@ def _digit(digit: int, size: int = 3) -> pd.DataFrame:
 EXPERIMENT = Experiment(parts=partial(grid, digit=range(N_DIGITS)), make=_digit)
 
 
-@dataclass(frozen=True, eq=False)
-class Clouds:
-    """Sparse convolutions on point clouds."""
+class Clouds(Measured):
+    """Sparse convolutions on point clouds.
 
-    rows: pd.DataFrame
-    """As of `measure`."""
+    One row per digit and number of launches: `digit` (its number in the set), `points`, `places` (pixels), `products`
+    (of a tap's matrix with a point's features), `launches`, `rows` (products with the padding's).
+    """
 
     @property
     def taps(self) -> int:
@@ -188,8 +162,22 @@ class Clouds:
 
 
 def clouds(n_digits: int | None = None) -> Clouds:
-    """Sparse convolutions; measured now if a number of digits is given, else of `eie experiment clouds`."""
-    return Clouds(experiments.read("clouds") if n_digits is None else measure(n_digits))
+    """Count points, neighbours and padding of digits.
+
+    Parameters
+    ----------
+    n_digits : int, optional
+        Test pictures of MNIST to count now, 1..10000; the table of `eie experiment clouds` if left out.
+
+    Raises
+    ------
+    FileNotFoundError
+        When MNIST is needed and not at hand; the message says how to get it.
+    """
+    if n_digits is None:
+        return Clouds(experiments.read("clouds"))
+    digits = range(_check.integer("n_digits", n_digits, 1, 10_000))
+    return Clouds(pd.concat(map(_digit, digits), ignore_index=True))
 
 
 def padding_for_launches() -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 from eie import _check
 from eie._files import read_toml
@@ -35,22 +34,18 @@ class Point:
 
 
 def load() -> list[Point]:
-    """All points, in their order."""
-    return [Point(**entry) for entry in _file()["points"]]
-
-
-def abstract() -> tuple[str, str]:
-    """What the paper's abstract says, in this project's words, and its place."""
-    found = _file()["abstract"]
-    return " ".join(found["statement"].split()), found["place"]
+    """Read all points, in their order."""
+    return [Point(**entry) for entry in read_toml(FILE)["points"]]
 
 
 def words() -> str:
-    """How much of it is measured, and what the abstract says; Markdown."""
-    points = load()
-    said, place = abstract()
-    measured = sum(bool(point.page) for point in points)
-    return f"**{measured} of {len(points)} points** have a page that measures them.\n\nThe abstract ({place}): {said}"
+    """How much of it is measured, and what the abstract says, in this project's words; Markdown."""
+    points, abstract = load(), read_toml(FILE)["abstract"]
+    measured, said = sum(bool(point.page) for point in points), " ".join(abstract["statement"].split())
+    return (
+        f"**{measured} of {len(points)} points** have a page that measures them.\n\n"
+        f"The abstract ({abstract['place']}): {said}"
+    )
 
 
 def listed(kinds: Sequence[str] | None = None) -> str:
@@ -81,7 +76,3 @@ def listed(kinds: Sequence[str] | None = None) -> str:
 def _item(point: Point) -> str:
     link = f' <a href="{point.page}.html">Measured here.</a>' if point.page else ""
     return f"<li>{escape(point.statement)}.{link}</li>"
-
-
-def _file() -> dict[str, Any]:
-    return read_toml(FILE)

@@ -8,7 +8,6 @@ keys alike.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -24,6 +23,7 @@ from eie.studies import experiments
 from eie.studies.experiments import Experiment, Part
 from eie.studies.plots import panels
 from eie.studies.retrospective import models
+from eie.studies.retrospective._shared import Measured
 
 Array = NDArray[np.float32]
 
@@ -90,36 +90,10 @@ def rounded(keys: Array, bits: int) -> Array:
     return np.asarray(((np.floor(whole / unknown) + 0.5) * unknown - 0.5) * step, np.float32)
 
 
-def measure(n_sentences: int = 32, thresholds: Sequence[float] = THRESHOLDS) -> pd.DataFrame:
-    """Translate with keys in two steps, and with fewer bits for all.
-
-    Parameters
-    ----------
-    n_sentences : int
-        Sentences to translate.
-    thresholds : sequence of float
-        0..1.
-
-    Returns
-    -------
-    DataFrame
-        One row per setting: `way`, `threshold` (0 where all keys are alike), `bits` (of a key's number, mean),
-        `misplaced` (attention, 0..1), `quality` (chrF against float32 keys), `quality_sd` (over resampled sentences).
-
-    Raises
-    ------
-    FileNotFoundError
-        When the translator is not at hand; the message says how to get it.
-    """
-    return pd.DataFrame([_tried(n_sentences, **setting) for setting in _settings(thresholds)])
-
-
-def _settings(thresholds: Sequence[float] = THRESHOLDS) -> list[Part]:
-    found = [
-        {"way": PROGRESSIVE, "threshold": _check.fraction("each of thresholds", t), "high_bits": HIGH_BITS}
-        for t in thresholds
-    ]
-    return found + [{"way": ALIKE, "threshold": 0.0, "high_bits": bits} for bits in range(HIGH_BITS - 1, BITS + 1)]
+def _settings() -> list[Part]:
+    """List the settings: thresholds of two steps, and numbers of bits for all keys alike."""
+    two = [{"way": PROGRESSIVE, "threshold": threshold, "high_bits": HIGH_BITS} for threshold in THRESHOLDS]
+    return two + [{"way": ALIKE, "threshold": 0.0, "high_bits": bits} for bits in range(HIGH_BITS - 1, BITS + 1)]
 
 
 def _tried(n_sentences: int, way: str, threshold: float, high_bits: int) -> dict[str, object]:
@@ -140,12 +114,12 @@ def _task(n_sentences: int) -> tuple[Translator, list[str], list[str]]:
 EXPERIMENT = Experiment(parts=_settings, make=lambda **setting: [_tried(32, **setting)])
 
 
-@dataclass(frozen=True, eq=False)
-class Precision:
-    """Attention with fewer bits."""
+class Precision(Measured):
+    """Attention with fewer bits.
 
-    rows: pd.DataFrame
-    """As of `measure`."""
+    One row per setting: `way`, `threshold` (0 where all keys are alike), `bits` (of a key's number, mean), `misplaced`
+    (attention, 0..1), `quality` (chrF against float32 keys), `quality_sd` (over resampled sentences).
+    """
 
     def halfway(self) -> tuple[pd.Series, float]:
         """The setting in two steps with most bits below six, and what as many bits for all keys would misplace."""
@@ -181,8 +155,21 @@ class Precision:
 
 
 def precision(n_sentences: int | None = None) -> Precision:
-    """Attention with fewer bits; measured now if sentences are given, else of `eie experiment progressive`."""
-    return Precision(experiments.read("progressive") if n_sentences is None else measure(n_sentences))
+    """Translate with keys in two steps, and with fewer bits for all.
+
+    Parameters
+    ----------
+    n_sentences : int, optional
+        Sentences to translate now; the table of `eie experiment progressive` if left out.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the translator is needed and not at hand; the message says how to get it.
+    """
+    if n_sentences is None:
+        return Precision(experiments.read("progressive"))
+    return Precision(pd.DataFrame([_tried(n_sentences, **setting) for setting in _settings()]))
 
 
 def two_steps_pay() -> bool:

@@ -7,8 +7,7 @@ whole neurons would take away digits.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -31,22 +30,16 @@ RATE = 2e-3
 """Learning rate of Adam at the start of each training; it falls to zero along half a cosine."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """A pattern, and the densities that a network is pruned to by it, one after the other."""
-
-    name: str
-    mask_of: MaskOf
-    densities: Sequence[float]
-    """Falling fractions."""
+Chains = Mapping[str, tuple[MaskOf, Sequence[float]]]
+"""Patterns by name, and the falling densities that a network is pruned to by each."""
 
 
-def accuracies(chains: Sequence[Chain], seeds: Sequence[int], dense_epochs: int, step_epochs: int) -> pd.DataFrame:
-    """Prune and retrain, a dense network a seed, a chain after the other from the same dense network.
+def accuracies(chains: Chains, seeds: Sequence[int], dense_epochs: int, step_epochs: int) -> pd.DataFrame:
+    """Prune and retrain: one dense network per seed, from which every chain of densities begins.
 
     Parameters
     ----------
-    chains : sequence of Chain
+    chains : mapping of str to (MaskOf, sequence of float)
     seeds : sequence of int
         Draw the dense networks and the order of their pictures.
     dense_epochs, step_epochs : int
@@ -65,9 +58,12 @@ def accuracies(chains: Sequence[Chain], seeds: Sequence[int], dense_epochs: int,
     """
     catalogue.require("mnist")
     rows = [
-        row for chain in chains for seed in seeds for row in pruned(chain, seed, dense(seed, dense_epochs), step_epochs)
+        (name, target, left, seed, right, before)
+        for name, chain in chains.items()
+        for seed in seeds
+        for target, left, right, before in pruned(*chain, seed, dense(seed, dense_epochs), step_epochs)
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["pattern", "target", "density", "seed", "accuracy", "dense"])
 
 
 @cache
@@ -78,18 +74,21 @@ def dense(seed: int, epochs: int) -> dict[str, Any]:
     return {name: value.numpy() for name, value in model.state_dict().items()}
 
 
-def pruned(chain: Chain, seed: int, start: Mapping[str, Any], epochs: int) -> list[dict[str, Any]]:
-    """Prune a network by a chain, from the same start in every process; returns its rows of the table."""
+def pruned(
+    mask_of: MaskOf, densities: Sequence[float], seed: int, start: Mapping[str, Any], epochs: int
+) -> Iterator[tuple[float, float, float, float]]:
+    """Prune a network to one density after the other, from the same start in every process.
+
+    Yields each density, the density that it comes to, the accuracy that is left and that of the start, %.
+    """
     model = lenets.NETWORKS[NETWORK]()
     model.load_state_dict({name: torch.tensor(value) for name, value in start.items()})
-    before, rows = accuracy(model), []
-    for number, density in enumerate(chain.densities, 1):
-        kept = masked(model, chain.mask_of, density)
+    before = accuracy(model)
+    for number, density in enumerate(densities, 1):
+        kept = masked(model, mask_of, density)
         train(model, epochs, [seed, number], kept)
         left = sum(int(mask.sum()) for mask in kept.values()) / sum(mask.numel() for mask in kept.values())
-        row = {"pattern": chain.name, "target": density, "density": left, "seed": seed}
-        rows.append(row | {"accuracy": accuracy(model), "dense": before})
-    return rows
+        yield density, left, accuracy(model), before
 
 
 def masked(model: nn.Module, mask_of: MaskOf, density: float) -> dict[str, Tensor]:

@@ -8,27 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from eie import _check
 from eie.models import translator
 from eie.models.translator import ENCODER_LAYERS, Translator
 from eie.studies import experiments
 from eie.studies.experiments import Experiment, grid
 from eie.studies.plots import panels
 from eie.studies.retrospective import models
+from eie.studies.retrospective._shared import Measured
 
 Array = NDArray[np.float32]
 
 BY_ATTENTION, BY_CHANCE = "least attention", "by chance"
 KEPT = (1.0, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5)
 """Fractions of the tokens that reach the decoder."""
+SEEDS = (0, 1, 2)
+"""Of the controls that drop by chance."""
 MILD = 0.8
 """The fraction that the page quotes, beside the lowest."""
 
@@ -70,57 +71,39 @@ def translated(model: Translator, texts: Sequence[str]) -> tuple[list[str], int]
     return model.with_product(product).translate(texts), done
 
 
-def measure(n_sentences: int = 32, kept: Sequence[float] = KEPT, seeds: Sequence[int] = (0, 1, 2)) -> pd.DataFrame:
-    """Translate with fewer and fewer tokens.
-
-    Parameters
-    ----------
-    n_sentences : int
-        Sentences to translate.
-    kept : sequence of float
-        Fractions of the tokens that reach the decoder, 0..1.
-    seeds : sequence of int
-        Of the controls that drop by chance.
-
-    Returns
-    -------
-    DataFrame
-        One row per way and fraction: `by`, `kept`, `work` (of the encoder and the decoder's keys and values, 0..1),
-        `quality` (chrF against translations with all tokens), `quality_sd` (over resampled sentences; by chance over
-        seeds).
-
-    Raises
-    ------
-    FileNotFoundError
-        When the translator is not at hand; the message says how to get it.
-    """
-    kept = sorted({_check.fraction("each of kept", k) for k in kept}, reverse=True)
-    model, texts = translator.load(), models.sentences(n_sentences)
-    expected, whole = translated(model, texts)
-    rows: list[tuple[Any, ...]] = []
-    for keep in kept:
-        found, done = translated(_pruned(model, keep, None), texts)
-        rows.append((BY_ATTENTION, keep, done / whole, *models.chrf_and_spread(found, expected)))
-        if keep < 1:
-            drawn = [translated(_pruned(model, keep, seed), texts) for seed in seeds]
-            qualities = [models.chrf(found, expected) for found, _ in drawn]
-            rows.append((BY_CHANCE, keep, drawn[0][1] / whole, np.mean(qualities), np.std(qualities)))
+def _translate(n_sentences: int, keep: float) -> pd.DataFrame:
+    """Translate with a fraction of the tokens, and with as many by chance."""
+    model, texts, expected, whole = _task(n_sentences)
+    found, done = translated(_pruned(model, keep, None), texts)
+    rows = [(BY_ATTENTION, keep, done / whole, *models.chrf_and_spread(found, expected))]
+    if keep < 1:
+        drawn = [translated(_pruned(model, keep, seed), texts) for seed in SEEDS]
+        qualities = [models.chrf(found, expected) for found, _ in drawn]
+        rows.append((BY_CHANCE, keep, drawn[0][1] / whole, float(np.mean(qualities)), float(np.std(qualities))))
     return pd.DataFrame(rows, columns=["by", "kept", "work", "quality", "quality_sd"])
+
+
+@cache
+def _task(n_sentences: int) -> tuple[Translator, list[str], list[str], int]:
+    """Load the translator and the sentences, and translate them with all tokens."""
+    model, texts = translator.load(), models.sentences(n_sentences)
+    return model, texts, *translated(model, texts)
 
 
 def _pruned(model: Translator, keep: float, seed: int | None) -> TokenPruned:
     return TokenPruned(model.tensors, model.vocabulary, keep=keep, seed=seed)
 
 
-EXPERIMENT = Experiment(parts=partial(grid, kept=KEPT), make=lambda kept: measure(kept=[kept]), seeds=(0, 1, 2))
+EXPERIMENT = Experiment(parts=partial(grid, kept=KEPT), make=lambda kept: _translate(32, kept), seeds=SEEDS)
 
 
-@dataclass(frozen=True, eq=False)
-class Tokens:
-    """Translations with fewer tokens."""
+class Tokens(Measured):
+    """Translations with fewer tokens.
 
-    rows: pd.DataFrame
-    """As of `measure`."""
+    One row per way and fraction: `by`, `kept`, `work` (of the encoder and the decoder's keys and values, 0..1),
+    `quality` (chrF against translations with all tokens), `quality_sd` (over resampled sentences; by chance over
+    seeds).
+    """
 
     def at(self, keep: float, by: str = BY_ATTENTION) -> pd.Series:
         """The row of a fraction."""
@@ -168,8 +151,21 @@ class Tokens:
 
 
 def tokens(n_sentences: int | None = None) -> Tokens:
-    """Translations with fewer tokens; measured now if sentences are given, else of `eie experiment tokens`."""
-    return Tokens(experiments.read("tokens") if n_sentences is None else measure(n_sentences))
+    """Translate with fewer and fewer tokens.
+
+    Parameters
+    ----------
+    n_sentences : int, optional
+        Sentences to translate now; the table of `eie experiment tokens` if left out.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the translator is needed and not at hand; the message says how to get it.
+    """
+    if n_sentences is None:
+        return Tokens(experiments.read("tokens"))
+    return Tokens(pd.concat([_translate(n_sentences, keep) for keep in KEPT], ignore_index=True))
 
 
 def least_attention_is_best_dropped() -> bool:

@@ -24,6 +24,7 @@ from eie.studies import experiments
 from eie.studies.experiments import Experiment, Part
 from eie.studies.plots import panels
 from eie.studies.retrospective import models
+from eie.studies.retrospective._shared import Measured
 from eie.studies.retrospective.emerging import KEPT
 
 Array = NDArray[np.float32]
@@ -112,35 +113,6 @@ def uniform(weights: Array, bits: int, group: int) -> Array:
     return np.ascontiguousarray(((whole - zero) * scale).reshape(n_out, -1)[:, :n_in], dtype=np.float32)
 
 
-def measure(
-    n_sentences: int = 32, n_strings: int = 48, bits: Sequence[int] = (4, 3, 2), groups: Sequence[int] = (128, 32)
-) -> pd.DataFrame:
-    """Store the weights of both networks in every way, and see what is left of their outputs.
-
-    Parameters
-    ----------
-    n_sentences, n_strings : int
-        Sentences to translate and strings to read.
-    bits, groups
-        As for `schemes`.
-
-    Returns
-    -------
-    DataFrame
-        One row per network and scheme: `network`, `kind`, `bits`, `group`, `bits_each` (bits a weight, with what they
-        share), `error` (of the outputs of the matrices on their real inputs, root of the mean square over matrices, as
-        a fraction), `quality` and `quality_sd` (chrF against the dense network's translations, or percent of strings
-        read), `kB_a_step` (weights that one step of the decoder, or of the LSTM and output, reads).
-
-    Raises
-    ------
-    FileNotFoundError
-        When a network is not at hand; the message says how to get it.
-    """
-    counts = {"translator": n_sentences, "recogniser": n_strings}
-    return pd.DataFrame([_stored(**part, counts=counts) for part in _parts(bits, groups)])
-
-
 def _parts(*given: Sequence[int]) -> list[Part]:
     return [{"network": network, **asdict(scheme)} for network in TASKS for scheme in schemes(*given)]
 
@@ -205,12 +177,14 @@ EXPERIMENT = Experiment(
 )
 
 
-@dataclass(frozen=True, eq=False)
-class FourBitWeights:
-    """What is left of two networks when their weights are stored in a few bits."""
+class FourBitWeights(Measured):
+    """Networks whose weights are stored in a few bits.
 
-    rows: pd.DataFrame
-    """As of `measure`."""
+    One row per network and scheme: `network`, `kind`, `bits`, `group`, `bits_each` (bits a weight, with what they
+    share), `error` (of the outputs of the matrices on their real inputs, root of the mean square over matrices, as a
+    fraction), `quality` and `quality_sd` (chrF against the dense network's translations, or percent of strings read),
+    `kB_a_step` (weights that one step of the decoder, or of the LSTM and output, reads).
+    """
 
     def table(self) -> pd.DataFrame:
         """One row per network, number of bits and scheme."""
@@ -220,22 +194,13 @@ class FourBitWeights:
         ]
         shown = self.rows.drop(columns=["network", "kind", "bits", "group"]).set_axis(labels)
         shown["error"] *= 100
-        names = {
-            "bits_each": "bits a weight",
-            "error": "output error, %",
-            "quality_sd": "spread",
-            "kB_a_step": "kB a step",
-        }
-        return shown.rename(columns=names)
+        names = {"bits_each": "bits a weight", "error": "output error, %", "kB_a_step": "kB a step"}
+        return shown.rename(columns=names | {"quality_sd": "spread"})
 
     def best(self, network: str, bits: int, kind: str, group: int | None = None) -> pd.Series:
         """The row of a network, number of bits and kind; of several groups the smallest error."""
         rows = self.rows.query("network == @network and bits == @bits and kind == @kind")
         return rows[rows["group"].eq(group)].iloc[0] if group is not None else rows.loc[rows["error"].idxmin()]
-
-    def errors(self, network: str, bits: int) -> float:
-        """How many times the error of the best uniform scheme the codebook's is."""
-        return float(self.best(network, bits, "codebook")["error"] / self.best(network, bits, "uniform")["error"])
 
     def words(self) -> str:
         """The answer, with numbers."""
@@ -263,19 +228,10 @@ class FourBitWeights:
 
     def plot(self) -> Figure:
         """Output error against bits a weight, a panel a network."""
-        points = self.rows.assign(
-            error=100 * self.rows["error"], scheme=[Scheme(r.kind, 1, r.group).name for r in self.rows.itertuples()]
-        )
-        return panels.series_by_panel(
-            points,
-            "network",
-            "bits_each",
-            "error",
-            "scheme",
-            "bits a weight, all counted",
-            "output error, %",
-            log_y=True,
-        )
+        names = [Scheme(row.kind, row.bits, row.group).name for row in self.rows.itertuples()]
+        points = self.rows.assign(error=100 * self.rows["error"], scheme=names)
+        labels = ("bits a weight, all counted", "output error, %")
+        return panels.series_by_panel(points, "network", "bits_each", "error", "scheme", *labels, log_y=True)
 
 
 def _grouped(row: pd.Series) -> str:
@@ -285,23 +241,26 @@ def _grouped(row: pd.Series) -> str:
 def four_bit_weights(
     n_sentences: int | None = None, n_strings: int = 8, bits: Sequence[int] = (4,), groups: Sequence[int] = (128, 32)
 ) -> FourBitWeights:
-    """Four-bit weights on two real networks.
+    """Store the weights of two real networks in every way, and see what is left of their outputs.
 
     Parameters
     ----------
     n_sentences : int, optional
-        Sentences to translate, measured now; if left out, the committed results of `eie experiment w4a16`.
-    n_strings, bits, groups
-        As for `measure`; only where it is measured now.
+        Sentences to translate now; if left out, the table of `eie experiment w4a16`, whatever the other parameters.
+    n_strings : int
+        Strings to read.
+    bits, groups
+        As for `schemes`.
 
     Raises
     ------
     FileNotFoundError
-        When it is to be measured now, and a network is not at hand.
+        When a network is needed and not at hand; the message says how to get it.
     """
     if n_sentences is None:
         return FourBitWeights(experiments.read("w4a16"))
-    return FourBitWeights(measure(n_sentences, n_strings, bits, groups))
+    counts = {"translator": n_sentences, "recogniser": n_strings}
+    return FourBitWeights(pd.DataFrame([_stored(**part, counts=counts) for part in _parts(bits, groups)]))
 
 
 def four_bits_keep_translations(kind: str) -> bool:

@@ -88,7 +88,7 @@ def test_the_committed_table_says_what_the_page_says():
 @pytest.mark.needs_data("translator", "ddddocr")
 def test_a_slice_of_the_committed_table_is_measured_again():
     """The errors do not hang on the sentences: they are those of the first few."""
-    found = w4a16.measure(n_sentences=4, n_strings=2, bits=[4], groups=[32]).set_index(["network", "kind", "group"])
+    found = w4a16.four_bit_weights(4, 2, [4], [32]).rows.set_index(["network", "kind", "group"])
     known = experiments.read("w4a16").query("bits == 4").set_index(["network", "kind", "group"])
     pd.testing.assert_series_equal(found["error"], known.loc[found.index, "error"], rtol=1e-3)
     pd.testing.assert_series_equal(found["bits_each"], known.loc[found.index, "bits_each"], rtol=1e-5)

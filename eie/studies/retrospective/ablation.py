@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import product
 
 import numpy as np
@@ -12,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from eie import _check, published
+from eie import published
 from eie.cycles import CycleReport, simulate
 from eie.energy_model import energy
 from eie.explore.benchmarks import Benchmark
@@ -21,10 +20,10 @@ from eie.interleaved import InterleavedCSC, encode
 from eie.machine import EIE_45NM
 from eie.studies.paper.setup import Setup, exhibit
 from eie.studies.plots import retrospective
+from eie.studies.retrospective._shared import draws
 from eie.studies.retrospective.dense_array import DenseArray
 from eie.technology import PICO, chip_facts, paper_value
 
-MAX_DRAWS = 100
 SAVINGS = {
     "SRAM for DRAM": "saving-sram",
     "weight sparsity": "saving-sparsity",
@@ -117,12 +116,11 @@ EVERYTHING = (True,) * 4
 
 @exhibit("layers", "seed", "own_layers", draws=3)
 def ablation(setup: Setup) -> Ablation:
-    """Take EIE's savings away, each by itself and all. It takes at least 2 draws."""
-    benchmarks, seed = setup.benchmarks, setup.seed
+    """Take EIE's savings away, each by itself and all, in 2..100 draws."""
     joules, ways = {}, []
-    for draw in range(_check.integer("draws", setup.draws, 2, MAX_DRAWS)):
-        for benchmark in benchmarks:
-            runs = _runs(benchmark, seed, draw)
+    for draw, *_ in draws(setup.draws):
+        for benchmark in setup.benchmarks:
+            runs = _runs(benchmark, setup.seed, draw)
             joules[benchmark.name, draw] = {
                 variant: _joules(runs, variant) for variant in product((False, True), repeat=4)
             }
@@ -203,13 +201,8 @@ def _plain_bits() -> int:
     return int(chip_facts()["arithmetic"]["bits"])
 
 
-@cache
-def _default() -> Ablation:
-    return ablation(draws=2)
-
-
 def skips_the_cycle() -> bool:
     """Tell whether skipping zeros takes fewer cycles, and less energy than gating them, on each of the nine layers."""
-    wide = _default().ways.set_index(["layer", "seed", "way"]).unstack("way")
+    wide = ablation(draws=2).ways.set_index(["layer", "seed", "way"]).unstack("way")
     fewer = wide["cycles"]["skip both"] < wide["cycles"]["nothing"]
     return bool((fewer & (wide["shared"]["skip both"] < wide["shared"]["gate both"])).all())

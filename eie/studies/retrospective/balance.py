@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 from eie import _check
 from eie.compress import masks
 from eie.cycles import simulate
-from eie.explore.benchmarks import select
 from eie.interleaved import InterleavedCSC, encode
 from eie.layer import MAX_SIZE, CompressedLayer
 from eie.machine import EIE_45NM, Machine
 from eie.studies import experiments
 from eie.studies.experiments import Experiment, Part, grid
 from eie.studies.paper import fig08
+from eie.studies.paper.setup import Setup, exhibit
 from eie.studies.plots import retrospective
+from eie.studies.retrospective._shared import draws
 from eie.studies.retrospective.patterns import WITHIN, falling_densities, losses, trained
 
 GROUPS = (1, 4, 16, 64)
@@ -36,7 +37,6 @@ EPOCHS = (8, 2)
 """Of the dense network, and after each step of pruning."""
 LAYERS = ("Alex-8", "VGG-8", "NT-We", "NT-LSTM")
 PE_COUNTS = (1, 16, 64, 256)
-MAX_DRAWS = 100
 
 Row = dict[str, float | str]
 """A row of a table."""
@@ -187,23 +187,23 @@ class Balance:
     """The same for layers pruned for the usual PEs, on the most PEs."""
     accuracy: pd.DataFrame
     """Of `measure`."""
-    machine: Machine
-    """The usual one."""
 
     def _at(self, parameter: str, value: int) -> pd.DataFrame:
-        """Load balance, one row per draw and one column per way to prune, mean over layers."""
-        own = self.sweeps[(self.sweeps["parameter"] == parameter) & (self.sweeps["value"] == value)]
-        return own.pivot_table("balance", "seed", "columns")
+        return self.sweeps[(self.sweeps["parameter"] == parameter) & (self.sweeps["value"] == value)]
+
+    def _balance(self, depth: int) -> pd.DataFrame:
+        """Load balance with queues of a depth, %: one row per draw, one column per way to prune, mean over layers."""
+        return self._at("fifo_depth", depth).pivot_table("balance", "seed", "columns")
 
     @property
     def usual(self) -> pd.DataFrame:
         """Load balance on the usual machine, %: one row per draw, one column per way to prune."""
-        return self._at("fifo_depth", self.machine.fifo_depth)
+        return self._balance(EIE_45NM.fifo_depth)
 
     @property
     def deepest(self) -> pd.DataFrame:
         """The same with the deepest queues."""
-        return self._at("fifo_depth", self.depth)
+        return self._balance(self.depth)
 
     @property
     def depth(self) -> int:
@@ -214,53 +214,45 @@ class Balance:
         """One row per way to prune: load balance with usual and deepest queues, cycles, accuracy lost by density."""
         usual, deepest = self.usual, self.deepest
         columns: dict[str, pd.Series] = {
-            f"balance, %, depth {self.machine.fifo_depth}": usual.mean(),
+            f"balance, %, depth {EIE_45NM.fifo_depth}": usual.mean(),
             "sd": usual.std(),
             f"balance, %, depth {self.depth}": deepest.mean(),
             "sd ": deepest.std(),
             "cycles, % of unbalanced": 100 * self._cycles(),
         }
-        rows = losses(self._usual_networks())["mean"].unstack("target")
+        own = self.accuracy[self.accuracy["n_pe"] == EIE_45NM.n_pe]
+        rows = losses(own.assign(pattern=own["columns"]))["mean"].unstack("target")
         for target in sorted(rows, reverse=True):
             columns[f"points lost at {100 * target:g} %"] = rows[target]
         return pd.DataFrame(columns).rename(index=label).rename_axis("pruned")
 
     def _cycles(self) -> pd.Series:
         """Cycles on the usual machine over those of layers pruned without balance, mean over layers and draws."""
-        parameter, value = "fifo_depth", self.machine.fifo_depth
-        own = self.sweeps[(self.sweeps["parameter"] == parameter) & (self.sweeps["value"] == value)]
+        own = self._at("fifo_depth", EIE_45NM.fifo_depth)
         cycles = own.pivot_table("cycles", ["layer", "seed"], "columns")
         return cycles.div(cycles[FREE], axis=0).mean()
 
     def layers(self) -> pd.DataFrame:
         """Load balance on the usual machine, %: one row per layer, one column per way to prune, means over draws."""
-        own = self.sweeps[(self.sweeps["parameter"] == "n_pe") & (self.sweeps["value"] == self.machine.n_pe)]
-        return (
-            own.pivot_table("balance", "layer", "columns", sort=False).rename(columns=label).rename_axis(columns=None)
-        )
+        means = self._at("n_pe", EIE_45NM.n_pe).pivot_table("balance", "layer", "columns", sort=False)
+        return means.rename(columns=label).rename_axis(columns=None)
 
     def plot(self) -> Figure:
         """Load balance against depth and PEs."""
-        return retrospective.balance(
-            self.sweeps, {columns: label(columns) for columns in self.sweeps["columns"].unique()}
-        )
+        labels = {columns: label(columns) for columns in self.sweeps["columns"].unique()}
+        return retrospective.balance(self.sweeps, labels)
 
     def plot_accuracy(self) -> Figure:
         """Accuracy lost over density."""
         names = {
-            f"{columns} on {n_pe}": label(columns) + (f", {n_pe} PEs" if n_pe != self.machine.n_pe else "")
+            f"{columns} on {n_pe}": label(columns) + (f", {n_pe} PEs" if n_pe != EIE_45NM.n_pe else "")
             for columns, n_pe in self.accuracy[["columns", "n_pe"]].drop_duplicates().itertuples(index=False)
         }
         return retrospective.losses(losses(self.accuracy).rename(index=names, level=0), WITHIN)
 
-    def _usual_networks(self) -> pd.DataFrame:
-        """Networks pruned for the usual PEs, their pattern the columns of a group."""
-        own = self.accuracy[self.accuracy["n_pe"] == self.machine.n_pe]
-        return own.assign(pattern=own["columns"])
-
     def words(self) -> str:
         """What balanced pruning gives, what a deeper queue gives, and what the first costs."""
-        usual, deepest, depth = self.usual, self.deepest, self.machine.fifo_depth
+        usual, deepest, depth = self.usual, self.deepest, EIE_45NM.fifo_depth
         groups = [columns for columns in usual if columns != FREE]
         best = usual[groups].mean().idxmax()
         wide = max(groups)
@@ -275,7 +267,7 @@ class Balance:
             f"left out, so PEs differ again, and a PE without a weight in a column still spends a cycle on it."
             f"\n\n{self._cost()}\n\n"
             f"**What would change the answer.** The balance holds for the PEs that it was made for: on "
-            f"{int(self.moved['value'].iloc[0])} PEs, layers pruned evenly for {self.machine.n_pe} in each "
+            f"{int(self.moved['value'].iloc[0])} PEs, layers pruned evenly for {EIE_45NM.n_pe} in each "
             f"{_group(best)} reach {_spread(self._moved(best))}, and those pruned without regard "
             f"{_spread(self._moved(FREE))}. Padding zeros are not balanced. Longer training would win back some of "
             f"the accuracy."
@@ -289,7 +281,7 @@ class Balance:
         target = self.accuracy["target"].max()
         own = self.accuracy[self.accuracy["target"] == target]
         wide = own.pivot_table("accuracy", "seed", ["n_pe", "columns"])
-        more = {way: wide[self.machine.n_pe, FREE] - wide[way] for way in wide if way[1] != FREE}
+        more = {way: wide[EIE_45NM.n_pe, FREE] - wide[way] for way in wide if way[1] != FREE}
         listed = ", ".join(
             f"{lost.mean():.2f} ± {lost.std():.2f} ({label(columns)}, {n_pe} PEs)"
             for (n_pe, columns), lost in more.items()
@@ -297,8 +289,8 @@ class Balance:
         return (
             f"**What it costs.** Kept at {100 * target:g} % of its weights, LeNet-300-100 loses more than when pruned "
             f"freely, by so many points: {listed}. It matters how many weights a PE has to choose from. Of the largest "
-            f"layer's rows {FEW} PEs have about as many each as {self.machine.n_pe} have of Table III's large layers; "
-            f"{self.machine.n_pe} PEs have fewer than five, and keep less than one weight of a column."
+            f"layer's rows {FEW} PEs have about as many each as {EIE_45NM.n_pe} have of Table III's large layers; "
+            f"{EIE_45NM.n_pe} PEs have fewer than five, and keep less than one weight of a column."
         )
 
 
@@ -315,57 +307,48 @@ def _spread(over_draws: pd.Series) -> str:
     return f"{over_draws.mean():.1f} ± {over_draws.std():.2f} %"
 
 
+@exhibit("seed", layers=LAYERS, draws=3)
 def balance(
-    layers: Sequence[str] = LAYERS,
+    setup: Setup,
     groups: Sequence[int] = GROUPS,
     fifo_depths: Sequence[int] = fig08.DEPTHS,
     n_pes: Sequence[int] = PE_COUNTS,
-    draws: int = 3,
-    seed: int = 0,
     seeds: Sequence[int] | None = None,
 ) -> Balance:
     """Run layers pruned with and without regard to the PEs, over queues and PEs, beside what that costs in accuracy.
 
     Parameters
     ----------
-    layers : sequence of str
-        Names from Table III.
     groups : sequence of int
         Columns in each of which every PE keeps as many weights.
     fifo_depths, n_pes : sequence of int
         Of the machines; the usual depth and PEs are always among them.
-    draws : int
-        Independent draws of each layer, 2..100.
-    seed : int
-        Names the random numbers of the draws.
     seeds : sequence of int, optional
         Networks to train now for the accuracy; the committed table if left out.
 
     Raises
     ------
     ValueError
-        When a parameter is out of range.
+        When a parameter is out of range; there must be 2..100 draws.
     FileNotFoundError
         When networks are to be trained and MNIST is not at hand; the message says how to get it.
     """
-    groups = [FREE, *_check.integers("groups", groups, 1, MAX_SIZE)]
-    usual = EIE_45NM
-    depths = _check.integers("fifo_depths", [usual.fifo_depth, *_check.literal(fifo_depths)], 2, MAX_SIZE)
-    counts = _check.integers("n_pes", [usual.n_pe, *_check.literal(n_pes)], 1, MAX_SIZE)
-    machines = [("fifo_depth", depth, replace(usual, fifo_depth=depth)) for depth in depths]
-    machines += [("n_pe", n_pe, replace(usual, n_pe=n_pe)) for n_pe in counts]
-    most = [("n_pe", counts[-1], replace(usual, n_pe=counts[-1]))]
+    groups = _check.integers("groups", groups, 1, MAX_SIZE)
+    depths = _check.integers("fifo_depths", [EIE_45NM.fifo_depth, *_check.literal(fifo_depths)], 2, MAX_SIZE)
+    counts = _check.integers("n_pes", [EIE_45NM.n_pe, *_check.literal(n_pes)], 1, MAX_SIZE)
+    machines = [("fifo_depth", depth, replace(EIE_45NM, fifo_depth=depth)) for depth in depths]
+    machines += [("n_pe", n_pe, replace(EIE_45NM, n_pe=n_pe)) for n_pe in counts]
     sweeps: list[Row] = []
     moved: list[Row] = []
-    for benchmark in select(layers):
-        for draw in range(_check.integer("draws", draws, 2, MAX_DRAWS)):
-            layer, x = benchmark.draw(seed, draw)
-            for columns in groups:
+    for benchmark in setup.benchmarks:
+        for draw, *_ in draws(setup.draws):
+            layer, x = benchmark.draw(setup.seed, draw)
+            for columns in (FREE, *groups):
                 pruned = _Pruned(benchmark.name, replace(layer, bias_codes=None), x, draw, columns)
                 sweeps += pruned.rows(machines)
-                moved += pruned.rows(most, usual.n_pe)
+                moved += pruned.rows(machines[-1:], EIE_45NM.n_pe)
     known = experiments.read("balance") if seeds is None else measure(seeds, groups)
-    return Balance(pd.DataFrame(sweeps), pd.DataFrame(moved), known, usual)
+    return Balance(pd.DataFrame(sweeps), pd.DataFrame(moved), known)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

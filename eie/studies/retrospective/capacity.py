@@ -19,13 +19,14 @@ from eie.explore.synthetic import draw_activations, draw_layer
 from eie.interleaved import encode
 from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM
+from eie.studies.paper.setup import Setup, exhibit
 from eie.studies.plots import retrospective
+from eie.studies.retrospective._shared import draws
 from eie.studies.retrospective.dense_array import DenseArray
 from eie.technology import PICO, chip_facts, memories, paper_value
 
 COLUMNS_DRAWN = 512
 """Columns of a layer that are drawn and simulated; the others are taken to be like them."""
-MAX_DRAWS = 100
 COMPRESSED, DENSE = "EIE", "dense"
 SRAM, DRAM = "SRAM", "DRAM"
 SETTINGS = ("itrs-lop", "itrs-lstp")
@@ -97,29 +98,25 @@ class Capacity:
         )
 
 
-def capacity(draws: int = 3, decoder_density: float | None = None, seed: int = 0) -> Capacity:
-    """Work out chips, area and energy of the models of `data/models.csv`.
+@exhibit("seed", draws=3)
+def capacity(setup: Setup, decoder_density: float | None = None) -> Capacity:
+    """Work out chips, area and energy of the models of `data/models.csv`, in 2..100 draws of each layer.
 
     Layers run one after the other, each on the chips that hold it; batch 1. From DRAM, one chip runs them all and every
     weight is read once an inference, only columns of non-zero inputs where it is used once; DRAM is never waited for.
 
     Parameters
     ----------
-    draws : int
-        Independent draws of each layer, 2..100.
     decoder_density : float, optional
         Fraction of the weights kept in models that Deep Compression has not; the abstract's tenth if left out.
-    seed : int
-        Names the random numbers.
     """
-    draws = _check.integer("draws", draws, 2, MAX_DRAWS)
     kept = _decoder_density() if decoder_density is None else _check.fraction("decoder_density", decoder_density)
     found: dict[str, list[dict[str, Any]]] = {setting: [] for setting in SETTINGS}
-    for draw in range(draws):
+    for draw, *_ in draws(setup.draws):
         for model, layers in models().groupby("model", sort=False):
             for kind in (COMPRESSED, DENSE):
                 passes = [
-                    _Pass.of(layer, kind, kept, np.random.SeedSequence([seed, draw, n]))
+                    _Pass.of(layer, kind, kept, np.random.SeedSequence([setup.seed, draw, n]))
                     for n, layer in enumerate(layers.itertuples())
                 ]
                 for setting, rows in found.items():
@@ -228,11 +225,9 @@ def _inference(passes: list[_Pass], place: str, setting: str) -> dict[str, float
         n, times = one.chips if place == SRAM else 1, one.copies * one.uses
         work_each, leakage_each = one.joules(n, setting)
         seconds_each = one.reports[n].seconds
-        work, leakage, seconds = (
-            work + times * work_each,
-            leakage + times * leakage_each,
-            seconds + times * seconds_each,
-        )
+        work += times * work_each
+        leakage += times * leakage_each
+        seconds += times * seconds_each
         idle += times * seconds_each * (chips - n) * EIE_45NM.n_pe * _leakage_watts(setting)
         dram += (one.copies if one.uses else 0) * one.fetched * _dram_joules_a_bit() if place == DRAM else 0.0
     total = work + leakage + idle + dram
@@ -289,14 +284,9 @@ def _times(saving: float) -> str:
     return f"{saving:.1f} times less" if saving >= 1 else f"{1 / saving:.1f} times **more**"
 
 
-@cache
-def _default() -> Capacity:
-    return capacity(draws=2)
-
-
 def sram_suits_only_the_small(small: str, large: str) -> bool:
     """Tell whether one model is on one chip and takes less energy than from DRAM, and the other is neither."""
-    table = _default().table()
+    table = capacity(draws=2).table()
     saves = table[f"{COMPRESSED}, {SRAM}, mJ"] < table[f"{COMPRESSED}, {DRAM}, mJ"]
     fits = table["chips"] == 1
     return bool(fits[small] and saves[small] and not fits[large] and not saves[large])

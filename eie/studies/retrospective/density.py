@@ -20,13 +20,14 @@ from eie.explore.synthetic import draw_activations, draw_layer
 from eie.interleaved import encode
 from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM
+from eie.studies.paper.setup import Setup, exhibit
 from eie.studies.plots import retrospective
+from eie.studies.retrospective._shared import draws
 from eie.studies.retrospective.dense_array import DenseArray
 from eie.technology import paper_value
 
 DENSITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 ACT_DENSITIES = (0.1, 0.35, 1.0)
-MAX_DRAWS = 100
 MAX_SIDE = 8192
 
 ARRAYS = (
@@ -78,7 +79,8 @@ class Density:
 
     def words(self) -> str:
         """The break-even, and what would move it."""
-        act = self._middle()
+        acts = sorted(self.ratios["act_density"].unique())
+        act = acts[len(acts) // 2]
         energies, times = self.break_even("energy"), self.break_even("time")
         fair, wide = str(FAIREST), str(ARRAYS[-1])
         mean, sd = energies[fair, act].mean(), energies[fair, act].std()
@@ -98,20 +100,16 @@ class Density:
             f"arithmetic is a small part of a PE."
         )
 
-    def _middle(self) -> float:
-        acts = sorted(self.ratios["act_density"].unique())
-        return float(acts[len(acts) // 2])
 
-
+@exhibit("seed", "draws")
 def density(
+    setup: Setup,
     n_in: int = 1024,
     n_out: int = 2048,
     densities: Sequence[float] = DENSITIES,
     act_densities: Sequence[float] = ACT_DENSITIES,
-    draws: int = 5,
-    seed: int = 0,
 ) -> Density:
-    """Sweep the density of a layer, and hold EIE against each dense array.
+    """Sweep the density of a layer, and hold EIE against each dense array, in 2..100 draws.
 
     Parameters
     ----------
@@ -119,19 +117,15 @@ def density(
         Size of the layer, 1..8192 each. It fits on 64 PEs at every density up to about eight million weights.
     densities, act_densities : sequence of float
         Fractions of the weights kept and of the inputs that are not 0, above 0.
-    draws : int
-        Independent draws, 2..100.
-    seed : int
-        Names the random numbers.
     """
     n_in, n_out = _check.integer("n_in", n_in, 1, MAX_SIDE), _check.integer("n_out", n_out, 1, MAX_SIDE)
     densities, acts = _fractions("densities", densities), _fractions("act_densities", act_densities)
     rows = []
-    for draw in range(_check.integer("draws", draws, 2, MAX_DRAWS)):
-        inputs = {act: draw_activations(n_in, act, np.random.SeedSequence([seed, draw, 1])) for act in acts}
+    for draw, for_layer, for_inputs in draws(setup.draws, setup.seed):
+        inputs = {act: draw_activations(n_in, act, for_inputs) for act in acts}
         dense = {(act, array): _dense(array, n_out, x) for act, x in inputs.items() for array in ARRAYS}
         for kept in densities:
-            mem = encode(draw_layer(n_out, n_in, kept, np.random.SeedSequence([seed, draw]), bias=False), EIE_45NM)
+            mem = encode(draw_layer(n_out, n_in, kept, for_layer, bias=False), EIE_45NM)
             for act, x in inputs.items():
                 report = simulate(mem, x)
                 used = energy(report, EIE_45NM).total
@@ -139,17 +133,14 @@ def density(
                     seconds, joules = dense[act, array]
                     rows.append((draw, kept, act, str(array), report.seconds / seconds, used / joules))
     ratios = pd.DataFrame(rows, columns=["seed", "density", "act_density", "array", "time", "energy"])
-    return Density(ratios, {str(array): _storage_break_even(array) for array in ARRAYS})
+    storage = {str(array): min(1.0, weights_held(array.machine) / array.weights_held) for array in ARRAYS}
+    return Density(ratios, storage)
 
 
 def _dense(array: DenseArray, n_out: int, x: NDArray[np.float32]) -> tuple[float, float]:
     """Seconds and joules."""
     report = array.run(n_out, x)
     return report.seconds, sum(array.joules(report).values())
-
-
-def _storage_break_even(array: DenseArray) -> float:
-    return min(1.0, weights_held(array.machine) / array.weights_held)
 
 
 def _crossing(densities: pd.Series, ratios: pd.Series) -> float:
@@ -195,7 +186,7 @@ def pays_at_half_density(multipliers: str) -> bool:
     """
     array = {"as many": FAIREST, "a row": ARRAYS[-1]}[multipliers]
     even = _default().break_even("energy")[str(array)].mean()
-    return bool((even >= published.row("retrospective", id="sparse-hardware-density")["value"]).all())
+    return bool((even >= 100 * _claimed()).all())
 
 
 def saved_cycles(by: str) -> float:

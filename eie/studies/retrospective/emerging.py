@@ -29,6 +29,7 @@ from eie.models import ocr, translator
 from eie.networks.layer_run import LayerRun, table
 from eie.studies import experiments
 from eie.studies.experiments import Experiment, grid
+from eie.studies.paper.setup import Setup, exhibit
 from eie.studies.plots import panels
 from eie.studies.retrospective import models
 from eie.values import calibrate, infer
@@ -119,7 +120,7 @@ class OnMachine:
         layers = models.compressed_layers(model, density, machine.weight_bits)
         self.machine = machine
         self.layers = layers
-        self.mems: dict[str, InterleavedCSC] = {name: encode(layer, machine) for name, layer in layers.items()}
+        self.mems = {name: encode(layer, machine) for name, layer in layers.items()}
         self.formats = {
             name: calibrate(mem, calibration[name], machine, signed=True) for name, mem in self.mems.items()
         }
@@ -137,15 +138,9 @@ class OnMachine:
 
     def _run(self, name: str, x: Array) -> LayerRun:
         report = simulate(self.mems[name], x, self.machine, signed=True)
-        return LayerRun(
-            name,
-            kind_of(name),
-            self.layers[name].density,
-            float(np.mean(x != 0)),
-            report,
-            energy(report, self.machine),
-            self.saturations[name],
-        )
+        density, inputs = self.layers[name].density, float(np.mean(x != 0))
+        used = energy(report, self.machine)
+        return LayerRun(name, kind_of(name), density, inputs, report, used, self.saturations[name])
 
 
 def kind_of(name: str) -> str:
@@ -190,15 +185,10 @@ class EmergingNetworks:
         ]
         return pd.DataFrame(rows).set_index("matrices of") if rows else pd.DataFrame()
 
-    def table3_range(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Least and most dense weights and inputs of Table III, fractions."""
-        weights, inputs = ([getattr(b, f"{what}_density") for b in nine_layers()] for what in ("weight", "act"))
-        return (min(weights), max(weights)), (min(inputs), max(inputs))
-
     def words(self) -> str:
         """The answer, with numbers."""
         least = {network: 100 * lowest(self.curve, network) for network in NETWORKS}
-        (low, high), _ = self.table3_range()
+        low, high = _table3_range("weight_density")
         pruned = (
             f"Without training again the translator stands no pruning below {least['translator']:.0f} % of its weights "
             f"and the recogniser none below {least['recogniser']:.0f} %, where Table III has {100 * low:.0f} to "
@@ -210,7 +200,7 @@ class EmergingNetworks:
         behind = [100 * run.activation_density for run in self.runs.get("translator", []) if "ReLU" in run.kind]
         if not behind:
             return ""
-        _, (low, high) = self.table3_range()
+        low, high = _table3_range("act_density")
         return (
             f"Behind their ReLUs the translator's feed-forward matrices see {min(behind):.0f} to {max(behind):.0f} % "
             f"of their inputs non-zero, at the sparse end of Table III's {100 * low:.0f} to {100 * high:.0f} %; all "
@@ -227,6 +217,11 @@ class EmergingNetworks:
         points = self.curve.assign(density=100 * self.curve["density"], line="pruned and shared, not trained again")
         labels = ("weights kept, %", "quality, 0 to 100")
         return panels.series_by_panel(points, "network", "density", "quality", "line", *labels, spread="quality_sd")
+
+
+def _table3_range(name: str) -> tuple[float, float]:
+    found = [getattr(benchmark, name) for benchmark in nine_layers()]
+    return min(found), max(found)
 
 
 def lowest(curve: pd.DataFrame, network: str) -> float:
@@ -251,12 +246,9 @@ def _summary(runs: Sequence[LayerRun]) -> dict[str, Any]:
     }
 
 
+@exhibit("n_pe", "fifo_depth")
 def emerging_networks(
-    n_sentences: int = 3,
-    n_strings: int = 2,
-    density: dict[str, float] | None = None,
-    n_pe: int = 64,
-    fifo_depth: int = 8,
+    setup: Setup, n_sentences: int = 3, n_strings: int = 2, density: dict[str, float] | None = None
 ) -> EmergingNetworks:
     """Run both networks on the machine.
 
@@ -266,8 +258,6 @@ def emerging_networks(
         What to run. Formats are calibrated on other sentences and strings.
     density : dict of str to float, optional
         Fraction of the weights to keep in each network; the lowest that leaves it unharmed if left out.
-    n_pe, fifo_depth : int
-        Of the machine.
 
     Returns
     -------
@@ -281,7 +271,7 @@ def emerging_networks(
     """
     known = experiments.read("emerging")
     chosen = _checked({network: lowest(known, network) for network in NETWORKS}, _check.literal(density))
-    machine = Machine(n_pe=n_pe, fifo_depth=fifo_depth)
+    machine = setup.machine()
     if models.missing():
         return EmergingNetworks(known, chosen, {}, {}, {})
     texts, strings = models.sentences(n_sentences + 3), models.strings(n_strings + 2)

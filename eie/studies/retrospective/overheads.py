@@ -14,7 +14,9 @@ from eie import _check
 from eie.energy_model import energy
 from eie.explore.synthetic import draw_activations, draw_layer
 from eie.machine import EIE_45NM, Machine
+from eie.studies.paper.setup import Setup, exhibit
 from eie.studies.plots import retrospective
+from eie.studies.retrospective._shared import draws
 from eie.studies.retrospective.blocks import Blocked, prune_by_block
 from eie.technology import paper_value
 
@@ -23,7 +25,6 @@ PE_COUNTS = (1, 16, 64, 256)
 INDEX_BITS = (2, 3, 4, 5, 6, 8)
 HEIGHTS = (1, 2, 4, 8)
 MAX_SIDE = 16_384
-MAX_DRAWS = 100
 MULTIPLIER = "multiply and add"
 PARTS = ("code", "index", "zeros in blocks", "padding", "pointers")
 UNSTRUCTURED, BY_BLOCK = "pruned one by one", "pruned by block"
@@ -79,12 +80,13 @@ class Overheads:
         one, mine, structured = (
             table.loc[where] for where in ((UNSTRUCTURED, 1), (UNSTRUCTURED, tall), (BY_BLOCK, tall))
         )
+        best = int(self.table()["bits"].loc["index_bits"].idxmin())
         slower, worse = (row["cycles"] / one["cycles"] for row in (structured, mine))
         return (
             f"A kept weight takes **{bits.mean():.2f} bits** (standard deviation {bits.std():.3f} over {len(bits)} "
             f"draws) to store {code:g}, and **{share.mean():.0f} %** of the energy of its multiplication is spent "
             f"outside the multiplier (standard deviation {share.std():.2f}): {pj.mean():.1f} pJ in all, on a layer of "
-            f"{self._described()}. Index, padding and pointers are {usual['index'].mean():.2f}, "
+            f"{self._layer()}. Index, padding and pointers are {usual['index'].mean():.2f}, "
             f"{usual['padding'].mean():.2f} and {usual['pointers'].mean():.2f} bits of it.\n\n"
             f"**Blocks** of {tall} rows with one index help only where the network was pruned for them. A weight "
             f"then takes {structured['bits']:.2f} bits, and {structured['pJ']:.1f} pJ in {slower:.2f} times the "
@@ -92,34 +94,31 @@ class Overheads:
             f"one by one, blocks fill up with zeros: {mine['bits']:.1f} bits, {mine['pJ']:.1f} pJ, {worse:.1f} times "
             f"the cycles.\n\n"
             f"**What would change the answer.** Sparser layers, fewer rows and more PEs cost more pointers and "
-            f"padding; an index of {self._best_index()} bits takes the fewest bits here. PEs with a multiplier for "
+            f"padding; an index of {best} bits takes the fewest bits here. PEs with a multiplier for "
             f"each row of a block would win back the cycles. What accuracy blocks cost is not asked here: that needs "
             f"training."
         )
 
-    def _described(self) -> str:
+    def _layer(self) -> str:
         usual = self.usual
         return (
             f"{usual['n_out']:g} x {usual['n_in']:g} at {100 * usual['density']:g} % density, {usual['n_pe']:g} PEs, "
             f"{100 * usual['act_density']:g} % of the inputs not 0"
         )
 
-    def _best_index(self) -> int:
-        own = self.sweeps[self.sweeps["parameter"] == "index_bits"]
-        return int(own.groupby("value")["bits"].mean().idxmin())
 
-
+@exhibit("n_pe", "seed", draws=3)
 def overheads(
+    setup: Setup,
     n_in: int = 1024,
     n_out: int = 4096,
     density: float = 0.09,
     act_density: float = 0.35,
-    n_pe: int = 64,
     heights: Sequence[int] = HEIGHTS,
-    draws: int = 3,
-    seed: int = 0,
 ) -> Overheads:
     """Count bits and energy of a kept weight over density, PEs and index bits, and over the height of blocks.
+
+    It takes 2..100 draws. The PEs are those where they are not swept.
 
     Parameters
     ----------
@@ -127,36 +126,28 @@ def overheads(
         Size of the layer, 1..16384 each; `n_out` a multiple of each height.
     density, act_density : float
         Fractions of the weights kept and of the inputs that are not 0, above 0, where they are not swept.
-    n_pe : int
-        Processing elements, where they are not swept.
     heights : sequence of int
         Rows of a block; the first is 1, EIE's own format.
-    draws : int
-        Independent draws, 2..100.
-    seed : int
-        Names the random numbers.
     """
     size = _check.integer("n_out", n_out, 1, MAX_SIDE), _check.integer("n_in", n_in, 1, MAX_SIDE)
-    machine = Machine(n_pe=n_pe)
+    machine = setup.machine()
     heights = _check.integers("heights", [1, *_check.literal(heights)], 1, 64)
     sweeps, blocks = [], []
-    for draw in range(_check.integer("draws", draws, 2, MAX_DRAWS)):
-        names = np.random.SeedSequence([seed, draw])
-        x = draw_activations(size[1], act_density, np.random.SeedSequence([seed, draw, 1]))
-        drawn = {kept: draw_layer(*size, kept, names, bias=False) for kept in {*DENSITIES, density}}
+    for draw, for_layer, for_inputs in draws(setup.draws, setup.seed):
+        x = draw_activations(size[1], act_density, for_inputs)
+        drawn = {kept: draw_layer(*size, kept, for_layer, bias=False) for kept in {*DENSITIES, density}}
         points = [("density", kept, machine, drawn[kept]) for kept in DENSITIES]
         points += [("n_pe", n, replace(machine, n_pe=n), drawn[density]) for n in PE_COUNTS]
         points += [("index_bits", n, _with_index(machine, n), drawn[density]) for n in INDEX_BITS]
         for parameter, value, chip, layer in points:
-            sweeps.append(
-                {"parameter": parameter, "value": value, "seed": draw} | _point(Blocked.of(layer, 1, chip), x)
-            )
+            point = _point(Blocked.of(layer, 1, chip), x)
+            sweeps.append({"parameter": parameter, "value": value, "seed": draw} | point)
         for height in heights:
-            structured = prune_by_block(*size, density, height, names)
+            structured = prune_by_block(*size, density, height, for_layer)
             for pruned, layer in ((UNSTRUCTURED, drawn[density]), (BY_BLOCK, structured)):
                 point = _point(Blocked.of(layer, height, machine), x)
                 blocks.append({"height": height, "pruned": pruned, "seed": draw} | point)
-    usual = {"n_in": n_in, "n_out": n_out, "density": density, "act_density": act_density, "n_pe": n_pe}
+    usual = {"n_in": n_in, "n_out": n_out, "density": density, "act_density": act_density, "n_pe": setup.n_pe}
     columns = ["height", "pruned", "seed", *PARTS, "bits", "pJ", "multiplier", "cycles"]
     return Overheads(pd.DataFrame(sweeps).drop(columns="cycles"), pd.DataFrame(blocks)[columns], usual)
 

@@ -32,8 +32,8 @@ class Direction:
     """How many times less work, time or bytes, on this project's networks."""
     measured: str
     """The factor and its price, in words."""
-    page: str
-    exact: bool
+    page: str = "retro_opportunities"
+    exact: bool = False
     """Whether outputs stay the same."""
 
 
@@ -83,7 +83,8 @@ def _joined(names: list[str]) -> str:
 
 def afterwards() -> Afterwards:
     """What followed, from the committed tables of the other pages."""
-    return Afterwards((_structured(), _four_bits(), _activations(), _tokens(), _precision(), *_opportunities()))
+    makes = (_structured, _four_bits, _activations, _tokens, _precision, _edits, _video, _points)
+    return Afterwards(tuple(make() for make in makes))
 
 
 def _structured() -> Direction:
@@ -98,7 +99,6 @@ def _structured() -> Direction:
         f"On a vector processor dense int8 takes {one:.1f} times as long as EIE's format for one input, but {many:.1f} "
         f"times for {batches.max()} of them.",
         "retro_vector",
-        exact=False,
     )
 
 
@@ -113,7 +113,6 @@ def _four_bits() -> Direction:
         f"{group['bits_each']:.1f} bits a weight in groups leave an error of {100 * group['error']:.1f} %, EIE's "
         f"codebook with {code['bits_each']:.1f} bits {100 * code['error']:.1f} %.",
         "retro_w4a16",
-        exact=False,
     )
 
 
@@ -143,8 +142,6 @@ def _tokens() -> Direction:
         1 / float(row["work"]),
         f"With {100 * tokens.MILD:.0f} % of the tokens chrF is {row['quality']:.0f}, and {chance['quality']:.0f} when "
         "they are dropped by chance.",
-        "retro_opportunities",
-        exact=False,
     )
 
 
@@ -157,42 +154,40 @@ def _precision() -> Direction:
         progressive.BITS / float(row["bits"]),
         f"{row['bits']:.1f} bits of a key misplace {100 * row['misplaced']:.1f} % of the attention, as many bits for "
         f"all keys alike {100 * alike:.1f} %.",
-        "retro_opportunities",
-        exact=False,
     )
 
 
-def _opportunities() -> tuple[Direction, ...]:
-    edit = edits.edits().work().loc[edits.SIDES[2]]
+def _edits() -> Direction:
+    row = edits.edits().work().loc[edits.SIDES[2]]
+    return Direction(
+        "edits of pictures",
+        "SIGE",
+        "work that is done already, skipped",
+        100 / float(row["work"]),
+        f"An edit of {row['area']:.1f} % of a picture takes {row['work']:.0f} % of SqueezeNet's cycles.",
+        exact=True,
+    )
+
+
+def _video() -> Direction:
     still = frames.frames().table().loc[("object", 0.0)]
+    return Direction(
+        "video",
+        "TSM",
+        "activations whose change is 0, skipped",
+        100 / float(still["products, %"]),
+        f"Over a still background differences take {still['products, %']:.0f} % of the products.",
+        exact=True,
+    )
+
+
+def _points() -> Direction:
     inked, _ = point_clouds.clouds().work()
-    page = "retro_opportunities"
-    return (
-        Direction(
-            "edits of pictures",
-            "SIGE",
-            "work that is done already, skipped",
-            100 / float(edit["work"]),
-            f"An edit of {edit['area']:.1f} % of a picture takes {edit['work']:.0f} % of SqueezeNet's cycles.",
-            page,
-            exact=True,
-        ),
-        Direction(
-            "video",
-            "TSM",
-            "activations whose change is 0, skipped",
-            100 / float(still["products, %"]),
-            f"Over a still background differences take {still['products, %']:.0f} % of the products.",
-            page,
-            exact=True,
-        ),
-        Direction(
-            "point clouds",
-            "TorchSparse, PointAcc",
-            "places that are empty, skipped",
-            100 / inked,
-            f"The inked points of digits take {inked:.0f} % of the products of the whole picture.",
-            page,
-            exact=True,
-        ),
+    return Direction(
+        "point clouds",
+        "TorchSparse, PointAcc",
+        "places that are empty, skipped",
+        100 / inked,
+        f"The inked points of digits take {inked:.0f} % of the products of the whole picture.",
+        exact=True,
     )

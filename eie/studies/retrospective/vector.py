@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from eie import _check
 from eie.explore.synthetic import draw_activations, draw_layer
 from eie.studies.baselines import cpu_kernels
+from eie.studies.paper.setup import Setup, exhibit
 from eie.studies.plots import retrospective
 from eie.studies.retrospective import lanes
+from eie.studies.retrospective._shared import draws
 
 LANES = (4, 8, 16, 32, 64)
-MAX_DRAWS = 100
 NAMES = {
     "eie": "EIE's format",
     "csc": "CSC, SciPy",
@@ -154,19 +154,14 @@ class Vector:
         )
 
 
-def vector(
-    lane_counts: Sequence[int] = LANES, draws: int = 3, seed: int = 0, repeats: int = 5, live: bool = True
-) -> Vector:
-    """Show the committed times, time a small part of them now, and count useful lanes.
+@exhibit("seed", draws=3)
+def vector(setup: Setup, lane_counts: Sequence[int] = LANES, repeats: int = 5, live: bool = True) -> Vector:
+    """Show the committed times, time a small part of them now, and count useful lanes in 2..100 draws of the layer.
 
     Parameters
     ----------
     lane_counts : sequence of int
         Numbers of lanes, 1..1024 each.
-    draws : int
-        Independent draws of the layer whose lanes are counted, 2..100.
-    seed : int
-        Names the random numbers.
     repeats : int
         Timings of each kind in a round, 1..1000.
     live : bool
@@ -174,10 +169,9 @@ def vector(
     """
     layer = cpu_kernels.table3_layer()
     rows = []
-    for draw in range(_check.integer("draws", draws, 2, MAX_DRAWS)):
-        names = np.random.SeedSequence([seed, draw])
-        drawn = draw_layer(layer.n_out, layer.n_in, layer.weight_density, names, bias=False)
-        x = draw_activations(layer.n_in, layer.act_density, np.random.SeedSequence([seed, draw, 1]))
+    for draw, for_layer, for_inputs in draws(setup.draws, setup.seed):
+        drawn = draw_layer(layer.n_out, layer.n_in, layer.weight_density, for_layer, bias=False)
+        x = draw_activations(layer.n_in, layer.act_density, for_inputs)
         counts = _check.integers("lane_counts", lane_counts, 1, lanes.MAX_LANES)
         rows += [{"lanes": n, "seed": draw} | lanes.utilisation(drawn, x, n) for n in counts]
     result = cpu_kernels.committed()

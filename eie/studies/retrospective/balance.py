@@ -52,13 +52,10 @@ def measure(
 
     Parameters
     ----------
-    seeds : sequence of int
     groups : sequence of int
         Columns of a group, for EIE's 64 PEs. Beside them it is pruned freely, and for `FEW` PEs in the smallest group.
-    densities : sequence of float
-        Fractions of the weights to keep, one after the other.
-    epochs : sequence of two int
-        Of the dense network, and after each step of pruning.
+    seeds, densities, epochs
+        As for `eie.studies.retrospective.patterns.measure`.
 
     Returns
     -------

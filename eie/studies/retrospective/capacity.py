@@ -46,7 +46,7 @@ class Capacity:
 
     def table(self) -> pd.DataFrame:
         """Chips, area, time and energy of each model, means over draws; of `EIE` and `dense` in both places."""
-        mean = self._mean(self.rows)
+        mean = self._mean()
         own = mean.xs((COMPRESSED, SRAM), level=("format", "place"))
         table = own[["parameters", "chips", "mm2"]].copy()
         table["parameters"] /= 1e6
@@ -64,12 +64,12 @@ class Capacity:
         wide = own.pivot(index=["model", "seed"], columns="place", values="total")
         return (wide[DRAM] / wide[SRAM]).unstack("seed").loc[list(dict.fromkeys(own["model"]))]
 
-    def _mean(self, rows: pd.DataFrame) -> pd.DataFrame:
-        return rows.groupby(["model", "format", "place"], sort=False).mean().drop(columns="seed")
+    def _mean(self) -> pd.DataFrame:
+        return self.rows.groupby(["model", "format", "place"], sort=False).mean().drop(columns="seed")
 
     def plot(self) -> Figure:
         """Energy of an inference by part, EIE's format, a group a model: from SRAM and from DRAM."""
-        mean = self._mean(self.rows).xs(COMPRESSED, level="format")
+        mean = self._mean().xs(COMPRESSED, level="format")
         names = {"work": "work", "leakage": "leakage at work", "idle": "leakage while waiting", "dram": "DRAM"}
         parts = 1e3 * mean[list(names)].rename(columns=names)
         return retrospective.energy_parts(parts, mean["chips"].xs(SRAM, level="place"))
@@ -161,14 +161,12 @@ def draw_columns(
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Pass:
-    """One layer's matrix-vector product on one chip, and on the chips that hold the layer.
+    """One layer of `models`: its matrix-vector product on one chip, and on the chips that hold it.
 
-    `entries` and `pointers` are what one copy stores; `bits` what a use of one copy fetches.
+    `entries` and `pointers` are what one copy stores; `fetched` are the bits that a use of one copy fetches.
     """
 
-    copies: int
-    uses: int
-    weights: int
+    layer: Any
     entries: float
     entry_bits: int
     pointers: int
@@ -188,7 +186,7 @@ class _Pass:
         else:
             array = None
             entries, bits, pointers = scale * encode(drawn, EIE_45NM).n_entries, EIE_45NM.entry_bits, layer.n_in
-        chips = _chips(entries, bits)
+        chips = max(1, int(np.ceil(entries * bits / _spmat_bits())))
         reports = {}
         for n in {1, chips}:
             machine = replace(EIE_45NM, n_pe=n * EIE_45NM.n_pe)
@@ -199,7 +197,7 @@ class _Pass:
             )
             reports[n] = _scaled(run, scale)
         fetched = used_part * (entries * bits + pointers * EIE_45NM.n_pe * paper_value("pointer-bits"))
-        return cls(layer.copies, layer.uses, layer.weights, entries, bits, pointers, fetched, reports, array)
+        return cls(layer, entries, bits, pointers, fetched, reports, array)
 
     @property
     def chips(self) -> int:
@@ -222,30 +220,27 @@ def _inference(passes: list[_Pass], place: str, setting: str) -> dict[str, float
     chips = _chips_of_all(passes) if place == SRAM else 1
     seconds = work = leakage = idle = dram = 0.0
     for one in passes:
-        n, times = one.chips if place == SRAM else 1, one.copies * one.uses
+        n, times = one.chips if place == SRAM else 1, one.layer.copies * one.layer.uses
         work_each, leakage_each = one.joules(n, setting)
         seconds_each = one.reports[n].seconds
         work += times * work_each
         leakage += times * leakage_each
         seconds += times * seconds_each
         idle += times * seconds_each * (chips - n) * EIE_45NM.n_pe * _leakage_watts(setting)
-        dram += (one.copies if one.uses else 0) * one.fetched * _dram_joules_a_bit() if place == DRAM else 0.0
+        if place == DRAM and one.layer.uses:
+            dram += one.layer.copies * one.fetched * _dram_joules_a_bit()
     total = work + leakage + idle + dram
     parts = {"work": work, "leakage": leakage, "idle": idle, "dram": dram, "total": total}
-    weights = sum(one.weights for one in passes)
+    weights = sum(one.layer.weights for one in passes)
     return {"parameters": weights, "chips": chips, "mm2": chips * chip.area(EIE_45NM), "seconds": seconds} | parts
-
-
-def _chips(entries: float, bits: int) -> int:
-    return max(1, int(np.ceil(entries * bits / _spmat_bits())))
 
 
 def _chips_of_all(passes: list[_Pass]) -> int:
     """Chips for all copies of all layers: by what the entries take, or by the pointers if those take more."""
-    entries = sum(one.copies * one.entries * one.entry_bits for one in passes) / _spmat_bits()
+    entries = sum(one.layer.copies * one.entries * one.entry_bits for one in passes) / _spmat_bits()
     sizes = chip_facts()["sram"]
     held = sizes["pointer_banks"] * sizes["pointer_bytes"] * 8 / paper_value("pointer-bits")
-    pointers = sum(one.copies * one.pointers * one.chips for one in passes) / held
+    pointers = sum(one.layer.copies * one.pointers * one.chips for one in passes) / held
     return int(np.ceil(max(entries, pointers, 1.0)))
 
 

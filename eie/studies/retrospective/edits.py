@@ -40,12 +40,7 @@ N_PICTURES = 3
 class Remembering:
     """The machine's arithmetic of a linear layer or a convolution, which does only what differs from its first run.
 
-    Attributes
-    ----------
-    done : int
-        Products of the last run.
-    cycles : int
-        What they took.
+    `done` counts the products of the last run, and `cycles` those that they took.
     """
 
     def __init__(self, op: WeightOperation, machine: Machine, formats: LayerFormats) -> None:
@@ -188,12 +183,7 @@ class Edits(Measured):
 
 
 def edits(n_pictures: int | None = None) -> Edits:
-    """Edit squares of pictures, and do again what SqueezeNet then has to.
-
-    Parameters
-    ----------
-    n_pictures : int, optional
-        Pictures to edit now, each with squares of the next one; the table of `eie experiment edits` if left out.
+    """Edit squares of pictures now, or read the committed table if no number is given.
 
     Raises
     ------

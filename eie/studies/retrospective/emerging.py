@@ -81,8 +81,7 @@ def curve(
 
 
 def _translated(n_sentences: int, densities: Sequence[float], seeds: Sequence[int]) -> Iterator[tuple[float, ...]]:
-    texts, model = models.sentences(n_sentences), translator.load()
-    expected = model.translate(texts)
+    model, texts, expected = models.translations(n_sentences)
     for density in densities:
         found = models.thinned(model, density).translate(texts)
         parts = [models.chrf(found[s :: len(seeds)], expected[s :: len(seeds)]) for s in range(len(seeds))]
@@ -107,12 +106,8 @@ EXPERIMENT = Experiment(
 class OnMachine:
     """The products of a network done by the machine, bit by bit.
 
-    Attributes
-    ----------
-    mems : dict of str to InterleavedCSC
-        The matrices, as the PEs hold them.
-    saturations : Counter of str
-        Additions and inputs that ran out of their format's range so far, by matrix.
+    By matrix, `mems` are the matrices as the PEs hold them, and `saturations` counts the additions and inputs that ran
+    out of their format's range so far.
     """
 
     def __init__(self, model: Any, density: float, machine: Machine, calibration: dict[str, Array]) -> None:

@@ -10,6 +10,7 @@ over a still background.
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from typing import Any
 
@@ -48,14 +49,8 @@ MEASURES = ["sent", "products", "error", "same_class"]
 class Differences:
     """A layer's arithmetic in float32 that is sent only what has changed.
 
-    Attributes
-    ----------
-    sent, there : int
-        Inputs sent, and inputs that are not 0, in the last run.
-    products : int
-        Products of a weight and what was sent, in the last run.
-    usual : int
-        Products of a weight and an input that is not 0.
+    `counts` has, of the last run, inputs `there` (not 0) and `sent`, and the products of their weights: `usual` with
+    the inputs that are there, `products` with what was sent.
     """
 
     def __init__(self, op: WeightOperation, threshold: float) -> None:
@@ -63,11 +58,11 @@ class Differences:
         self._biases = op.biases
         self._threshold = threshold
         self._kept: dict[int, tuple[Array, Array, float]] = {}
-        self.sent = self.there = self.products = self.usual = 0
+        self.counts: Counter[str] = Counter()
 
     def quantize_inputs(self, values: Array) -> Array:
         """Real numbers; begins a new run."""
-        self.sent = self.there = self.products = self.usual = 0
+        self.counts.clear()
         return np.asarray(values, np.float32)
 
     def multiply(self, part: int, vectors: Array) -> Array:
@@ -83,11 +78,9 @@ class Differences:
         return sums if bias is None else sums + bias
 
     def _count(self, vectors: Array, change: Array, a_column: Array) -> None:
-        there, sent = (np.count_nonzero(values, axis=0) for values in (vectors, change))
-        self.there += int(there.sum())
-        self.sent += int(sent.sum())
-        self.usual += int(there @ a_column)
-        self.products += int(sent @ a_column)
+        for values, inputs, products in ((vectors, "there", "usual"), (change, "sent", "products")):
+            found = np.count_nonzero(values, axis=0)
+            self.counts.update({inputs: int(found.sum()), products: int(found @ a_column)})
 
 
 def video(kind: str, picture: Array, other: Array, n_frames: int, side: int) -> Array:
@@ -141,12 +134,9 @@ def followed(network: Network, frames: Array, threshold: float, expected: Array)
     last, rows = network.nodes[-1].name, []
     for frame, right in zip(frames, expected, strict=True):
         found = network.evaluate(frame[np.newaxis], arithmetic)[last][0]
-        there, sent, products, usual = (
-            sum(getattr(layer, name) for layer in arithmetic.values())
-            for name in ("there", "sent", "products", "usual")
-        )
+        n = sum((layer.counts for layer in arithmetic.values()), Counter[str]())
         same_class = bool(found.argmax() == right.argmax())
-        rows.append((sent / there, products / usual, models.error(found, right), same_class))
+        rows.append((n["sent"] / n["there"], n["products"] / n["usual"], models.error(found, right), same_class))
     return pd.DataFrame(rows[1:], columns=MEASURES)
 
 
@@ -221,12 +211,7 @@ class Frames(Measured):
 
 
 def frames(n_pictures: int | None = None) -> Frames:
-    """Follow two kinds of video with SqueezeNet.
-
-    Parameters
-    ----------
-    n_pictures : int, optional
-        Pictures to make videos of now; the table of `eie experiment frames` if left out.
+    """Follow videos made of pictures with SqueezeNet now, or read the committed table if no number is given.
 
     Raises
     ------

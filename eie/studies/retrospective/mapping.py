@@ -139,7 +139,8 @@ def convolutions(network: Network, inputs: NDArray[Any]) -> list[dict[str, Any]]
         node = next(node for node in network.nodes if node.name == layer.name)
         if not isinstance(node.op, Conv2d):
             continue
-        plain = row_of(replace(layer, kind=_kind(node.op)), node.op.layers)
+        kind = f"convolution {node.op.kernel[0]} x {node.op.kernel[1]}"
+        plain = row_of(replace(layer, kind=kind), node.op.layers)
         rows.append(plain)
         if (node.op.kernel, node.op.stride) == ((3, 3), (1, 1)):
             values = run.values[node.inputs[0]]
@@ -148,10 +149,6 @@ def convolutions(network: Network, inputs: NDArray[Any]) -> list[dict[str, Any]]
                 again = Network.chain(values.shape[1:], {node.name: op}).run(values, machine).layers[0]
                 rows.append(row_of(replace(again, kind=kind), op.layers, plain["dense_macs"]))
     return rows
-
-
-def _kind(op: Conv2d) -> str:
-    return f"convolution {op.kernel[0]} x {op.kernel[1]}"
 
 
 class Mapping(Measured):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from eie._files import read_toml
 from eie.compress.kmeans import prune_and_share
 from eie.datasets import catalogue
 from eie.layer import CompressedLayer
-from eie.models import backbones, imagenet
+from eie.models import backbones, imagenet, translator
 from eie.models.ocr import Recogniser, draw_text
 from eie.models.translator import Translator
 
@@ -41,6 +42,13 @@ def sentences(n: int) -> list[str]:
     """
     known = read_toml("sentences.toml")["sentences"]
     return list(known[: _check.integer("sentences", n, 1, len(known))])
+
+
+@cache
+def translations(n: int) -> tuple[Translator, list[str], list[str]]:
+    """Load the translator and the first `n` sentences, and translate them."""
+    model, texts = translator.load(), sentences(n)
+    return model, texts, model.translate(texts)
 
 
 def pictures(n: int) -> Array:

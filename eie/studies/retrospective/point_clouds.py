@@ -25,8 +25,7 @@ from eie.studies.experiments import Experiment, grid
 from eie.studies.plots import panels
 from eie.studies.retrospective._shared import Measured
 
-Offset = tuple[int, int]
-Pairs = dict[Offset, tuple[NDArray[np.int64], NDArray[np.int64]]]
+Pairs = dict[tuple[int, int], tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
 def points_of(picture: NDArray[Any]) -> NDArray[np.int64]:
@@ -162,12 +161,7 @@ class Clouds(Measured):
 
 
 def clouds(n_digits: int | None = None) -> Clouds:
-    """Count points, neighbours and padding of digits.
-
-    Parameters
-    ----------
-    n_digits : int, optional
-        Test pictures of MNIST to count now, 1..10000; the table of `eie experiment clouds` if left out.
+    """Count points, neighbours and padding of digits now, or read the committed table if no number is given.
 
     Raises
     ------

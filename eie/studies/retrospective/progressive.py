@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from eie import _check
-from eie.models import translator
 from eie.models.translator import Translator
 from eie.studies import experiments
 from eie.studies.experiments import Experiment, Part
@@ -97,18 +95,11 @@ def _settings() -> list[Part]:
 
 
 def _tried(n_sentences: int, way: str, threshold: float, high_bits: int) -> dict[str, object]:
-    model, texts, expected = _task(n_sentences)
+    model, texts, expected = models.translations(n_sentences)
     tried = Progressive(model.tensors, model.vocabulary, threshold=threshold, high_bits=high_bits)
     quality, spread = models.chrf_and_spread(tried.translate(texts), expected)
     row = {"way": way, "threshold": threshold, "bits": tried.bits, "misplaced": tried.misplaced}
     return row | {"quality": quality, "quality_sd": spread}
-
-
-@cache
-def _task(n_sentences: int) -> tuple[Translator, list[str], list[str]]:
-    """Load the translator, and the sentences with its translations."""
-    model, texts = translator.load(), models.sentences(n_sentences)
-    return model, texts, model.translate(texts)
 
 
 EXPERIMENT = Experiment(parts=_settings, make=lambda **setting: [_tried(32, **setting)])
@@ -155,12 +146,7 @@ class Precision(Measured):
 
 
 def precision(n_sentences: int | None = None) -> Precision:
-    """Translate with keys in two steps, and with fewer bits for all.
-
-    Parameters
-    ----------
-    n_sentences : int, optional
-        Sentences to translate now; the table of `eie experiment progressive` if left out.
+    """Translate sentences with fewer bits of the keys now, or read the committed table if no number is given.
 
     Raises
     ------

@@ -15,7 +15,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from eie.models import translator
 from eie.models.translator import ENCODER_LAYERS, Translator
 from eie.studies import experiments
 from eie.studies.experiments import Experiment, grid
@@ -73,7 +72,8 @@ def translated(model: Translator, texts: Sequence[str]) -> tuple[list[str], int]
 
 def _translate(n_sentences: int, keep: float) -> pd.DataFrame:
     """Translate with a fraction of the tokens, and with as many by chance."""
-    model, texts, expected, whole = _task(n_sentences)
+    model, texts, expected = models.translations(n_sentences)
+    whole = _whole(n_sentences)
     found, done = translated(_pruned(model, keep, None), texts)
     rows = [(BY_ATTENTION, keep, done / whole, *models.chrf_and_spread(found, expected))]
     if keep < 1:
@@ -84,10 +84,10 @@ def _translate(n_sentences: int, keep: float) -> pd.DataFrame:
 
 
 @cache
-def _task(n_sentences: int) -> tuple[Translator, list[str], list[str], int]:
-    """Load the translator and the sentences, and translate them with all tokens."""
-    model, texts = translator.load(), models.sentences(n_sentences)
-    return model, texts, *translated(model, texts)
+def _whole(n_sentences: int) -> int:
+    """Products that the sentences take with all tokens."""
+    model, texts, _ = models.translations(n_sentences)
+    return translated(model, texts)[1]
 
 
 def _pruned(model: Translator, keep: float, seed: int | None) -> TokenPruned:
@@ -151,12 +151,7 @@ class Tokens(Measured):
 
 
 def tokens(n_sentences: int | None = None) -> Tokens:
-    """Translate with fewer and fewer tokens.
-
-    Parameters
-    ----------
-    n_sentences : int, optional
-        Sentences to translate now; the table of `eie experiment tokens` if left out.
+    """Translate sentences with fewer and fewer tokens now, or read the committed table if no number is given.
 
     Raises
     ------

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from eie import _check, published
 from eie.compress.kmeans import prune_and_share
-from eie.models import ocr, translator
+from eie.models import ocr
 from eie.studies import experiments
 from eie.studies.experiments import Experiment, Part
 from eie.studies.plots import panels
@@ -34,9 +34,6 @@ SCALE_BITS = 16
 
 WHOLE = 0
 """Group that stands for one scale, or one codebook, for the whole matrix."""
-
-NETWORKS = {"translator": "chrF", "recogniser": "strings read, %"}
-"""The networks, and what the quality of each is measured in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +65,7 @@ class Scheme:
         """Bits that a weight takes, with its share of codebook or of scale and zero point."""
         if self.kind == "codebook":
             return self.bits + SCALE_BITS * 2**self.bits / (n_out * n_in)
-        a_group = self.group or n_out * n_in
-        groups = n_out * -(-n_in // a_group) if self.group else 1
+        groups = n_out * -(-n_in // self.group) if self.group else 1
         return self.bits + (SCALE_BITS + self.bits) * groups / (n_out * n_in)
 
 
@@ -117,10 +113,6 @@ def _parts(*given: Sequence[int]) -> list[Part]:
     return [{"network": network, **asdict(scheme)} for network in TASKS for scheme in schemes(*given)]
 
 
-def _stored(network: str, counts: Mapping[str, int], **scheme: Any) -> dict[str, Any]:
-    return _row(network, _task(network, counts[network]), Scheme(**scheme))
-
-
 @cache
 def _task(network: str, count: int) -> _Translating | _Reading:
     return TASKS[network](count)
@@ -130,9 +122,7 @@ class _Translating:
     """The translator's task: its outputs are held against its own dense translations."""
 
     def __init__(self, n_sentences: int) -> None:
-        self.model = translator.load()
-        self.texts = models.sentences(n_sentences)
-        self.expected = self.model.translate(self.texts)
+        self.model, self.texts, self.expected = models.translations(n_sentences)
         self.inputs = models.inputs_of(self.model, lambda model: model.translate(self.texts[:4]))
         self.a_step = [name for name in models.matrices(self.model) if name.startswith("decoder")]
 
@@ -154,7 +144,9 @@ class _Reading:
         return 100 * share, 100 * float(np.sqrt(share * (1 - share) / len(self.texts)))
 
 
-def _row(network: str, task: _Translating | _Reading, scheme: Scheme) -> dict[str, Any]:
+def _stored(network: str, counts: Mapping[str, int], **wanted: Any) -> dict[str, Any]:
+    """Store the weights of a network by a scheme."""
+    task, scheme = _task(network, counts[network]), Scheme(**wanted)
     weights = models.matrices(task.model)
     stored = {name: scheme.stored(values) for name, values in weights.items()}
     errors = [models.error(x @ stored[name].T, x @ weights[name].T) for name, x in task.inputs.items()]
@@ -162,7 +154,7 @@ def _row(network: str, task: _Translating | _Reading, scheme: Scheme) -> dict[st
     quality, spread = task.quality(models.with_matrices(task.model, stored))
     return {
         "network": network,
-        **asdict(scheme),
+        **wanted,
         "bits_each": sum(bits.values()) / sum(values.size for values in weights.values()),
         "error": float(np.sqrt(np.mean(np.square(errors)))),
         "quality": quality,

@@ -62,11 +62,11 @@ def test_differences_one_by_one(rng):
     one = frames.Differences(Linear(matrix, np.float32([1, 2, 3])), 0.25)
     first, second, third = np.float32([[4, 0, 1, 2]]), np.float32([[4, 0.5, 3, 2]]), np.float32([[4, 2, 3, 1]])
     np.testing.assert_allclose(one.multiply(0, one.quantize_inputs(first)), first @ weights.T + [1, 2, 3], rtol=1e-6)
-    assert (one.sent, one.there) == (3, 3)
+    assert (one.counts["sent"], one.counts["there"]) == (3, 3)
     seen = np.float32([[4, 0, 3, 2]])  # 0.5 is no further from 0 than a quarter of 4, 3 is from 1
     np.testing.assert_allclose(one.multiply(0, one.quantize_inputs(second)), seen @ weights.T + [1, 2, 3], rtol=1e-6)
-    assert (one.sent, one.there) == (1, 4)
-    assert one.products == np.count_nonzero(weights[:, 2])
+    assert (one.counts["sent"], one.counts["there"]) == (1, 4)
+    assert one.counts["products"] == np.count_nonzero(weights[:, 2])
     seen = np.float32([[4, 2, 3, 2]])  # 2 is far enough from 0, 1 not from 2
     np.testing.assert_allclose(one.multiply(0, one.quantize_inputs(third)), seen @ weights.T + [1, 2, 3], rtol=1e-6)
 

@@ -76,7 +76,7 @@ def test_schemes_are_checked():
 def test_the_committed_table_says_what_the_page_says():
     result = w4a16.four_bit_weights()
     assert len(result.rows) == 2 * 3 * 4
-    for network in w4a16.NETWORKS:
+    for network in w4a16.TASKS:
         for bits in (4, 3, 2):
             code, one = result.best(network, bits, "codebook"), result.best(network, bits, "uniform", WHOLE)
             groups = result.best(network, bits, "uniform")

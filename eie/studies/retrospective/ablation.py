@@ -53,7 +53,7 @@ class Ablation:
     bits (`shared`) and of 16 (`plain`)."""
 
     def factors(self) -> pd.DataFrame:
-        """How many times less energy each saving gives: by the abstract, as the first to come and as the last to go."""
+        """Compare the energy that each saving gives: by the abstract, as the first to come and as the last to go."""
         rows = {}
         for n, (name, said) in enumerate(SAVINGS.items()):
             alone, without = tuple(i == n for i in range(4)), tuple(i != n for i in range(4))
@@ -67,11 +67,11 @@ class Ablation:
         return table
 
     def _ratio(self, before: tuple[bool, ...], after: tuple[bool, ...]) -> pd.Series:
-        """Energy before over after, geometric mean of the layers, for each draw."""
+        """Divide energy before by energy after, geometric mean of the layers, for each draw."""
         return (self.joules[before] / self.joules[after]).groupby("seed").agg(geomean)
 
     def table(self) -> pd.DataFrame:
-        """What each way to treat zeros saves, in cycles and in energy: times less than when nothing is done."""
+        """Tabulate by what factor each way to treat zeros saves cycles and energy."""
         wide = self.ways.set_index(["layer", "seed", "way"]).unstack("way")
         columns: dict[str, pd.Series] = {}
         for quantity, name in (("cycles", "cycles"), ("shared", "energy, 4 bits"), ("plain", "energy, 16 bits")):
@@ -82,11 +82,11 @@ class Ablation:
         return pd.DataFrame(columns).loc[list(WAYS)]
 
     def plot(self) -> Figure:
-        """Savings of each way, as bars with the range over layers."""
+        """Draw the savings of each way, as bars with the range over layers."""
         return retrospective.savings(self.table(), ("cycles", "energy, 4 bits", "energy, 16 bits"))
 
     def words(self) -> str:
-        """What skipping gives beyond gating, and what the factors come to."""
+        """Say in words what skipping gives beyond gating, and what the factors come to."""
         table, factors = self.table(), self.factors()
         gate, skip = table.loc["gate both"], table.loc["skip both"]
         both = factors.loc["all four together", "first"]
@@ -173,7 +173,7 @@ def _dense(n_out: int, x: NDArray[np.float32], shared: bool, active: bool) -> Ru
 
 
 def _joules(runs: Runs, variant: tuple[bool, ...]) -> float:
-    """Energy of a pass with some of the savings; from DRAM, the bits fetched cost Table I's energy."""
+    """Compute the energy of a pass with some savings; from DRAM, the bits fetched cost Table I's energy."""
     run = runs[variant[1:]]  # type: ignore[index]
     if variant[0]:
         return sum(run.parts.values())
@@ -182,7 +182,7 @@ def _joules(runs: Runs, variant: tuple[bool, ...]) -> float:
 
 
 def _way(runs: Runs, way: str) -> Iterator[float]:
-    """Cycles, and joules with shared and with plain weights, when zeros are treated in some way."""
+    """Yield cycles, and joules with shared and with plain weights, when zeros are treated in some way."""
     skips = {"skip inputs": (False, True), "skip weights": (True, False), "skip both": (True, True)}
     weights, inputs = skips.get(way, (False, False))
     yield runs[weights, True, inputs].report.cycles
@@ -197,7 +197,7 @@ def _way(runs: Runs, way: str) -> Iterator[float]:
 
 
 def _plain_bits() -> int:
-    """Bits of a weight that is not shared: what the arithmetic takes."""
+    """Count the bits of a weight that is not shared: those of the arithmetic."""
     return int(chip_facts()["arithmetic"]["bits"])
 
 

@@ -48,7 +48,7 @@ def measure(
     densities: Sequence[float] = DENSITIES,
     epochs: Sequence[int] = EPOCHS,
 ) -> pd.DataFrame:
-    """Accuracy of LeNet-300-100 pruned evenly for PEs, by columns of a group and density.
+    """Measure the accuracy of LeNet-300-100 pruned evenly for PEs, by columns of a group and density.
 
     Parameters
     ----------
@@ -97,12 +97,12 @@ EXPERIMENT = Experiment(parts=_parts, make=_one, processes=True)
 
 
 def mask(columns: int, n_pe: int, weight: masks.Matrix, keep: float) -> masks.Mask:
-    """Pruned evenly in groups of so many columns; 0 for not evenly."""
+    """Prune evenly in groups of so many columns; 0 for not evenly."""
     return masks.by_block(weight, keep) if columns == FREE else masks.balanced(weight, keep, n_pe, columns)
 
 
 def evened(layer: CompressedLayer, n_pe: int, columns: int, seed: int | np.random.SeedSequence) -> CompressedLayer:
-    """A pruned layer as it would be, had every PE to keep as many weights in each group of columns.
+    """Change a pruned layer to what it would be, had every PE as many weights in each group of columns.
 
     Nothing but places is known of a drawn layer, so which weights go and which come back is drawn at random: a PE with
     too many in a group loses some, and one with too few gets some of those that it had lost.
@@ -129,7 +129,7 @@ def evened(layer: CompressedLayer, n_pe: int, columns: int, seed: int | np.rando
 
 @nb.njit(cache=True, nogil=True)
 def _evened(rng, indptr, rows, n_out, n_pe, columns, each):  # type: ignore[no-untyped-def]
-    """Column pointers and rows of the evened layer."""
+    """Find column pointers and rows of the evened layer."""
     n_in = len(indptr) - 1
     pointers, found = np.zeros(n_in + 1, np.int64), np.empty(each.sum() * n_pe, np.int32)
     n = 0
@@ -189,7 +189,7 @@ class Balance:
         return self.sweeps[(self.sweeps["parameter"] == parameter) & (self.sweeps["value"] == value)]
 
     def _balance(self, depth: int) -> pd.DataFrame:
-        """Load balance with queues of a depth, %: one row per draw, one column per way to prune, mean over layers."""
+        """Average load balance over layers, %, by depth: one row per draw, one column per way to prune."""
         return self._at("fifo_depth", depth).pivot_table("balance", "seed", "columns")
 
     @property
@@ -208,7 +208,7 @@ class Balance:
         return int(self.sweeps.loc[self.sweeps["parameter"] == "fifo_depth", "value"].max())
 
     def table(self) -> pd.DataFrame:
-        """One row per way to prune: load balance with usual and deepest queues, cycles, accuracy lost by density."""
+        """Tabulate by way to prune: load balance with usual and deepest queues, cycles, accuracy lost by density."""
         usual, deepest = self.usual, self.deepest
         columns: dict[str, pd.Series] = {
             f"balance, %, depth {EIE_45NM.fifo_depth}": usual.mean(),
@@ -224,23 +224,23 @@ class Balance:
         return pd.DataFrame(columns).rename(index=label).rename_axis("pruned")
 
     def _cycles(self) -> pd.Series:
-        """Cycles on the usual machine over those of layers pruned without balance, mean over layers and draws."""
+        """Divide cycles on the usual machine by those of layers pruned without balance, mean over layers and draws."""
         own = self._at("fifo_depth", EIE_45NM.fifo_depth)
         cycles = own.pivot_table("cycles", ["layer", "seed"], "columns")
         return cycles.div(cycles[FREE], axis=0).mean()
 
     def layers(self) -> pd.DataFrame:
-        """Load balance on the usual machine, %: one row per layer, one column per way to prune, means over draws."""
+        """Tabulate load balance on the usual machine, %: one row per layer, one column per way to prune."""
         means = self._at("n_pe", EIE_45NM.n_pe).pivot_table("balance", "layer", "columns", sort=False)
         return means.rename(columns=label).rename_axis(columns=None)
 
     def plot(self) -> Figure:
-        """Load balance against depth and PEs."""
+        """Draw load balance against depth and PEs."""
         labels = {columns: label(columns) for columns in self.sweeps["columns"].unique()}
         return retrospective.balance(self.sweeps, labels)
 
     def plot_accuracy(self) -> Figure:
-        """Accuracy lost over density."""
+        """Draw accuracy lost over density."""
         names = {
             f"{columns} on {n_pe}": label(columns) + (f", {n_pe} PEs" if n_pe != EIE_45NM.n_pe else "")
             for columns, n_pe in self.accuracy[["columns", "n_pe"]].drop_duplicates().itertuples(index=False)
@@ -248,7 +248,7 @@ class Balance:
         return retrospective.losses(losses(self.accuracy).rename(index=names, level=0), WITHIN)
 
     def words(self) -> str:
-        """What balanced pruning gives, what a deeper queue gives, and what the first costs."""
+        """Say in words what balanced pruning and a deeper queue give, and what the first costs."""
         usual, deepest, depth = self.usual, self.deepest, EIE_45NM.fifo_depth
         groups = [columns for columns in usual if columns != FREE]
         best = usual[groups].mean().idxmax()
@@ -274,7 +274,7 @@ class Balance:
         return self.moved[self.moved["columns"] == columns].groupby("seed")["balance"].mean()
 
     def _cost(self) -> str:
-        """What balance costs in accuracy, beyond pruning without it."""
+        """Say in words what balance costs in accuracy, beyond pruning without it."""
         target = self.accuracy["target"].max()
         own = self.accuracy[self.accuracy["target"] == target]
         wide = own.pivot_table("accuracy", "seed", ["n_pe", "columns"])
@@ -292,7 +292,7 @@ class Balance:
 
 
 def label(columns: int) -> str:
-    """What a way to prune is called."""
+    """Name a way to prune."""
     return "without balance" if columns == FREE else f"even in each {_group(columns)}"
 
 
@@ -359,7 +359,7 @@ class _Pruned:
     columns: int
 
     def rows(self, machines: Sequence[tuple[str, int, Machine]], pruned_for: int | None = None) -> Iterator[Row]:
-        """How the layer, pruned for each machine or for so many PEs, runs on each machine."""
+        """Run the layer, pruned for each machine or for so many PEs, on each machine."""
         held: dict[int, InterleavedCSC] = {}
         for parameter, value, machine in machines:
             if machine.n_pe not in held:

@@ -63,7 +63,7 @@ class Blocked:
         return self.height * self.machine.weight_bits + self.machine.index_bits
 
     def bits(self, pointer_bits: int) -> dict[str, float]:
-        """Bits for each weight kept, by what they hold; pointers have `pointer_bits` each.
+        """Count bits for each weight kept, by what they hold; pointers have `pointer_bits` each.
 
         `zeros in blocks` are codes of weights that are not kept, `padding` is entries of the padding zero.
         """
@@ -128,7 +128,7 @@ def prune_by_block(
 
 @nb.njit(cache=True, nogil=True)
 def _blocks(indptr, rows, height):  # type: ignore[no-untyped-def]
-    """Column pointers and rows of the blocks that hold any entry."""
+    """Find column pointers and rows of the blocks that hold any entry."""
     starts = np.zeros(len(indptr), np.int64)
     found = np.empty(len(rows), np.int32)
     n = 0
@@ -146,7 +146,7 @@ def _blocks(indptr, rows, height):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def _rows_read(pointers, active, entry_bits, width):  # type: ignore[no-untyped-def]
-    """Rows of the memory that all PEs read, each again only after another."""
+    """Count rows of the memory that all PEs read, each again only after another."""
     reads = 0
     for p in range(pointers.shape[1]):
         held = -1

@@ -35,7 +35,7 @@ SETTINGS = ("itrs-lop", "itrs-lstp")
 
 @dataclass(frozen=True, eq=False)
 class Capacity:
-    """What models take on chips of 64 PEs."""
+    """Costs of models on chips of 64 PEs."""
 
     rows: pd.DataFrame
     """One row per model, draw, format (`EIE` or `dense`) and place of the weights (`SRAM` or `DRAM`): `model`, `seed`,
@@ -45,7 +45,7 @@ class Capacity:
     """The same with SRAM of another setting."""
 
     def table(self) -> pd.DataFrame:
-        """Chips, area, time and energy of each model, means over draws; of `EIE` and `dense` in both places."""
+        """Tabulate chips, area, time and energy of each model, means over draws; `EIE` and `dense` in both places."""
         mean = self._mean()
         own = mean.xs((COMPRESSED, SRAM), level=("format", "place"))
         table = own[["parameters", "chips", "mm2"]].copy()
@@ -68,14 +68,14 @@ class Capacity:
         return self.rows.groupby(["model", "format", "place"], sort=False).mean().drop(columns="seed")
 
     def plot(self) -> Figure:
-        """Energy of an inference by part, EIE's format, a group a model: from SRAM and from DRAM."""
+        """Draw the energy of an inference by part, one group per model: from SRAM and from DRAM."""
         mean = self._mean().xs(COMPRESSED, level="format")
         names = {"work": "work", "leakage": "leakage at work", "idle": "leakage while waiting", "dram": "DRAM"}
         parts = 1e3 * mean[list(names)].rename(columns=names)
         return retrospective.energy_parts(parts, mean["chips"].xs(SRAM, level="place"))
 
     def words(self) -> str:
-        """Where everything fits, and where it stops to pay."""
+        """Say in words where everything fits, and where it stops to pay."""
         table, saving = self.table(), self.saving()
         small, large = table.index[0], table.index[-1]
         mean, sd = saving.mean(axis=1), saving.std(axis=1)
@@ -128,7 +128,7 @@ def capacity(setup: Setup, decoder_density: float | None = None) -> Capacity:
 
 @cache
 def models() -> pd.DataFrame:
-    """The layers of `data/models.csv`, with `weights` of all copies and the `density` that Deep Compression has."""
+    """Read the layers of `data/models.csv`, with `weights` of all copies and the `density` of Deep Compression."""
     table = pd.read_csv(data_path("models.csv"), comment="#")
     table["weights"] = table["n_out"] * table["n_in"] * table["copies"]
     left = published.load("deep_compression").query("variant == 'P' and quantity == 'weights_left'")
@@ -205,7 +205,7 @@ class _Pass:
         return max(self.reports)
 
     def joules(self, chips: int, setting: str) -> tuple[float, float]:
-        """Energy of one use: of the work, and the leakage of the chips at work."""
+        """Compute the energy of one use: of the work, and the leakage of the chips at work."""
         report = self.reports[chips]
         machine = replace(EIE_45NM, n_pe=report.n_pe)
         parts = (
@@ -216,7 +216,7 @@ class _Pass:
 
 
 def _inference(passes: list[_Pass], place: str, setting: str) -> dict[str, float]:
-    """Chips, area, seconds and joules of one inference."""
+    """Add up chips, area, seconds and joules of one inference."""
     chips = _chips_of_all(passes) if place == SRAM else 1
     seconds = work = leakage = idle = dram = 0.0
     for one in passes:
@@ -236,7 +236,7 @@ def _inference(passes: list[_Pass], place: str, setting: str) -> dict[str, float
 
 
 def _chips_of_all(passes: list[_Pass]) -> int:
-    """Chips for all copies of all layers: by what the entries take, or by the pointers if those take more."""
+    """Count chips for all copies of all layers: by entries, or by pointers if those take more."""
     entries = sum(one.layer.copies * one.entries * one.entry_bits for one in passes) / _spmat_bits()
     sizes = chip_facts()["sram"]
     held = sizes["pointer_banks"] * sizes["pointer_bytes"] * 8 / paper_value("pointer-bits")
@@ -245,19 +245,19 @@ def _chips_of_all(passes: list[_Pass]) -> int:
 
 
 def _scaled(report: CycleReport, scale: float) -> CycleReport:
-    """A run over some columns, as one over all."""
+    """Scale a run over some columns to one over all."""
     counts = ("cycles", "broadcasts", "macs", "padding", "ptr_reads", "spmat_reads", "n_in")
     return replace(report, **{name: round(scale * getattr(report, name)) for name in counts})
 
 
 def _spmat_bits() -> float:
-    """Bits that the weight memories of a chip hold."""
+    """Count bits that the weight memories of a chip hold."""
     return float(EIE_45NM.n_pe * chip_facts()["sram"]["spmat_bytes"] * 8)
 
 
 @cache
 def _leakage_watts(setting: str) -> float:
-    """Leakage of the memories of one PE."""
+    """Add up the leakage of the memories of one PE."""
     return 1e-3 * sum(memory.leakage_mw * count for memory, count in memories(EIE_45NM, setting).values())
 
 
@@ -267,7 +267,7 @@ def _dram_joules_a_bit() -> float:
 
 
 def _active(layer: Any) -> float:
-    """Fraction of a layer's inputs that are not 0."""
+    """Find the fraction of a layer's inputs that are not 0."""
     return 1.0 if layer.inputs == "dense" else 1 / paper_value("saving-activations")
 
 

@@ -81,7 +81,7 @@ class DenseArray:
         return replace(report, ptr_reads=0, padding=0)
 
     def joules(self, report: CycleReport) -> dict[str, float]:
-        """Energy of a pass by component, J; as `eie.energy` has them."""
+        """Compute the energy of a pass by component, J; as `eie.energy` has them."""
         parts = energy(report, self.machine).components
         parts |= {name: self.multipliers * parts[name] for name in ("control", "clock")}
         return parts if self.weight_bits <= self.machine.weight_bits else parts | {"codebook": 0.0}
@@ -93,7 +93,7 @@ class DenseArray:
 
 
 def _full(n_out: int, n_in: int, machine: Machine, multipliers: int) -> InterleavedCSC:
-    """A matrix without a zero, as far as timing looks at it: pointers, but no entries."""
+    """Make a matrix without a zero, as far as timing looks at it: pointers, but no entries."""
     rows = (n_out + machine.n_pe - 1 - np.arange(machine.n_pe)) // machine.n_pe
     turns = -(-rows // multipliers)
     none = np.empty(0, np.uint8)

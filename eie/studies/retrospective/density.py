@@ -53,7 +53,7 @@ class Density:
     """Density up to which EIE's memories hold a larger layer than the array's, by array; padding not counted."""
 
     def break_even(self, quantity: str) -> pd.DataFrame:
-        """Density in percent at which EIE needs as much as the array, one row per draw: by array and input density.
+        """Find the density, %, at which EIE and the array are equal, one row per draw: by array and input density.
 
         100 stands for "at every density", 0 for "at none".
         """
@@ -62,7 +62,7 @@ class Density:
         return 100 * pd.Series(found).unstack([0, 1])
 
     def table(self) -> pd.DataFrame:
-        """Break-even densities in percent: storage, then time and energy at each density of the inputs."""
+        """Tabulate break-even densities in percent: storage, then time and energy at each density of the inputs."""
         columns = {"storage": pd.Series(self.storage) * 100}
         for quantity in ("time", "energy"):
             even = self.break_even(quantity)
@@ -74,11 +74,11 @@ class Density:
         return pd.DataFrame(columns).loc[list(self.storage)]
 
     def plot(self) -> Figure:
-        """Ratios against density, one column per density of the inputs."""
+        """Draw ratios against density, one column per density of the inputs."""
         return retrospective.ratios(self.ratios, 100 * _claimed())
 
     def words(self) -> str:
-        """The break-even, and what would move it."""
+        """Say in words where the break-even is, and what would move it."""
         acts = sorted(self.ratios["act_density"].unique())
         act = acts[len(acts) // 2]
         energies, times = self.break_even("energy"), self.break_even("time")
@@ -138,13 +138,13 @@ def density(
 
 
 def _dense(array: DenseArray, n_out: int, x: NDArray[np.float32]) -> tuple[float, float]:
-    """Seconds and joules."""
+    """Compute seconds and joules of a dense array."""
     report = array.run(n_out, x)
     return report.seconds, sum(array.joules(report).values())
 
 
 def _crossing(densities: pd.Series, ratios: pd.Series) -> float:
-    """The density at which a ratio first passes 1, by linear interpolation; 1 where it never does, 0 if at once."""
+    """Find the density at which a ratio first passes 1, by interpolation; 1 where it never does, 0 if at once."""
     above = ratios.to_numpy() > 1
     if not above.any():
         return 1.0
@@ -164,7 +164,7 @@ def _fractions(name: str, values: Sequence[float]) -> list[float]:
 
 
 def _claimed() -> float:
-    """The density up to which it is said to pay, a fraction."""
+    """Read the density up to which it is said to pay, a fraction."""
     return float(published.row("retrospective", id="sparse-hardware-density")["value"]) / 100
 
 
@@ -211,7 +211,7 @@ def saved_memory(by: str) -> float:
 
 @cache
 def _slide_layer(weight_density: float, act_density: float) -> tuple[CompressedLayer, np.ndarray]:
-    """A layer of Alex-7's size at the slide's densities."""
+    """Draw a layer of Alex-7's size at the slide's densities."""
     (size,) = select(["Alex-7"])
     layer = draw_layer(size.n_out, size.n_in, weight_density, 0, bias=False)
     return layer, draw_activations(size.n_in, act_density, 0)

@@ -50,13 +50,13 @@ class Remembering:
         self.done = self.cycles = 0
 
     def quantize_inputs(self, values: Array) -> Array:
-        """Real numbers in the layer's activation format; begins a new run."""
+        """Bring real numbers into the layer's activation format, and begin a new run."""
         self.done = self.cycles = 0
         raw, _ = self._formats.activation.quantize(values)
         return raw.astype(np.int32)
 
     def multiply(self, part: int, vectors: Array) -> Array:
-        """The products, those with vectors of the first run taken from there."""
+        """Multiply vectors, except for those of the first run, whose products are known."""
         if part not in self._first:
             self._first[part] = (vectors, self._products(part, vectors))
             return self._formats.output.real(self._first[part][1])
@@ -74,7 +74,7 @@ class Remembering:
 
 
 def edited(picture: Array, other: Array, side: int, seed: int) -> Array:
-    """A picture of shape `(channels, height, width)` with a square of another in it, at a place that `seed` names."""
+    """Put a square of another picture into a picture `(channels, height, width)`, at a place that `seed` names."""
     height, width = picture.shape[1:]
     side = _check.integer("side", side, 1, min(height, width))
     rng = np.random.default_rng(seed)
@@ -142,7 +142,7 @@ class Edits(Measured):
     """Work after an edit: rows by `picture` and `side`, with `area` (edited, 0..1) and what `recomputed` gives."""
 
     def work(self) -> pd.DataFrame:
-        """One row per side of an edit, all in %: `area`, `work`, its deviation `sd` over pictures, `first` and `last`.
+        """Tabulate by side of an edit, all in %: `area`, `work`, its deviation `sd` over pictures, `first` and `last`.
 
         `work` is the share of all cycles; `first` and `last` the share of the first and the last layer's positions.
         """
@@ -160,7 +160,7 @@ class Edits(Measured):
         )
 
     def words(self) -> str:
-        """The answer, with numbers."""
+        """Say the answer in words, with numbers."""
         table = self.work()
         small, large = table.loc[SIDES[2]], table.loc[SIDES[-1]]
         exact = "the same, bit by bit, as" if self.rows["same"].all() else "not always the same as"
@@ -173,7 +173,7 @@ class Edits(Measured):
         )
 
     def plot(self) -> Figure:
-        """Share of the positions that are done again, layer by layer."""
+        """Draw the share of the positions that are done again, layer by layer."""
         depth = {layer: place for place, layer in enumerate(dict.fromkeys(self.rows["layer"]), 1)}
         points = self.rows.assign(depth=self.rows["layer"].map(depth), done=100 * self.rows["done"])
         means = points.groupby(["side", "area", "depth"], as_index=False)["done"].mean()

@@ -53,7 +53,7 @@ def curve(
     seeds: Sequence[int] = (0, 1, 2),
     networks: Sequence[str] = tuple(NETWORKS),
 ) -> pd.DataFrame:
-    """Quality of both networks over the density of their weights, pruned and shared, in float32.
+    """Measure the quality of both networks over the density of their weights, pruned and shared, in float32.
 
     Parameters
     ----------
@@ -122,13 +122,13 @@ class OnMachine:
         self.saturations: Counter[str] = Counter()
 
     def product(self, name: str, x: Array) -> Array:
-        """The product of a matrix with inputs of shape `(n_vectors, n_in)`, as 16-bit sums."""
+        """Multiply a matrix with inputs of shape `(n_vectors, n_in)`, as 16-bit sums."""
         y = infer(self.mems[name], x, self.machine, formats=self.formats[name], relu=False, signed=True)
         self.saturations[name] += y.saturations + y.input_saturations
         return y.values.astype(np.float32)
 
     def runs(self, inputs: dict[str, Array]) -> list[LayerRun]:
-        """What each matrix took on its inputs."""
+        """Simulate each matrix on its inputs."""
         return [self._run(name, inputs[name]) for name in self.mems]
 
     def _run(self, name: str, x: Array) -> LayerRun:
@@ -139,7 +139,7 @@ class OnMachine:
 
 
 def kind_of(name: str) -> str:
-    """What a matrix does in its network."""
+    """Name the job of a matrix in its network."""
     if name.endswith("ffn_W2"):
         return "feed-forward, behind a ReLU"
     if name.endswith("ffn_W1"):
@@ -167,12 +167,12 @@ class EmergingNetworks:
     """Each matrix as the PEs hold it, and the inputs that it was run on, shape `(n_vectors, n_in)`."""
 
     def layers(self, kinds: str = "") -> pd.DataFrame:
-        """One row per matrix whose kind has the regular expression `kinds` in it."""
+        """Tabulate the matrices whose kind has the regular expression `kinds` in it."""
         rows = table(run for runs in self.runs.values() for run in runs if re.search(kinds, run.kind))
         return rows if len(rows) else pd.DataFrame()
 
     def table(self) -> pd.DataFrame:
-        """One row per network and kind of matrix, beside the range of Table III."""
+        """Tabulate one row per network and kind of matrix, beside the range of Table III."""
         rows = [
             {"matrices of": f"{network}: {kind}"} | _summary([run for run in runs if run.kind == kind])
             for network, runs in self.runs.items()
@@ -181,7 +181,7 @@ class EmergingNetworks:
         return pd.DataFrame(rows).set_index("matrices of") if rows else pd.DataFrame()
 
     def words(self) -> str:
-        """The answer, with numbers."""
+        """Say the answer in words, with numbers."""
         least = {network: 100 * lowest(self.curve, network) for network in NETWORKS}
         low, high = _table3_range("weight_density")
         pruned = (
@@ -208,7 +208,7 @@ class EmergingNetworks:
         return f"On the machine's sixteen bits the {network} has {fixed:.0f} ({unit}), in float32 {floating:.0f}."
 
     def plot(self) -> Figure:
-        """Quality over density."""
+        """Draw quality over density."""
         points = self.curve.assign(density=100 * self.curve["density"], line="pruned and shared, not trained again")
         labels = ("weights kept, %", "quality, 0 to 100")
         return panels.series_by_panel(points, "network", "density", "quality", "line", *labels, spread="quality_sd")
@@ -220,7 +220,7 @@ def _table3_range(name: str) -> tuple[float, float]:
 
 
 def lowest(curve: pd.DataFrame, network: str) -> float:
-    """The lowest density down to which a network keeps `KEPT` of its unpruned quality without a gap."""
+    """Find the lowest density down to which a network keeps `KEPT` of its unpruned quality without a gap."""
     rows = curve[curve["network"] == network].sort_values("density", ascending=False)
     good = rows["quality"] >= KEPT * rows["quality"].iloc[0]
     return float(rows["density"][good.cummin()].iloc[-1])
@@ -285,7 +285,7 @@ def emerging_networks(
 
 
 def _checked(known: dict[str, float], changes: Any) -> dict[str, float]:
-    """The densities, some of them changed."""
+    """Check densities that change some of the known ones."""
     if not isinstance(changes, (dict, type(None))) or set(changes or {}) - set(known):
         raise ValueError(f"density must be a mapping from some of {', '.join(known)} to fractions, got {changes!r}")
     return known | {name: _check.fraction(f"density of the {name}", value) for name, value in (changes or {}).items()}
@@ -304,7 +304,7 @@ class Task:
 
 
 def _done(task: Task, density: float, machine: Machine) -> tuple[list[LayerRun], tuple[float, float], Operands]:
-    """What each matrix took, the quality in float32 and on the machine, and the operands of each matrix."""
+    """Run a task: what each matrix took, the quality in float32 and on the machine, and the operands of each matrix."""
     thin = models.thinned(task.model, density)
 
     def seen(given: Sequence[str]) -> dict[str, Array]:

@@ -61,12 +61,12 @@ class Differences:
         self.counts: Counter[str] = Counter()
 
     def quantize_inputs(self, values: Array) -> Array:
-        """Real numbers; begins a new run."""
+        """Take real numbers as they are, and begin a new run."""
         self.counts.clear()
         return np.asarray(values, np.float32)
 
     def multiply(self, part: int, vectors: Array) -> Array:
-        """The products, from those of the run before and what has changed since."""
+        """Add to the products of the run before those of what has changed since."""
         weights, bias = self._weights[part], self._biases[part]
         first = (np.zeros_like(vectors), np.float32(0), 0.0)  # with no limit, so that the first run is sent whole
         last, sums, limit = self._kept.get(part, first)
@@ -84,7 +84,7 @@ class Differences:
 
 
 def video(kind: str, picture: Array, other: Array, n_frames: int, side: int) -> Array:
-    """Frames made of real pictures.
+    """Make frames of real pictures.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ class Frames(Measured):
     """Inputs sent to a network: rows by `video`, `picture`, `threshold` and `frame`, with what `followed` gives."""
 
     def table(self) -> pd.DataFrame:
-        """One row per video and threshold: means over frames, with the standard deviation over pictures, all in %."""
+        """Tabulate by video and threshold: means over frames, with the standard deviation over pictures, all in %."""
         each = 100 * self.rows.groupby(["video", "threshold", "picture"], sort=False)[MEASURES].mean()
         means, spread = (getattr(each.groupby(["video", "threshold"], sort=False), how)() for how in ("mean", "std"))
         return pd.DataFrame(
@@ -180,12 +180,12 @@ class Frames(Measured):
         )
 
     def shown(self) -> pd.DataFrame:
-        """`table` with a text for each row."""
+        """Give `table` with a text for each row."""
         table = self.table()
         return table.set_axis([f"{video}, threshold {100 * threshold:g} %" for video, threshold in table.index])
 
     def words(self) -> str:
-        """The answer, with numbers."""
+        """Say the answer in words, with numbers."""
         table, small = self.table(), THRESHOLDS[1]
         still, pan = table.loc[("object", 0.0)], table.loc[("pan", 0.0)]
         mild = table.loc[("pan", small)]
@@ -201,7 +201,7 @@ class Frames(Measured):
         )
 
     def plot(self) -> Figure:
-        """Products and error over the threshold."""
+        """Draw products and error over the threshold."""
         names = {"products, %": "products, of those of the activations", "error, %": "error of the scores"}
         table = self.table()[list(names)].rename(columns=names).reset_index()
         points = table.melt(["video", "threshold"], var_name="line", value_name="share")

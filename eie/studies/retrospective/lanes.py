@@ -27,7 +27,7 @@ MAX_LANES = 1024
 
 
 def utilisation(layer: CompressedLayer, activations: Any, lanes: int) -> dict[str, float]:
-    """Fraction of the lanes that do useful work, by model.
+    """Compute the fraction of the lanes that do useful work, by model.
 
     Parameters
     ----------

@@ -84,7 +84,7 @@ def _run(name: str, kind: str, layer: Any, x: NDArray[Any], machine: Machine = E
 
 
 def row_of(run: LayerRun, matrices: Sequence[CompressedLayer], dense_macs: int | None = None) -> dict[str, Any]:
-    """What a layer took, and what it would take without loss.
+    """Describe a layer by what it took, and what it would take without loss.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def _table3() -> list[dict[str, Any]]:
 
 
 def convolutions(network: Network, inputs: NDArray[Any]) -> list[dict[str, Any]]:
-    """Rows of all convolutions of a network, and of its 3 x 3 ones done Winograd's way, with `row_of` each.
+    """List all convolutions of a network, and its 3 x 3 ones done Winograd's way, with `row_of` each.
 
     Winograd's transformed weights are kept as they come, and pruned again to the density of the plain kernels, which
     costs accuracy that is not measured here.
@@ -162,7 +162,7 @@ class Mapping(Measured):
 
     @classmethod
     def of(cls, measured: pd.DataFrame, n_pe: int = EIE_45NM.n_pe) -> Mapping:
-        """From what was measured on a machine of `n_pe` PEs."""
+        """Derive the shares from what was measured on a machine of `n_pe` PEs."""
         pe_cycles = n_pe * measured["cycles"]
         return cls(
             measured.assign(
@@ -175,7 +175,7 @@ class Mapping(Measured):
         )
 
     def table(self) -> pd.DataFrame:
-        """One row per kind of layer; means over its layers and inputs, and the standard deviation over layers."""
+        """Tabulate by kind of layer: means over its layers and inputs, and the standard deviation over layers."""
         kinds = self.rows.groupby("kind", sort=False)
         over_layers = self.rows.groupby(["kind", "network", "layer"], sort=False)["useful"].mean()
         return pd.DataFrame(
@@ -192,18 +192,18 @@ class Mapping(Measured):
         )
 
     def useful(self, kinds: str, network: str = "") -> tuple[float, float, float]:
-        """Least, mean and greatest useful share of the layers whose kind has `kinds` in it, %."""
+        """Find least, mean and greatest useful share of the layers whose kind has `kinds` in it, %."""
         kind, of = self.rows["kind"].str, self.rows["network"].str
         some = self.rows[kind.contains(kinds, regex=False) & of.contains(network)]
         each = 100 * some.groupby(["network", "layer", "kind"])["useful"].mean()
         return float(each.min()), float(each.mean()), float(each.max())
 
     def over_inputs(self) -> float:
-        """The largest standard deviation of a layer's useful share over inputs, %."""
+        """Find the largest standard deviation of a layer's useful share over inputs, %."""
         return 100 * float(self.rows.groupby(["network", "layer", "kind"])["useful"].std().max())
 
     def words(self) -> str:
-        """The answer, with numbers."""
+        """Say the answer in words, with numbers."""
         _, connected, _ = self.useful(FULLY_CONNECTED)
         least, mean, most = self.useful("convolution")
         low, projections, high = self.useful("", "translator")
@@ -230,7 +230,7 @@ class Mapping(Measured):
         return "" if np.isnan(spread) else f" From input to input no share changes by more than {spread:.1f} points."
 
     def plot(self) -> Figure:
-        """Useful share over how many weights of one column per PE has."""
+        """Draw the useful share over the weights of one column in one PE."""
         layers = self.rows.groupby(["kind", "network", "layer"], sort=False)[["filling", "useful"]].mean().reset_index()
         layers["family"] = layers["kind"].map(_family)
         layers["useful"] *= 100
@@ -239,7 +239,7 @@ class Mapping(Measured):
 
 
 def _family(kind: str) -> str:
-    """What a kind is drawn as."""
+    """Name the group of kinds that a kind is drawn in."""
     if kind.startswith(("convolution", "Winograd")):
         return kind.split()[0] if kind != PRUNED_WINOGRAD else "Winograd, pruned again"
     if kind == FULLY_CONNECTED:

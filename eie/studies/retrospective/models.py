@@ -28,12 +28,12 @@ LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
 def missing() -> list[str]:
-    """How to get each of the two networks that is not at hand, for a page."""
+    """Say how to get each of the two networks that is not at hand, for a page."""
     return [catalogue.how_to_get(name, anywhere=True) for name in ("translator", "ddddocr") if not catalogue.find(name)]
 
 
 def sentences(n: int) -> list[str]:
-    """The first `n` sentences of `data/sentences.toml`.
+    """Read the first `n` sentences of `data/sentences.toml`.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def translations(n: int) -> tuple[Translator, list[str], list[str]]:
 
 
 def pictures(n: int) -> Array:
-    """Pictures of ImageNet as SqueezeNet takes them, shape `(n, 3, 227, 227)`, evenly over the data set's classes.
+    """Load pictures of ImageNet for SqueezeNet, shape `(n, 3, 227, 227)`, evenly over the data set's classes.
 
     Raises
     ------
@@ -65,27 +65,27 @@ def pictures(n: int) -> Array:
 
 
 def strings(n: int, seed: int = 0, length: int = 5) -> list[str]:
-    """Random strings to draw and to read."""
+    """Draw random strings, to be drawn as pictures and read."""
     rng = np.random.default_rng(seed)
     return ["".join(rng.choice(list(LETTERS), length)) for _ in range(_check.integer("strings", n, 1, 10_000))]
 
 
 def matrices(model: Translator | Recogniser) -> dict[str, Array]:
-    """The matrices of weights of a model that the machine would hold, each as `(n_out, n_in)`."""
+    """Collect the matrices of weights of a model that the machine would hold, each as `(n_out, n_in)`."""
     if isinstance(model, Translator):
         return {name: weights.T for name, weights in model.matrices.items()}
     return dict(model.weights)
 
 
 def with_matrices(model: Any, weights: Mapping[str, Array]) -> Any:
-    """The model with some matrices, given as `(n_out, n_in)`, replaced."""
+    """Replace some matrices of a model, given as `(n_out, n_in)`."""
     if isinstance(model, Translator):
         return model.with_weights({name: values.T for name, values in weights.items()})
     return model.with_weights(weights)
 
 
 def compressed_layers(model: Any, density: float, weight_bits: int = 4) -> dict[str, CompressedLayer]:
-    """The matrices of a model, each pruned by magnitude to a density of 0..1 and shared in a codebook of its own."""
+    """Prune the matrices of a model by magnitude to a density of 0..1, and share each in a codebook of its own."""
     return {
         name: prune_and_share(np.ascontiguousarray(weights), weight_bits, density)
         for name, weights in matrices(model).items()
@@ -93,12 +93,12 @@ def compressed_layers(model: Any, density: float, weight_bits: int = 4) -> dict[
 
 
 def thinned(model: Any, density: float) -> Any:
-    """The model with what `compressed_layers` leaves of its matrices."""
+    """Replace the matrices of a model by what `compressed_layers` leaves of them."""
     return with_matrices(model, {name: dense(layer) for name, layer in compressed_layers(model, density).items()})
 
 
 def inputs_of(model: Any, run: Callable[[Any], object]) -> dict[str, Array]:
-    """The inputs of every matrix while `run` uses the model: arrays of shape `(n_vectors, n_in)`."""
+    """Record the inputs of every matrix while `run` uses the model: arrays of shape `(n_vectors, n_in)`."""
     weights, seen = matrices(model), dict[str, list[Array]]()
 
     def product(name: str, x: Array) -> Array:
@@ -110,7 +110,7 @@ def inputs_of(model: Any, run: Callable[[Any], object]) -> dict[str, Array]:
 
 
 def dense(layer: CompressedLayer) -> Array:
-    """A compressed layer's weights as a matrix of shape `(n_out, n_in)`."""
+    """Write a compressed layer's weights as a matrix of shape `(n_out, n_in)`."""
     weights = np.zeros((layer.n_out, layer.n_in), np.float32)
     columns = np.repeat(np.arange(layer.n_in), np.diff(layer.indptr))
     weights[layer.rows, columns] = layer.codebook[layer.codes]
@@ -118,24 +118,24 @@ def dense(layer: CompressedLayer) -> Array:
 
 
 def read_correctly(model: Recogniser, texts: Sequence[str]) -> NDArray[np.bool_]:
-    """Whether each string is read as it was drawn, capital letters or not."""
+    """Tell whether each string is read as it was drawn, capital letters or not."""
     return np.array([model.read(draw_text(text)).lower() == text for text in texts])
 
 
 def chrf(found: Sequence[str], expected: Sequence[str]) -> float:
-    """How alike two translations are, 0..100, by the characters that follow each other (chrF2; Popovic, WMT 2015)."""
+    """Compare two translations by the characters that follow each other, 0..100 (chrF2; Popovic, WMT 2015)."""
     from sacrebleu.metrics.chrf import CHRF
 
     return float(CHRF().corpus_score(list(found), [list(expected)]).score)
 
 
 def chrf_and_spread(found: Sequence[str], expected: Sequence[str]) -> tuple[float, float]:
-    """`chrf`, and its standard deviation over sentences drawn again."""
+    """Compute `chrf`, and its standard deviation over sentences drawn again."""
     picks = np.random.default_rng(0).integers(0, len(found), (RESAMPLES, len(found)))
     draws = [chrf([found[i] for i in pick], [expected[i] for i in pick]) for pick in picks]
     return chrf(found, expected), float(np.std(draws))
 
 
 def error(found: Array, expected: Array) -> float:
-    """Size of the difference of two arrays as a fraction of the size of the second (root of squares)."""
+    """Divide the size of the difference of two arrays by the size of the second (root of squares)."""
     return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))

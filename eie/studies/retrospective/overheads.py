@@ -44,11 +44,11 @@ class Overheads:
     """What the parameters are where they are not swept."""
 
     def table(self) -> pd.DataFrame:
-        """Bits of a kept weight by part, and energy, by parameter and value; means over draws."""
+        """Tabulate bits of a kept weight by part, and energy, by parameter and value; means over draws."""
         return self._means(self.sweeps, ["parameter", "value"])
 
     def of_blocks(self) -> pd.DataFrame:
-        """The same by the height of a block and the way of pruning, cycles too."""
+        """Tabulate the same by the height of a block and the way of pruning, cycles too."""
         return self._means(self.blocks, ["pruned", "height"])
 
     def _means(self, frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
@@ -58,7 +58,7 @@ class Overheads:
         return table.rename(columns={"multiplier": "multiplier, %"}).assign(**{"bits, sd": over["bits"].std()})
 
     def plot(self) -> Figure:
-        """Bits by part, a small plot a parameter, and one of blocks."""
+        """Draw bits by part, one small plot per parameter, and one of blocks."""
         labels = {"density": "weights kept, %", "n_pe": "PEs", "index_bits": "bits of an index"}
         swept = self.sweeps.copy()
         swept.loc[swept["parameter"] == "density", "value"] *= 100
@@ -71,7 +71,7 @@ class Overheads:
         return retrospective.bit_parts(panels)
 
     def words(self) -> str:
-        """The two overheads, and what blocks do about them."""
+        """Say in words what the two overheads are, and what blocks do about them."""
         usual = self.blocks[(self.blocks["height"] == 1) & (self.blocks["pruned"] == UNSTRUCTURED)]
         bits, pj = usual["bits"], usual["pJ"]
         code, share = usual["code"].iloc[0], 100 * (1 - usual["multiplier"])
@@ -153,7 +153,7 @@ def overheads(
 
 
 def _with_index(machine: Machine, bits: int) -> Machine:
-    """The chip with another index, and rows of the memory that whole entries fill."""
+    """Give the chip another index, and rows of the memory that whole entries fill."""
     width = machine.spmat_width_bits // (machine.weight_bits + bits) * (machine.weight_bits + bits)
     return replace(machine, index_bits=bits, spmat_width_bits=width)
 

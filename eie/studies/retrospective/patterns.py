@@ -39,12 +39,12 @@ class Pattern:
 
 
 def of_every(m: int, weight: masks.Matrix, keep: float) -> masks.Mask:
-    """N of every `m`, with N what the fraction comes to."""
+    """Keep N of every `m`, with N what the fraction comes to."""
     return masks.n_of_m(weight, round(keep * m), m)
 
 
 def neurons(weight: masks.Matrix, keep: float) -> masks.Mask:
-    """Whole outputs."""
+    """Keep whole outputs."""
     return masks.by_block(weight, keep, 1, weight.shape[1])
 
 
@@ -110,7 +110,7 @@ EXPERIMENT = Experiment(parts=partial(grid, pattern=tuple(PATTERNS), seed=(0, 1,
 
 
 def falling_densities(densities: Any) -> list[float]:
-    """Fractions above 0, checked, the largest first."""
+    """Check fractions above 0, and sort them, the largest first."""
     found = {_check.fraction("density", density) for density in _check.literal(densities)}
     if not found or 0 in found:
         raise ValueError(f"densities must be one or more fractions above 0, got {densities!r}")
@@ -130,14 +130,14 @@ def trained(chains: Mapping[str, tuple[MaskOf, Sequence[float]]], seeds: Any, ep
 
 
 def losses(frame: pd.DataFrame) -> pd.DataFrame:
-    """Points of accuracy lost, one row per pattern and target density: `mean` and `std` over seeds, and `density`."""
+    """Average points of accuracy lost by pattern and target density: `mean` and `std` over seeds, and `density`."""
     lost = frame.assign(lost=frame["dense"] - frame["accuracy"])
     over = lost.groupby(["pattern", "target"], sort=False)
     return over["lost"].agg(["mean", "std"]).fillna({"std": 0.0}).join(over["density"].mean())
 
 
 def lowest(frame: pd.DataFrame, pattern: str) -> float | None:
-    """The lowest density, of those tried, down to which a pattern stays within `WITHIN` points; None if none does.
+    """Find the lowest density, of those tried, down to which a pattern stays within `WITHIN` points; None if none does.
 
     It must do so in the mean over seeds, and at every higher density, too.
     """
@@ -155,14 +155,14 @@ class FineGrained(Measured):
         return list(dict.fromkeys(self.rows["pattern"]))
 
     def table(self) -> pd.DataFrame:
-        """Points of accuracy lost, mean and deviation over seeds: one row per pattern, one column per density."""
+        """Tabulate points of accuracy lost, mean and deviation over seeds: patterns by densities."""
         rows = losses(self.rows)
         text = rows["mean"].map("{:.2f}".format) + " ± " + rows["std"].map("{:.2f}".format)
         wide = text.unstack("target").loc[self.names].sort_index(axis=1, ascending=False)
         return wide.rename(columns=_percent).fillna("").rename_axis(columns=None)
 
     def bits(self) -> pd.Series:
-        """Bits of each pattern's kept weights with what says where they stand, for each weight of the dense network.
+        """Count bits of each pattern's kept weights and of their places, for each weight of the dense network.
 
         At the lowest density that is unharmed; codes have the bits of EIE's.
         """
@@ -176,7 +176,7 @@ class FineGrained(Measured):
         )
 
     def words(self) -> str:
-        """Down to which density each pattern is unharmed, and what its indices make of it."""
+        """Say in words down to which density each pattern is unharmed, and what its indices make of it."""
         dense = self.rows.groupby("seed")["dense"].first()
         coarse = "; ".join(f"{name}: {self._reached(name)}" for name in self.names[1:])
         return (
@@ -207,7 +207,7 @@ class FineGrained(Measured):
         )
 
     def plot(self) -> Figure:
-        """Accuracy lost over density, a line a pattern."""
+        """Draw accuracy lost over density, one line per pattern."""
         return retrospective.losses(losses(self.rows), WITHIN)
 
 

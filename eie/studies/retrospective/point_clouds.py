@@ -29,12 +29,12 @@ Pairs = dict[tuple[int, int], tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
 def points_of(picture: NDArray[Any]) -> NDArray[np.int64]:
-    """Places of the pixels that are not 0, shape `(n_points, 2)`, row by row."""
+    """Find the pixels that are not 0, shape `(n_points, 2)`, row by row."""
     return np.argwhere(np.asarray(picture) != 0)
 
 
 def neighbours(points: NDArray[np.int64], size: int = 3) -> Pairs:
-    """For each tap of a kernel, which points have which point there.
+    """Find for each tap of a kernel which points have which point there.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def neighbours(points: NDArray[np.int64], size: int = 3) -> Pairs:
 
 
 def convolved(features: NDArray[Any], pairs: Pairs, weights: NDArray[Any]) -> NDArray[Any]:
-    """The convolution at the points, by gather, multiply, scatter.
+    """Compute the convolution at the points, by gather, multiply, scatter.
 
     Parameters
     ----------
@@ -128,19 +128,19 @@ class Clouds(Measured):
         return int(self.rows["launches"].max())
 
     def padding(self) -> pd.DataFrame:
-        """One row per number of launches: `padding` of all rows multiplied, and its deviation `sd` over digits, %."""
+        """Tabulate by number of launches: `padding` of all rows multiplied, and its deviation `sd` over digits, %."""
         share = 100 * (1 - self.rows["products"] / self.rows["rows"])
         groups = share.groupby(self.rows["launches"])
         return pd.DataFrame({"padding": groups.mean(), "sd": groups.std()})
 
     def work(self) -> tuple[float, float]:
-        """Products over those of the dense picture, mean and standard deviation over digits, %."""
+        """Divide products by those of the dense picture, mean and standard deviation over digits, %."""
         each = self.rows[self.rows["launches"] == 1]
         share = 100 * each["products"] / (each["places"] * self.taps)
         return float(share.mean()), float(share.std())
 
     def words(self) -> str:
-        """The answer, with numbers."""
+        """Say the answer in words, with numbers."""
         table, (work, spread) = self.padding(), self.work()
         none = int(table.index[table["padding"] < 1e-9].min())
         half = table.loc[2]
@@ -153,7 +153,7 @@ class Clouds(Measured):
         )
 
     def plot(self) -> Figure:
-        """Padding over launches."""
+        """Draw padding over launches."""
         points = self.padding().rename_axis("launches").reset_index()
         points = points.assign(panel="3 x 3 taps", line="best grouping")
         labels = ("launches", "rows that are padding, %")

@@ -39,7 +39,7 @@ def load() -> list[Point]:
 
 
 def words() -> str:
-    """How much of it is measured, and what the abstract says, in this project's words; Markdown."""
+    """Say how much of it is measured, and what the abstract says, in this project's words; Markdown."""
     points, abstract = load(), read_toml(FILE)["abstract"]
     measured, said = sum(bool(point.page) for point in points), " ".join(abstract["statement"].split())
     return (
@@ -49,7 +49,7 @@ def words() -> str:
 
 
 def listed(kinds: Sequence[str] | None = None) -> str:
-    """Points by kind, each with a link to its page, as HTML.
+    """List points by kind, each with a link to its page, as HTML.
 
     Parameters
     ----------

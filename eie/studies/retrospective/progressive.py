@@ -48,7 +48,7 @@ class Progressive(Translator):
     that went to other keys than with float32 ones, added up over queries."""
 
     def attention(self, queries: Array, keys: Array, mask: Array | float = 0.0) -> Array:
-        """How much queries look at keys."""
+        """Compute how much queries look at keys."""
         found = super().attention(queries, rounded(keys, self.high_bits), mask)
         flat = found.max(axis=-1) < self.threshold
         whole = super().attention(queries, rounded(keys, BITS), mask)
@@ -73,7 +73,7 @@ class Progressive(Translator):
 
 
 def rounded(keys: Array, bits: int) -> Array:
-    """Keys of which only the high-order bits are known, the others half-way.
+    """Round keys of which only the high-order bits are known, the others half-way.
 
     Parameters
     ----------
@@ -113,19 +113,19 @@ class Precision(Measured):
     """
 
     def halfway(self) -> tuple[pd.Series, float]:
-        """The setting in two steps with most bits below six, and what as many bits for all keys would misplace."""
+        """Find the setting in two steps with most bits below six, and what as many bits for all keys would misplace."""
         two, alike = (self.rows[self.rows["way"] == way].sort_values("bits") for way in (PROGRESSIVE, ALIKE))
         chosen = two[two["bits"] < (HIGH_BITS + BITS) / 2].iloc[-1]
         # An error halves with each bit, so it is a straight line on a logarithmic axis.
         return chosen, float(np.exp(np.interp(chosen["bits"], alike["bits"], np.log(alike["misplaced"]))))
 
     def pays(self) -> bool:
-        """Whether two steps misplace less attention than as many bits for all keys alike."""
+        """Tell whether two steps misplace less attention than as many bits for all keys alike."""
         chosen, alike = self.halfway()
         return bool(chosen["misplaced"] < alike)
 
     def words(self) -> str:
-        """The answer, with numbers."""
+        """Say the answer in words, with numbers."""
         chosen, alike = self.halfway()
         least = self.rows[self.rows["way"] == PROGRESSIVE].iloc[0]
         return (
@@ -139,7 +139,7 @@ class Precision(Measured):
         )
 
     def plot(self) -> Figure:
-        """Misplaced attention over bits."""
+        """Draw misplaced attention over bits."""
         points = self.rows.assign(misplaced=100 * self.rows["misplaced"], panel="keys of all attention")
         labels = ("bits fetched of a key's number, mean", "attention misplaced, %")
         return panels.series_by_panel(points, "panel", "bits", "misplaced", "way", *labels, log_y=True)

@@ -92,7 +92,7 @@ def pruned(
 
 
 def masked(model: nn.Module, mask_of: MaskOf, density: float) -> dict[str, Tensor]:
-    """Masks of the layers to prune."""
+    """Make masks of the layers to prune."""
     found = weights(model)
     return {name: torch.from_numpy(mask_of(found[name].detach().numpy(), density)) for name in PRUNED}
 
@@ -116,7 +116,7 @@ def train(model: nn.Module, epochs: int, seed: Iterable[int], kept: Mapping[str,
 
 
 def accuracy(model: nn.Module) -> float:
-    """Test pictures that a network gets right, %."""
+    """Measure the share of test pictures that a network gets right, %."""
     with one_thread():
         return 100 - lenets.error_percent(model, *_mnist().test)
 

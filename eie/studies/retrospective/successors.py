@@ -39,18 +39,18 @@ class Direction:
 
 @dataclass(frozen=True, eq=False)
 class Afterwards:
-    """What followed, measured here."""
+    """Directions that followed, measured here."""
 
     directions: tuple[Direction, ...]
 
     def table(self) -> pd.DataFrame:
-        """One row per direction."""
+        """Tabulate one row per direction."""
         rows = [(d.systems, d.idea, d.factor, d.exact) for d in self.directions]
         columns = ["systems", "idea", "times less", "outputs stay the same"]
         return pd.DataFrame(rows, columns=columns, index=[d.name for d in self.directions])
 
     def listed(self) -> str:
-        """The same as a Markdown table, with what was measured and links to the pages."""
+        """Write the same as a Markdown table, with what was measured and links to the pages."""
         rows = [
             ("what followed", "systems on the slide", "what of EIE is in it", "measured here"),
             ("---",) * 4,
@@ -59,7 +59,7 @@ class Afterwards:
         return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
     def words(self) -> str:
-        """The answer, with numbers."""
+        """Say the answer in words, with numbers."""
         exact = sorted((d for d in self.directions if d.exact), key=lambda d: -d.factor)
         others = [d.name for d in self.directions if not d.exact]
         return (
@@ -70,7 +70,7 @@ class Afterwards:
         )
 
     def plot(self) -> Figure:
-        """How many times less, a bar a direction."""
+        """Draw the factors, one bar per direction."""
         ranked = sorted(self.directions, key=lambda d: -d.factor)
         names = [d.name + ("" if d.exact else " *") for d in ranked]
         values = [float(f"{d.factor:.2g}") for d in ranked]
@@ -82,7 +82,7 @@ def _joined(names: list[str]) -> str:
 
 
 def afterwards() -> Afterwards:
-    """What followed, from the committed tables of the other pages."""
+    """Collect what followed, from the committed tables of the other pages."""
     makes = (_structured, _four_bits, _activations, _tokens, _precision, _edits, _video, _points)
     return Afterwards(tuple(make() for make in makes))
 

@@ -44,7 +44,7 @@ class TokenPruned(Translator):
     """Drop by chance, as a control; the tokens that have received least attention if left out."""
 
     def encode(self, tokens: Sequence[int]) -> Array:
-        """What is left of a sentence: an array of shape `(n_kept, width)`, in the order of its tokens."""
+        """Encode a sentence, of which `(n_kept, width)` is left, in the order of its tokens."""
         x = self.embed(tokens)
         weight = np.zeros(len(tokens))
         chance = np.random.default_rng([self.seed or 0, *tokens]).random(len(tokens))
@@ -58,7 +58,7 @@ class TokenPruned(Translator):
 
 
 def translated(model: Translator, texts: Sequence[str]) -> tuple[list[str], int]:
-    """Translations, and the products of weights that the encoder and the decoder's keys and values took for them."""
+    """Translate, and count the products of weights of the encoder and of the decoder's keys and values."""
     done = 0
 
     def product(name: str, x: Array) -> Array:
@@ -85,7 +85,7 @@ def _translate(n_sentences: int, keep: float) -> pd.DataFrame:
 
 @cache
 def _whole(n_sentences: int) -> int:
-    """Products that the sentences take with all tokens."""
+    """Count the products that the sentences take with all tokens."""
     model, texts, _ = models.translations(n_sentences)
     return translated(model, texts)[1]
 
@@ -106,11 +106,11 @@ class Tokens(Measured):
     """
 
     def at(self, keep: float, by: str = BY_ATTENTION) -> pd.Series:
-        """The row of a fraction."""
+        """Find the row of a fraction."""
         return self.rows[(self.rows["by"] == by) & np.isclose(self.rows["kept"], keep)].iloc[0]
 
     def table(self) -> pd.DataFrame:
-        """One row per fraction of tokens: work and quality, by attention and by chance."""
+        """Tabulate one row per fraction of tokens: work and quality, by attention and by chance."""
         wide = self.rows.pivot_table(index="kept", columns="by", sort=False)
         return pd.DataFrame(
             {
@@ -123,7 +123,7 @@ class Tokens(Measured):
         ).set_axis([f"{100 * kept:g} % of the tokens" for kept in wide.index])
 
     def words(self) -> str:
-        """The answer, with numbers."""
+        """Say the answer in words, with numbers."""
         least = self.rows["kept"].min()
         mild, most = self.at(MILD), self.at(least)
         chance, more = self.at(MILD, BY_CHANCE), self.at(least, BY_CHANCE)
@@ -138,13 +138,13 @@ class Tokens(Measured):
         )
 
     def attention_helps(self) -> bool:
-        """Whether dropping by attention keeps a better translation than by chance, at every fraction below 1."""
+        """Tell whether dropping by attention keeps a better translation than by chance, at every fraction below 1."""
         table = self.table().dropna()
         fewer = table[table["work, %"] < 100]
         return bool((fewer["chrF"] > fewer["chrF by chance"]).all())
 
     def plot(self) -> Figure:
-        """Quality over work."""
+        """Draw quality over work."""
         points = self.rows.assign(work=100 * self.rows["work"], panel="tokens dropped")
         labels = ("work of the encoder left, %", "chrF against all tokens")
         return panels.series_by_panel(points, "panel", "work", "quality", "by", *labels, spread="quality_sd")

@@ -33,7 +33,7 @@ HOW = "`eie experiment cpu_kernels` times it on this machine"
 
 @dataclass(frozen=True, eq=False)
 class Vector:
-    """What a vector processor makes of EIE's format."""
+    """Times and useful lanes of EIE's format on a vector processor."""
 
     result: dict[str, Any] | None
     """The committed table of `eie experiment cpu_kernels`, `rows` as a frame."""
@@ -49,7 +49,7 @@ class Vector:
         return layer.weight_density, layer.act_density
 
     def times(self, threads: int, act_density: float | None = None) -> pd.DataFrame:
-        """Median us per input: one row per batch and density, one column per variant. Empty without a table."""
+        """Tabulate median us per input: batch and density by variant. Empty without a committed table."""
         if self.result is None:
             return pd.DataFrame()
         rows = self.result["rows"]
@@ -60,11 +60,11 @@ class Vector:
         return sparse.join(dense, on="batch")[[name for name in NAMES if name in own["variant"].to_numpy()]]
 
     def threads(self) -> list[int]:
-        """The numbers of threads in the table."""
+        """List the numbers of threads in the table."""
         return [] if self.result is None else sorted(int(n) for n in self.result["rows"]["threads"].unique())
 
     def over(self, variant: str, threads: int = 1, batch: int = 1, act_density: float | None = None) -> float:
-        """How many times the time of EIE's format a variant takes, at the usual density of weights.
+        """Divide the time of a variant by that of EIE's format, at the usual density of weights.
 
         Raises
         ------
@@ -78,32 +78,32 @@ class Vector:
         return float(row[variant] / row["eie"])
 
     def scaling(self) -> float:
-        """Time on one thread over that on the most, EIE's format at the usual density, batch 1."""
+        """Divide the time on one thread by that on the most, EIE's format at the usual density, batch 1."""
         one, most = (self.times(n).loc[1, self.usual[0]]["eie"] for n in (1, self.threads()[-1]))
         return float(one / most)
 
     def int8_wins(self) -> pd.Series:
-        """Density in percent up to which EIE's format is faster than dense int8 on one thread, by batch; 0 for none."""
+        """Find the density, %, up to which EIE's format beats dense int8 on one thread, by batch; 0 for none."""
         times = self.times(1)
         faster = (times["eie"] < times["int8"]).groupby("batch").cummin()
         kept = faster[faster].reset_index().groupby("batch")["density"].max()
         return 100 * kept.reindex(times.index.unique("batch"), fill_value=0.0)
 
     def useful(self) -> pd.DataFrame:
-        """Percent of useful lanes by number of lanes and model: means, and the largest standard deviation."""
+        """Tabulate percent of useful lanes by number of lanes and model: means, and the largest standard deviation."""
         over = 100 * self.lanes.drop(columns="seed").set_index("lanes")
         mean = over.groupby("lanes").mean()
         return mean.assign(**{"largest sd": over.groupby("lanes").std().max(axis=1)})
 
     def plot(self) -> Figure:
-        """Times against density at the smallest and the largest batch, and useful lanes."""
+        """Draw times against density at the smallest and the largest batch, and useful lanes."""
         times = self.times(1)
         if not times.empty:
             times = times.rename(columns=NAMES)
         return retrospective.vector(times, self.useful().drop(columns="largest sd"))
 
     def words(self) -> str:
-        """The comparison that was measured, and why it is so."""
+        """Say in words what the comparison gave, and why it is so."""
         useful = self.useful()
         widest = useful.index[-1]
         row = useful.loc[widest]
@@ -184,7 +184,7 @@ def _up_to(limit: float) -> str:
 
 
 def _live(result: dict[str, Any] | None, repeats: int) -> pd.DataFrame:
-    """EIE's format and its rivals timed now, one input, on as many threads as this process has been given."""
+    """Time EIE's format and its rivals now, one input, on as many threads as this process has been given."""
     layer = cpu_kernels.table3_layer()
     found = []
     for density in (layer.weight_density, 1.0):

@@ -54,7 +54,7 @@ class Scheme:
         return f"{self.kind}, {shared}"
 
     def stored(self, weights: Array) -> Array:
-        """What is left of a matrix of shape `(n_out, n_in)` once it has been stored."""
+        """Store a matrix of shape `(n_out, n_in)`, and return what is left of it."""
         if self.kind == "codebook":
             return models.dense(prune_and_share(weights, self.bits))
         if self.group:
@@ -62,7 +62,7 @@ class Scheme:
         return uniform(weights.reshape(1, -1), self.bits, weights.size).reshape(weights.shape)
 
     def bits_each(self, n_out: int, n_in: int) -> float:
-        """Bits that a weight takes, with its share of codebook or of scale and zero point."""
+        """Count bits that a weight takes, with its share of codebook or of scale and zero point."""
         if self.kind == "codebook":
             return self.bits + SCALE_BITS * 2**self.bits / (n_out * n_in)
         groups = n_out * -(-n_in // self.group) if self.group else 1
@@ -70,7 +70,7 @@ class Scheme:
 
 
 def schemes(bits: Sequence[int] = (4, 3, 2), groups: Sequence[int] = (128, 32)) -> list[Scheme]:
-    """A codebook, uniform steps for the whole matrix, and uniform steps by groups, for each number of bits.
+    """List a codebook, uniform steps for the whole matrix, and uniform steps by groups, for each number of bits.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def schemes(bits: Sequence[int] = (4, 3, 2), groups: Sequence[int] = (128, 32)) 
 
 
 def uniform(weights: Array, bits: int, group: int) -> Array:
-    """A matrix rounded to even steps between the smallest and the largest weight of each group.
+    """Round a matrix to even steps between the smallest and the largest weight of each group.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ class FourBitWeights(Measured):
     """
 
     def table(self) -> pd.DataFrame:
-        """One row per network, number of bits and scheme."""
+        """Tabulate one row per network, number of bits and scheme."""
         labels = [
             f"{row.network}, {row.bits} bits: {Scheme(row.kind, row.bits, row.group).name}"
             for row in self.rows.itertuples()
@@ -190,12 +190,12 @@ class FourBitWeights(Measured):
         return shown.rename(columns=names | {"quality_sd": "spread"})
 
     def best(self, network: str, bits: int, kind: str, group: int | None = None) -> pd.Series:
-        """The row of a network, number of bits and kind; of several groups the smallest error."""
+        """Find the row of a network, number of bits and kind; of several groups the smallest error."""
         rows = self.rows.query("network == @network and bits == @bits and kind == @kind")
         return rows[rows["group"].eq(group)].iloc[0] if group is not None else rows.loc[rows["error"].idxmin()]
 
     def words(self) -> str:
-        """The answer, with numbers."""
+        """Say the answer in words, with numbers."""
         bits = int(self.rows["bits"].max())
         code, one, groups = (
             self.best("translator", bits, kind, group)
@@ -219,7 +219,7 @@ class FourBitWeights(Measured):
         )
 
     def plot(self) -> Figure:
-        """Output error against bits a weight, a panel a network."""
+        """Draw output error against bits per weight, one panel per network."""
         names = [Scheme(row.kind, row.bits, row.group).name for row in self.rows.itertuples()]
         points = self.rows.assign(error=100 * self.rows["error"], scheme=names)
         labels = ("bits a weight, all counted", "output error, %")

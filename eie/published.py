@@ -46,6 +46,11 @@ def row(name: str, **where: Any) -> pd.Series:
     return table.iloc[0]
 
 
+def value(name: str, column: str = "value", **where: Any) -> float:
+    """Read one number of a file of `data/published/`: a column of the row that `row` finds."""
+    return float(row(name, **where)[column])
+
+
 @cache
 def _read(name: str) -> pd.DataFrame:
     return pd.read_csv(data_path(f"published/{name}.csv"), comment="#")

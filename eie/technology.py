@@ -132,4 +132,4 @@ def reference_clock_hz() -> float:
 @cache
 def paper_value(name: str) -> float:
     """Look up a number of the paper's running text, by its id in `data/published/text.csv`."""
-    return float(published.row("text", id=name)["value"])
+    return published.value("text", id=name)

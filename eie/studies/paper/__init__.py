@@ -19,13 +19,9 @@ from eie.studies.paper.format_example import figures2_3
 from eie.studies.paper.pe_counts import figure11, figure12, figure13
 from eie.studies.paper.versus_platforms import figure6, figure7
 
-TABLES: dict[int, Callable[..., Any]] = {
-    1: table1.table1,
-    2: table2.table2,
-    3: table3.table3,
-    4: table4.table4,
-    5: table5.table5,
-}
+TABLES: dict[int, Callable[..., Any]] = dict(
+    enumerate((table1.table1, table2.table2, table3.table3, table4.table4, table5.table5), start=1)
+)
 """Tables by number."""
 
 FIGURES: dict[int, Callable[..., Any]] = {

@@ -17,7 +17,6 @@ from eie.datasets import catalogue
 from eie.formats import idx
 from eie.models import imagenet, zoo
 from eie.networks.network import Network
-from eie.studies import experiments
 from eie.studies.experiments import Experiment, Part, as_csv
 
 WIDTHS = ((32, 32), (16, 16), (8, 8), (8, 16))
@@ -167,11 +166,6 @@ def missing() -> list[str]:
     """How to get what is not at hand of the data that the measurement needs; empty when it is all here."""
     names = ("mnist", "squeezenet", *IMAGENET)
     return [catalogue.how_to_get(name, anywhere=True) for name in names if catalogue.find(name) is None]
-
-
-def measured() -> pd.DataFrame:
-    """Read the table that the project's own run gave: `measure`'s columns, `date` and `commit`."""
-    return experiments.read("precision")
 
 
 def _tasks() -> Iterator[tuple[Part, Callable[[], list[Task]]]]:

@@ -36,7 +36,10 @@ def sram_read_pj(size: int, width: int) -> float:
 
 
 def paper_chip(quantity: str) -> float:
-    """Return a number of the paper's chip by the chip model: power in mW or W, areas in mm2, the peak rate in GOP/s."""
+    """Return a number of the paper's chip by the chip model: power in mW or W, areas in mm2, the peak rate in GOP/s.
+
+    The largest jump is the number of rows from one entry to the next at the most, without a padding zero.
+    """
     compute = {
         "power": lambda: chip.power(EIE_45NM),
         "power, W": lambda: chip.power(EIE_45NM) / 1e3,
@@ -46,6 +49,8 @@ def paper_chip(quantity: str) -> float:
         "memory power": lambda: EIE_45NM.n_pe * pe_breakdown("power", "component")["memory"] / 1e3,
         "lnzd nodes": lambda: float(chip.lnzd_nodes(EIE_45NM)),
         "peak": lambda: 2 * EIE_45NM.n_pe * EIE_45NM.clock_hz / 1e9,
+        "bits to point to every entry": lambda: log2(weights_per_pe()),
+        "largest jump": lambda: float(EIE_45NM.max_skip + 1),
     }
     return compute[quantity]()
 
@@ -74,11 +79,6 @@ def weights_per_pe(dense: bool = False) -> float:
     return held / kept if dense else held
 
 
-def pointer_bits() -> float:
-    """Compute the bits that a pointer needs to reach every entry of a PE's sparse-matrix memory."""
-    return log2(chip.weights_held(EIE_45NM) / EIE_45NM.n_pe)
-
-
 def registers() -> float:
     """Count the activations that the register files of all PEs hold."""
     return paper_value("act-registers") * EIE_45NM.n_pe
@@ -93,23 +93,14 @@ def queue_holds(depth: int) -> int:
     return len(queue.slots)
 
 
-def largest_jump() -> float:
-    """Return the number of rows from one entry to the next at the most, without a padding zero."""
-    return float(EIE_45NM.max_skip + 1)
-
-
 def every_layer_fits() -> bool:
     """Tell whether each of the nine layers, with its padding zeros, fits in the sparse-matrix memories of 64 PEs."""
-    each = chip.weights_held(EIE_45NM) / EIE_45NM.n_pe
-    return all(float(np.diff(_encoded(layer.name)[0].pe_start).max()) <= each for layer in nine_layers())
+    return all(np.diff(_encoded(layer.name)[0].pe_start).max() <= weights_per_pe() for layer in nine_layers())
 
 
-def entries_per_column(layer: str | None = None) -> float:
-    """Count the entries of a column in one PE: of the text's example, or of a layer of Table III without padding."""
-    if layer is None:
-        return paper_value("example-column-rows") * paper_value("example-column-density") / 100 / EIE_45NM.n_pe
-    (benchmark,) = select([layer])
-    return benchmark.expected_entries / benchmark.n_in / EIE_45NM.n_pe
+def entries_per_column(rows: str, density: str) -> float:
+    """Count the entries of a column in each of 64 PEs, by the ids of numbers of the text: rows, and a density in %."""
+    return paper_value(rows) * paper_value(density) / 100 / EIE_45NM.n_pe
 
 
 def cycles_between_reads(memory: str, layer: str) -> float:
@@ -167,17 +158,15 @@ def dense_rate(by: str) -> float:
     By the text's `"factors"`, or `"computed"` over the layers whose inputs come from a ReLU.
     """
     if by == "factors":
-        factors = paper_value("weight-sparsity-factor") * paper_value("activation-sparsity-factor")
-        return paper_chip("peak") * factors / 1e3
+        return paper_chip("peak") * _sparsity_factors() / 1e3
     fed = [layer for layer in nine_layers() if layer.act_density < 1]
     return geomean([2 * layer.n_in * layer.n_out / layer_us(layer.name, "actual") / 1e6 for layer in fed])
 
 
 def operations_saved() -> float:
     """Compute the share of the dense rate that the text's two sparsity factors make unnecessary, %."""
-    return 100 * (1 - 1 / (paper_value("weight-sparsity-factor") * paper_value("activation-sparsity-factor")))
+    return 100 * (1 - 1 / _sparsity_factors())
 
 
-def nt_we_entries() -> float:
-    """Count the entries of a column of NT-We in each of 64 PEs, at the density that section VI gives."""
-    return paper_value("nt-we-rows") * paper_value("nt-we-density-section-6") / 100 / EIE_45NM.n_pe
+def _sparsity_factors() -> float:
+    return paper_value("weight-sparsity-factor") * paper_value("activation-sparsity-factor")

@@ -62,7 +62,7 @@ def _off(name: str, percent: float, seed: int) -> pd.Series:
     runs = sweep([layer], [Machine(n_pe=2**n) for n in range(9)], seed=seed).set_index("n_pe")
     off = {}
     for row, column in (("theoretical", "theoretical_seconds"), ("actual", "seconds")):
-        time = published.row("table4", platform="EIE", variant=row, layer=name)["time"]
+        time = published.value("table4", "time", platform="EIE", variant=row, layer=name)
         off[f"Table IV, {row}"] = abs(1e8 * runs.loc[EIE_45NM.n_pe, column] / time - 100)
     for figure, column in (("fig12", "real_work"), ("fig13", "load_balance")):
         points = published.load(figure).query("layer == @name").set_index("n_pe")[column]

@@ -31,7 +31,9 @@ def _labels_at(milliwatts: float) -> tuple[int, int, float]:
 
 def projected_clock(_seed: int) -> dict[str, Any]:
     """Compute the clock of the projected chip in MHz: by Table V's throughput, and by the rule of its footnote."""
-    small, large = (_cell("table5", platform=name, quantity="throughput") for name in ("EIE 64PE", "EIE 256PE"))
+    small, large = (
+        published.value("table5", platform=name, quantity="throughput") for name in ("EIE 64PE", "EIE 256PE")
+    )
     factor = large / small / paper_value("scaling-256-over-64")
     facts = chip_facts()["technology"]
     rule = chip.project(EIE_45NM, facts["paper_nm"], facts["projected_nm"])
@@ -41,8 +43,8 @@ def projected_clock(_seed: int) -> dict[str, Any]:
 def read_interval(seed: int) -> dict[str, Any]:
     """Count the cycles between two reads of Alex-6's matrix memory: by the figures, and computed."""
     report = simulate(*Benchmark.named("Alex-6").draw(seed))
-    time = _cell("table4", "time", platform="EIE", variant="actual", layer="Alex-6")
-    reads = _cell("fig09_reads", width_bits=EIE_45NM.spmat_width_bits, quantity="reads")
+    time = published.value("table4", "time", platform="EIE", variant="actual", layer="Alex-6")
+    reads = published.value("fig09_reads", width_bits=EIE_45NM.spmat_width_bits, quantity="reads")
     return {
         "theirs": time * 1e-6 * EIE_45NM.clock_hz * EIE_45NM.n_pe / reads,
         "mine": report.cycles * report.n_pe / report.spmat_reads,
@@ -67,7 +69,7 @@ def panels_of_figure9(_seed: int) -> dict[str, Any]:
 
 def technologies(_seed: int) -> dict[str, Any]:
     """Compute how many times faster EIE would be in the GPU's process."""
-    size = _cell("table5", platform="GPU", quantity="technology")
+    size = published.value("table5", platform="GPU", quantity="technology")
     return {"faster": chip.project(EIE_45NM, paper_value("technology"), size).clock_hz / EIE_45NM.clock_hz}
 
 
@@ -75,8 +77,8 @@ def sram_energy(_seed: int) -> dict[str, Any]:
     """Compute the energy of reading 32 bits from a small and a large SRAM, pJ, and their ratios."""
     facts = chip_facts()["sram"]
     small, large = (sram(size, 32, facts["setting"]).read_pj for size in (32 * 1024, facts["spmat_bytes"]))
-    said = _cell("table1", operation="32 bit 32KB SRAM", quantity="energy")
-    bar = _cell("fig09_reads", width_bits=32, quantity="energy_per_read")
+    said = published.value("table1", operation="32 bit 32KB SRAM", quantity="energy")
+    bar = published.value("fig09_reads", width_bits=32, quantity="energy_per_read")
     return {
         "setting": facts["setting"],
         "small": small,
@@ -103,7 +105,3 @@ def mobile_gpu(_seed: int) -> dict[str, Any]:
 def sum_of_modules(_seed: int) -> dict[str, Any]:
     """Add up Table II's powers of components and of modules, mW."""
     return {f"{group}s": sum_of(group, "power") for group in ("component", "module")}
-
-
-def _cell(file: str, column: str = "value", **where: Any) -> float:
-    return float(published.row(file, **where)[column])

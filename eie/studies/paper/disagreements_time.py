@@ -53,7 +53,7 @@ def speedup_labels(seed: int) -> dict[str, Any]:
 
 def _implied(row: dict[Any, Any], seed: int) -> dict[Any, Any]:
     """The time that a label of Figure 6 implies, and those of Table IV, us."""
-    dense = published.row("table4", platform="CPU", batch=1, variant="dense", layer=row["layer"])["time"]
+    dense = published.value("table4", "time", platform="CPU", batch=1, variant="dense", layer=row["layer"])
     return {"implied": dense / row["label"]} | _table4(seed).loc[row["layer"]].to_dict()
 
 
@@ -133,7 +133,7 @@ def _from_figures_12_13(layer: str) -> float:
     """Speed of 256 PEs over 64 by Figures 12 and 13."""
 
     def quotient(file: str, column: str) -> float:
-        many, few = (float(published.row(file, layer=layer, n_pe=n)[column]) for n in (256, 64))
+        many, few = (published.value(file, column, layer=layer, n_pe=n) for n in (256, 64))
         return many / few
 
     return 256 / 64 * quotient("fig12", "real_work") * quotient("fig13", "load_balance")

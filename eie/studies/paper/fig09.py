@@ -178,8 +178,8 @@ class Figure9:
         )
 
     def _of_left(self) -> str:
-        product = (_left_panel("reads") * _left_panel("energy_per_read")).reindex(self.reads().columns)
-        return f"The product of the left panel's two curves is least at {product.idxmin()} bits."
+        least = left_product().reindex(self.reads().columns).idxmin()
+        return f"The product of the left panel's two curves is least at {least} bits."
 
     def _of_sum(self) -> str:
         sums = self.least()[ALL]
@@ -295,9 +295,8 @@ def in_runs(
     """
     (benchmark,) = select([MARKERS_LAYER])
     markers = _left_panel("reads")
-    machines = [
-        Machine(n_pe=n_pe, spmat_width_bits=w) for w in _check.integers("widths", widths, 8, MAX_SPMAT_WIDTH_BITS)
-    ]
+    bits = _check.integers("widths", widths, 8, MAX_SPMAT_WIDTH_BITS)
+    machines = [Machine(n_pe=n_pe, spmat_width_bits=width) for width in bits]
     layer, _ = benchmark.draw(seed)
     mem = encode(layer, machines[0])
     rows = []
@@ -306,8 +305,7 @@ def in_runs(
         inputs = draw_runs(benchmark, run, np.random.default_rng(seed))
         for machine in machines:
             reads = simulate(mem, inputs, machine).spmat_reads
-            width = machine.spmat_width_bits
-            rows.append({"run": run, "width_bits": width, "reads": reads})
+            rows.append({"run": run, "width_bits": machine.spmat_width_bits, "reads": reads})
     found = pd.DataFrame(rows)
     found["difference"] = 100 * (found["reads"] / found["width_bits"].map(markers) - 1)
     return Runs(benchmark.name, found)
@@ -354,5 +352,4 @@ def best_width(energies: str) -> float:
 
 def left_product() -> pd.Series:
     """Figure 9's left panel, reads times energy of a read in nJ, by width."""
-    left = published.load("fig09_reads").pivot(index="width_bits", columns="quantity", values="value")
-    return 1e-3 * left["reads"] * left["energy_per_read"]
+    return 1e-3 * _left_panel("reads") * _left_panel("energy_per_read")

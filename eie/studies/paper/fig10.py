@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from eie import _check, published
-from eie.studies import plots
+from eie.studies import experiments, plots
 from eie.studies.paper.setup import usual
 from eie.technology import chip_facts, operation_pj, paper_value, pe_breakdown
 
@@ -148,8 +148,6 @@ def figure10(clock_mhz: float | None = None) -> Figure10:
     clock_mhz : float, optional
         Clock in MHz at which a PE multiplies and adds once a cycle; the paper's if left out.
     """
-    from eie.studies.paper import accuracy
-
     clock_mhz = paper_value("clock") if clock_mhz is None else _check.positive("clock_mhz", clock_mhz)
     wide = published.load("fig10").pivot(index="precision", columns="quantity", values="value").reset_index()
     parts = wide["precision"].str.extract(r"(?P<bits>\d+)b (?P<kind>\w+)")
@@ -167,7 +165,7 @@ def figure10(clock_mhz: float | None = None) -> Figure10:
     rows["power, mW"] = rows["multiply and add"] * clock_mhz * 1e-3
     rows["share of a PE, %"] = 100 * rows["power, mW"] / sum(pe_breakdown("power", "component").values())
     rows = rows.sort_values(["bits", "kind"], ascending=[False, True], ignore_index=True)
-    return Figure10(rows, clock_mhz, accuracy.measured())
+    return Figure10(rows, clock_mhz, experiments.read("precision"))
 
 
 def _eie_bits() -> int:

@@ -119,7 +119,10 @@ def _steps(benchmark: Benchmark, machine: Machine, seed: int) -> list[float]:
     report = simulate(layer, activations, machine)
     used = energy(report, machine)
     dense, active = layer.n_in * layer.n_out, (activations != 0).mean()
-    dram, sram = (PICO * _table1(name) for name in ("32 bit DRAM", "32 bit 32KB SRAM"))
+    dram, sram = (
+        PICO * published.value("table1", operation=name, quantity="energy")
+        for name in ("32 bit DRAM", "32 bit 32KB SRAM")
+    )
     a_code = machine.weight_bits / 32  # Table I's accesses fetch 32 bits
     read = used.components["spmat read"] + used.components["pointer read"]
     return [
@@ -131,11 +134,6 @@ def _steps(benchmark: Benchmark, machine: Machine, seed: int) -> list[float]:
         read,
         used.total,
     ]
-
-
-def _table1(operation: str) -> float:
-    """Energy of an operation of Table I, pJ."""
-    return float(published.row("table1", operation=operation, quantity="energy")["value"])
 
 
 def factor(step: str, only_relu: bool = False) -> float:

@@ -27,9 +27,8 @@ class Figure11(Series):
             return super().words()
         labelled, swapped = apart["as labelled"].mean(), apart["swapped"].mean()
         return (
-            super().words()
-            + f" The figure's AlexNet and VGG labels look swapped: for those six layers the difference is "
-            f"{labelled:.1f} % as labelled and **{swapped:.1f} %** when each AlexNet layer is compared with the VGG "
+            f"{super().words()} The figure's AlexNet and VGG labels look swapped: for those six layers the difference "
+            f"is {labelled:.1f} % as labelled and **{swapped:.1f} %** when each AlexNet layer is compared with the VGG "
             "curve of the same number and the other way round."
         )
 
@@ -41,9 +40,7 @@ class Figure11(Series):
         other = {"Alex": "VGG", "VGG": "Alex"}
         pairs = both.assign(partner=[_partner(name, other) for name in both["layer"]])
         theirs = both[["layer", "n_pe", "published"]].rename(columns={"layer": "partner", "published": "of_partner"})
-        pairs = pairs.merge(
-            theirs, on=["partner", "n_pe"]
-        )  # points at the top of the axis have no difference, no partner
+        pairs = pairs.merge(theirs, on=["partner", "n_pe"])  # points at the top of the axis have no partner
         pairs["as labelled"] = pairs["difference"].abs()
         pairs["swapped"] = 100 * (pairs["computed"] / pairs["of_partner"] - 1).abs()
         return pairs.groupby("layer", sort=False)[["as labelled", "swapped"]].mean()
@@ -55,13 +52,12 @@ class Figure12(Series):
     def words(self) -> str:
         """How far computed and published are apart, and the case of one PE worked out by hand."""
         one = self.by_hand()
-        by_hand = (
-            ""
-            if one.empty
-            else " With one PE and weights kept at random the fraction is $1 - q^{16}$ for a density of $1 - q$, "
-            f"within {(one['computed'] - one['by hand']).abs().max():.1f} points of the computed values."
+        if one.empty:
+            return super().words()
+        return (
+            f"{super().words()} With one PE and weights kept at random the fraction is $1 - q^{{16}}$ for a density of "
+            f"$1 - q$, within {(one['computed'] - one['by hand']).abs().max():.1f} points of the computed values."
         )
-        return super().words() + by_hand
 
     def by_hand(self) -> pd.DataFrame:
         """For one PE, in percent: published, computed, and by the closed form for a uniform random matrix.
@@ -70,9 +66,8 @@ class Figure12(Series):
         published value.
         """
         densities = {benchmark.name: benchmark.weight_density for benchmark in nine_layers()}
-        one = self.points[(self.points["n_pe"] == 1) & self.points["layer"].isin(list(densities))].dropna(
-            subset=["computed"]
-        )
+        known = self.points.dropna(subset=["computed"])
+        one = known[(known["n_pe"] == 1) & known["layer"].isin(list(densities))]
         q = 1 - one["layer"].map(densities).astype(float)  # of no layer a map gives no numbers
         implied = 1 - (1 - one["published"] / 100) ** (1 / 16)
         by_hand = {"by hand": 100 * (1 - q**16), "density, Table III": 100 * (1 - q), "density, implied": 100 * implied}
@@ -94,20 +89,14 @@ def figure11(setup: Setup, n_pes: Sequence[int] = PE_COUNTS) -> Figure11:
     alone = one.reindex(pd.MultiIndex.from_frame(runs[["layer", "draw"]])).to_numpy()
     points = series("fig11", runs.assign(speedup=alone / runs["cycles"]), "speedup", 1, "n_pe", relative=True)
     # The figure's axis ends below its highest points, which are known only to lie there or above.
-    points.loc[points["published"] == _top_of_axis(), "difference"] = np.nan
+    points.loc[points["published"] == published.load("fig11")["speedup"].max(), "difference"] = np.nan
     other = machine_warning(setup.machine())
     return Figure11("Figure 11", "speed-up", "n_pe", "PEs", "speed-up over one PE", "%", points, True, other)
 
 
 @exhibit("layers", "fifo_depth", "seed", "own_layers", draws=1)
 def figure12(setup: Setup, n_pes: Sequence[int] = PE_COUNTS) -> Figure12:
-    """Compute Figure 12: entries that are no padding zeros, of all entries processed.
-
-    Parameters
-    ----------
-    n_pes : sequence of int
-        Numbers of processing elements, each 1..65536.
-    """
+    """Compute Figure 12: entries that are no padding zeros, of all entries processed, on `n_pes` as for `figure11`."""
     points = series("fig12", _runs(setup, n_pes), "real_work", 100, "n_pe")
     label = "real work, % of all work"
     return Figure12("Figure 12", "fraction of real work", "n_pe", "PEs", label, "points", points)
@@ -115,20 +104,10 @@ def figure12(setup: Setup, n_pes: Sequence[int] = PE_COUNTS) -> Figure12:
 
 @exhibit("layers", "fifo_depth", "seed", "own_layers", draws=1)
 def figure13(setup: Setup, n_pes: Sequence[int] = PE_COUNTS) -> Series:
-    """Compute Figure 13: load balance against the number of PEs.
-
-    Parameters
-    ----------
-    n_pes : sequence of int
-        Numbers of processing elements, each 1..65536.
-    """
+    """Compute Figure 13: load balance against the number of PEs, on `n_pes` as for `figure11`."""
     points = series("fig13", _runs(setup, n_pes), "load_balance", 100, "n_pe")
     other = machine_warning(setup.machine())
     return Series("Figure 13", "load balance", "n_pe", "PEs", "load balance, %", "points", points, False, other)
-
-
-def _top_of_axis() -> float:
-    return float(published.load("fig11")["speedup"].max())
 
 
 def _runs(setup: Setup, n_pes: Sequence[int]) -> pd.DataFrame:

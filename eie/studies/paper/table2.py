@@ -11,7 +11,7 @@ from eie import _check, chip, published
 from eie.cycles import CycleReport, simulate
 from eie.energy_model import EnergyReport, energy
 from eie.explore.benchmarks import Benchmark
-from eie.machine import EIE_45NM, Machine
+from eie.machine import Machine
 from eie.studies import plots
 from eie.studies.paper.series import machine_warning
 from eie.studies.paper.setup import Setup, exhibit
@@ -49,11 +49,6 @@ class Table2:
     layer: str
     printed: pd.DataFrame
     models: pd.DataFrame
-
-    @property
-    def is_paper(self) -> bool:
-        """Whether the machine is the paper's."""
-        return self.machine == EIE_45NM
 
     def table(self) -> pd.DataFrame:
         """Table II with its shares computed again."""

@@ -165,8 +165,7 @@ def cell(platform: str, quantity: str) -> float:
 
 def platform_frames(platform: str) -> float:
     """Compute the rate of AlexNet's second layer on a platform by Table IV's dense time, 1/s."""
-    row = published.row("table4", platform=platform, batch=1, variant="dense", layer="Alex-7")
-    return 1e6 / float(row["time"])
+    return 1e6 / published.value("table4", "time", platform=platform, batch=1, variant="dense", layer="Alex-7")
 
 
 def dadiannao_bandwidth() -> float:
@@ -183,8 +182,7 @@ def dadiannao_frames() -> float:
 
 def over_dadiannao(quantity: str) -> float:
     """Divide a quantity of Table V of the projected chip by that of DaDianNao."""
-    theirs = published.row("table5", platform="DaDianNao", quantity=quantity)["value"]
-    return cell("EIE 256PE", quantity) / float(theirs)
+    return cell(LARGE, quantity) / published.value("table5", platform="DaDianNao", quantity=quantity)
 
 
 def dadiannao_compressed_watts() -> float:
@@ -196,5 +194,5 @@ def dadiannao_compressed_watts() -> float:
 
 def parameters_on_titan_x() -> float:
     """Compute how many parameters the projected chip would hold if it were as large as the Titan X."""
-    area = published.row("table5", platform="GPU", quantity="area")["value"]
-    return cell("EIE 256PE", "max_params") * float(area) / cell("EIE 256PE", "area")
+    area = published.value("table5", platform="GPU", quantity="area")
+    return cell(LARGE, "max_params") * area / cell(LARGE, "area")

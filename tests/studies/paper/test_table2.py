@@ -2,6 +2,7 @@ import pytest
 from matplotlib import pyplot
 
 from eie import technology
+from eie.machine import EIE_45NM
 from eie.studies.paper import table2
 
 
@@ -28,7 +29,7 @@ def test_shares(result):
 
 def test_the_chip_is_within_one_percent(result):
     assert result.chip()["difference, %"].abs().max() < 1
-    assert result.is_paper
+    assert result.machine == EIE_45NM
 
 
 def test_settings_that_have_all_sizes(result):
@@ -66,7 +67,7 @@ def test_a_faster_clock_than_the_default_memory():
     faster = table2.table2("NT-We", clock_mhz=1000)
     assert faster.fast_enough() == ["itrs-hp", "lstp-hpperi"]
     assert "itrs-lop cannot" in faster.words()
-    assert not faster.is_paper
+    assert faster.machine != EIE_45NM
 
 
 def test_a_layer_of_ones_own():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -223,20 +222,19 @@ def deep_compression(names: Any = None, evaluate: bool = True) -> DeepCompressio
     if not isinstance(chosen, (list, tuple)) or not chosen:
         raise ValueError(f"names must be a list of {', '.join(TITLES)}, got {names!r}")
     nets = {name: packed.lenet(name) for name in chosen}
+    errors: dict[str, float] = {}
+    if evaluate and catalogue.find("mnist"):
+        from eie.compress import lenets
+
+        errors = {name: lenets.test_error(net) for name, net in nets.items()}
     return DeepCompression(
         experiments.read("lenets"),
         experiments.read("lenets_sweep"),
         experiments.read("lenets_centroids"),
         experiments.read("lenets_weights"),
         nets,
-        _errors(nets) if evaluate and catalogue.find("mnist") else {},
+        errors,
     )
-
-
-def _errors(nets: Mapping[str, CompressedNetwork]) -> dict[str, float]:
-    from eie.compress import lenets
-
-    return {name: lenets.test_error(net) for name, net in nets.items()}
 
 
 def _printed_row(title: str) -> pd.Series:

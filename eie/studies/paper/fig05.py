@@ -137,12 +137,9 @@ def slice_and_dice(
     found: dict[str, dict[str, float]] = {}
     for part in plan:
         share = _area(part, areas) / whole
-        if across:
-            found |= slice_and_dice(part, areas, x, y, width * share, height, across=False)
-            x += width * share
-        else:
-            found |= slice_and_dice(part, areas, x, y, width, height * share, across=True)
-            y += height * share
+        own_width, own_height = (width * share, height) if across else (width, height * share)
+        found |= slice_and_dice(part, areas, x, y, own_width, own_height, across=not across)
+        x, y = (x + own_width, y) if across else (x, y + own_height)
     return found
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import pandas as pd
 
 from eie import _check
 from eie.explore.benchmarks import columns_together
-from eie.explore.synthetic import Spread, measured_spread
+from eie.explore.synthetic import measured_spread
 from eie.machine import MAX_FIFO_DEPTH
 from eie.studies import plots
 from eie.studies.paper.series import Series, machine_warning, series
@@ -125,25 +126,14 @@ def blocks(
     together = {name: columns for name, columns in columns_together().items() if name in chosen}
     if not together:
         return Blocks(_no_points("block_cv", "difference"), _no_points())
-    frames = [
-        series(
-            "fig08",
-            replace(setup, layers=[name]).sweep(machines, spread),
-            "load_balance",
-            100,
-            "fifo_depth",
-        ).assign(block_cv=spread.block_cv)
-        for name, columns in together.items()
-        for spread in (_block_spread(columns, cv) for cv in block_cvs)
-    ]
+    frames = []
+    for (name, columns), cv in product(together.items(), block_cvs):
+        spread = replace(measured_spread(), block_columns=columns, block_cv=cv) if cv else measured_spread()
+        runs = replace(setup, layers=[name]).sweep(machines, spread)
+        frames.append(series("fig08", runs, "load_balance", 100, "fifo_depth").assign(block_cv=spread.block_cv))
     points = pd.concat(frames).rename(columns={"computed": "load_balance"})
     reference = points.drop_duplicates(["layer", "fifo_depth"])[["layer", "fifo_depth", "published"]]
     return Blocks(points.dropna(subset=["load_balance"]), reference.rename(columns={"published": "load_balance"}))
-
-
-def _block_spread(columns: int, cv: float) -> Spread:
-    """The measured spread and, if `cv` is not 0, block rates."""
-    return replace(measured_spread(), block_columns=columns, block_cv=cv) if cv else measured_spread()
 
 
 def _no_points(*more: str) -> pd.DataFrame:

@@ -73,7 +73,10 @@ class Figure9:
 
         The last row is the right panel itself; where its reading error does not tell, it lists all that may be.
         """
-        rows = {name: _with_sum(self.table(name)).idxmin(axis=1).astype(str) for name in self.energies.index}
+        rows = {}
+        for name in self.energies.index:
+            nj = self.table(name)
+            rows[name] = pd.concat([nj, nj.sum().to_frame(ALL).T]).idxmin(axis=1).astype(str)
         panel = self.panel()
         if len(panel) == len(self.layers):
             rows[PRINTED] = panel.apply(_least_as_read, axis=1)
@@ -234,10 +237,6 @@ def _left_panel(quantity: str) -> pd.Series:
 
 def _right_panel() -> pd.DataFrame:
     return published.load("fig09_total").pivot(index="layer", columns="width_bits", values="energy")
-
-
-def _with_sum(energies: pd.DataFrame) -> pd.DataFrame:
-    return pd.concat([energies, energies.sum().to_frame(ALL).T])
 
 
 def _least_as_read(energies: pd.Series, added: int = 1) -> str:

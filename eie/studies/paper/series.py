@@ -64,12 +64,8 @@ class Series:
 
     def by_layer(self) -> pd.Series:
         """Mean absolute difference of each layer that the paper shows, smallest first."""
-        return (
-            self.both.assign(size=self.both["difference"].abs())
-            .groupby("layer", sort=False)["size"]
-            .mean()
-            .sort_values()
-        )
+        sizes = self.both.assign(size=self.both["difference"].abs())
+        return sizes.groupby("layer", sort=False)["size"].mean().sort_values()
 
     def table(self) -> pd.DataFrame:
         """Computed values, a row a layer."""
@@ -93,19 +89,14 @@ class Series:
         both = self.both
         if both.empty:
             return f"The paper's {self.figure} shows none of the points computed here, so there is nothing to compare."
-        sizes = self.by_layer()
         bias = both["difference"].mean()
+        exact = (100 * both["reading_error"] / both["published"] if self.unit == "%" else both["reading_error"]).max()
         return (
             f"{self.other_machine}At the {len(both)} points that can be compared, the computed {self.quantity} differs "
             f"from the published one by **{self.mean_absolute_difference:.2f} {self.unit}** on average (mean absolute "
             f"difference), and is {abs(bias):.2f} {self.unit} {'higher' if bias > 0 else 'lower'} on the whole. The "
-            f"figure itself can be read to {self._reading_error(both):.1f} {self.unit}. {_ranked(sizes)}"
+            f"figure itself can be read to {exact:.1f} {self.unit}. {_ranked(self.by_layer())}"
         )
-
-    def _reading_error(self, both: pd.DataFrame) -> float:
-        if self.unit == "%":
-            return float((100 * both["reading_error"] / both["published"]).max())
-        return float(both["reading_error"].max())
 
 
 def _ranked(sizes: pd.Series) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -146,36 +145,33 @@ class Table2:
         near, rows = self.settings(), self.bottom_up()
         closest = near["power, %"].abs().idxmin()
         mine, theirs = rows[default], rows["Table II"]
+        names = ("clock network", "register", "combinational")
+        logic = ", ".join(f"{mine[name]:.2f} for {theirs[name]:.2f} mW" for name in names)
         return (
             f"**Bottom-up**, from what {self.layer} does (events times energies) with the memories of {default}, a PE "
             f"draws **{mine['total']:.2f} mW**, {near.loc[default, 'power, %']:+.0f} % against Table II. Its "
             f"memory draws {mine['memory']:.2f} mW for {theirs['memory']:.2f}, of which "
             f"{near.loc[default, 'leakage, mW']:.2f} are leakage. Clock, registers and logic "
-            f"({self._logic(mine, theirs)}) are no test of the technology: the model spreads Table II's own numbers "
+            f"({logic}) are no test of the technology: the model spreads Table II's own numbers "
             f"over what a busy PE does, and here PEs wait at times and skip the arithmetic of padding zeros. "
             f"{self._choice(default, closest, near)}"
         )
 
-    def _logic(self, mine: pd.Series, theirs: pd.Series) -> str:
-        names = ("clock network", "register", "combinational")
-        return ", ".join(f"{mine[name]:.2f} for {theirs[name]:.2f} mW" for name in names)
-
     def _choice(self, default: str, closest: str, near: pd.DataFrame) -> str:
-        period = 1e9 / self.machine.clock_hz
-        fits = self.fast_enough()
+        power, area, fits = near["power, %"], near["memory area, %"], self.fast_enough()
+        period, listed = f"{1e9 / self.machine.clock_hz:.2f} ns cycle", ", ".join(fits) or "none"
         apart = (
-            f"By power alone {closest} is nearer ({near.loc[closest, 'power, %']:+.1f} %, {default} "
-            f"{near.loc[default, 'power, %']:+.1f} %)"
+            f"By power alone {closest} is nearer ({power[closest]:+.1f} %, {default} {power[default]:+.1f} %)"
             if closest != default
             else f"{default} is nearest by power"
         )
-        area = near["memory area, %"]
+        if default not in fits:
+            return f"{apart}; {default} cannot be read once every {period}, {listed} can."
+        others = area.drop(default)
         return (
-            f"{apart}; by area {default} has {area[default]:+.0f} %, the others {_range(area.drop(default))}. Only "
-            f"{_listed(fits)} can be read once every {period:.2f} ns cycle, and among these {default} is "
-            f"{'' if near.loc[fits, 'power, %'].abs().idxmin() == default else 'not '}the nearest by power."
-            if default in fits
-            else f"{apart}; {default} cannot be read once every {period:.2f} ns cycle, {_listed(fits)} can."
+            f"{apart}; by area {default} has {area[default]:+.0f} %, the others {others.min():+.0f} to "
+            f"{others.max():+.0f} %. Only {listed} can be read once every {period}, and among these {default} is "
+            f"{'' if power[fits].abs().idxmin() == default else 'not '}the nearest by power."
         )
 
 
@@ -248,14 +244,6 @@ def _printed() -> pd.DataFrame:
         rows[f"{quantity} share, computed"] = 100 * rows[quantity] / rows.loc[("total", "total"), quantity]
     order = [f"{quantity}{end}" for quantity in ("power", "area") for end in ("", "_share", " share, computed")]
     return rows[order].reset_index()
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names) or "none"
-
-
-def _range(values: pd.Series) -> str:
-    return f"{values.min():+.0f} to {values.max():+.0f} %"
 
 
 def sum_of(group: str, quantity: str) -> float:

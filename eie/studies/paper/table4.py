@@ -11,7 +11,7 @@ import pandas as pd
 from eie import _check, published
 from eie._files import read_toml
 from eie.cycles import simulate
-from eie.explore.benchmarks import Benchmark, nine_layers, select
+from eie.explore.benchmarks import Benchmark, nine_layers
 from eie.explore.sweep import geomean, sweep
 from eie.explore.synthetic import draw_activations
 from eie.formats import authors
@@ -138,14 +138,9 @@ def measured_words() -> str:
     return (
         f"Rows that end in *measured* were timed on {whose}: {machine['cpu']}, {machine['threads']} threads"
         + (f", {machine['gpu']}" if machine["gpu"] else ", no GPU")
-        + f", on {found.date[:10]}, {_extent(found)}. Power: {found.power}."
-        + (f" Left out: {'; '.join(left)}." if left else "")
+        + f", on {found.date[:10]}, {found.rows['layer'].nunique()} layers, {found.rows['repeats'].min()} repeats or "
+        f"more. Power: {found.power}." + (f" Left out: {'; '.join(left)}." if left else "")
     )
-
-
-def _extent(found: platforms.Measurement) -> str:
-    """How much was timed."""
-    return f"{found.rows['layer'].nunique()} layers, {found.rows['repeats'].min()} repeats or more"
 
 
 def _by_row(times: pd.DataFrame, ending: str) -> pd.DataFrame:
@@ -164,15 +159,13 @@ def authors_run() -> Table4:
     """
     dump = authors.read()
     report = simulate(dump.mem, dump.activations, dump.machine)
-    row = {
-        "layer": read_toml("authors_layer.toml")["layer"]["benchmark"],
-        "theoretical_seconds": report.theoretical_seconds,
-        "seconds": report.seconds,
-        "load_balance": report.load_balance,
-        "cycles": report.cycles,
-        "theoretical_cycles": report.theoretical_cycles,
-    }
+    quantities = ("theoretical_seconds", "seconds", "theoretical_cycles", "cycles")
+    row = {"layer": _authors_benchmark()} | {name: getattr(report, name) for name in quantities}
     return Table4(_with_published(pd.DataFrame([row])))
+
+
+def _authors_benchmark() -> str:
+    return str(read_toml("authors_layer.toml")["layer"]["benchmark"])
 
 
 def measured_densities() -> tuple[float, float]:
@@ -191,7 +184,7 @@ def at_measured_densities(seed: int = 0, draws: int = 5) -> pd.DataFrame:
         Rows `printed densities`, `measured input density` and `both measured`; columns `inputs %`, `weights %`,
         `published actual`, `actual` (microseconds) and `ratio`.
     """
-    (printed,) = select([read_toml("authors_layer.toml")["layer"]["benchmark"]])
+    printed = Benchmark.named(_authors_benchmark())
     weights, inputs = measured_densities()
     cases = {
         "printed densities": printed,
@@ -215,18 +208,14 @@ def needs(names: Sequence[str], seed: int = 0) -> pd.DataFrame:
     DataFrame
         A row a layer, percentages: `printed`, `for the theoretical time`, `for the actual time`.
     """
-    known = {benchmark.name: benchmark for benchmark in nine_layers()}
+    columns = ["printed", "for the theoretical time", "for the actual time"]
     times = _eie_times()
-    rows = [_need(known[name], times.loc[name], seed) for name in names]
-    return pd.DataFrame(
-        rows, columns=["layer", "printed", "for the theoretical time", "for the actual time"]
-    ).set_index("layer")
+    return pd.DataFrame([_need(Benchmark.named(name), times.loc[name], seed) for name in names], names, columns)
 
 
-def _need(benchmark: Benchmark, printed: pd.Series, seed: int) -> dict[str, object]:
-    layer, _ = benchmark.draw(seed)
+def _need(benchmark: Benchmark, printed: pd.Series, seed: int) -> tuple[float, float, float]:
     machine = Machine()
-    mem = encode(layer, machine)
+    mem = encode(benchmark.draw(seed)[0], machine)
 
     def density_for(microseconds: float, quantity: str) -> float:
         low, high = 0.0, 1.0
@@ -236,12 +225,8 @@ def _need(benchmark: Benchmark, printed: pd.Series, seed: int) -> dict[str, obje
             low, high = (low, middle) if 1e6 * getattr(report, quantity) > microseconds else (middle, high)
         return 100 * high if high < 1 else np.nan
 
-    return {
-        "layer": benchmark.name,
-        "printed": 100 * benchmark.act_density,
-        "for the theoretical time": density_for(printed["theoretical"], "theoretical_seconds"),
-        "for the actual time": density_for(printed["actual"], "seconds"),
-    }
+    theoretical = density_for(printed["theoretical"], "theoretical_seconds")
+    return 100 * benchmark.act_density, theoretical, density_for(printed["actual"], "seconds")
 
 
 def _eie_times() -> pd.DataFrame:

@@ -155,8 +155,9 @@ def figure7(setup: Setup) -> Versus:
     computed = energy["CPU Dense"] / (_computed_us(setup) * eie_watts)
     derived = energy.rdiv(energy["CPU Dense"], axis=0)
     labels, other = _labels("fig07", "energy_efficiency", names), machine_warning(machine)
+    inferred = tuple(published.load("power").query("origin == 'implied'")["layer"].unique())
     return Versus(
-        "Figure 7", "energy efficiency", labels, _with_mean(derived), _with_mean(computed), _inferred(), None, other
+        "Figure 7", "energy efficiency", labels, _with_mean(derived), _with_mean(computed), inferred, None, other
     )
 
 
@@ -209,12 +210,6 @@ def _watts() -> pd.DataFrame:
     table = table[table["batch"] == 1].pivot(index="layer", columns=["platform", "variant"], values="power")
     columns = {label: table.get(row, np.nan) for label, row in ROWS.items()}
     return pd.DataFrame(columns).assign(EIE=paper_value("power-abstract") / 1000)
-
-
-def _inferred() -> tuple[str, ...]:
-    """Layers whose watts are printed nowhere, and were inferred from the figure."""
-    table = published.load("power")
-    return tuple(table.loc[table["origin"] == "implied", "layer"].unique())
 
 
 def _labels(name: str, value: str, names: list[str]) -> pd.DataFrame:

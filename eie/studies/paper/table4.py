@@ -210,7 +210,8 @@ def needs(names: Sequence[str], seed: int = 0) -> pd.DataFrame:
     """
     columns = ["printed", "for the theoretical time", "for the actual time"]
     times = _eie_times()
-    return pd.DataFrame([_need(Benchmark.named(name), times.loc[name], seed) for name in names], names, columns)
+    rows = [_need(Benchmark.named(name), times.loc[name], seed) for name in names]
+    return pd.DataFrame(rows, pd.Index(names, name="layer"), columns)
 
 
 def _need(benchmark: Benchmark, printed: pd.Series, seed: int) -> tuple[float, float, float]:

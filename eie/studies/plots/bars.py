@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from eie.studies.plots.style import PALETTE, PUBLISHED, Drawn, in_house_style, layer_colour, plain_numbers, small_plots
+from eie.studies.plots.style import (
+    PALETTE,
+    PUBLISHED,
+    Drawn,
+    in_house_style,
+    layer_colour,
+    names_down,
+    plain_numbers,
+    side_by_side,
+    small_plots,
+    stack,
+)
 
 
 @in_house_style
@@ -42,31 +54,25 @@ def bars(
     legend_columns : int, optional
         Columns of the legend; as many as there are series if left out.
     """
-    width = 0.8 / len(series)
+    width, offsets = side_by_side(len(series))
     places = np.arange(len(frame))
     fig, ax = plt.subplots(figsize=(8.2, 3.6))
     own, others = colours or {}, iter(PALETTE)
-    for i, (column, label) in enumerate(series.items()):
+    for offset, (column, label) in zip(offsets, series.items(), strict=True):
         published = column.startswith("published")
-        ax.bar(
-            places + (i - (len(series) - 1) / 2) * width,
-            frame[column],
-            width,
-            yerr=frame[errors[column]] if errors and column in errors else None,
-            color="white" if published else own.get(column) or next(others),
-            edgecolor=PUBLISHED if published else "none",
-            hatch="////" if published and "theoretical" in column else None,
-            label=label,
-        )
+        style = _bar_style(published, "" if published else own.get(column) or next(others))
+        hatch = "////" if published and "theoretical" in column else None
+        error = frame[errors[column]] if errors and column in errors else None
+        ax.bar(places + offset, frame[column], width, yerr=error, hatch=hatch, label=label, **style)
     if log_y:
         ax.set_yscale("log")
         plain_numbers(ax.yaxis)
     ax.set_xticks(places, [name.replace(" ", "\n") for name in frame["layer"]])
     ax.grid(visible=False, axis="x")
     ax.set_ylabel(y_label)
-    fig.legend(*ax.get_legend_handles_labels(), loc="upper center", ncols=legend_columns or len(series))
-    lines = -(-len(series) // (legend_columns or len(series)))
-    return Drawn(fig, {"frame": frame}, above=0.07 * lines * 3.6)
+    columns = legend_columns or len(series)
+    fig.legend(*ax.get_legend_handles_labels(), loc="upper center", ncols=columns)
+    return Drawn(fig, {"frame": frame}, above=0.07 * -(-len(series) // columns) * 3.6)
 
 
 @in_house_style
@@ -78,11 +84,8 @@ def log_bars(names: Sequence[str], values: Sequence[float], x_label: str) -> Dra
         ax.annotate(f"{value:g}", (value, i), (4, 0), textcoords="offset points", va="center")
     ax.set(xscale="log", xlabel=x_label, xlim=(min(values) / 2, max(values) * 2.5))
     plain_numbers(ax.xaxis)
-    ax.set_yticks(range(len(names)), names)
-    ax.invert_yaxis()
+    names_down(ax, range(len(names)), names)
     ax.minorticks_off()
-    ax.set_axisbelow(True)
-    ax.grid(visible=False, axis="y")
     return Drawn(fig, {"values": pd.Series(values, index=names, name=x_label)})
 
 
@@ -103,11 +106,8 @@ def stacked(parts: pd.DataFrame, beside: pd.Series, x_label: str, beside_label: 
     """
     rows, end = np.arange(len(parts)), longest * parts.iloc[0].sum()
     fig, (ax, right) = plt.subplots(1, 2, figsize=(8.2, 0.42 * len(parts) + 1.7), sharey=True, width_ratios=[2.4, 1])
-    start = np.zeros(len(parts))
-    for (name, values), colour in zip(parts.items(), ("#bbbbbb", *PALETTE), strict=False):
-        ax.barh(rows, values, left=start, height=0.65, color=colour, label=name)
-        start += values.to_numpy()
-    for row, total in zip(rows, start, strict=True):
+    totals = stack(ax.barh, rows, parts, ("#bbbbbb", *PALETTE), 0.65)
+    for row, total in zip(rows, totals, strict=True):
         cut = total > 0.95 * end
         ax.annotate(
             f"{total:.1f}" + (" \N{RIGHTWARDS ARROW}" if cut else ""),
@@ -122,26 +122,21 @@ def stacked(parts: pd.DataFrame, beside: pd.Series, x_label: str, beside_label: 
     ax.set(xlim=(0, end), xlabel=x_label)
     ax.axvline(parts.iloc[0].sum(), color=PUBLISHED, linestyle=":")
     _plain_bars(right, beside.loc[parts.index], beside_label)
-    ax.set_yticks(rows, parts.index)
-    ax.invert_yaxis()
-    ax.set_axisbelow(True)
-    ax.grid(visible=False, axis="y")
+    names_down(ax, rows, parts.index)
     fig.legend(*ax.get_legend_handles_labels(), loc="upper center", ncols=3, handlelength=1.2)
     return Drawn(fig, {"parts": parts, "beside": beside}, above=0.55)
 
 
 def _plain_bars(ax: Axes, values: pd.Series, label: str) -> None:
-    """Bars whose first is the paper's."""
-    colours = ["white"] + [PALETTE[0]] * (len(values) - 1)
-    ax.barh(
-        range(len(values)), values, height=0.65, color=colours, edgecolor=[PUBLISHED] + ["none"] * (len(values) - 1)
-    )
+    """Draw bars whose first is the paper's."""
+    fills, edges = (["white"], [PALETTE[0]]), ([PUBLISHED], ["none"])
+    colours, edge_colours = (first + other * (len(values) - 1) for first, other in (fills, edges))
+    ax.barh(range(len(values)), values, height=0.65, color=colours, edgecolor=edge_colours)
     ax.axvline(values.iloc[0], color=PUBLISHED, linestyle=":")
     for i, value in enumerate(values):
         colour = "white" if i else "black"
         ax.annotate(f"{value:.2f}", (0, i), (4, 0), textcoords="offset points", va="center", color=colour)
     ax.set(xlim=(0, 1.05 * values.max()), xlabel=label)
-    ax.set_axisbelow(True)
     ax.grid(visible=False, axis="y")
 
 
@@ -181,11 +176,9 @@ def precision(rows: pd.DataFrame, accuracies: pd.DataFrame, published: str) -> D
     ax.set(ylabel="energy of a multiplication, pJ", ylim=(0, 1.15 * rows["published energy"].max()))
     ax.set_xticks(places, rows["precision"])
     ax.legend()
-    places, width = np.arange(accuracies.shape[1]), 0.8 / len(accuracies)
-    for i, (name, values) in enumerate(accuracies.iterrows()):
-        shift = (i - (len(accuracies) - 1) / 2) * width
-        style = _bar_style(name == published, PALETTE[i % len(PALETTE)])
-        below.bar(places + shift, values, 0.92 * width, **style, label=name)
+    places, (width, offsets) = np.arange(accuracies.shape[1]), side_by_side(len(accuracies))
+    for offset, colour, (name, values) in zip(offsets, cycle(PALETTE), accuracies.iterrows(), strict=False):
+        below.bar(places + offset, values, 0.92 * width, **_bar_style(name == published, colour), label=name)
     below.set(ylabel="accuracy, %", ylim=(0, 100))
     below.set_xticks(places, accuracies.columns)
     for axes in (ax, below):
@@ -195,5 +188,5 @@ def precision(rows: pd.DataFrame, accuracies: pd.DataFrame, published: str) -> D
 
 
 def _bar_style(published: bool, colour: str) -> dict[str, str]:
-    """Hollow bars for the paper's numbers, filled ones for others."""
+    """Return the style of hollow bars for the paper's numbers, of filled ones for others."""
     return {"color": "white", "edgecolor": PUBLISHED} if published else {"color": colour, "edgecolor": "none"}

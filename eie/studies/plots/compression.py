@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from eie.studies.plots.style import PALETTE, PUBLISHED, Drawn, in_house_style, plain_numbers
+from eie.studies.plots.style import PALETTE, PUBLISHED, Drawn, in_house_style, names_down, plain_numbers, stack
 
 
 @in_house_style
@@ -50,10 +48,10 @@ def values_over_epochs(trace: pd.DataFrame) -> Drawn:
     trace : DataFrame
         Columns `layer`, `epoch`, `code`, `value`.
     """
-    layers = list(dict.fromkeys(trace["layer"]))
+    layers = trace.groupby("layer", sort=False)
     fig, axes = plt.subplots(1, len(layers), figsize=(8.2, 3.2), sharex=True, squeeze=False)
-    for ax, layer in zip(axes.flat, layers, strict=True):
-        wide = trace[trace["layer"] == layer].pivot(index="epoch", columns="code", values="value")
+    for ax, (layer, rows) in zip(axes.flat, layers, strict=True):
+        wide = rows.pivot(index="epoch", columns="code", values="value")
         ax.plot(wide.index, wide, ".-", color=PALETTE[0], linewidth=0.9, markersize=4)
         ax.set(title=layer, xticks=wide.index)
     axes.flat[0].set_ylabel("shared weight")
@@ -72,43 +70,29 @@ def weight_histograms(counts: pd.DataFrame, stages: dict[str, str]) -> Drawn:
     stages : dict of str to str
         Stages from top to bottom, and what to call them.
     """
-    layers = list(dict.fromkeys(counts["layer"]))
+    layers = counts["layer"].unique()
     fig, axes = plt.subplots(len(stages), len(layers), figsize=(8.2, 4.2), sharex="col", squeeze=False)
-    for row, (stage, title) in enumerate(stages.items()):
-        for column, layer in enumerate(layers):
-            ax, bins = axes[row, column], counts[(counts["layer"] == layer) & (counts["stage"] == stage)]
-            ax.bar(bins["low"], bins["count"], bins["high"] - bins["low"], align="edge", color=PALETTE[row])
-            if row == 0:
-                ax.set_title(layer)
-            if column == 0:
-                ax.set_ylabel(f"{title}\nweights a bin")
+    for row, stage, colour in zip(axes, stages, PALETTE, strict=False):
+        for ax, layer in zip(row, layers, strict=True):
+            bins = counts[(counts["layer"] == layer) & (counts["stage"] == stage)]
+            ax.bar(bins["low"], bins["count"], bins["high"] - bins["low"], align="edge", color=colour)
             ax.tick_params(labelsize=8)
             ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(3))
+        row[0].set_ylabel(f"{stages[stage]}\nweights a bin")
+    for ax, layer in zip(axes[0], layers, strict=True):
+        ax.set_title(layer)
     fig.supxlabel("weight", fontsize=10)
     return Drawn(fig, {"counts": counts})
 
 
 @in_house_style
 def parts_of_sizes(parts: pd.DataFrame, x_label: str) -> Drawn:
-    """Draw one stacked bar per row; the legend names the parts.
-
-    Parameters
-    ----------
-    parts : DataFrame
-        One row per bar, one column per part.
-    x_label : str
-    """
-    rows, start = np.arange(len(parts)), np.zeros(len(parts))
+    """Draw one stacked bar per row of `parts`; the legend names its columns."""
     fig, ax = plt.subplots(figsize=(8.2, 0.45 * len(parts) + 1.5))
-    for colour, (name, values) in zip(PALETTE, parts.items(), strict=False):
-        ax.barh(rows, values, left=start, height=0.65, color=colour, label=name)
-        start += values.to_numpy()
-    for row, total in zip(rows, start, strict=True):
-        place: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
-        ax.annotate(f"{total:.1f}", (total, row), **place)
-    ax.set(xlabel=x_label, xlim=(0, 1.12 * start.max()))
-    ax.set_yticks(rows, parts.index)
-    ax.invert_yaxis()
-    ax.grid(visible=False, axis="y")
+    totals = stack(ax.barh, np.arange(len(parts)), parts, PALETTE, 0.65)
+    for row, total in enumerate(totals):
+        ax.annotate(f"{total:.1f}", (total, row), (4, 0), textcoords="offset points", va="center")
+    ax.set(xlabel=x_label, xlim=(0, 1.12 * totals.max()))
+    names_down(ax, range(len(parts)), parts.index)
     fig.legend(*ax.get_legend_handles_labels(), loc="upper center", ncols=len(parts.columns), handlelength=1.2)
     return Drawn(fig, {"parts": parts}, above=0.4)

@@ -9,7 +9,19 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from eie.studies.plots.style import MARKERS, PALETTE, PUBLISHED, Drawn, in_house_style, legend_above, plain_numbers
+from eie.studies.plots.style import (
+    MARKERS,
+    PALETTE,
+    PUBLISHED,
+    Drawn,
+    in_house_style,
+    legend_above,
+    names_down,
+    plain_numbers,
+    powers_of_two,
+    side_by_side,
+    stack,
+)
 
 
 @in_house_style
@@ -58,13 +70,12 @@ def savings(table: pd.DataFrame, quantities: Sequence[str]) -> Drawn:
     table : DataFrame
         For each quantity a column of its name, one with ", least" and one with ", most".
     """
-    places, width = np.arange(len(table)), 0.8 / len(quantities)
+    places, (width, offsets) = np.arange(len(table)), side_by_side(len(quantities))
     fig, ax = plt.subplots(figsize=(8.2, 3.8))
-    for n, (name, colour) in enumerate(zip(quantities, PALETTE, strict=False)):
+    for name, offset, colour in zip(quantities, offsets, PALETTE, strict=False):
         values = table[name]
-        ends = [values - table[f"{name}, least"], table[f"{name}, most"] - values]
-        at = places + (n - (len(quantities) - 1) / 2) * width
-        ax.bar(at, values, width, yerr=np.abs(ends), color=colour, label=name, error_kw={"elinewidth": 0.8})
+        ends = np.abs([values - table[f"{name}, least"], table[f"{name}, most"] - values])
+        ax.bar(places + offset, values, width, yerr=ends, color=colour, label=name, error_kw={"elinewidth": 0.8})
     ax.set(yscale="log", ylabel="times less than with nothing done")
     plain_numbers(ax.yaxis, 1, 2, 5)
     ax.set_xticks(places, [str(name).replace(" ", "\n") for name in table.index])
@@ -78,10 +89,7 @@ def bit_parts(panels: Mapping[str, pd.DataFrame]) -> Drawn:
     tops = [part.sum(axis=1).max() for part in panels.values()]
     fig, axes = plt.subplots(1, len(panels), figsize=(9.6, 3.6), width_ratios=[len(part) for part in panels.values()])
     for ax, (label, part) in zip(axes, panels.items(), strict=True):
-        start = np.zeros(len(part))
-        for (name, values), colour in zip(part.items(), (PUBLISHED, *PALETTE), strict=False):
-            ax.bar(range(len(part)), values, 0.75, bottom=start, color=colour, label=str(name))
-            start += values.to_numpy()
+        stack(ax.bar, np.arange(len(part)), part, (PUBLISHED, *PALETTE), 0.75)
         ax.set_xticks(range(len(part)), [f"{value:g}" for value in part.index])
         ax.set_xlabel(label.replace("block, ", "block,\n"))
         ax.set_ylim(0, 1.05 * max(tops))
@@ -107,17 +115,12 @@ def energy_parts(parts: pd.DataFrame, chips: pd.Series) -> Drawn:
     shares = 100 * parts.div(totals, axis=0)
     places = np.arange(len(parts)) + 0.35 * (np.arange(len(parts)) // 2)
     fig, ax = plt.subplots(figsize=(8.6, 0.36 * len(parts) + 1.6))
-    start = np.zeros(len(parts))
-    for (name, values), colour in zip(shares.items(), PALETTE, strict=False):
-        ax.barh(places, values, 0.8, left=start, color=colour, label=str(name))
-        start += values.to_numpy()
+    stack(ax.barh, places, shares, PALETTE, 0.8)
     for place, total in zip(places, totals, strict=True):
         ax.annotate(f"{total:.3g} mJ", (100, place), (5, 0), textcoords="offset points", va="center")
     on_chip = [f"{model}, {n:,.0f} chip{'s' if n > 1 else ''}, SRAM" for model, n in chips.items()]
-    ax.set_yticks(places, [name for own in on_chip for name in (own, "weights from DRAM")])
+    names_down(ax, places, [name for own in on_chip for name in (own, "weights from DRAM")])
     ax.set(xlim=(0, 100), xlabel="share of the energy of one inference, %")
-    ax.invert_yaxis()
-    ax.grid(visible=False, axis="y")
     return Drawn(fig, {"energy": parts}, above=legend_above(fig, ax, len(parts.columns)))
 
 
@@ -149,9 +152,7 @@ def vector(times: pd.DataFrame, lanes: pd.DataFrame) -> Drawn:
     right = axes[2]
     for (name, values), colour, marker in zip(lanes.items(), PALETTE, MARKERS, strict=False):
         right.plot(lanes.index, values, color=colour, marker=marker, markersize=4, label=name)
-    right.set_xscale("log", base=2)
-    right.set_xticks(lanes.index, [f"{n:g}" for n in lanes.index])
-    right.minorticks_off()
+    powers_of_two(right, lanes.index, most=len(lanes))
     right.set(xlabel="lanes", ylabel="useful lanes, %", ylim=(0, 100), title="lanes that do useful work")
     right.legend(loc="lower center", bbox_to_anchor=(0.5, 1.08), ncols=2, fontsize=8, columnspacing=1)
     return Drawn(fig, {"times": times, "lanes": lanes})
@@ -175,11 +176,8 @@ def losses(rows: pd.DataFrame, unharmed: float) -> Drawn:
         ax.errorbar(kept, line["mean"], line["std"], color=colour, marker=marker, capsize=2, label=str(pattern))
     ax.axhline(0, color="black", linewidth=1)
     ax.axhline(unharmed, color=PUBLISHED, linestyle=":")
-    ax.set_xscale("log", base=2)
     ax.set_yscale("symlog", linthresh=0.5)
-    kept = sorted({100 * density for density in rows.index.get_level_values(1)})
-    ax.set_xticks(kept, [f"{density:g}" for density in kept])
-    ax.minorticks_off()
+    powers_of_two(ax, 100 * rows.index.get_level_values(1), most=len(rows))
     ax.set_ylim(min(0.0, (rows["mean"] - rows["std"]).min()) - 0.1)
     low, high = ax.get_ylim()
     ticks = [tick for tick in (-0.5, 0, unharmed, 0.5, 1, 2, 5, 10, 20, 50) if low <= tick <= high]
@@ -206,10 +204,7 @@ def balance(frame: pd.DataFrame, labels: Mapping[int, str]) -> Drawn:
     for ax, (parameter, label) in zip(axes, panels.items(), strict=True):
         own = drawn[drawn["parameter"] == parameter]
         _by_line(ax, own, "line", "balance", "value", 1)
-        ax.set_xscale("log", base=2)
-        values = sorted(own["value"].unique())
-        ax.set_xticks(values, [f"{value:g}" for value in values])
-        ax.minorticks_off()
+        powers_of_two(ax, own["value"], most=len(own))
         ax.set(xlabel=label, ylim=(0, 100))
     axes[0].set_ylabel("load balance, %")
     return Drawn(fig, {"balance": drawn}, above=legend_above(fig, axes[0], 3))

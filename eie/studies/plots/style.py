@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, wraps
 from typing import Any, NamedTuple, ParamSpec
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from numpy.typing import NDArray
 
 from eie.studies.plots.carry import with_data
 
@@ -126,13 +128,48 @@ def plain_numbers(axis: Axis, *marks: float) -> None:
         axis.set_minor_formatter(NullFormatter())
 
 
-def powers_of_two(ax: Axes, values: pd.Series) -> None:
-    """Make the horizontal axis logarithmic, base 2, with about five of the values as its labels."""
+def powers_of_two(ax: Axes, values: Iterable[float], most: int = 5) -> None:
+    """Make the horizontal axis logarithmic, base 2, with at most `most` of the values as its labels."""
     ax.set_xscale("log", base=2)
     ticks = sorted(set(values))
-    step = -(-len(ticks) // 5)
+    step = -(-len(ticks) // most)
     ax.set_xticks(ticks[::step], [f"{tick:g}" for tick in ticks[::step]])
     ax.minorticks_off()
+
+
+def names_down(ax: Axes, places: Sequence[float] | NDArray[Any], names: Iterable[str]) -> None:
+    """Label horizontal bars with their names, the first at the top."""
+    ax.set_yticks(places, list(names))
+    ax.invert_yaxis()
+    ax.grid(visible=False, axis="y")
+
+
+def stack(
+    draw: Callable[..., object], places: NDArray[Any], parts: pd.DataFrame, colours: Iterable[str], thickness: float
+) -> NDArray[np.float64]:
+    """Draw one stacked bar per row of `parts`, with one part per column.
+
+    Parameters
+    ----------
+    draw : method
+        `bar` of the axes for upright bars, or `barh` for horizontal ones.
+
+    Returns
+    -------
+    float array
+        Where the bars end.
+    """
+    ends = np.zeros(len(parts))
+    for (name, values), colour in zip(parts.items(), colours, strict=False):
+        draw(places, values, thickness, ends.copy(), color=colour, label=str(name))
+        ends += values.to_numpy()
+    return ends
+
+
+def side_by_side(n: int) -> tuple[float, NDArray[np.float64]]:
+    """Return the width of each of `n` bars that share a place of width 0.8, and their offsets from its middle."""
+    width = 0.8 / n
+    return width, (np.arange(n) - (n - 1) / 2) * width
 
 
 def small_plots(n: int, each: tuple[float, float], around: tuple[float, float]) -> tuple[Figure, Any]:

@@ -57,11 +57,9 @@ def as_csv(parts: Sequence[Any], facts: Mapping[str, Any], stamps: Mapping[str, 
     table = pd.DataFrame([row for part in parts for row in part])
     for column, fact in (stamps or {}).items():
         table[column] = facts[fact]
-    told = {name: value for name, value in facts.items() if name != "settings"}
-    told["seeds"] = ", ".join(map(str, facts["seeds"]))
-    return "".join(f"# {name}: {value}\n" for name, value in told.items()) + table.to_csv(
-        index=False, float_format="%.6g"
-    )
+    told = {**facts, "seeds": ", ".join(map(str, facts["seeds"]))}
+    lines = [f"# {name}: {value}\n" for name, value in told.items() if name != "settings"]
+    return "".join(lines) + table.to_csv(index=False, float_format="%.6g")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -170,9 +168,8 @@ def write(experiment: Experiment, target: Path, command: str, slices: Slices) ->
     todo = [part for part in parts if part not in [made for made, _ in done]]
     make = partial(experiment.make, **settings, **({"folder": target.parent} if experiment.folder else {}))
     try:
-        for finished in tqdm(
-            _made(make, todo, experiment.processes), total=len(todo), disable=None, leave=False, unit="part"
-        ):
+        made = _made(make, todo, experiment.processes)
+        for finished in tqdm(made, total=len(todo), disable=None, leave=False, unit="part"):
             done.append(finished)
             _write(aside, json.dumps([facts | settings, *done]))
     except KeyboardInterrupt:
@@ -180,10 +177,10 @@ def write(experiment: Experiment, target: Path, command: str, slices: Slices) ->
             print(f"finished parts are kept in {aside}; the same command goes on from there", file=sys.stderr)
         raise
     words = [f"{name}={value}" for name, given in slices.items() for value in _values(given)]
-    made = {"command": " --slice ".join([command, *words]), "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", **facts}
-    made["seeds"] = sorted({part["seed"] for part in parts if "seed" in part}) or list(experiment.seeds)
+    told = {"command": " --slice ".join([command, *words]), "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", **facts}
+    told["seeds"] = sorted({part["seed"] for part in parts if "seed" in part}) or list(experiment.seeds)
     results = [next(result for part, result in done if part == wanted) for wanted in parts]
-    _write(target, experiment.join(results, made | {"settings": settings}))
+    _write(target, experiment.join(results, told | {"settings": settings}))
     aside.unlink(missing_ok=True)
     return target
 

@@ -12,11 +12,11 @@ import multiprocessing
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -27,12 +27,12 @@ from eie import _host
 from eie._files import resource
 from eie.explore.benchmarks import Benchmark, nine_layers
 from eie.formats import FormatError
-from eie.studies.baselines import devices, measure
+from eie.studies.baselines import devices, kernels, measure
 from eie.studies.baselines.devices import Device
 from eie.studies.baselines.eie_kernel import CpuLayer
 from eie.studies.baselines.kernels import SEED, Kernel, Make, Work
 from eie.studies.baselines.measure import Bench, CannotTime
-from eie.studies.experiments import Experiment, Part
+from eie.studies.experiments import Experiment
 
 DENSITIES = (0.01, 0.02, 0.05, 0.09, 0.15, 0.25, 0.5)
 BATCHES = (1, 8, 64)
@@ -48,17 +48,8 @@ ONE_INPUT = ("csc-columns",)
 LIBRARY_THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 RESULT = "measured/cpu_kernels.json"
 SCHEMA = 1
-COLUMNS = (
-    "threads",
-    "platform",
-    "act_density",
-    "density",
-    "batch",
-    "variant",
-    "time_us",
-    "low_us",
-    "high_us",
-    "library",
+COLUMNS = frozenset(
+    ["threads", "platform", "act_density", "density", "batch", "variant", "time_us", "low_us", "high_us", "library"]
 )
 ABOUT = (
     "time_us is the median time per input vector in microseconds (time of a call / batch), low_us and high_us are the "
@@ -80,7 +71,7 @@ class Cell:
 
 
 def cells(quick: bool = False) -> list[Cell]:
-    """The groups that are timed: all densities on one thread; the usual one with full inputs, and on all threads."""
+    """List what is timed: all densities on one thread; the usual one with full inputs, and on all threads."""
     size = table3_layer()
     usual, most = (size.weight_density,), len(_host.own_cores())
     groups = [(1, size.act_density, usual if quick else DENSITIES), (1, 1.0, usual), (most, size.act_density, usual)]
@@ -89,12 +80,12 @@ def cells(quick: bool = False) -> list[Cell]:
 
 def time_cell(cell: Cell, batches: Sequence[int], repeats: int) -> dict[str, Any]:
     """Time one group in this process: `cell`, `load` and `rows`, and what was `left_out`."""
-    found: dict[str, Any] = {"cell": _key(cell), "load": os.getloadavg()[0], "rows": [], "left_out": []}
+    found: dict[str, Any] = {"cell": asdict(cell), "load": os.getloadavg()[0], "rows": [], "left_out": []}
     bench = Bench(repeats, quick=True)
     for device, work in contests(cell, max(batches)):
         for variant in device.kernels:
             for batch in batches if variant not in ONE_INPUT else batches[:1]:
-                about = {"platform": device.platform, **_key(cell), "batch": batch, "variant": variant}
+                about = {"platform": device.platform, **asdict(cell), "batch": batch, "variant": variant}
                 try:
                     rounds = [bench.timing(device, work, variant, batch) for _ in range(ROUNDS)]
                     found["rows"].append(about | min(rounds, key=lambda timing: float(timing["time_us"])))
@@ -104,7 +95,7 @@ def time_cell(cell: Cell, batches: Sequence[int], repeats: int) -> dict[str, Any
 
 
 def contests(cell: Cell, batch: int) -> Iterator[tuple[Device, Work]]:
-    """The processor, and the GPU where there is one, with the kernels and the matrix of a group."""
+    """Yield the processor, and the GPU where there is one, with the kernels and the matrix of a group."""
     size = table3_layer()
     # What does not see the density gets a half-filled matrix.
     benchmark = Benchmark(size.name, size.n_in, size.n_out, min(cell.density, DENSITIES[-1]), cell.act_density)
@@ -112,21 +103,15 @@ def contests(cell: Cell, batch: int) -> Iterator[tuple[Device, Work]]:
     if cell.density < 1:
         layer, _ = benchmark.draw(SEED)
         packed = CpuLayer.pack(replace(layer, bias_codes=None), cell.threads)
-        libraries = {name: cpu.kernels[name] for name in ("sparse", *ONE_INPUT)}
-        yield replace(cpu, kernels={"eie": (_own(packed),), **libraries, "csc": (_scipy_csc,)}), work
+        sparse = {name: cpu.kernels[name] for name in ("sparse", *ONE_INPUT)}
+        yield replace(cpu, kernels={"eie": (_own(packed),), **sparse, "csc": (kernels.scipy_csc,)}), work
     else:
         yield replace(cpu, kernels={name: cpu.kernels[name] for name in DENSE}), work
     yield from _on_gpu(cell, work)
 
 
 def committed() -> dict[str, Any] | None:
-    """The table that comes with the project, `rows` as a frame; None where there is none.
-
-    Raises
-    ------
-    FormatError
-        When it is damaged.
-    """
+    """Read the table that comes with the project; None where there is none."""
     path = resource("data") / RESULT
     return read(path) if path.is_file() else None
 
@@ -144,16 +129,15 @@ def read(path: str | Path) -> dict[str, Any]:
         if not isinstance(result, dict) or result.get("schema") != SCHEMA:
             raise ValueError(f"schema must be {SCHEMA}")
         rows = pd.DataFrame(result["rows"])
-        missing = sorted(set(COLUMNS) - set(rows.columns))
-        if missing:
-            raise ValueError(f"rows lack {', '.join(missing)}")
+        if missing := COLUMNS - set(rows.columns):
+            raise ValueError(f"rows lack {', '.join(sorted(missing))}")
     except (ValueError, KeyError, RecursionError) as error:
         raise FormatError(f"{path}: no result of `eie experiment cpu_kernels`: {error}") from error
     return result | {"rows": rows}
 
 
 def table3_layer() -> Benchmark:
-    """The layer whose size and input density are taken."""
+    """Return the layer whose size and input density are taken."""
     return next(layer for layer in nine_layers() if layer.name == LAYER)
 
 
@@ -162,19 +146,10 @@ def _settings(quick: bool) -> dict[str, Any]:
     return {"layer": LAYER, "repeats": repeats, "batches": list(batches)}
 
 
-def _key(cell: Cell) -> dict[str, Any]:
-    return {"threads": cell.threads, "act_density": cell.act_density, "density": cell.density}
-
-
-def _parts(quick: bool) -> list[Part]:
-    return [_key(cell) for cell in cells(quick)]
-
-
-def _in_own_process(threads: int, act_density: float, density: float, quick: bool) -> dict[str, Any]:
-    cell, settings = Cell(threads, act_density, density), _settings(quick)
-    spawn = multiprocessing.get_context("spawn")
-    with _environment(dict.fromkeys(LIBRARY_THREADS, str(threads))), ProcessPoolExecutor(1, spawn) as pool:
-        return pool.submit(time_cell, cell, settings["batches"], settings["repeats"]).result()
+def _in_own_process(quick: bool, **cell: Any) -> dict[str, Any]:
+    settings, threads = _settings(quick), dict.fromkeys(LIBRARY_THREADS, str(cell["threads"]))
+    with patch.dict(os.environ, threads), ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(time_cell, Cell(**cell), settings["batches"], settings["repeats"]).result()
 
 
 def _joined(groups: Sequence[Any], facts: Mapping[str, Any]) -> str:
@@ -183,19 +158,6 @@ def _joined(groups: Sequence[Any], facts: Mapping[str, Any]) -> str:
     result["load_average"] = [group["load"] for group in groups]
     result |= {name: [entry for group in groups for entry in group[name]] for name in ("rows", "left_out")}
     return json.dumps(result, indent=1) + "\n"
-
-
-@contextmanager
-def _environment(changes: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in changes}
-    os.environ.update(changes)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
 
 
 def _own(packed: CpuLayer) -> Make:
@@ -207,15 +169,8 @@ def _own(packed: CpuLayer) -> Make:
     return eie_format
 
 
-def _scipy_csc(work: Work, batch: int, _: str) -> Kernel:
-    csc = work.csr.tocsc()
-    inputs = np.ascontiguousarray(work.inputs[:batch].T) if batch > 1 else work.inputs[0]
-    n_bytes = int(csc.data.nbytes + csc.indices.nbytes + csc.indptr.nbytes)
-    return Kernel("SciPy, CSC float32, 1 thread", n_bytes, csc.copy, lambda w: (w @ inputs).T)
-
-
 def _on_gpu(cell: Cell, work: Work) -> Iterator[tuple[Device, Work]]:
-    """The GPU where there is one, with dense, 2:4 and CSR matrices: once, with the groups of one thread."""
+    """Yield the GPU where there is one, with dense, 2:4 and CSR matrices: once, with the groups of one thread."""
     import torch
 
     if cell.threads > 1 or not torch.cuda.is_available():
@@ -229,36 +184,26 @@ def _on_gpu(cell: Cell, work: Work) -> Iterator[tuple[Device, Work]]:
 
 
 def _half_dense(work: Work, batch: int, device: str) -> Kernel:
-    weights, inputs = _halves(work, batch, device)
-    linear = _linear()
+    """Multiply by the dense matrix in half precision; inputs are padded to eight, which the 2:4 library asks for."""
+    import torch
+    from torch.nn.functional import linear
+
+    padded = np.pad(work.inputs[:batch], [(0, -batch % 8), (0, 0)])
+    weights, inputs = (torch.from_numpy(array).to(device).half() for array in (work.dense, padded))
     return Kernel("PyTorch linear, float16", weights.nbytes, weights.clone, lambda w: linear(inputs, w)[:batch].float())
 
 
 def _half_two_of_four(work: Work, batch: int, device: str) -> Kernel:
     import torch
 
-    weights, inputs = _halves(work, batch, device)
-    linear, pack = _linear(), partial(torch.sparse.to_sparse_semi_structured, weights)
-    n_bytes = weights.nbytes * 9 // 16  # half the weights, and two bits for the place of each
-    return Kernel("PyTorch linear, float16, 2:4", n_bytes, pack, lambda w: linear(inputs, w)[:batch].float())
-
-
-def _halves(work: Work, batch: int, device: str) -> tuple[Any, Any]:
-    """Weights and inputs in half precision; inputs padded to eight, which the 2:4 library asks for."""
-    import torch
-
-    inputs = np.pad(work.inputs[:batch], [(0, -batch % 8), (0, 0)])
-    return torch.from_numpy(work.dense).to(device).half(), torch.from_numpy(inputs).to(device).half()
-
-
-def _linear() -> Any:
-    from torch.nn.functional import linear
-
-    return linear
+    dense = _half_dense(work, batch, device)
+    n_bytes = dense.n_bytes * 9 // 16  # half the weights, and two bits for the place of each
+    pack = partial(torch.sparse.to_sparse_semi_structured, dense.pack())
+    return replace(dense, library="PyTorch linear, float16, 2:4", n_bytes=n_bytes, pack=pack)
 
 
 def two_of_four(dense: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A matrix with the two smallest of every four weights of a row set to 0.
+    """Return a matrix with the two smallest of every four weights of a row set to 0.
 
     Raises
     ------
@@ -275,8 +220,8 @@ def two_of_four(dense: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 EXPERIMENT = Experiment(
-    parts=_parts,
-    make=lambda **part: _in_own_process(**part),
+    parts=lambda quick: [asdict(cell) for cell in cells(quick)],
+    make=_in_own_process,
     join=_joined,
     ending=".json",
     settings={"quick": (False, True)},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, Self
 
@@ -123,6 +123,12 @@ def scipy_sparse(work: Work, batch: int, _: str) -> Kernel:
     """Multiply by the CSR matrix with SciPy."""
     inputs = np.ascontiguousarray(work.inputs[:batch].T) if batch > 1 else work.inputs[0]
     return Kernel("SciPy, CSR float32, 1 thread", _bytes_of(work.csr), work.csr.copy, lambda w: (w @ inputs).T)
+
+
+def scipy_csc(work: Work, batch: int, _: str) -> Kernel:
+    """Multiply by the CSC matrix with SciPy."""
+    csc, rest = work.csr.tocsc(), scipy_sparse(work, batch, "")
+    return replace(rest, library="SciPy, CSC float32, 1 thread", n_bytes=_bytes_of(csc), pack=csc.copy)
 
 
 def scipy_columns(work: Work, _: int, __: str) -> Kernel:

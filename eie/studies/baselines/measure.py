@@ -96,7 +96,7 @@ def run(
 def timings(benchmarks: Sequence[Benchmark], repeats: int = REPEATS) -> Experiment:
     """Describe the timing of layers, one part each."""
     return Experiment(
-        parts=lambda **_: [{"layer": layer.name, **_size(layer)} for layer in benchmarks],
+        parts=lambda **_: [{"layer": fields.pop("name"), **fields} for fields in map(asdict, benchmarks)],
         make=_layer,
         join=_joined,
         ending=".json",
@@ -104,10 +104,6 @@ def timings(benchmarks: Sequence[Benchmark], repeats: int = REPEATS) -> Experime
         facts=_host.provenance,
         seeds=(SEED,),
     )
-
-
-def _size(layer: Benchmark) -> dict[str, Any]:
-    return {name: value for name, value in asdict(layer).items() if name != "name"}
 
 
 def _layer(layer: str, repeats: int, quick: bool, **size: Any) -> dict[str, list[dict[str, Any]]]:
@@ -146,24 +142,25 @@ class Bench:
 
     @property
     def power(self) -> str:
-        """Where watts are from."""
+        """Names of the counters that watts are from."""
         return "; ".join(device.meter.name for device in self.devices if device.meter) or "none readable"
 
     @property
     def left_out(self) -> list[dict[str, Any]]:
-        """What no layer is timed on."""
-        return [] if len(self.devices) > 1 else [_left_out("GPU", None, "all", "all", "PyTorch sees no GPU")]
+        """The platform that no layer is timed on, and why."""
+        gpu = {"platform": "GPU", "batch": None, "variant": "all", "layer": "all", "reason": "PyTorch sees no GPU"}
+        return [] if len(self.devices) > 1 else [gpu]
 
     def layer(self, benchmark: Benchmark) -> dict[str, list[dict[str, Any]]]:
         """Time all there is for a layer: `rows`, and what was `left_out`."""
         work = Work.draw(benchmark, max(self.batches))
         found: dict[str, list[dict[str, Any]]] = {"rows": [], "left_out": []}
         for device, variant, batch in self._asked():
-            about = device.platform, batch, variant, benchmark.name
+            about = {"platform": device.platform, "batch": batch, "variant": variant, "layer": benchmark.name}
             try:
-                found["rows"].append(_row(*about) | self.timing(device, work, variant, batch))
+                found["rows"].append(about | self.timing(device, work, variant, batch))
             except CannotTime as error:
-                found["left_out"].append(_left_out(*about, str(error)))
+                found["left_out"].append(about | {"reason": str(error)})
         return found
 
     def _asked(self) -> Iterator[tuple[Device, str, int]]:
@@ -202,7 +199,7 @@ class Bench:
 
 
 def checked_kernel(make: Make, device: Device, work: Work, variant: str, batch: int) -> Kernel:
-    """A way to compute a variant, if this machine has it and its result is right.
+    """Make the kernel of a variant, if this machine has it and its result is right.
 
     Raises
     ------
@@ -218,42 +215,30 @@ def checked_kernel(make: Make, device: Device, work: Work, variant: str, batch: 
 
 
 def cold_plan(n_bytes: int, cache_bytes: int) -> tuple[int, str]:
-    """Copies to go round, and how the weights come to be cold: `"rotated"` or, with one copy, `"evicted"`."""
+    """Return the copies to go round, and how weights come to be cold: `"rotated"` or, with one copy, `"evicted"`."""
     copies = -(-COLD_FACTOR * cache_bytes // n_bytes)
     if copies > 1 and (copies > MAX_COPIES or copies * n_bytes > MAX_COPIES_BYTES):
         return 1, "evicted"
     return copies, "rotated"
 
 
-def _row(platform: str, batch: int | None, variant: str, layer: str) -> dict[str, Any]:
-    return {"platform": platform, "batch": batch, "variant": variant, "layer": layer}
-
-
-def _left_out(platform: str, batch: int | None, variant: str, layer: str, reason: str) -> dict[str, Any]:
-    return _row(platform, batch, variant, layer) | {"reason": reason}
-
-
 def _check_result(kernel: Kernel, exact: NDArray[np.float64], tolerance: float) -> None:
-    result = _as_array(kernel.call(kernel.pack())).reshape(len(exact), -1)[:, : exact.shape[1]]
-    off, norm = float(np.linalg.norm(result - exact)), float(np.linalg.norm(exact))
+    result = kernel.call(kernel.pack())
+    found = np.asarray(result if isinstance(result, np.ndarray) else result.cpu().numpy()).reshape(len(exact), -1)
+    off, norm = float(np.linalg.norm(found[:, : exact.shape[1]] - exact)), float(np.linalg.norm(exact))
     if not off <= tolerance * norm:
         raise CannotTime(f"its result is off by {off:.3g} of {norm:.3g}")
 
 
-def _as_array(result: Any) -> NDArray[Any]:
-    return result if isinstance(result, np.ndarray) else result.cpu().numpy()
-
-
 def _public(text: str) -> str:
-    """The first line of a message, without the paths in it: they may name people."""
-    line = (text.splitlines() or [""])[0]
-    return re.sub(r"\S*[/\\]\S*", "[..]", line)[:200]
+    """Return the first line of a message, without the paths in it: they may name people."""
+    return re.sub(r"\S*[/\\]\S*", "[..]", text.partition("\n")[0])[:200]
 
 
 def _times(
     device: Device, kernel: Kernel, copies: int, cold: str, repeats: int, seconds: float
 ) -> tuple[list[float], float | None]:
-    """Times of a call in microseconds, and the power meanwhile."""
+    """Return times of a call in microseconds, and the power in watts meanwhile."""
     evict = device.evictor() if cold == "evicted" else lambda: None
     calls = 1 if cold == "evicted" else device.calls
     order = cycle([kernel.pack() for _ in range(copies)])

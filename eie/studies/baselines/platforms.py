@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -59,17 +59,17 @@ class Measurement:
 
 
 def published() -> pd.DataFrame:
-    """The paper's times on its CPU, GPU and mobile GPU, as `time_us` by `platform`, `batch`, `variant` and `layer`."""
+    """Return times of the paper's CPU, GPU and mGPU, as `time_us` by `platform`, `batch`, `variant` and `layer`."""
     return _tidy("table4", "time", "us", "time_us")
 
 
 def watts() -> pd.DataFrame:
-    """The power of the paper's platforms, as `watts`; `origin` says which were printed and which are implied."""
+    """Return the power of the paper's platforms, as `watts`; `origin` says which were printed and which are implied."""
     return _tidy("power", "power", "W", "watts")
 
 
 def measured() -> Measurement | None:
-    """The reader's own result, else the one that comes with the project, else None.
+    """Read the reader's own result, else the one that comes with the project; None where there is neither.
 
     The reader's is the file that the environment variable `EIE_MEASURED` names, or `own_path()`.
 
@@ -90,20 +90,13 @@ def measured() -> Measurement | None:
 
 
 def own_path() -> Path:
-    """Path of the reader's own result: `EIE_MEASURED`, else `measured.json` in `eie.datasets.catalogue.root()`."""
+    """Name the reader's own result: `EIE_MEASURED`, else `measured.json` in `eie.datasets.catalogue.root()`."""
     given = os.environ.get("EIE_MEASURED")
     return Path(given).expanduser() if given else catalogue.root() / "measured.json"
 
 
 def read(path: str | Path, *, is_readers_own: bool = True) -> Measurement:
-    """Read a result of `eie measure`.
-
-    Parameters
-    ----------
-    path : path
-        The JSON file.
-    is_readers_own : bool
-        Handed on to the result.
+    """Read a result of `eie measure` from a JSON file.
 
     Raises
     ------
@@ -130,16 +123,20 @@ def check(result: Any) -> dict[str, Any]:
     ValueError
         When it is not; the message names the field, as in `rows[3].time_us`.
     """
-    if not isinstance(result, dict):
-        raise ValueError(f"a result must be an object, got {_shown(result)}")
     _check_fields("", result, RESULT)
-    _check_fields("provenance.", result["provenance"], PROVENANCE)
-    for n, row in enumerate(result["rows"]):
-        _check_row(f"rows[{n}]", row)
+    _check_fields("provenance", result["provenance"], PROVENANCE)
     for n, entry in enumerate(result["left_out"]):
-        _check_entry(f"left_out[{n}]", entry, LEFT_OUT)
-    _check_unique(result["rows"])
-    return result
+        _check_fields(f"left_out[{n}]", entry, LEFT_OUT)
+    seen = set()
+    for n, row in enumerate(result["rows"]):
+        _check_fields(f"rows[{n}]", row, {**ROW, **ALSO_ROW}, ALSO_ROW)
+        if not row["low_us"] <= row["time_us"] <= row["high_us"]:
+            raise ValueError(f"rows[{n}].time_us must lie between its quartiles, got {_shown(row['time_us'])}")
+        key = (row["platform"], row["batch"], row["variant"], row["layer"])
+        if key in seen:
+            raise ValueError(f"rows[{n}] must be of something else than the rows before it, got {_shown(key)}")
+        seen.add(key)
+    return dict(result)
 
 
 def _tidy(name: str, column: str, unit: str, renamed: str) -> pd.DataFrame:
@@ -167,47 +164,21 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"numbers must be finite, got {constant}")
 
 
-def _check_row(name: str, row: Any) -> None:
-    _check_entry(name, row, ROW)
-    if not row["low_us"] <= row["time_us"] <= row["high_us"]:
-        raise ValueError(f"{name}.time_us must lie between its quartiles, got {_shown(row['time_us'])}")
-    _check_fields(f"{name}.", row, {field: kind for field, kind in ALSO_ROW.items() if field in row})
-
-
-def _check_entry(name: str, entry: Any, kinds: Mapping[str, Kind]) -> None:
-    if not isinstance(entry, dict):
-        raise ValueError(f"{name} must be an object, got {_shown(entry)}")
-    _check_fields(f"{name}.", entry, kinds)
-
-
-def _check_fields(prefix: str, values: Mapping[str, Any], kinds: Mapping[str, Kind]) -> None:
-    for name, (wanted, holds) in kinds.items():
-        if name not in values:
-            raise ValueError(f"{prefix}{name} is missing")
-        if not holds(values[name]):
-            raise ValueError(f"{prefix}{name} must be {wanted}, got {_shown(values[name])}")
-
-
-def _check_unique(rows: list[dict[str, Any]]) -> None:
-    seen = set()
-    for n, row in enumerate(rows):
-        key = (row["platform"], row["batch"], row["variant"], row["layer"])
-        if key in seen:
-            raise ValueError(f"rows[{n}] must be of something else than the rows before it, got {_shown(key)}")
-        seen.add(key)
+def _check_fields(name: str, values: Any, kinds: Mapping[str, Kind], optional: Collection[str] = ()) -> None:
+    """Compare the fields of an object with their kinds; `name` is that of the object, empty for the whole result."""
+    if not isinstance(values, dict):
+        raise ValueError(f"{name or 'a result'} must be an object, got {_shown(values)}")
+    for field, (wanted, holds) in kinds.items():
+        place = f"{name}.{field}" if name else field
+        if field not in values and field not in optional:
+            raise ValueError(f"{place} is missing")
+        if field in values and not holds(values[field]):
+            raise ValueError(f"{place} must be {wanted}, got {_shown(values[field])}")
 
 
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _is_count(value: Any) -> bool:
-    return type(value) is int and 1 <= value < 1e15
-
-
-def _is_positive(value: Any) -> bool:
-    return type(value) in (int, float) and 0 < value < 1e15
 
 
 def _one_of(names: tuple[str, ...]) -> Kind:
@@ -227,19 +198,16 @@ Kind = tuple[str, Callable[[Any], bool]]
 """What a value must be, in words and as a test."""
 
 _TEXT: Kind = ("a text", lambda value: isinstance(value, str) and value != "")
-_COUNT: Kind = ("a whole number of 1..1e15", _is_count)
-_POSITIVE: Kind = ("a number above 0 and below 1e15", _is_positive)
-_LIST: Kind = ("a list", lambda value: isinstance(value, list))
-_FULL_LIST: Kind = ("a list of at least one", lambda value: isinstance(value, list) and value != [])
-_OBJECT: Kind = ("an object", lambda value: isinstance(value, dict))
+_COUNT: Kind = ("a whole number of 1..1e15", lambda value: type(value) is int and 1 <= value < 1e15)
+_POSITIVE: Kind = ("a number above 0 and below 1e15", lambda value: type(value) in (int, float) and 0 < value < 1e15)
 
 RESULT: Mapping[str, Kind] = {
     "schema": (f"{SCHEMA}", lambda value: type(value) is int and value == SCHEMA),
     "date": _TEXT,
-    "provenance": _OBJECT,
+    "provenance": ("an object", lambda value: isinstance(value, dict)),
     "power": _TEXT,
-    "rows": _FULL_LIST,
-    "left_out": _LIST,
+    "rows": ("a list of at least one", lambda value: isinstance(value, list) and value != []),
+    "left_out": ("a list", lambda value: isinstance(value, list)),
 }
 PROVENANCE: Mapping[str, Kind] = {
     "cpu": _TEXT,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import cycle
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -187,6 +188,6 @@ def precision(rows: pd.DataFrame, accuracies: pd.DataFrame, published: str) -> D
     return Drawn(fig, {"rows": rows, "accuracies": accuracies.rename_axis("network").reset_index()})
 
 
-def _bar_style(published: bool, colour: str) -> dict[str, str]:
+def _bar_style(published: bool, colour: str) -> dict[str, Any]:
     """Return the style of hollow bars for the paper's numbers, of filled ones for others."""
     return {"color": "white", "edgecolor": PUBLISHED} if published else {"color": colour, "edgecolor": "none"}

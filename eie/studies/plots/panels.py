@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from eie.studies.plots.style import (
+    MARKERS,
     PALETTE,
     PUBLISHED,
     Drawn,
@@ -23,9 +25,7 @@ from eie.studies.plots.style import (
 
 
 @in_house_style
-def panels(
-    points: pd.DataFrame, x: str, x_label: str, y_label: str, *, log_y: bool = False, computed_label: str = "computed"
-) -> Drawn:
+def panels(points: pd.DataFrame, x: str, x_label: str, y_label: str, *, log_y: bool = False) -> Drawn:
     """Draw published and computed series, one small plot per layer, all on the same axes.
 
     Parameters
@@ -41,22 +41,22 @@ def panels(
     layers = list(dict.fromkeys(points["layer"]))
     fig, axes = small_plots(len(layers), (2.6, 2.1), (0.4, 0.8))
     for ax, layer in zip(axes.flat, layers, strict=False):
-        _panel(ax, points[points["layer"] == layer], x, layer, computed_label)
+        _panel(ax, points[points["layer"] == layer], x, layer)
     powers_of_two(axes.flat[0], points[x])
     if log_y:
         axes.flat[0].set_yscale("log", base=2)
         plain_numbers(axes.flat[0].yaxis)
-    for c in range(axes.shape[1]):  # the lowest visible panel of each column carries the label
-        last = [ax for ax in axes[:, c] if ax.get_visible()][-1]
+    for column in axes.T:  # the lowest visible panel of each column carries the label
+        last = [ax for ax in column if ax.get_visible()][-1]
         last.set_xlabel(x_label)
         last.tick_params(labelbottom=True)
     fig.supylabel(y_label, fontsize=10)
-    handles, labels = _legend_of(list(axes.flat[: len(layers)]))
-    fig.legend(handles, labels, loc="upper center", ncols=len(labels))
+    handles = _legend_of(axes.flat[: len(layers)])
+    fig.legend(handles.values(), handles, loc="upper center", ncols=len(handles))
     return Drawn(fig, {"points": points}, above=0.35)
 
 
-def _panel(ax: Axes, points: pd.DataFrame, x: str, layer: str, computed_label: str) -> None:
+def _panel(ax: Axes, points: pd.DataFrame, x: str, layer: str) -> None:
     published = points.dropna(subset=["published"])
     if len(published):
         band = published["reading_error"].fillna(0)
@@ -64,29 +64,18 @@ def _panel(ax: Axes, points: pd.DataFrame, x: str, layer: str, computed_label: s
         ax.plot(
             published[x], published["published"], color=PUBLISHED, marker="s", markerfacecolor="white", label="paper"
         )
-    computed = points.dropna(subset=["computed"])
-    ax.errorbar(
-        computed[x],
-        computed["computed"],
-        computed["sd"].fillna(0),
-        color=layer_colour(layer),
-        marker="o",
-        label=computed_label,
-    )
+    computed, colour = points.dropna(subset=["computed"]), layer_colour(layer)
+    ax.errorbar(computed[x], computed["computed"], computed["sd"].fillna(0), color=colour, marker="o", label="computed")
     ax.set_title(layer)
 
 
-def _legend_of(axes: Sequence[Axes]) -> tuple[list[Any], list[str]]:
-    """Each label once, whichever panel has it; the computed series in black, since every panel has its own colour."""
+def _legend_of(axes: Iterable[Axes]) -> dict[str, Any]:
+    """Return a handle per label; that of the computed series is black, since each panel has a colour of its own."""
     found: dict[str, Any] = {}
     for ax in axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
-    shown = {
-        label: plt.Line2D([], [], color="black", marker="o") if label != "paper" else handle  # type: ignore[attr-defined]
-        for label, handle in found.items()
-    }
-    return list(shown.values()), list(shown)
+    return found | {"computed": Line2D([], [], color="black", marker="o")}
 
 
 @in_house_style
@@ -155,14 +144,13 @@ def series_by_panel(
     spread : str, optional
         Column with the standard deviation of `y`, drawn as a bar at each point.
     """
-    panels_, series = list(dict.fromkeys(points[panel])), list(dict.fromkeys(points[by]))
-    fig, axes = small_plots(len(panels_), (3.6, 2.6), (0.4, 0.7))
-    for ax, name in zip(axes.flat, panels_, strict=False):
-        for line, marker, colour in zip(series, "osD^vP", PALETTE, strict=False):
+    names, series = points[panel].unique(), points[by].unique()
+    fig, axes = small_plots(len(names), (3.6, 2.6), (0.4, 0.7))
+    for ax, name in zip(axes.flat, names, strict=False):
+        for line, marker, colour in zip(series, MARKERS, PALETTE, strict=False):
             own = points[(points[panel] == name) & (points[by] == line)].sort_values(x)
-            ax.errorbar(
-                own[x], own[y], own[spread] if spread else None, color=colour, marker=marker, capsize=2, label=line
-            )
+            error = own[spread] if spread else None
+            ax.errorbar(own[x], own[y], error, color=colour, marker=marker, capsize=2, label=line)
         ax.set_title(name)
         ax.set_xlabel(x_label)
     if log_y:
@@ -170,7 +158,6 @@ def series_by_panel(
         plain_numbers(axes.flat[0].yaxis, 1, 2, 5)
     fig.supylabel(y_label, fontsize=10)
     handles, labels = axes.flat[0].get_legend_handles_labels()
-    n_columns = min(len(labels), 2 * len(panels_))
-    rows = -(-len(labels) // n_columns)
+    n_columns = min(len(labels), 2 * len(names))
     fig.legend(handles, labels, loc="upper center", ncols=n_columns)
-    return Drawn(fig, {"points": points}, above=0.3 * rows)
+    return Drawn(fig, {"points": points}, above=0.3 * -(-len(labels) // n_columns))

@@ -40,8 +40,7 @@ def matrix(owners: Any, vector: Sequence[bool], labels: Sequence[str]) -> Drawn:
     ax.set_xticks(range(n_in), [f"{j}" for j in range(n_in)])
     ax.set_xlabel("column j (input)")
     ax.set_ylabel("row i (output)")
-    handles = [mpl.patches.Patch(color=PALETTE[p]) for p in range(len(labels))]
-    handles.append(mpl.patches.Patch(color=PALETTE[len(labels)]))
+    handles = [mpl.patches.Patch(color=colour) for colour in PALETTE[: len(labels) + 1]]
     fig.legend(handles, [*labels, "a, not 0"], loc="upper center", ncols=len(labels) + 1, handlelength=1)
     return Drawn(fig, {"owners": pd.DataFrame(owners)}, above=0.36)
 
@@ -52,12 +51,10 @@ def _cells(ax: Axes, values: np.ndarray) -> None:
         colour = PALETTE[values[i, j]] if stored else "#f4f4f4"
         ax.add_patch(mpl.patches.Rectangle((j - 0.46, i - 0.46), 0.92, 0.92, color=colour))
         if stored:
-            ax.text(
-                j, i, f"{i},{j}" if values.shape[0] > 1 else f"{j}", ha="center", va="center", color="white", fontsize=8
-            )
+            text = f"{i},{j}" if values.shape[0] > 1 else f"{j}"
+            ax.text(j, i, text, ha="center", va="center", color="white", fontsize=8)
     ax.set(xlim=(-0.6, values.shape[1] - 0.4), ylim=(values.shape[0] - 0.4, -0.6), aspect="equal")
-    for spine in ax.spines.values():
-        spine.set_visible(False)
+    ax.spines[:].set_visible(False)
 
 
 @in_house_style
@@ -90,15 +87,13 @@ def mosaics(steps: dict[str, tuple[np.ndarray, int]], columns: int = 3) -> Drawn
     columns : int
         Panels side by side.
     """
-    fig, axes = plt.subplots(
-        -(-len(steps) // columns), columns, squeeze=False, figsize=(8.4, 2.7 * -(-len(steps) // columns))
-    )
+    rows = -(-len(steps) // columns)
+    fig, axes = plt.subplots(rows, columns, squeeze=False, figsize=(8.4, 2.7 * rows))
     for ax in axes.flat:
         ax.set_axis_off()
     for ax, (title, (pictures, across)) in zip(axes.flat, steps.items(), strict=False):
-        shown = ax.imshow(
-            _mosaic(pictures, across), cmap=_WHITE_AT_ZERO, vmin=0, vmax=max(float(np.nanmax(pictures)), 1e-9)
-        )
+        top = max(float(np.nanmax(pictures)), 1e-9)
+        shown = ax.imshow(_mosaic(pictures, across), cmap=_WHITE_AT_ZERO, vmin=0, vmax=top)
         ax.set_title(title, fontsize=9)
         bar = fig.colorbar(shown, ax=ax, shrink=0.8)
         bar.ax.tick_params(labelsize=7)
@@ -106,22 +101,19 @@ def mosaics(steps: dict[str, tuple[np.ndarray, int]], columns: int = 3) -> Drawn
 
 
 def _numbers(title: str, pictures: np.ndarray) -> pd.DataFrame:
-    """One row per pixel."""
+    """List pixels, one per row."""
     picture, row, column = (axis.ravel() for axis in np.indices(pictures.shape))
-    return pd.DataFrame(
-        {"panel": title, "picture": picture, "row": row, "column": column, "value": pictures.ravel()}
-    ).dropna()
+    columns = {"panel": title, "picture": picture, "row": row, "column": column, "value": pictures.ravel()}
+    return pd.DataFrame(columns).dropna()
 
 
 def _mosaic(pictures: np.ndarray, across: int) -> np.ndarray:
-    """Pictures in rows of `across`, a blank line between them."""
+    """Join pictures in rows of `across`, a blank line between them."""
     n, height, width = pictures.shape
-    down = -(-n // across)
-    page = np.full((down * (height + 1) - 1, across * (width + 1) - 1), np.nan)
-    for i, picture in enumerate(pictures):
-        y, x = i // across * (height + 1), i % across * (width + 1)
-        page[y : y + height, x : x + width] = picture
-    return page
+    blank = np.full((-n % across, height, width), np.nan)
+    framed = np.pad(np.concatenate([pictures, blank]), [(0, 0), (0, 1), (0, 1)], constant_values=np.nan)
+    rows = framed.reshape(-1, across, height + 1, width + 1).swapaxes(1, 2)
+    return rows.reshape(-1, across * (width + 1))[:-1, :-1]
 
 
 _WHITE_AT_ZERO = mpl.colors.LinearSegmentedColormap.from_list("eie", ["white", PALETTE[0], "#001a33"], bad="#e5e5e5")
@@ -145,16 +137,9 @@ def floorplan(blocks: pd.DataFrame, side: float) -> Drawn:
     outside = []
     for block in blocks.to_dict("records"):
         corner, filler = (block["x"], block["y"]), block["module"] == "filler cell"
-        ax.add_patch(
-            mpl.patches.Rectangle(
-                corner,
-                block["width"],
-                block["height"],
-                facecolor=colours[block["module"]],
-                edgecolor=PUBLISHED if filler else "white",
-                hatch="////" if filler else None,
-            )
-        )
+        style: dict[str, Any] = {"edgecolor": PUBLISHED, "hatch": "////"} if filler else {"edgecolor": "white"}
+        colour = colours[block["module"]]
+        ax.add_patch(mpl.patches.Rectangle(corner, block["width"], block["height"], facecolor=colour, **style))
         if block["width"] > 0.2 * side and block["height"] > 0.1 * side:
             centre = (block["x"] + block["width"] / 2, block["y"] + block["height"] / 2)
             text = f"{block['block']}\n{block['area, mm2']:.3f} mm$^2$"
@@ -173,17 +158,12 @@ def floorplan(blocks: pd.DataFrame, side: float) -> Drawn:
 
 
 def _named_beside(ax: Axes, blocks: Sequence[dict[str, Any]], side: float) -> None:
-    """Names at even distances to the right of the square, each with a line to its block."""
-    centres = [block["y"] + block["height"] / 2 for block in blocks]
+    """Write names at even distances to the right of the square, each with a line to its block."""
+    line = {"arrowstyle": "-", "linewidth": 0.7, "shrinkA": 2, "shrinkB": 0, "relpos": (0, 0.5)}
     step = 0.065 * side
     lowest = 0.98 * side - step * (len(blocks) - 1)
-    for i, (block, y) in enumerate(zip(blocks, centres, strict=True)):
+    for i, block in enumerate(blocks):
+        centre = block["x"] + block["width"] / 2, block["y"] + block["height"] / 2
         text = f"{block['block']}, {block['area, mm2']:.4f} mm$^2$"
-        ax.annotate(
-            text,
-            (block["x"] + block["width"] / 2, y),
-            (1.05 * side, lowest + i * step),
-            va="center",
-            arrowprops={"arrowstyle": "-", "linewidth": 0.7, "shrinkA": 2, "shrinkB": 0, "relpos": (0, 0.5)},
-        )
-        ax.plot(block["x"] + block["width"] / 2, y, "o", color="black", markersize=2.5)
+        ax.annotate(text, centre, (1.05 * side, lowest + i * step), va="center", arrowprops=line)
+        ax.plot(*centre, "o", color="black", markersize=2.5)

@@ -116,29 +116,16 @@ def reads_and_energy(left: pd.DataFrame, name: str, sweep_label: str, points: pd
     _left_of_figure_9(ax, left, name, sweep_label)
     shapes = dict(zip(dict.fromkeys(points["layer"]), "osD^vPosD", strict=False))
     for layer, line in points.groupby("layer", sort=False):
-        colour, shape = layer_colour(str(layer)), shapes.get(layer, "o")
-        right.plot(line["width_bits"], line["computed"], color=colour, marker=shape, label=layer)
-        right.plot(
-            line["width_bits"],
-            line["published"],
-            color=colour,
-            linestyle=":",
-            marker=shape,
-            markerfacecolor="white",
-        )
+        style: dict[str, Any] = {"color": layer_colour(str(layer)), "marker": shapes.get(layer, "o")}
+        right.plot(line["width_bits"], line["computed"], **style, label=layer)
+        right.plot(line["width_bits"], line["published"], **style, linestyle=":", markerfacecolor="white")
     powers_of_two(right, points["width_bits"])
     right.set(yscale="log", xlabel="width of a read, bits", ylabel="energy of all reads, nJ")
     plain_numbers(right.yaxis, 1, 2, 5)
     right.minorticks_off()
-    right.legend(
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1),
-        ncols=3,
-        title="computed; dotted and hollow: paper",
-        columnspacing=1,
-        handlelength=1.5,
-    )
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, columnspacing=1, handlelength=1.5)
+    where: Any = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "columnspacing": 1, "handlelength": 1.5}
+    right.legend(ncols=3, title="computed; dotted and hollow: paper", **where)
+    ax.legend(ncols=2, **where)
     return Drawn(fig, {"points": points, "left": left})
 
 

@@ -166,7 +166,7 @@ def stack(
     return ends
 
 
-def side_by_side(n: int) -> tuple[float, NDArray[np.float64]]:
+def side_by_side(n: int) -> tuple[float, NDArray[Any]]:
     """Return the width of each of `n` bars that share a place of width 0.8, and their offsets from its middle."""
     width = 0.8 / n
     return width, (np.arange(n) - (n - 1) / 2) * width

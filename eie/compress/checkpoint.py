@@ -12,15 +12,9 @@ from eie.formats import sealed
 
 
 def write(path: str | Path, groups: Mapping[str, Mapping[str, Tensor]], facts: Mapping[str, str]) -> None:
-    """Write groups of named tensors; the file appears when it is whole.
+    """Write groups of named tensors, such as `{"model": model.state_dict()}`; the file appears when it is whole.
 
-    Parameters
-    ----------
-    path : path
-    groups : mapping of str to mapping of str to tensor
-        Such as `{"model": model.state_dict()}`. A group's name must have no slash.
-    facts : mapping of str to str
-        What else to keep.
+    A group's name must have no slash. `facts` are texts to keep beside the tensors.
     """
     arrays = {f"{group}/{name}": tensor.detach().numpy() for group, of in groups.items() for name, tensor in of.items()}
     sealed.write(path, arrays, facts)

@@ -14,17 +14,7 @@ from eie.compress.train import Run
 
 
 def compressed(name: str, run: Run, index_bits: int) -> CompressedNetwork:
-    """Return the network that a run has made.
-
-    Parameters
-    ----------
-    name : str
-        What to call it.
-    run : Run
-        At its end.
-    index_bits : int
-        Width of the relative indices, 1..8.
-    """
+    """Return the network that a finished run has made, its relative indices `index_bits` wide, 1..8."""
     rest = _rest(run.model)
     parts = []
     for layer, codes in run.codes.items():

@@ -63,12 +63,7 @@ def total_bits(counts: Any, code_lengths: Any) -> int:
 
 
 def codewords(code_lengths: Any) -> NDArray[np.int64]:
-    """Canonical codewords, as integers whose `length` low bits are written from the highest on.
-
-    Parameters
-    ----------
-    code_lengths : integer array of shape `(n,)`
-        0..15; 0 for a symbol that never comes.
+    """Return the canonical codewords, as integers whose `length` low bits are written from the highest on.
 
     Raises
     ------
@@ -142,18 +137,7 @@ def encode_symbols(symbols: Any, code_lengths: Any) -> bytes:
 
 
 def decode_symbols(data: bytes, count: int, code_lengths: Any) -> NDArray[np.uint8]:
-    """Read symbols that `encode_symbols` wrote.
-
-    Parameters
-    ----------
-    data : bytes
-    count : int
-        How many symbols.
-    code_lengths : integer array of shape `(n,)`
-
-    Returns
-    -------
-    uint8 array of shape `(count,)`
+    """Read `count` symbols that `encode_symbols` wrote.
 
     Raises
     ------

@@ -59,8 +59,7 @@ def prune_and_share(weights: Any, weight_bits: int = 4, density: float = 1.0) ->
 def shared_values(values: Any, n_shared: int) -> NDArray[np.float32]:
     """Find the centroids of k-means on a line, started evenly between the smallest and the largest value.
 
-    Lloyd's rule until no value changes its cluster. A value half-way between two centroids goes to the lower one; a
-    centroid that no value is nearest to stays where it is (Deep Compression, section 3.2, linear initialisation).
+    Centroids then move as in `kmeans` (Deep Compression, section 3.2, linear initialisation).
 
     Parameters
     ----------
@@ -85,19 +84,9 @@ def shared_values(values: Any, n_shared: int) -> NDArray[np.float32]:
 
 
 def kmeans(values: Any, starts: Any) -> NDArray[np.float64]:
-    """Lloyd's k-means on a line from given centroids, until no value changes its cluster.
+    """Move `starts`, of shape `(k,)`, by Lloyd's rule until no value changes its cluster; centroids rise.
 
     A value half-way between two centroids goes to the lower one; a centroid that no value is nearest to stays.
-
-    Parameters
-    ----------
-    values : float32 array of shape `(n,)`
-    starts : float array of shape `(k,)`
-
-    Returns
-    -------
-    float64 array of shape `(k,)`
-        Rising.
     """
     centroids = np.sort(np.array(starts, np.float64))
     _lloyd(np.sort(np.asarray(values, np.float32)), centroids)
@@ -214,10 +203,11 @@ def _nearest(values, middles):  # type: ignore[no-untyped-def]
 def _lloyd(ranked, centroids):  # type: ignore[no-untyped-def]
     """Lloyd's rule, in place. On a line a cluster is a run of the sorted values."""
     sums = _block_sums(ranked)
-    ends = np.full(len(centroids), -1, np.int64)
-    for _ in range(MAX_ROUNDS):
-        changed = _find_ends(ranked, centroids, ends)
-        if not changed:
+    ends = np.full(len(centroids), len(ranked))
+    for round_ in range(MAX_ROUNDS):
+        before = ends.copy()
+        ends[:-1] = np.searchsorted(ranked, (centroids[:-1] + centroids[1:]) / 2, side="right")
+        if round_ and (ends == before).all():
             break
         begin = 0
         for c in range(len(centroids)):
@@ -225,31 +215,6 @@ def _lloyd(ranked, centroids):  # type: ignore[no-untyped-def]
                 centroids[c] = (_sum(ranked, sums, ends[c]) - _sum(ranked, sums, begin)) / (ends[c] - begin)
             begin = ends[c]
         centroids.sort()
-
-
-@nb.njit(cache=True, nogil=True)
-def _find_ends(ranked, centroids, ends):  # type: ignore[no-untyped-def]
-    """Find the end of each cluster among the sorted values, in place; return True if one has moved."""
-    changed = False
-    for c in range(len(centroids)):
-        end = len(ranked)
-        if c + 1 < len(centroids):
-            end = _first_above(ranked, (centroids[c] + centroids[c + 1]) / 2)
-        changed = changed or end != ends[c]
-        ends[c] = end
-    return changed
-
-
-@nb.njit(cache=True, nogil=True)
-def _first_above(ranked, value):  # type: ignore[no-untyped-def]
-    low, high = 0, len(ranked)
-    while low < high:
-        middle = (low + high) // 2
-        if ranked[middle] <= value:
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 @nb.njit(cache=True, nogil=True)

@@ -118,12 +118,7 @@ def quotas(counts: NDArray[np.int64], n_pe: int, room: NDArray[np.int64]) -> NDA
 def largest(scores: Matrix, groups: NDArray[np.int64], each: NDArray[np.int64]) -> Mask:
     """Keep the largest scores of each group, group g keeping `each[g]` of its own or, if it has fewer, all.
 
-    Parameters
-    ----------
-    scores : float array of shape `(n,)`
-    groups : int array of shape `(n,)`
-        The group of each score, 0 to `len(each) - 1`.
-    each : int array of shape `(n_groups,)`
+    Scores and their groups, 0 to `len(each) - 1`, are arrays of shape `(n,)`.
     """
     order = np.lexsort((-scores, groups))
     sizes = np.bincount(groups, minlength=len(each))

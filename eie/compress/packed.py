@@ -7,7 +7,7 @@ them how the layers are joined.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from eie import _check
 from eie._files import data_path
 from eie.compress import huffman, sizes, stream
-from eie.formats import FormatError, sealed
+from eie.formats import sealed
+from eie.formats.errors import report_damage
+from eie.formats.weights import taps_then_channels
 from eie.layer import CompressedLayer
 
 LENETS = ("lenet-300-100", "lenet-5")
@@ -68,10 +70,7 @@ class Part:
     @property
     def layer(self) -> CompressedLayer:
         """The matrix that multiplies: of a convolution `(n_out, height * width * channels)`, columns (tap, channel)."""
-        codes = self.codes
-        if codes.ndim == 4:
-            codes = codes.transpose(0, 2, 3, 1)
-        return CompressedLayer.from_codes(codes.reshape(len(codes), -1), self.codebook)
+        return CompressedLayer.from_codes(taps_then_channels(self.codes), self.codebook)
 
     @property
     def size(self) -> sizes.LayerSize:
@@ -85,7 +84,6 @@ class CompressedNetwork:
 
     Attributes
     ----------
-    name : str
     parts : tuple of Part
         Its compressed weights, in order.
     steps : tuple of dict
@@ -148,13 +146,11 @@ def read(path: str | Path) -> CompressedNetwork:
         When the file is missing or damaged.
     """
     arrays, facts = sealed.read(path)
-    try:
+    with report_damage(path, "is no compressed network"):
         most = MAX_WEIGHTS_A_BYTE * Path(path).stat().st_size
         parts = tuple(_unpacked(entry, arrays, most) for entry in json.loads(facts["parts"]))
         rest = {name.removeprefix("rest/"): array for name, array in arrays.items() if name.startswith("rest/")}
         return CompressedNetwork(facts["name"], parts, tuple(json.loads(facts["steps"])), rest)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FormatError(f"{path}: is no compressed network: {error}") from error
 
 
 def _facts(part: Part) -> dict[str, Any]:
@@ -182,7 +178,10 @@ def _unpacked(entry: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], most
         huffman.decode_symbols(data, entry["entries"], huffman.unpack_table(table, size))
         for table, data, size in zip(packed[::2], packed[1::2], (len(codebook), 2**index_bits), strict=True)
     )
-    codes = stream.codes(values, skips, _count(entry["shape"], most)).reshape(entry["shape"])
+    shape = entry["shape"]
+    if len(shape) not in (2, 4) or min(shape) < 1 or prod(shape) > most:
+        raise ValueError(f"the shape of weights must be of two or four numbers, at most {most} weights, got {shape}")
+    codes = stream.codes(values, skips, prod(shape)).reshape(shape)
     return Part(name, codes, codebook, bias, index_bits)
 
 
@@ -190,10 +189,3 @@ def _floats(array: NDArray[Any]) -> NDArray[np.float32]:
     if array.dtype != np.float32 or array.ndim != 1 or not np.isfinite(array).all():
         raise ValueError(f"codebook and bias must be vectors of finite float32, got {array.dtype} of {array.shape}")
     return array
-
-
-def _count(shape: Sequence[int], most: int) -> int:
-    count = prod(shape)
-    if len(shape) not in (2, 4) or min(shape) < 1 or count > most:
-        raise ValueError(f"the shape of weights must be of two or four numbers, at most {most} weights, got {shape}")
-    return count

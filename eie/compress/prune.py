@@ -22,14 +22,7 @@ def weights(module: nn.Module) -> dict[str, nn.Parameter]:
     A Linear or Conv2d layer's weight has the layer's name; an LSTM layer has several, such as `"lstm.weight_ih_l0"`.
     A tensor that several layers share is given once, under its first name.
 
-    Parameters
-    ----------
-    module : torch.nn.Module
-
-    Returns
-    -------
-    dict of str to torch.nn.Parameter
-        Shapes: Linear `(n_out, n_in)`, Conv2d `(n_out, channels, height, width)`, LSTM `(4 * hidden, n_in)`.
+    Shapes: Linear `(n_out, n_in)`, Conv2d `(n_out, channels, height, width)`, LSTM `(4 * hidden, n_in)`.
 
     Raises
     ------
@@ -41,25 +34,17 @@ def weights(module: nn.Module) -> dict[str, nn.Parameter]:
         if isinstance(part, KINDS):
             for inner, parameter in part.named_parameters(recurse=False):
                 if inner.startswith("weight"):
-                    found.setdefault(id(parameter), (_name(name, inner), parameter))
+                    own = name if name and inner == "weight" else f"{name}.{inner}".lstrip(".")
+                    found.setdefault(id(parameter), (own, parameter))
     if not found:
         raise ValueError(f"the module must have a Linear, Conv2d or LSTM layer, {type(module).__name__} has none")
     return dict(found.values())
 
 
 def by_rate(weight: Tensor, keep: float) -> Tensor:
-    """Make a mask of the largest weights, a given fraction of them.
+    """Make a mask, True where a weight stays, of the largest weights: a fraction `keep` of them, 0..1.
 
-    Parameters
-    ----------
-    weight : float tensor of any shape
-    keep : float
-        Fraction to keep, 0..1; the count is rounded to the nearest integer. Of equals the first are kept.
-
-    Returns
-    -------
-    bool tensor of the same shape
-        True where a weight stays.
+    Their count is rounded to the nearest integer. Of equals the first are kept.
     """
     count = round(_check.fraction("keep", keep) * weight.numel())
     order = weight.detach().abs().flatten().argsort(descending=True, stable=True)
@@ -71,18 +56,7 @@ def by_rate(weight: Tensor, keep: float) -> Tensor:
 def by_sensitivity(weight: Tensor, sensitivity: float) -> Tensor:
     """Make a mask of the weights at or above a multiple of their layer's standard deviation.
 
-    This is the threshold of Han et al., NIPS 2015, on which Deep Compression builds.
-
-    Parameters
-    ----------
-    weight : float tensor of any shape
-    sensitivity : float
-        Threshold in standard deviations of the layer's weights, 0 or more.
-
-    Returns
-    -------
-    bool tensor of the same shape
-        True where a weight stays.
+    This is the threshold of Han et al., NIPS 2015, on which Deep Compression builds. `sensitivity` is 0 or more.
     """
     times = _check.real("sensitivity", sensitivity)
     if not 0 <= times <= MAX_SENSITIVITY:
@@ -94,14 +68,8 @@ def by_sensitivity(weight: Tensor, sensitivity: float) -> Tensor:
 def ramp(progress: float, keep: float) -> float:
     """Return the fraction kept on the way from all weights down to `keep`: fast at first, slow at the end.
 
-    The cubic ramp of Zhu and Gupta, "To prune, or not to prune" (ICLR workshop 2018).
-
-    Parameters
-    ----------
-    progress : float
-        How far pruning has come; 0 or less is its start, 1 or more its end.
-    keep : float
-        Fraction kept at the end, 0..1.
+    The cubic ramp of Zhu and Gupta, "To prune, or not to prune" (ICLR workshop 2018). Pruning starts at a `progress` of
+    0 and ends at 1.
     """
     left = 1 - min(max(progress, 0.0), 1.0)
     return keep + (1 - keep) * left**3
@@ -112,7 +80,3 @@ def apply(weights: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> None:
     """Set the pruned weights to zero, in place."""
     for name, mask in masks.items():
         weights[name].mul_(mask)
-
-
-def _name(layer: str, inner: str) -> str:
-    return layer if layer and inner == "weight" else f"{layer}.{inner}".lstrip(".")

@@ -88,20 +88,9 @@ def shared(codes: Tensor, codebook: Tensor) -> Tensor:
 
 
 def gradient(codes: Tensor, weight_gradient: Tensor, size: int) -> Tensor:
-    """Gradient of a codebook: the sum over the weights that share an entry (Deep Compression, section 3.3).
+    """Compute the gradient of a codebook of `size` entries: the sum over the weights that share an entry.
 
-    Parameters
-    ----------
-    codes : uint8 tensor of any shape
-    weight_gradient : float tensor of the same shape
-        Gradient of the loss with respect to each weight.
-    size : int
-        Entries of the codebook.
-
-    Returns
-    -------
-    float32 tensor of shape `(size,)`
-        0 for entry 0: pruned weights stay zero.
+    As in Deep Compression, section 3.3. Entry 0 gets 0: pruned weights stay zero.
     """
     sums = torch.bincount(codes.flatten().int(), weight_gradient.flatten().double(), size)
     sums[0] = 0

@@ -25,11 +25,8 @@ class LayerSize:
 
     Attributes
     ----------
-    name : str
-    weights : int
-        Weights before pruning.
-    kept : int
-        Weights after it.
+    weights, kept : int
+        Weights before and after pruning.
     entries : int
         Entries of the stream: weights kept and fillers.
     weight_bits, index_bits : int
@@ -73,17 +70,9 @@ class LayerSize:
 
 
 def layer_size(name: str, codes: Any, weight_bits: int, index_bits: int, biases: int) -> LayerSize:
-    """Count one layer.
+    """Count one layer with so many biases, its codes and indices of 1..8 bits.
 
-    Parameters
-    ----------
-    name : str
-    codes : integer array of any shape
-        0 for pruned, else 1 to 2**weight_bits - 1.
-    weight_bits, index_bits : int
-        Widths, 1..8.
-    biases : int
-        How many biases the layer has.
+    Codes, an array of any shape, are 0 for pruned weights, else 1 to 2**weight_bits - 1.
     """
     size = 2 ** _check.integer("weight_bits", weight_bits, 1, 8)
     codes = _check.whole_numbers("codes", codes, size - 1)

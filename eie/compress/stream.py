@@ -18,14 +18,9 @@ MAX_INDEX_BITS = 8
 
 
 def entries(codes: Any, index_bits: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return the stream of a layer.
+    """Return the stream of a layer, its relative indices `index_bits` wide, 1..8.
 
-    Parameters
-    ----------
-    codes : integer array of any shape
-        0 for pruned, else 1..255; read in C order.
-    index_bits : int
-        Width of a relative index, 1..8.
+    Codes are 0 for pruned weights, else 1..255; their array has any shape and is read in C order.
 
     Returns
     -------
@@ -44,17 +39,7 @@ def entries(codes: Any, index_bits: int) -> tuple[NDArray[np.uint8], NDArray[np.
 
 
 def codes(values: Any, skips: Any, size: int) -> NDArray[np.uint8]:
-    """Return the flattened codes of a stream.
-
-    Parameters
-    ----------
-    values, skips : uint8 arrays of shape `(entries,)`
-    size : int
-        Weights of the layer.
-
-    Returns
-    -------
-    uint8 array of shape `(size,)`
+    """Return the codes of a stream of a layer of `size` weights, flattened: uint8, shape `(size,)`.
 
     Raises
     ------

@@ -41,14 +41,7 @@ class Batches(Protocol):
 
 @dataclass(frozen=True)
 class Phase:
-    """Number of epochs and learning rate of one training phase.
-
-    Attributes
-    ----------
-    epochs : int
-    rate : float
-        Learning rate of Adam at the start; it falls to zero along half a cosine.
-    """
+    """Number of epochs of one training phase, and Adam's learning rate, which falls to zero along half a cosine."""
 
     epochs: int
     rate: float

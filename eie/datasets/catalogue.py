@@ -102,17 +102,7 @@ def overview() -> list[dict[str, str]]:
 
 
 def fetch(name: str) -> Path:
-    """Get a data set, unless it is at hand; continue where an earlier try stopped.
-
-    Parameters
-    ----------
-    name : str
-        One of `names()`.
-
-    Returns
-    -------
-    path
-        Its folder.
+    """Get a data set, unless it is at hand, and return its folder; continue where an earlier try stopped.
 
     Raises
     ------

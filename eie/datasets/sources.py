@@ -62,13 +62,9 @@ def collect(source: Mapping[str, Any], files: Mapping[str, tuple[int, str]], fol
 
 
 def is_right(path: Path, wanted: str) -> bool:
-    """Tell whether a file is there and has this content.
+    """Tell whether a file is there and has the content `wanted`: `sha256:` or `git:` and the digest.
 
-    Parameters
-    ----------
-    path : path
-    wanted : str
-        `sha256:` or `git:` and the digest; git's blob id is the SHA-1 of a header with the length, and the content.
+    Git's blob id is the SHA-1 of a header with the length, and the content.
     """
     if not path.is_file():
         return False

@@ -21,18 +21,10 @@ MAX_SEED = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A layer of a given size and density, to be drawn.
+    """A layer to be drawn, of Table III or of one's own.
 
-    Attributes
-    ----------
-    name : str
-        As in Table III, or of one's own.
-    n_in, n_out : int
-        Inputs and outputs.
-    weight_density, act_density : float
-        Fractions of the weights kept and of the inputs that are not 0, 0..1.
-    model : str
-        The network it is from.
+    Its densities are the fractions of the weights kept and of the inputs that are not 0, 0..1; `model` is the network
+    that it is from.
     """
 
     name: str
@@ -51,14 +43,7 @@ class Benchmark:
 
     @classmethod
     def named(cls, name: str, own_layers: Mapping[str, Sequence[float]] | None = None) -> Benchmark:
-        """Find a layer by its name: one of `own_layers`, or else one of Table III.
-
-        Parameters
-        ----------
-        name : str
-            Such as `"Alex-7"`.
-        own_layers : mapping, optional
-            Further layers, as for `select`.
+        """Find a layer by its name: one of `own_layers`, as for `select`, or else one of Table III.
 
         Raises
         ------

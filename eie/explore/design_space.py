@@ -219,25 +219,14 @@ def costs(report: CycleReport, machine: Machine) -> dict[str, Any]:
     if width not in known:
         listed = ", ".join(map(str, sorted(known)))
         return {"note": f"no energy and area: the SRAM sweep has memories of {listed} bits, not {width}"}
-    joules = energy(report, machine)
-    return {
-        "energy_j": joules.total,
-        "time_times_power_j": joules.time_times_power,
-        "area_mm2": chip.area(machine),
-    }
+    joules, area = energy(report, machine), chip.area(machine)
+    return {"energy_j": joules.total, "time_times_power_j": joules.time_times_power, "area_mm2": area}
 
 
 def values(name: str, text: str, *, doubling: bool = True) -> tuple[int, ...]:
-    """Read the numbers that a command line lists, such as `1,2,48` or `1..512`.
+    """Read the numbers that the option `name` of a command line lists, such as `1,2,48` or `1..512`.
 
-    Parameters
-    ----------
-    name : str
-        The option, for errors.
-    text : str
-        Whole numbers and ranges `low..high`, separated by commas.
-    doubling : bool
-        A range means the powers of two in it; otherwise every whole number.
+    A range means the powers of two in it or, unless `doubling`, every whole number.
 
     Raises
     ------
@@ -256,12 +245,9 @@ def values(name: str, text: str, *, doubling: bool = True) -> tuple[int, ...]:
 
 @contextmanager
 def dask(address: str) -> Iterator[Executor]:
-    """Give an executor on a Dask cluster, for `run`.
+    """Give an executor, for `run`, of the Dask scheduler at `address`, such as `tcp://127.0.0.1:8786`.
 
-    Parameters
-    ----------
-    address : str
-        Of the scheduler, such as `tcp://127.0.0.1:8786`. Its workers must have this package.
+    Its workers must have this package.
 
     Raises
     ------

@@ -27,14 +27,9 @@ NOT_SENT = -1
 
 @dataclass(frozen=True, slots=True)
 class Designs:
-    """Reports of one layer on machines that hold it alike.
+    """Reports of one layer on machines that hold it alike, each equal to what `simulate` gives.
 
-    Attributes
-    ----------
-    reports : list of CycleReport
-        One per machine, each equal to what `simulate` gives for it.
-    fullest : int
-        Entries of the whole layer on the PE that holds most of them, padding zeros among them.
+    `fullest` counts the entries of the whole layer on the PE that holds most of them, padding zeros among them.
     """
 
     reports: list[CycleReport]
@@ -61,10 +56,6 @@ def simulate_many(
         One or more; queue depth, width of the sparse-matrix memory and clock may differ.
     signed : bool
         Take any value that is not 0 as one to broadcast, as for `simulate`.
-
-    Returns
-    -------
-    Designs
 
     Raises
     ------

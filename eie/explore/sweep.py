@@ -38,18 +38,7 @@ _drawing: defaultdict[Any, Lock] = defaultdict(Lock)
 class Job:
     """One draw of a layer on machines that hold it alike: what one pass over its entries answers.
 
-    Attributes
-    ----------
-    benchmark : Benchmark
-        The layer to draw.
-    draw : int
-        Which draw of it.
-    machines : tuple of Machine
-        Chips of one memory layout.
-    seed : int
-        Random seed; equal seeds give equal layers.
-    spread : Spread
-        Unevenness of the layer.
+    All machines have one memory layout; `draw`, `seed` and `spread` are as for `Benchmark.draw`.
     """
 
     benchmark: Benchmark
@@ -137,12 +126,8 @@ def sweep(
 def point(benchmark: Benchmark, draw: int, machine: Machine, report: CycleReport) -> dict[str, Any]:
     """Return one point: the layer and machine, the report's counters, and what follows from them."""
     derived = ("theoretical_cycles", "load_balance", "real_work", "seconds", "theoretical_seconds")
-    return (
-        {"layer": benchmark.name, "draw": draw}
-        | _fields(machine)
-        | _fields(report)
-        | {name: getattr(report, name) for name in derived}
-    )
+    found = {"layer": benchmark.name, "draw": draw} | _fields(machine) | _fields(report)
+    return found | {name: getattr(report, name) for name in derived}
 
 
 def _fields(record: Machine | CycleReport) -> dict[str, Any]:

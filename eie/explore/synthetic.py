@@ -104,10 +104,6 @@ def draw_layer(
     weight_bits : int
         Bits of a code. Codes are uniform over 1 to `2**weight_bits - 1`; their weights are spaced evenly, none is 0.
 
-    Returns
-    -------
-    CompressedLayer
-
     Raises
     ------
     ValueError

@@ -78,7 +78,7 @@ def _layer(name: str, tensor: Tensor, tensors: Mapping[str, Tensor]) -> WeightLa
     bias = _bias(tensors.get(_bias_name(name)), tensor.shape[0])
     note = _ONE_PRODUCT if kind == "conv" else ""
     n_out, n_in = tensor.shape[0], prod(tensor.shape[1:])
-    return WeightLayer(label, kind, n_out, n_in, lambda: taps_then_channels(tensor.read()), bias, note=note)
+    return WeightLayer(label, kind, n_out, n_in, lambda: as_float32(taps_then_channels(tensor.read())), bias, note=note)
 
 
 def _refusal(name: str, tensor: Tensor, tensors: Mapping[str, Tensor]) -> tuple[str, str]:

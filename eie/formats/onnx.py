@@ -151,7 +151,7 @@ def _conv(graph: Graph, node: onnx.NodeProto) -> WeightLayer | Unmapped:
         "conv",
         shape[0],
         prod(shape[1:]),
-        lambda: taps_then_channels(weights.read()),
+        lambda: as_float32(taps_then_channels(weights.read())),
         bias,
         *_counted(vectors, "output positions"),
     )

@@ -99,12 +99,12 @@ def as_float32(array: Any) -> NDArray[np.float32]:
     return np.require(np.asarray(array), np.float32, ["C", "A"])
 
 
-def taps_then_channels(kernel: NDArray[Any]) -> NDArray[np.float32]:
+def taps_then_channels(kernel: NDArray[Any]) -> NDArray[Any]:
     """Reshape a convolution's kernel `(n_out, channels, taps ..)` to the matrix `n_out` x (taps x channels).
 
     A matrix, which has no taps, stays as it is.
     """
-    return as_float32(np.moveaxis(kernel, 1, -1).reshape(len(kernel), -1))
+    return np.moveaxis(kernel, 1, -1).reshape(len(kernel), -1)
 
 
 def side_by_side(parts: Iterable[Callable[[], NDArray[Any]]]) -> NDArray[np.float32]:

@@ -47,16 +47,9 @@ class Backbone:
     pool_stride: int
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Compute the output of the last convolution or pool.
+        """Compute the inputs of the layer that follows, `(n, n_in)`: channel after channel, each row after row.
 
-        Parameters
-        ----------
-        batch : float32 array of shape `(n, height, width, channels)`
-
-        Returns
-        -------
-        float32 array of shape `(n, n_in)`
-            The inputs of the layer that follows: channel after channel, each row after row.
+        The pictures are a batch of shape `(n, height, width, channels)`.
         """
         import torch
         from torch.nn import functional
@@ -77,16 +70,12 @@ class Backbone:
 
 
 def load(layer: str) -> Backbone:
-    """Read the convolutions that precede a layer.
-
-    Parameters
-    ----------
-    layer : {"Alex-6", "VGG-6"}
+    """Read the convolutions that precede a layer, `"Alex-6"` or `"VGG-6"`.
 
     Raises
     ------
     ValueError
-        When it is neither.
+        When `layer` is neither.
     FileNotFoundError
         When the weights are not at hand; the message says how to get them.
     FormatError
@@ -112,18 +101,9 @@ def layers() -> list[str]:
 
 
 def files(name: str, most: int | None = None) -> list[Path]:
-    """List the pictures of a data set, in the order of their names.
+    """List the pictures of a data set of `SETS` in the order of their names; none when it is not at hand.
 
-    Parameters
-    ----------
-    name : {"pictures", "imagenet-samples"}
-    most : int, optional
-        Take no more than this many, evenly over the set.
-
-    Returns
-    -------
-    list of path
-        Empty when the data set is not at hand.
+    There are no more than `most`, if that is given, taken evenly over the set.
     """
     folder = catalogue.find(name)
     found = sorted(folder.glob(SETS[name])) if folder else []
@@ -133,11 +113,7 @@ def files(name: str, most: int | None = None) -> list[Path]:
 
 
 def prepared(paths: Iterable[Path]) -> NDArray[np.float32]:
-    """Prepare pictures in the way in which the networks were trained.
-
-    Returns
-    -------
-    float32 array of shape `(n, 224, 224, 3)`
+    """Prepare pictures in the way in which the networks were trained: float32, shape `(n, 224, 224, 3)`.
 
     Raises
     ------

@@ -27,18 +27,9 @@ _SYNSET = re.compile(r"n\d{8}")
 
 
 def caffe_input(paths: Sequence[str | Path]) -> NDArray[np.float32]:
-    """Prepare pictures in the way in which AlexNet and SqueezeNet were trained.
+    """Prepare JPEG or PNG files in the way in which AlexNet and SqueezeNet were trained: shape `(n, 3, 227, 227)`.
 
     Resized to 256 x 256, the 227 x 227 in the middle, blue first, less the mean of each channel.
-
-    Parameters
-    ----------
-    paths : sequence of path
-        JPEG or PNG files.
-
-    Returns
-    -------
-    float32 array of shape `(n, 3, 227, 227)`
 
     Raises
     ------

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from eie import _check
 from eie.datasets import catalogue
 from eie.formats import FormatError
+from eie.formats.errors import report_damage
+from eie.formats.weights import check_file
 from eie.networks.host_operations import Concat, Flatten, Transpose
 from eie.networks.network import INPUT, Network, Node
 from eie.networks.operations import LSTM, FloatLayer, HostOperation, Linear, MatrixOperation, expect_inputs
@@ -237,12 +239,8 @@ def load(folder: str | Path | None = None) -> Recogniser:
     folder = Path(folder) if folder is not None else catalogue.require("ddddocr")
     path = folder / "common.onnx"
     graph = _graph(path)
-    try:
+    with report_damage(path, "no recogniser of this architecture"):
         model = _model(graph, read_characters(folder / "charsets.py"))
-    except (KeyError, IndexError, ValueError, TypeError, RuntimeError) as error:
-        if isinstance(error, FormatError):
-            raise
-        raise FormatError(f"{path}: no recogniser of this architecture: {error!r}") from error
     n_characters = len(model.biases[OUTPUT])
     if len(model.characters) != n_characters:
         raise FormatError(
@@ -280,38 +278,25 @@ def read_characters(path: str | Path) -> list[str]:
     FormatError
         When the file is missing, too large, or has no such list of strings.
     """
-    text = _bytes_of(Path(path)).decode("utf-8", errors="replace")
-    try:
+    path = Path(path)
+    check_file(path, MAX_FILE_BYTES)
+    with report_damage(path, "cannot be parsed"):
         values = [
             ast.literal_eval(node.value)
-            for node in ast.parse(text).body
+            for node in ast.parse(path.read_text(encoding="utf-8", errors="replace")).body
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == CHARSET
         ]
-    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
-        raise FormatError(f"{path}: cannot be parsed: {error}") from error
     if len(values) != 1 or not isinstance(values[0], list) or not all(isinstance(c, str) for c in values[0]):
         raise FormatError(f"{path}: must have one list of strings {CHARSET}")
     return list(values[0])
 
 
-def _bytes_of(path: Path) -> bytes:
-    if not path.is_file():
-        raise FormatError(f"{path}: there is no such file")
-    if path.stat().st_size > MAX_FILE_BYTES:
-        raise FormatError(f"{path}: must have at most {MAX_FILE_BYTES} bytes, has {path.stat().st_size}")
-    return path.read_bytes()
-
-
 def _graph(path: Path) -> Any:
     import onnx
-    from google.protobuf.message import DecodeError
 
-    try:
-        return onnx.load_model_from_string(_bytes_of(path)).graph
-    except (DecodeError, ValueError) as error:
-        if isinstance(error, FormatError):
-            raise
-        raise FormatError(f"{path}: no ONNX model: {error}") from error
+    check_file(path, MAX_FILE_BYTES)
+    with report_damage(path, "no ONNX model"):
+        return onnx.load_model_from_string(path.read_bytes()).graph
 
 
 def _model(graph: Any, characters: list[str]) -> Recogniser:

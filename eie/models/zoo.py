@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +33,7 @@ def machine_for(network: Network, n_pe: int = 64) -> Machine:
 
 
 def lenet_network(name: str) -> Network:
-    """Read one of the two LeNets, compressed on MNIST, which takes pictures of shape `(1, 28, 28)`, white 1.0.
-
-    Parameters
-    ----------
-    name : str
-        `"lenet-300-100"` or `"lenet-5"`.
-    """
+    """Read a LeNet compressed on MNIST, `"lenet-300-100"` or `"lenet-5"`, for pictures `(1, 28, 28)`, white 1.0."""
     return from_steps(lenet(name), (1, 28, 28))
 
 
@@ -55,14 +49,10 @@ def from_steps(compressed: CompressedNetwork, input_shape: tuple[int, ...]) -> N
         raise ValueError(f"{compressed.name} is no plain chain of layers")
     operations: dict[str, WeightOperation | HostOperation] = {}
     for step in compressed.steps:
-        name = step.get("layer") or _numbered(step["op"].lower(), operations)
+        kind = step["op"].lower()
+        name = step.get("layer") or f"{kind}{1 + sum(known.startswith(kind) for known in operations)}"  # such as relu2
         operations[name] = _operation(step, compressed)
     return Network.chain(input_shape, operations)
-
-
-def _numbered(kind: str, names: Iterable[str]) -> str:
-    """Name the next of a kind, such as `relu2` for the second."""
-    return f"{kind}{1 + sum(name.startswith(kind) for name in names)}"
 
 
 def _operation(step: Mapping[str, Any], compressed: CompressedNetwork) -> WeightOperation | HostOperation:

@@ -1,0 +1,81 @@
+// The activation read/write unit: a source and a destination register file, which swap their roles from layer to layer
+// (ISCA 2016, section IV).
+//
+// The source gives the activation that the leading non-zero detection looks at; ReLU is applied on this way out. The
+// destination holds the accumulators. A value that is being written is seen by a read of the same cycle.
+//
+//   role_i = 0: file A is the source, file B the destination;   role_i = 1: the other way round
+//   relu_i = 1, source register = -5:   act_o = 0, non_zero_o = 0
+`include "require.svh"
+
+module act_rw #(
+  parameter int DATA_BITS = 16, /// bits of a register
+  parameter int REG_BITS = 6    /// bits of an address; each file has 2**REG_BITS registers
+) (
+  input  logic                 clk_i,       /// clock
+  input  logic                 rst_ni,      /// reset, active low, taken at the clock edge
+  input  logic                 role_i,      /// which file is the source
+  input  logic                 relu_i,      /// read negative sources as 0
+  input  logic                 clear_src_i, /// let every source read as 0
+  input  logic                 clear_dst_i, /// let every accumulator read as 0
+  input  logic [REG_BITS-1:0]  src_addr_i,  /// source to read
+  output logic [DATA_BITS-1:0] act_o,       /// its value after ReLU
+  output logic                 non_zero_o,  /// which is not 0
+  input  logic [REG_BITS-1:0]  raddr_i,     /// accumulator to read
+  output logic [DATA_BITS-1:0] rdata_o,     /// its value
+  input  logic                 write_i,     /// write an accumulator
+  input  logic [REG_BITS-1:0]  waddr_i,     /// which
+  input  logic [DATA_BITS-1:0] wdata_i,     /// its new value
+  input  logic                 io_src_i,    /// input/output mode: write a source
+  input  logic                 io_dst_i,    /// input/output mode: write an accumulator
+  input  logic [REG_BITS-1:0]  io_addr_i,   /// which
+  input  logic [DATA_BITS-1:0] io_data_i    /// its new value
+);
+
+  `REQUIRE(DATA_BITS >= 2, "DATA_BITS must be 2 or more")
+
+  logic [DATA_BITS-1:0] rdata_a, rdata_b, source, stored, dst_wdata;
+  logic [REG_BITS-1:0]  dst_waddr;
+  logic                 dst_write;
+
+  // The accumulators are idle while input/output mode sets their start values.
+  assign dst_write = write_i || io_dst_i;
+  assign dst_waddr = io_dst_i ? io_addr_i : waddr_i;
+  assign dst_wdata = io_dst_i ? io_data_i : wdata_i;
+
+  reg_file #(
+    .DATA_BITS(DATA_BITS),
+    .REG_BITS (REG_BITS)
+  ) u_a (
+    .clk_i,
+    .rst_ni,
+    .clear_i(role_i ? clear_dst_i : clear_src_i),
+    .raddr_i(role_i ? raddr_i : src_addr_i),
+    .rdata_o(rdata_a),
+    .write_i(role_i ? dst_write : io_src_i),
+    .waddr_i(role_i ? dst_waddr : io_addr_i),
+    .wdata_i(role_i ? dst_wdata : io_data_i)
+  );
+
+  reg_file #(
+    .DATA_BITS(DATA_BITS),
+    .REG_BITS (REG_BITS)
+  ) u_b (
+    .clk_i,
+    .rst_ni,
+    .clear_i(role_i ? clear_src_i : clear_dst_i),
+    .raddr_i(role_i ? src_addr_i : raddr_i),
+    .rdata_o(rdata_b),
+    .write_i(role_i ? io_src_i : dst_write),
+    .waddr_i(role_i ? io_addr_i : dst_waddr),
+    .wdata_i(role_i ? io_data_i : dst_wdata)
+  );
+
+  assign source = role_i ? rdata_b : rdata_a;
+  assign stored = role_i ? rdata_a : rdata_b;
+
+  assign act_o = relu_i && source[DATA_BITS-1] ? '0 : source;
+  assign non_zero_o = act_o != '0;
+  assign rdata_o = write_i && waddr_i == raddr_i ? wdata_i : stored;
+
+endmodule

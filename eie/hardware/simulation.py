@@ -1,0 +1,174 @@
+"""Runs of the RTL that equal `eie.step`, `eie.simulate` and `eie.infer` in every counter and every bit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.cycles import checked_activations, encoded_for
+from eie.fixedpoint import FixedPoint, LayerFormats
+from eie.hardware.build import RTL
+from eie.hardware.chip import Chip
+from eie.hardware.geometry import Geometry
+from eie.interleaved import InterleavedCSC
+from eie.layer import CompressedLayer
+from eie.machine import EIE_45NM, Machine
+from eie.stepped import UNIT_FORMATS, SteppedRun
+
+
+def simulate(
+    mem: InterleavedCSC | CompressedLayer,
+    activations: Any,
+    machine: Machine = EIE_45NM,
+    *,
+    formats: LayerFormats = UNIT_FORMATS,
+    bias: Any = None,
+    signed: bool = False,
+    through_ports: bool = False,
+    rtl: Path = RTL,
+) -> SteppedRun:
+    """Run one layer on the RTL.
+
+    Parameters
+    ----------
+    mem, activations, machine, signed
+        As for `eie.simulate`: one vector, or several one after the other.
+    formats : LayerFormats
+        Fixed-point formats. The width of the accumulators is that of the hardware's data path.
+    bias : float array of shape `(n_out,)`, optional
+        Start values of the accumulators, as for `eie.infer`.
+    through_ports : bool
+        Write all memories by input/output mode, a word per cycle. These cycles are not counted.
+    rtl : Path
+        Folder of the RTL.
+
+    Returns
+    -------
+    SteppedRun
+        What `eie.step` returns; with several vectors the counters are added up and `raw` has a row for each.
+
+    Raises
+    ------
+    ValueError
+        As `eie.simulate` and `eie.infer` do; also when the layer is outside the hardware's limits (`Geometry`), or when
+        an activation that is not 0 rounds to 0: the hardware sends raw values that are not 0.
+    ToolError
+        When a tool is missing.
+    """
+    mem = encoded_for(mem, machine)
+    inputs = raw_inputs(mem, activations, formats, signed)
+    start, clipped = _start_values(bias, mem.n_out, formats.output)
+    geometry = Geometry.fitting([mem], machine, [formats])
+    with Chip(geometry, machine, through_ports=through_ports, rtl=rtl) as chip:
+        chip.add(mem)
+        chip.set_codebook(formats.weight.quantize(mem.codebook)[0])
+        runs = [_run_one(chip, mem, vector, formats, start) for vector in np.atleast_2d(inputs)]
+    raw = np.stack([run.raw for run in runs]).reshape(*inputs.shape[:-1], mem.n_out)
+    saturations = sum(run.saturations + clipped for run in runs)
+    return SteppedRun(reduce(add, (run.report for run in runs)), raw, saturations)
+
+
+def chain(
+    layers: Sequence[InterleavedCSC | CompressedLayer],
+    activations: Any,
+    machine: Machine = EIE_45NM,
+    *,
+    formats: Sequence[LayerFormats],
+    signed: bool = False,
+    through_ports: bool = False,
+    rtl: Path = RTL,
+) -> list[SteppedRun]:
+    """Run layers one after the other, each on the ReLU of the results before, which stay in the registers.
+
+    Parameters
+    ----------
+    layers : sequence of InterleavedCSC or CompressedLayer
+        All are in the memories at the same time.
+    activations : array of shape `(n_in,)`
+        Inputs of the first layer.
+    machine, signed, through_ports, rtl
+        As for `simulate`.
+    formats : sequence of LayerFormats
+        One per layer. The activations of a layer have the format of the outputs before.
+
+    Returns
+    -------
+    list of SteppedRun
+        One per layer.
+
+    Raises
+    ------
+    ValueError
+        As `simulate` does; also when sizes or formats of neighbouring layers do not fit.
+    """
+    mems = [encoded_for(layer, machine) for layer in layers]
+    _check_chain(mems, formats)
+    inputs = raw_inputs(mems[0], activations, formats[0], signed, several=False)
+    runs = []
+    with Chip(Geometry.fitting(mems, machine, formats), machine, through_ports=through_ports, rtl=rtl) as chip:
+        for mem in mems:
+            chip.add(mem)
+        chip.set_sources(inputs)
+        for k, (mem, chosen) in enumerate(zip(mems, formats, strict=True)):
+            chip.set_codebook(chosen.weight.quantize(mem.codebook)[0])
+            chip.set_accumulators(None)
+            report, saturations = chip.run(mem, chosen, relu=k > 0)
+            chip.swap()
+            runs.append(SteppedRun(report, chip.sources(mem.n_out), saturations))
+    return runs
+
+
+def raw_inputs(
+    mem: InterleavedCSC, activations: Any, formats: LayerFormats, signed: bool, *, several: bool = True
+) -> NDArray[np.int64]:
+    """Return activations in their format, or raise a `ValueError` when the hardware would not send what the model does."""
+    values = checked_activations(activations, mem.n_in, signed, several=several)
+    raw, _ = formats.activation.quantize(values)
+    lost = (raw == 0) & (values != 0)
+    if lost.any():
+        raise ValueError(
+            f"the hardware sends raw values that are not 0, but {values[lost][0]} rounds to 0 in {formats.activation}: "
+            "round the activations to their format first"
+        )
+    if mem.has_bias and 1 << max(formats.activation.frac, 0) > formats.activation.high:
+        raise ValueError(f"the activation format must hold the bias's 1.0, got {formats.activation}")
+    return raw
+
+
+def _run_one(
+    chip: Chip, mem: InterleavedCSC, inputs: NDArray[np.int64], formats: LayerFormats, start: NDArray[np.int64] | None
+) -> SteppedRun:
+    chip.set_sources(inputs)
+    chip.set_accumulators(start)
+    report, saturations = chip.run(mem, formats)
+    chip.swap()
+    return SteppedRun(report, chip.sources(mem.n_out), saturations)
+
+
+def _start_values(bias: Any, n_out: int, fmt: FixedPoint) -> tuple[NDArray[np.int64] | None, int]:
+    """Return the bias in the accumulators' format, and how many values saturated."""
+    if bias is None:
+        return None, 0
+    values = np.asarray(bias, dtype=np.float64)
+    if values.shape != (n_out,) or not np.isfinite(values).all():
+        raise ValueError(f"bias must be {n_out} finite numbers, one per output, got shape {values.shape}")
+    return fmt.quantize(values)
+
+
+def _check_chain(mems: Sequence[InterleavedCSC], formats: Sequence[LayerFormats]) -> None:
+    if not mems or len(mems) != len(formats):
+        raise ValueError(f"formats must be one per layer, got {len(formats)} for {len(mems)} layers")
+    for k in range(1, len(mems)):
+        if mems[k].n_in != mems[k - 1].n_out:
+            raise ValueError(f"layer {k} must have {mems[k - 1].n_out} inputs, the outputs before, got {mems[k].n_in}")
+        if formats[k].activation != formats[k - 1].output:
+            raise ValueError(
+                f"the activations of layer {k} must have the format of the outputs before, {formats[k - 1].output}, "
+                f"got {formats[k].activation}"
+            )

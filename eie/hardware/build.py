@@ -95,7 +95,7 @@ def library(geometry: Geometry, *, rtl: Path = RTL, trace: bool = False) -> Path
     """
     if missing := missing_tools():
         raise ToolError(missing)
-    folder = Path(os.environ.get("EIE_BUILD") or user_cache_path("eie") / "hardware")
+    folder = Path(os.environ.get("EIE_CACHE") or user_cache_path("eie") / "hardware")
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{_fingerprint(geometry, rtl, trace)}.so"
     with FileLock(f"{target}.lock"):

@@ -48,7 +48,7 @@ def formats_of(bits, kind, second):
     return LayerFormats(
         FixedPoint(bits - second, bits - 3 - second),
         FixedPoint(bits, frac),
-        FixedPoint(bits, bits - 2 if kind == "saturating" else frac - 2),
+        FixedPoint(bits, bits - 1 if kind == "saturating" else frac - 2),
     )
 
 

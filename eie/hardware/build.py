@@ -114,7 +114,7 @@ def _build(geometry: Geometry, rtl: Path, trace: bool, target: Path) -> None:
     with tempfile.TemporaryDirectory() as name:
         design, whole, made = (Path(name) / file for file in ("design.cc", "whole.cc", target.name))
         # Registers start from random values, so that a missing reset shows.
-        passes = ["proc", "memory_collect", "setundef -init -random 1", f"write_cxxrtl -noflatten -O6 -g{4 * trace} {design}"]
+        passes = ["proc", "memory_collect", "setundef -init -random 3", f"write_cxxrtl -noflatten -O6 -g{4 * trace} {design}"]
         yosys([*read_script(geometry.parameters, "eie_top", rtl, "-nosynthesis"), *passes])
         whole.write_text(f'#include "{design.name}"\n{_glue(geometry)}{DRIVER.read_text(encoding="utf-8")}')
         flags = [*_FLAGS, f"-I{_runtime()}", *(["-DEIE_TRACE"] if trace else [])]

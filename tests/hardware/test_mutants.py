@@ -1,0 +1,140 @@
+"""The tests of equality must notice every small mistake in the RTL: each of these mutants is one."""
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pytest
+from rtl_layers import KINDS, draw_case, machine_of
+
+import eie
+from eie import hardware
+from eie.fixedpoint import FixedPoint, LayerFormats
+from eie.hardware import build
+from eie.hardware.geometry import Geometry
+
+pytestmark = pytest.mark.skipif(bool(build.missing_tools()), reason=build.missing_tools())
+
+SET = (5, 3, 3, 4, 4, 16)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A line of the RTL, and what stands there instead."""
+
+    file: str
+    line: str
+    wrong: str
+
+
+MUTANTS = {
+    "no bypass": Mutant("arithm_unit", "bypass = write3_q && row3_q == row2_q", "bypass = 1'b0"),
+    "bypass of padding zeros": Mutant("arithm_unit", "bypass = write3_q && row3_q", "bypass = row3_q"),
+    "no rounding": Mutant("arithm_unit", "{(DATA_BITS+1){1'b0}}, below}", "{(DATA_BITS+1){1'b0}}, 1'b0}"),
+    "no saturation of far products": Mutant("arithm_unit", "assign far = ", "assign far = 1'b0 && "),
+    "no saturation of near sums": Mutant("arithm_unit", "assign over = ", "assign over = 1'b0 && "),
+    "logical shift": Mutant("arithm_unit", "product2_q >>> places_i", "product2_q >> places_i"),
+    "padding zeros are written": Mutant("arithm_unit", "entry_i && code_i != '0, write1_q", "entry_i, write1_q"),
+    "column does not begin above row 0": Mutant("arithm_unit", "first_i ? '0 : row1_q", "1'b0 ? '0 : row1_q"),
+    "no write-through": Mutant("act_rw", "write_i && waddr_i == raddr_i ? wdata_i : stored", "stored"),
+    "no ReLU": Mutant("act_rw", "relu_i && source[DATA_BITS-1]", "1'b0 && source[DATA_BITS-1]"),
+    "registers are not cleared": Mutant("reg_file", "clear_i ? '0 : written_q", "written_q"),
+    "roles swap once only": Mutant("eie_top", "role_q ^ swap_i", "role_q | swap_i"),
+    "back-pressure of one PE only": Mutant("eie_top", ".full_i      (|full)", ".full_i      (full[0])"),
+    "queue is never full": Mutant("act_queue", "full_o = after_tail == head_q", "full_o = 1'b0"),
+    "queue is full too early": Mutant("act_queue", "full_o = after_tail == head_q", "full_o = valid_o"),
+    "queue looks ahead to the slot behind": Mutant("act_queue", "!valid_o || one_left ? column_i", "!valid_o ? column_i"),
+    "queue is not reset": Mutant("act_queue", "tail_q <= '0", "tail_q <= tail_d"),
+    "pointers are read over held ones": Mutant("pe", "next_valid && (pop || !head_valid)", "next_valid"),
+    "pointer banks mixed up": Mutant("ptr_read", "start_o = odd_q ? odd : even", "start_o = odd_q ? even : odd"),
+    "even bank one address early": Mutant("ptr_read", "(COLUMN_BITS - 1)'(column_i[0])", "(COLUMN_BITS - 1)'(1'b0)"),
+    "rows are read again": Mutant("spmat_read", "issue && !(held_q && held_row_q == row_q)", "issue"),
+    "held row survives a start": Mutant("spmat_read", "(held_q || issue) && !start_i", "(held_q || issue)"),
+    "empty column takes no turn": Mutant("spmat_read", "<= {active_q, issue}", "<= {issue, issue}"),
+    "idle cycle after the last bank": Mutant("central_control", "!found || (push_o && last_bank)", "!found"),
+    "scan ends before the bias": Mutant("central_control", "addresses_i + (REG_BITS + 1)'(has_bias_i)", "addresses_i"),
+    "tree takes the second of two": Mutant("lnzd_node", "valid_i[1] || !valid_i[2]", "valid_i[1]"),
+}
+
+
+def tiny():
+    """Three equal vectors on a layer whose PEs hold one row each and whose last column is empty."""
+    layer = eie.CompressedLayer.from_codes(np.repeat([[3, 5, 0]], 4, 0).astype(np.uint8), np.arange(16) / 8.0)
+    return layer, np.tile([1.0, 0.5, 0.25], (3, 1))
+
+
+@cache
+def expectations():
+    """Runs of the true machine: keywords of `simulate`, report, results and saturations."""
+    machine, found = machine_of(SET), []
+    cases = [draw_case(SET, kind, seed) for seed, kind in enumerate(KINDS)]
+    inputs = [(case.mem, case.activations, case.formats, case.bias, case.signed) for case in cases]
+    layer, vectors = tiny()
+    inputs.append((eie.encode(layer, machine), vectors, cases[0].formats, None, False))
+    for mem, activations, formats, bias, signed in inputs:
+        inferred = eie.infer(mem, activations, machine, formats=formats, bias=bias, relu=False, signed=signed)
+        report = eie.simulate(mem, activations, machine, signed=signed)
+        keywords = {"mem": mem, "activations": activations, "formats": formats, "bias": bias, "signed": signed}
+        found.append((keywords, report, inferred.raw, inferred.saturations))
+    return found
+
+
+@cache
+def chained():
+    """Two layers of which the second sees what ReLU leaves of the first."""
+    point = FixedPoint(16, 9)
+    formats = [LayerFormats(FixedPoint(16, 12), point, point)] * 2
+    layers = [eie.draw_layer(40, 30, 0.4, seed) for seed in (1, 2)]
+    layers[1] = eie.draw_layer(20, 40, 0.4, 3)
+    activations = np.arange(30) % 4 / 2.0
+    return layers, activations, formats
+
+
+def is_right(rtl):
+    """Whether the RTL of a folder does what the model says, on all runs."""
+    machine = machine_of(SET)
+    try:
+        for keywords, report, raw, saturations in expectations():
+            found = hardware.simulate(**keywords, machine=machine, rtl=rtl)
+            if found.report != report or found.saturations != saturations or (found.raw != raw).any():
+                return False
+        layers, activations, formats = chained()
+        first, second = hardware.chain(layers, activations, machine, formats=formats, rtl=rtl)
+    except RuntimeError:  # it does not come to an end
+        return False
+    inputs = formats[0].output.real(np.maximum(first.raw, 0))
+    return bool((second.raw == eie.step(layers[1], inputs, machine, formats=formats[1]).raw).all())
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """The RTL of every mutant, built; two compilers at a time."""
+    root = tmp_path_factory.mktemp("mutants")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EIE_CACHE", str(root / "cache"))
+        found = {name: mutated(root / str(k), mutant) for k, (name, mutant) in enumerate(MUTANTS.items())}
+        keywords = expectations()[0][0]
+        geometry = Geometry.fitting([keywords["mem"]], machine_of(SET), [keywords["formats"]])
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda folder: build.library(geometry, rtl=folder), found.values()))
+        yield found
+
+
+def mutated(folder, mutant):
+    shutil.copytree(build.RTL, folder)
+    path = folder / f"{mutant.file}.sv"
+    text = path.read_text(encoding="utf-8")
+    assert text.count(mutant.line) == 1, mutant
+    path.write_text(text.replace(mutant.line, mutant.wrong), encoding="utf-8")
+    return folder
+
+
+def test_the_true_rtl_is_right():
+    assert is_right(build.RTL)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_mutant_is_killed(folders, name):
+    assert not is_right(folders[name])

@@ -4,6 +4,7 @@ The RTL is in the folder `rtl`, one module per file. It is equal to `eie.step` i
 """
 
 from eie.hardware.geometry import Geometry
+from eie.hardware.images import images
 from eie.hardware.simulation import chain, simulate
 
-__all__ = ["Geometry", "chain", "simulate"]
+__all__ = ["Geometry", "chain", "images", "simulate"]

@@ -16,6 +16,7 @@ from eie.fixedpoint import LayerFormats
 from eie.hardware import memories
 from eie.hardware.build import RTL, library
 from eie.hardware.geometry import Geometry, rows_taken
+from eie.hardware.images import settings
 from eie.interleaved import InterleavedCSC
 from eie.machine import Machine
 
@@ -105,10 +106,7 @@ class Chip(AbstractContextManager["Chip"]):
         relu : bool
             Read negative sources as 0.
         """
-        first = self._at[id(mem)]
-        one, _ = formats.activation.quantize([1.0])
-        setting = [-(-mem.n_in // mem.n_pe), int(mem.has_bias), int(one[0]), first, first + mem.n_in]
-        setting += [formats.places, int(relu)]
+        setting = [*settings(mem, formats, self._at[id(mem)]).values(), int(relu)]
         found = (ctypes.c_int64 * len(_COUNTERS))()
         most = mem.n_entries + 2 * mem.n_columns + 100  # even if one PE did all the work
         values = (ctypes.c_uint32 * len(setting))(*setting)

@@ -1,1 +1,113 @@
 """Contents of the memories as files for `$readmemh`, with a manifest that says which file goes where."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eie.cycles import encoded_for
+from eie.fixedpoint import FixedPoint, LayerFormats
+from eie.hardware import memories
+from eie.hardware.geometry import Geometry
+from eie.interleaved import InterleavedCSC
+from eie.layer import CompressedLayer
+from eie.machine import EIE_45NM, Machine
+
+MANIFEST = "manifest.json"
+_PE = "g_pe[{p}].u_pe."
+_PLACES = {
+    "spmat": "u_spmat_read.u_sram.mem",
+    "even": "u_ptr_read.u_even.mem",
+    "odd": "u_ptr_read.u_odd.mem",
+}
+"""Memories of a PE that have a file each, and their paths in the hierarchy."""
+
+
+def images(
+    mem: InterleavedCSC | CompressedLayer,
+    folder: str | Path,
+    machine: Machine = EIE_45NM,
+    *,
+    formats: LayerFormats | None = None,
+) -> Path:
+    """Write the memories of all PEs as files that `$readmemh` reads.
+
+    Parameters
+    ----------
+    mem : InterleavedCSC or CompressedLayer
+        The layer; if not yet encoded, it is encoded for `machine`.
+    folder : path
+        Where to; it is made if it does not exist.
+    machine : Machine
+        The chip.
+    formats : LayerFormats, optional
+        Fixed-point formats; if left out, the finest that hold the codebook, and 8 bits after the binary point for
+        activations and accumulators.
+
+    Returns
+    -------
+    Path
+        The manifest, a JSON file: parameters of `eie_top.sv`, settings of its ports for this layer, and for each file
+        the memory that it belongs to.
+
+    Raises
+    ------
+    ValueError
+        When the layer is outside the hardware's limits.
+    """
+    mem = encoded_for(mem, machine)
+    formats = formats or _formats_for(mem)
+    geometry = Geometry.fitting([mem], machine, [formats])
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    raw, _ = formats.weight.quantize(mem.codebook)
+    shared = memories.words(raw[1:], geometry.data_bits)  # code 0, the padding zero, has no register
+    files = []
+    for p in range(mem.n_pe):
+        own = memories.of_pe(mem, p, geometry)
+        contents = {"spmat": own.spmat, "even": own.pointers[0::2], "odd": own.pointers[1::2]}
+        for name, words in contents.items():
+            files.append(_write(target, f"pe{p:02d}_{name}.hex", words, _PE.format(p=p) + _PLACES[name]))
+        files.append(_write(target, f"pe{p:02d}_codebook.hex", shared, _PE.format(p=p) + "u_arithm_unit.codebook", 1))
+    manifest = {
+        "top": "eie_top",
+        "parameters": geometry.parameters,
+        "layer": {"n_out": mem.n_out, "n_in": mem.n_in},
+        "ports": settings(mem, formats),
+        "files": files,
+    }
+    path = target / MANIFEST
+    path.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def settings(mem: InterleavedCSC, formats: LayerFormats, first_column: int = 0) -> dict[str, int]:
+    """Return what the ports of `eie_top.sv` have to be for a layer whose first pointer is number `first_column`."""
+    one, _ = formats.activation.quantize([1.0])
+    return {
+        "addresses_i": -(-mem.n_in // mem.n_pe),
+        "has_bias_i": int(mem.has_bias),
+        "one_i": int(one[0]),
+        "first_column_i": first_column,
+        "bias_column_i": first_column + mem.n_in,
+        "places_i": formats.places,
+    }
+
+
+def _write(folder: Path, name: str, words: memories.Words, place: str, first: int = 0) -> dict[str, Any]:
+    """Write one word per line, in hexadecimal, and return its line of the manifest."""
+    (folder / name).write_text("".join(f"{text}\n" for text in hexadecimal(words)), encoding="ascii")
+    return {"file": name, "memory": place, "first": first, "words": len(words)}
+
+
+def hexadecimal(words: memories.Words) -> list[str]:
+    """Return words as hexadecimal numbers."""
+    return ["".join(f"{chunk:08x}" for chunk in word[::-1]) for word in words]
+
+
+def _formats_for(mem: InterleavedCSC) -> LayerFormats:
+    weight = FixedPoint.covering(float(np.abs(mem.codebook).max()))
+    return LayerFormats(weight, FixedPoint(16, 8), FixedPoint(16, 8))

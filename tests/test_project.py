@@ -56,7 +56,7 @@ def test_conda_environment_names_the_packages_of_pyproject():
 
 def test_conda_environment_has_from_pip_what_conda_has_not():
     assert [entry["pip"] for entry in ENVIRONMENT if isinstance(entry, dict)] == [
-        ["sphinx-mathjax-offline", "--editable ."]
+        ["pyosys", "sphinx-mathjax-offline", "--editable ."]
     ]
 
 

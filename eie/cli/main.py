@@ -25,6 +25,7 @@ COMMANDS = {
     "run": "networks",
     "explain": "networks",
     "sweep": "sweep",
+    "rtl": "rtl",
 }
 """The module of `eie.cli` that has each command, in the order of the help."""
 

@@ -1,4 +1,7 @@
-"""Builds the simulation: yosys turns the RTL into C++, and a compiler makes a library of it, once per set of parameters."""
+"""Builds the simulation, once per set of parameters: yosys turns the RTL into C++, a compiler that into a library.
+
+Libraries are kept in the user's cache folder, or in the one that the environment variable `EIE_CACHE` names.
+"""
 
 from __future__ import annotations
 
@@ -106,15 +109,16 @@ def library(geometry: Geometry, *, rtl: Path = RTL, trace: bool = False) -> Path
 
 def _fingerprint(geometry: Geometry, rtl: Path, trace: bool) -> str:
     parts = [__version__, *compiler(), *_FLAGS, str(trace), str(geometry.parameters)]
-    parts += [path.read_text(encoding="utf-8") for path in [*sources(rtl), DRIVER]]
+    parts += [path.read_text(encoding="utf-8") for path in [*sources(rtl), *rtl.glob("*.svh"), DRIVER, Path(__file__)]]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
 
 
 def _build(geometry: Geometry, rtl: Path, trace: bool, target: Path) -> None:
     with tempfile.TemporaryDirectory() as name:
         design, whole, made = (Path(name) / file for file in ("design.cc", "whole.cc", target.name))
-        # Registers start from random values, so that a missing reset shows.
-        passes = ["proc", "memory_collect", "setundef -init -random 3", f"write_cxxrtl -noflatten -O6 -g{4 * trace} {design}"]
+        # Registers start from random values, so that a missing reset shows. Level 3 keeps every signal that has a name.
+        passes = ["proc", "memory_collect", "setundef -init -random 3"]
+        passes.append(f"write_cxxrtl -noflatten {'-O3 -g4' if trace else '-O6 -g0'} {design}")
         yosys([*read_script(geometry.parameters, "eie_top", rtl, "-nosynthesis"), *passes])
         whole.write_text(f'#include "{design.name}"\n{_glue(geometry)}{DRIVER.read_text(encoding="utf-8")}')
         flags = [*_FLAGS, f"-I{_runtime()}", *(["-DEIE_TRACE"] if trace else [])]
@@ -128,7 +132,8 @@ def _build(geometry: Geometry, rtl: Path, trace: bool, target: Path) -> None:
 def _runtime() -> Path:
     """Find the headers that the generated C++ includes."""
     spec = find_spec("pyosys")
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     return Path(spec.origin).parent / "share" / "include" / "backends" / "cxxrtl" / "runtime"
 
 

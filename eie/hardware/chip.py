@@ -58,9 +58,9 @@ class Chip(AbstractContextManager["Chip"]):
         self.geometry, self.machine, self.through_ports = geometry, machine, through_ports
         self._library = ctypes.CDLL(str(library(geometry, rtl=rtl, trace=vcd is not None)))
         self._library.eie_new.restype = ctypes.c_void_p
-        half_cycle_ps = max(1, round(0.5e12 / machine.clock_hz))
         file = str(vcd).encode() if vcd else b""
-        self._handle = ctypes.c_void_p(self._library.eie_new(seed, file, str(half_cycle_ps).encode()))
+        half_cycle_ps = str(half_cycle(machine)).encode()
+        self._handle = ctypes.c_void_p(self._library.eie_new(seed, file, half_cycle_ps))
         self._row = self._column = 0
         self._at: dict[int, int] = {}
 
@@ -114,8 +114,7 @@ class Chip(AbstractContextManager["Chip"]):
             raise RuntimeError(f"the RTL was not done after {most} cycles")
         counters = dict(zip(_COUNTERS, map(int, found), strict=True))
         saturations = counters.pop("saturations")
-        sizes = {"n_in": mem.n_in, "n_out": mem.n_out, "n_pe": mem.n_pe, "clock_hz": self.machine.clock_hz}
-        return CycleReport(**counters, **sizes), saturations
+        return report_of(counters, mem, self.machine), saturations
 
     def swap(self) -> None:
         """Let the accumulators be the sources of the next layer."""
@@ -146,6 +145,16 @@ class Chip(AbstractContextManager["Chip"]):
         """Place words in a memory without a cycle, as $readmemh does."""
         held = np.ascontiguousarray(words)
         self._library.eie_load(self._handle, target, p, first, len(held), _pointer(held))
+
+
+def half_cycle(machine: Machine) -> int:
+    """Return half a clock period in picoseconds, at least 1."""
+    return max(1, round(0.5e12 / machine.clock_hz))
+
+
+def report_of(counters: dict[str, int], mem: InterleavedCSC, machine: Machine) -> CycleReport:
+    """Return the report of a run of a layer from its counters, by name."""
+    return CycleReport(**counters, n_in=mem.n_in, n_out=mem.n_out, n_pe=mem.n_pe, clock_hz=machine.clock_hz)
 
 
 def _pointer(words: NDArray[np.uint32]) -> Any:

@@ -57,6 +57,9 @@ void set_word(value<Width> &word, const uint32_t *chunks) {
 }
 
 template <size_t Width>
+void set_word(wire<Width> &port, const uint32_t *chunks) { set_word(port.next, chunks); }
+
+template <size_t Width>
 void randomise(memory<Width> &mem, Random &random) {
   uint32_t chunks[value<Width>::chunks];
   for (size_t word = 0; word < mem.depth; word++) {
@@ -96,7 +99,7 @@ struct Chip {
 #ifdef EIE_TRACE
   void open(const char *path, const char *unit_ps) {
     cxxrtl::debug_items items;
-    top.debug_info(&items, nullptr, "");
+    top.debug_info(&items, nullptr, "eie_top ");
     vcd.timescale(1, "ps");
     vcd.add_without_memories(items);
     file.open(path);

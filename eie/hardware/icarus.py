@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from eie.cycles import CycleReport, encoded_for
+from eie.cycles import encoded_for
 from eie.fixedpoint import LayerFormats
 from eie.hardware import memories
 from eie.hardware.build import RTL, ToolError, sources
+from eie.hardware.chip import report_of
 from eie.hardware.geometry import Geometry
 from eie.hardware.images import hexadecimal, images, settings
 from eie.hardware.simulation import raw_inputs
@@ -90,5 +91,4 @@ def _read(said: str, mem: InterleavedCSC, machine: Machine) -> SteppedRun:
         raise ValueError(f"output {unknown[0]} of the RTL is unknown: {outputs[unknown[0]]}")
     counters = {name: int(text) for name, text in lines if name != "output"}
     saturations = counters.pop("saturations")
-    sizes = {"n_in": mem.n_in, "n_out": mem.n_out, "n_pe": mem.n_pe, "clock_hz": machine.clock_hz}
-    return SteppedRun(CycleReport(**counters, **sizes), np.array(outputs, np.int64), saturations)
+    return SteppedRun(report_of(counters, mem, machine), np.array(outputs, np.int64), saturations)

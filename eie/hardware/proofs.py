@@ -45,8 +45,8 @@ def _slots(name: str, count: int) -> tuple[str, ...]:
 PROOFS = (
     Proof(
         "act_queue_properties",
-        f"a queue of depth {_DEPTH} counts to {_DEPTH - 1}, is full exactly then, keeps the order, and the pointers that "
-        "were looked up are those of its head",
+        f"a queue of depth {_DEPTH} counts to {_DEPTH - 1}, is full exactly then, keeps the order, and the pointers "
+        "that were looked up are those of its head",
         {
             "head_i": ("u_queue.head_q",),
             "tail_i": ("u_queue.tail_q",),

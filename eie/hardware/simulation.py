@@ -68,7 +68,7 @@ def simulate(
     with Chip(geometry, machine, through_ports=through_ports, rtl=rtl) as chip:
         chip.add(mem)
         chip.set_codebook(formats.weight.quantize(mem.codebook)[0])
-        runs = [_run_one(chip, mem, vector, formats, start) for vector in np.atleast_2d(inputs)]
+        runs = [run_one(chip, mem, vector, formats, start) for vector in np.atleast_2d(inputs)]
     raw = np.stack([run.raw for run in runs]).reshape(*inputs.shape[:-1], mem.n_out)
     saturations = sum(run.saturations + clipped for run in runs)
     return SteppedRun(reduce(add, (run.report for run in runs)), raw, saturations)
@@ -127,7 +127,7 @@ def chain(
 def raw_inputs(
     mem: InterleavedCSC, activations: Any, formats: LayerFormats, signed: bool, *, several: bool = True
 ) -> NDArray[np.int64]:
-    """Return activations in their format, or raise a `ValueError` when the hardware would not send what the model does."""
+    """Return activations in their format; a `ValueError` when the hardware would not send what the model does."""
     values = checked_activations(activations, mem.n_in, signed, several=several)
     raw, _ = formats.activation.quantize(values)
     lost = (raw == 0) & (values != 0)
@@ -141,9 +141,10 @@ def raw_inputs(
     return raw
 
 
-def _run_one(
+def run_one(
     chip: Chip, mem: InterleavedCSC, inputs: NDArray[np.int64], formats: LayerFormats, start: NDArray[np.int64] | None
 ) -> SteppedRun:
+    """Run one vector of raw inputs, from start values of the accumulators, and read the results."""
     chip.set_sources(inputs)
     chip.set_accumulators(start)
     report, saturations = chip.run(mem, formats)

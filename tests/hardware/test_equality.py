@@ -110,7 +110,7 @@ def random_layer(n_out, n_in, seed):
     return eie.draw_layer(n_out, n_in, 0.3, seed)
 
 
-@pytest.mark.parametrize("parameters", (SETS[2], SETS[5]), ids=lambda p: f"{p[0]}pe")
+@pytest.mark.parametrize("parameters", [SETS[2], SETS[5]], ids=lambda p: f"{p[0]}pe")
 def test_chained_layers_find_their_inputs_where_the_last_one_wrote_them(parameters):
     machine = machine_of(parameters)
     layers = [random_layer(90, 50, 1), random_layer(33, 90, 2), random_layer(70, 33, 3)]

@@ -45,7 +45,9 @@ MUTANTS = {
     "back-pressure of one PE only": Mutant("eie_top", ".full_i      (|full)", ".full_i      (full[0])"),
     "queue is never full": Mutant("act_queue", "full_o = after_tail == head_q", "full_o = 1'b0"),
     "queue is full too early": Mutant("act_queue", "full_o = after_tail == head_q", "full_o = valid_o"),
-    "queue looks ahead to the slot behind": Mutant("act_queue", "!valid_o || one_left ? column_i", "!valid_o ? column_i"),
+    "queue looks ahead to the slot behind": Mutant(
+        "act_queue", "!valid_o || one_left ? column_i", "!valid_o ? column_i"
+    ),
     "queue is not reset": Mutant("act_queue", "tail_q <= '0", "tail_q <= tail_d"),
     "pointers are read over held ones": Mutant("pe", "next_valid && (pop || !head_valid)", "next_valid"),
     "pointer banks mixed up": Mutant("ptr_read", "start_o = odd_q ? odd : even", "start_o = odd_q ? even : odd"),

@@ -1,0 +1,102 @@
+"""Commands on the hardware: run the RTL, write its memories, check it against the model, and draw its waveforms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from eie.cli import options
+
+if TYPE_CHECKING:
+    from eie.hardware.layers import Drawn
+
+_LAYER = (
+    click.option("--outputs", metavar="N", type=int, default=256, help="outputs of the layer (default: 256)"),
+    click.option("--inputs", metavar="N", type=int, default=256, help="inputs of the layer (default: 256)"),
+    click.option("--density", metavar="D", type=float, default=0.1, help="fraction of weights kept (default: 0.1)"),
+    click.option(
+        "--act-density", metavar="D", type=float, default=0.35, help="fraction of inputs that are not 0 (default: 0.35)"
+    ),
+    click.option("--seed", metavar="N", type=int, default=0, help="random seed (default: 0)"),
+    options.weight_bits,
+    options.machine,
+)
+
+
+def layer(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the parameters of a synthetic layer and of a machine."""
+    for option in reversed(_LAYER):
+        function = option(function)
+    return function
+
+
+@click.group(cls=options.Group, epilog="example: eie rtl check")
+def rtl() -> None:
+    """Run the machine in SystemVerilog, bit by bit."""
+
+
+@rtl.command(cls=options.Command, epilog="example: eie rtl run --pe 16 --density 0.2")
+@layer
+def run(**given: Any) -> int:
+    """Run a synthetic layer on the RTL, and compare it with the model."""
+    from eie.hardware import layers
+
+    drawn = _drawn(given)
+    differences, found = layers.compare(drawn)
+    print(layers.text(found))
+    print("\n".join(differences) or "every counter and every output bit equals the model's")
+    return int(bool(differences))
+
+
+@rtl.command(cls=options.Command, epilog="example: eie rtl images --pe 4 -o memories/")
+@layer
+@options.output("FOLDER", "where to write the files", required=True)
+def images(output: str, **given: Any) -> None:
+    """Write the memories of a synthetic layer for $readmemh."""
+    from eie import hardware
+
+    drawn = _drawn(given)
+    print(f"written to {hardware.images(drawn.mem, output, drawn.machine, formats=drawn.formats)}")
+
+
+@rtl.command(cls=options.Command, epilog="example: eie rtl check --layers 20")
+@click.option("--layers", "count", metavar="N", type=int, default=10, help="synthetic layers to run (default: 10)")
+def check(count: int) -> int:
+    """Compare the RTL with the model on small layers, and prove its properties."""
+    from eie.hardware import layers, proofs
+
+    failed = 0
+    for seed in range(count):
+        drawn = layers.draw_small(seed)
+        differences, found = layers.compare(drawn)
+        failed += bool(differences)
+        print(f"{drawn.name}: {found.report.cycles} cycles, {'; '.join(differences) or 'equal'}", flush=True)
+    for proof in proofs.PROOFS:
+        verdict = proofs.prove(proof)
+        failed += verdict != "proved"
+        print(f"{verdict}: {proof.says}", flush=True)
+    return int(failed > 0)
+
+
+@rtl.command(cls=options.Command, epilog="example: eie rtl trace --pe 4 -o run.vcd")
+@layer
+@click.option("--stepped", is_flag=True, help="trace the stepped machine, not the RTL")
+@options.output("FILE", "waveform to write, .vcd", required=True)
+def trace(output: str, stepped: bool, **given: Any) -> None:
+    """Write the waveform of a synthetic layer, for GTKWave or Surfer."""
+    from eie import hardware
+
+    drawn = _drawn(given)
+    mem, machine, formats = drawn.mem, drawn.machine, drawn.formats
+    run = hardware.trace(mem, drawn.activations, output, machine, formats=formats, stepped=stepped)
+    print(f"{run.report.cycles} cycles written to {output}")
+
+
+def _drawn(given: dict[str, Any]) -> Drawn:
+    from eie.hardware import layers
+
+    names = ("outputs", "inputs", "density", "act_density", "seed")
+    size = {name: given.pop(name) for name in names}
+    return layers.draw(**size, **{name: value for name, value in given.items() if value is not None})

@@ -5,7 +5,7 @@ The RTL is in the folder `rtl`, one module per file. It is equal to `eie.step` i
 
 from eie.hardware.geometry import Geometry
 from eie.hardware.images import images
-from eie.hardware.simulation import chain, simulate
+from eie.hardware.simulation import batches, chain, simulate
 from eie.hardware.waveforms import trace
 
-__all__ = ["Geometry", "chain", "images", "simulate", "trace"]
+__all__ = ["Geometry", "batches", "chain", "images", "simulate", "trace"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.cycles import checked_activations, encoded_for
+from eie.cycles import CycleReport, checked_activations, encoded_for
 from eie.fixedpoint import FixedPoint, LayerFormats
 from eie.hardware.build import RTL
 from eie.hardware.chip import Chip
@@ -122,6 +123,58 @@ def chain(
             chip.swap()
             runs.append(SteppedRun(report, chip.sources(mem.n_out), saturations))
     return runs
+
+
+def batches(
+    parts: Sequence[tuple[InterleavedCSC, slice]],
+    activations: Any,
+    machine: Machine = EIE_45NM,
+    *,
+    formats: LayerFormats,
+    signed: bool = False,
+    rtl: Path = RTL,
+) -> SteppedRun:
+    """Run one layer in batches of inputs that the source registers hold; the sums stay in the accumulators.
+
+    This is how a layer longer than the registers runs (ISCA 2016, section IV). Filling the registers is not counted.
+
+    Parameters
+    ----------
+    parts : sequence of (InterleavedCSC, slice)
+        The columns of each batch, all with the same rows, and the inputs that belong to them. A bias column is the last
+        of the last part.
+    activations : array of shape `(n_in,)`
+        Inputs of the whole layer.
+    machine, formats, signed, rtl
+        As for `simulate`.
+
+    Returns
+    -------
+    SteppedRun
+        Counters of all batches together, and the results after the last.
+
+    Raises
+    ------
+    ValueError
+        As `simulate` does; also when the parts have different rows.
+    """
+    mems = [mem for mem, _ in parts]
+    if len({mem.n_out for mem in mems}) != 1:
+        raise ValueError(f"all batches must have the same outputs, got {[mem.n_out for mem in mems]}")
+    values = np.asarray(activations)
+    found: list[tuple[CycleReport, int]] = []
+    with Chip(Geometry.fitting(mems, machine, [formats]), machine, rtl=rtl) as chip:
+        for mem in mems:
+            chip.add(mem)
+        chip.set_codebook(formats.weight.quantize(mems[0].codebook)[0])
+        chip.set_accumulators(None)
+        for mem, columns in parts:
+            chip.set_sources(raw_inputs(mem, values[columns], formats, signed, several=False))
+            found.append(chip.run(mem, formats))
+        chip.swap()
+        raw = chip.sources(mems[0].n_out)
+    reports = [replace(report, n_in=len(values)) for report, _ in found]
+    return SteppedRun(replace(reduce(add, reports), vectors=1), raw, sum(clipped for _, clipped in found))
 
 
 def raw_inputs(

@@ -14,6 +14,7 @@ from eie.formats import authors
 from eie.hardware import build
 from eie.hardware.chip import Chip
 from eie.hardware.geometry import Geometry
+from eie.networks import register_batches
 
 pytestmark = pytest.mark.skipif(bool(build.missing_tools()), reason=build.missing_tools())
 
@@ -126,6 +127,26 @@ def test_chained_layers_find_their_inputs_where_the_last_one_wrote_them(paramete
         np.testing.assert_array_equal(found.raw, stepped.raw)
         activations = chosen.output.real(np.maximum(stepped.raw, 0))
     assert (runs[0].raw < 0).any()
+
+
+def test_batches_of_inputs_add_up_in_the_same_accumulators():
+    machine = machine_of(SETS[2])
+    formats = formats_of(16, "plain", 0)
+    codes = np.random.default_rng(2).integers(0, 9, (50, 600)).astype(np.uint8) // 6
+    bias = np.arange(50).astype(np.uint8) % 16
+    layer = eie.CompressedLayer.from_codes(codes, np.linspace(-1, 1, 16) * (np.arange(16) > 0), bias)
+    activations = np.random.default_rng(3).integers(0, 3, 600) / 4.0
+    cut = register_batches.tiles(layer, machine)
+    assert len(cut) == 3
+    found = hardware.batches([(tile.mem, tile.inputs) for tile in cut], activations, machine, formats=formats)
+    inferred = eie.infer(layer, activations, machine, formats=formats, relu=False)
+    np.testing.assert_array_equal(found.raw, inferred.raw)
+    assert found.saturations == inferred.saturations
+    report, _ = register_batches.run_tiles(layer, cut, activations[None], machine)
+    # Cycles in which registers are filled from the activation SRAM are outside the RTL.
+    assert found.report == replace(report, cycles=report.cycles - sum(tile.before + tile.after for tile in cut))
+    with pytest.raises(ValueError, match="must have the same outputs"):
+        hardware.batches([(cut[0].mem, cut[0].inputs), (cases(SETS[2])[0].mem, cut[1].inputs)], [], formats=formats)
 
 
 def test_memories_grow_where_a_layer_needs_more_than_the_papers():

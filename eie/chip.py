@@ -26,25 +26,30 @@ def lnzd_nodes(machine: Machine) -> int:
     return nodes
 
 
+def shrink(machine: Machine) -> float:
+    """Divide the feature size of the paper's chip by that of a machine; 1 in 45 nm."""
+    return float(chip_facts()["technology"]["paper_nm"] / machine.feature_nm)
+
+
 def pe_area(machine: Machine) -> dict[str, float]:
     """Compute the area of one PE by module, mm2.
 
     The values are those of Table II. Two of them change with the machine: the queue grows with its depth, and the
-    sparse-matrix memory with its width, as in the SRAM sweep.
+    sparse-matrix memory with its width, as in the SRAM sweep. In another technology all shrink quadratically.
     """
-    area = {part: um2 * 1e-6 for part, um2 in pe_breakdown("area", "module").items()}
+    area = {part: um2 * 1e-6 / shrink(machine) ** 2 for part, um2 in pe_breakdown("area", "module").items()}
     area["Act_queue"] *= machine.fifo_depth / EIE_45NM.fifo_depth
     area["SpmatRead"] *= _spmat(machine).area_mm2 / _spmat(EIE_45NM).area_mm2
     return area
 
 
 def pe_power(machine: Machine) -> dict[str, float]:
-    """Compute the power of one busy PE by module, mW.
+    """Compute Table II's power of one PE by module, mW.
 
     The values are those of Table II at the machine's clock. The power of the sparse-matrix memory also scales with the
-    energy of fetching one entry.
+    energy of fetching one entry. Another technology draws the same power at a clock faster by the shrink.
     """
-    faster = machine.clock_hz / reference_clock_hz()
+    faster = machine.clock_hz / reference_clock_hz() / shrink(machine)
     power = {part: mw * faster for part, mw in pe_breakdown("power", "module").items()}
     per_entry = _spmat(machine).read_pj / machine.entries_per_row
     power["SpmatRead"] *= per_entry / (_spmat(EIE_45NM).read_pj / EIE_45NM.entries_per_row)
@@ -53,12 +58,13 @@ def pe_power(machine: Machine) -> dict[str, float]:
 
 def area(machine: Machine) -> float:
     """Compute the area of the chip, mm2: PEs and detection nodes."""
-    return machine.n_pe * sum(pe_area(machine).values()) + lnzd_nodes(machine) * paper_value("lnzd-area") * 1e-6
+    per_node = paper_value("lnzd-area") * 1e-6 / shrink(machine) ** 2
+    return machine.n_pe * sum(pe_area(machine).values()) + lnzd_nodes(machine) * per_node
 
 
 def power(machine: Machine) -> float:
-    """Compute the power of the chip when all PEs are busy, mW: PEs and detection nodes."""
-    per_node = paper_value("lnzd-power") * machine.clock_hz / reference_clock_hz()
+    """Compute Table II's power of the chip, mW: PEs and detection nodes."""
+    per_node = paper_value("lnzd-power") * machine.clock_hz / reference_clock_hz() / shrink(machine)
     return machine.n_pe * sum(pe_power(machine).values()) + lnzd_nodes(machine) * per_node
 
 
@@ -164,8 +170,8 @@ def project(machine: Machine, from_nm: float, to_nm: float) -> Projection:
     from_nm, to_nm : float
         Feature sizes, nm.
     """
-    shrink = from_nm / to_nm
-    return Projection(machine.clock_hz * shrink, area(machine) / shrink**2, power(machine))
+    ratio = from_nm / to_nm
+    return Projection(machine.clock_hz * ratio, area(machine) / ratio**2, power(machine))
 
 
 def _spmat(machine: Machine) -> Sram:

@@ -12,7 +12,16 @@ from functools import cache
 from eie import chip
 from eie.cycles import CycleReport
 from eie.machine import Machine
-from eie.technology import PICO, chip_facts, memories, operation_pj, paper_value, pe_breakdown, reference_clock_hz
+from eie.technology import (
+    PICO,
+    chip_facts,
+    memories,
+    operation_pj,
+    paper_value,
+    pe_breakdown,
+    plausible_settings,
+    reference_clock_hz,
+)
 
 MILLI = 1e-3
 """Watts per milliwatt."""
@@ -26,11 +35,12 @@ class EnergyReport:
     ----------
     components : dict of str to float
         Joules: `spmat read`, `pointer read`, `activation SRAM`, `leakage`, `multiply and add`, `codebook`,
-        `accumulators`, `queues`, `control`, `clock`.
+        `accumulators`, `queues`, `control`, `clock`, and `detection nodes`, those that find the next non-zero input.
     seconds : float
         Time of the run.
     time_times_power : float
-        Joules the paper's way: time times the power of the whole chip.
+        Joules the paper's way: time times Table II's power of the whole chip (`eie.chip.power`). It is no upper bound
+        of `total`: a layer that reads pointers more often than Table II's needs more.
     """
 
     components: dict[str, float]
@@ -59,7 +69,11 @@ class EnergyReport:
 
 
 def energy(report: CycleReport, machine: Machine, setting: str | None = None) -> EnergyReport:
-    """Compute the energy of one run, in 45 nm.
+    """Compute the energy of one run.
+
+    The model is of 45 nm. A machine of another technology is scaled as the paper does (Table V, footnote 3): each
+    event takes less energy by the ratio of the feature sizes, since power stays the same while the clock rises by it;
+    leakage power stays the same, too.
 
     Parameters
     ----------
@@ -79,9 +93,16 @@ def energy(report: CycleReport, machine: Machine, setting: str | None = None) ->
     for name in ("n_pe", "clock_hz"):
         if getattr(report, name) != getattr(machine, name):
             raise ValueError(f"the run had {name}={getattr(report, name)}, the machine has {getattr(machine, name)}")
-    setting = setting or chip_facts()["sram"]["setting"]
-    components = _memories(report, machine, setting) | _logic(report)
+    components = _memories(report, machine, setting or chip_facts()["sram"]["setting"]) | _logic(report, machine)
+    for name in components.keys() - {"leakage"}:
+        components[name] /= chip.shrink(machine)
     return EnergyReport(components, report.seconds, report.seconds * chip.power(machine) * MILLI)
+
+
+def energy_range(report: CycleReport, machine: Machine) -> tuple[float, float]:
+    """Compute the least and the most energy of one run over the plausible SRAM settings, J."""
+    found = [energy(report, machine, setting).total for setting in plausible_settings()]
+    return min(found), max(found)
 
 
 def _memories(report: CycleReport, machine: Machine, setting: str) -> dict[str, float]:
@@ -100,7 +121,7 @@ def _memories(report: CycleReport, machine: Machine, setting: str) -> dict[str, 
     }
 
 
-def _logic(report: CycleReport) -> dict[str, float]:
+def _logic(report: CycleReport, machine: Machine) -> dict[str, float]:
     """Compute arithmetic by its table, registers by the bits that events move, control and clock per cycle. Joules."""
     facts = chip_facts()
     bits = facts["registers"]
@@ -109,6 +130,7 @@ def _logic(report: CycleReport) -> dict[str, float]:
     per_cycle_pj = 1e9 / reference_clock_hz()  # of a milliwatt, by one PE
     control_pj = power["combinational"] * per_cycle_pj - mac_pj()
     pe_cycles = report.cycles * report.n_pe
+    node_cycles = report.cycles * chip.lnzd_nodes(machine)
     return {
         "multiply and add": PICO * mac_pj() * report.macs,
         "codebook": PICO * pj_per_bit * bits["codebook_bits"] * report.entries,
@@ -116,6 +138,7 @@ def _logic(report: CycleReport) -> dict[str, float]:
         "queues": PICO * pj_per_bit * 2 * bits["queue_bits"] * report.queue_writes,
         "control": PICO * control_pj * pe_cycles,
         "clock": PICO * power["clock network"] * per_cycle_pj * pe_cycles,
+        "detection nodes": PICO * paper_value("lnzd-power") * per_cycle_pj * node_cycles,
     }
 
 

@@ -33,6 +33,9 @@ class Machine:
         Bits of a code into the codebook, 1..8. Paper: 4, 16 shared weights (section III-B).
     index_bits : int
         Bits of a relative row index, 1..8. Paper: 4, jumps over at most 15 zeros (section III-B).
+    feature_nm : float
+        Feature size of its technology, nm. Energy and area are modelled in 45 nm and scaled from there as the paper
+        does (Table V, footnote 3). Paper: 45, and 28 projected.
 
     Raises
     ------
@@ -46,12 +49,14 @@ class Machine:
     clock_hz: float = 800e6
     weight_bits: int = 4
     index_bits: int = 4
+    feature_nm: float = 45.0
 
     def __post_init__(self) -> None:
         ranges = {"n_pe": (1, MAX_PE), "fifo_depth": (2, MAX_FIFO_DEPTH), "weight_bits": (1, 8), "index_bits": (1, 8)}
         for name, (low, high) in ranges.items():
             object.__setattr__(self, name, _check.integer(name, getattr(self, name), low, high))
-        object.__setattr__(self, "clock_hz", _check.positive("clock_hz", self.clock_hz))
+        for name in ("clock_hz", "feature_nm"):
+            object.__setattr__(self, name, _check.positive(name, getattr(self, name)))
         width = _check.integer("spmat_width_bits", self.spmat_width_bits, self.entry_bits, MAX_SPMAT_WIDTH_BITS)
         object.__setattr__(self, "spmat_width_bits", width)
 
@@ -79,8 +84,5 @@ class Machine:
 EIE_45NM = Machine()
 """The 64-PE chip in 45 nm (ISCA 2016, Table V, column "EIE (ours, 64PE)")."""
 
-EIE_28NM = Machine(n_pe=256, clock_hz=1200e6)
-"""The projected 256-PE chip in 28 nm (ISCA 2016, Table V, column "EIE (28nm, 256PE)"), for its time.
-
-Energy and area are modelled in 45 nm; `eie.chip.project` scales them as the paper does.
-"""
+EIE_28NM = Machine(n_pe=256, clock_hz=1200e6, feature_nm=28.0)
+"""The projected 256-PE chip in 28 nm (ISCA 2016, Table V, column "EIE (28nm, 256PE)")."""

@@ -44,17 +44,53 @@ class Sram:
     area_mm2: float
 
 
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A setting that differs from a row of the SRAM sweep by its leakage or its blocks (`data/chip.toml`).
+
+    Attributes
+    ----------
+    base : str
+        Setting of the sweep that it is derived from.
+    subthreshold, gate : float
+        Factors of the two kinds of leakage.
+    spmat_blocks : int
+        Blocks of equal size that make up the sparse-matrix memory; a read opens one of them.
+    """
+
+    base: str
+    subthreshold: float = 1.0
+    gate: float = 1.0
+    spmat_blocks: int = 1
+
+
+@cache
+def variant(setting: str) -> Variant:
+    """Return how a setting is derived from the SRAM sweep; a setting of the sweep is itself."""
+    facts = chip_facts()["sram"]
+    if setting not in facts["variants"]:
+        return Variant(setting)
+    own, usual = facts["variants"][setting], facts["transistor"]
+    off, gate = (own.get(name, usual[name]) / usual[name] for name in ("off", "gate"))
+    return Variant(facts["setting"], off, gate, own.get("spmat_blocks", 1))
+
+
+def plausible_settings() -> list[str]:
+    """List the chip's setting, and those that differ from it by one thing that is not known of the paper's memories."""
+    return list(chip_facts()["sram"]["plausible"])
+
+
 @cache
 def sram(size: int, width: int, setting: str) -> Sram:
-    """Look up one memory of the sweep.
+    """Look up one memory of the sweep, or of a setting derived from it.
 
     Raises
     ------
     ValueError
         When the sweep has no such memory; the message lists its settings, sizes or widths.
     """
-    table = sram_table()
-    for column, value in (("setting", setting), ("size", size), ("width", width)):
+    table, own = sram_table(), variant(setting)
+    for column, value in (("setting", own.base), ("size", size), ("width", width)):
         known = table[column].unique().tolist()
         if value not in known:
             raise ValueError(f"the SRAM sweep has {column} {', '.join(map(str, sorted(known)))}, not {value!r}")
@@ -62,7 +98,7 @@ def sram(size: int, width: int, setting: str) -> Sram:
     if table.empty:
         raise ValueError(f"the SRAM sweep has no memory of {size} bytes, {width} bits, setting {setting!r}")
     row = table.iloc[0]
-    leakage = float(row["leakage_mW"] + row["gate_leakage_mW"])
+    leakage = float(own.subthreshold * row["leakage_mW"] + own.gate * row["gate_leakage_mW"])
     return Sram(float(row["read_pJ"]), float(row["write_pJ"]), leakage, float(row["area_mm2"]))
 
 
@@ -116,9 +152,9 @@ def _table2(quantity: str, group: str) -> dict[str, float]:
 
 def memories(machine: Machine, setting: str) -> dict[str, tuple[Sram, int]]:
     """Look up the memories of one PE and their number: `spmat`, `pointer`, `activation`."""
-    sizes = chip_facts()["sram"]
+    sizes, blocks = chip_facts()["sram"], variant(setting).spmat_blocks
     return {
-        "spmat": (sram(sizes["spmat_bytes"], machine.spmat_width_bits, setting), 1),
+        "spmat": (sram(sizes["spmat_bytes"] // blocks, machine.spmat_width_bits, setting), blocks),
         "pointer": (sram(sizes["pointer_bytes"], sizes["pointer_width_bits"], setting), sizes["pointer_banks"]),
         "activation": (sram(sizes["activation_bytes"], sizes["activation_width_bits"], setting), 1),
     }

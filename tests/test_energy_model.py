@@ -5,6 +5,7 @@ import pytest
 import eie
 from eie import chip
 from eie.cycles import CycleReport
+from eie.energy_model import energy_range
 from eie.machine import EIE_45NM
 
 
@@ -67,7 +68,8 @@ def test_reports_add_up(report):
 
 
 def test_leakage_by_hand(report):
-    leaks = 0.593142 + 2.202 + 2 * (0.0819824 + 0.326324) + 0.0118402 + 0.0581856
+    gate = 0.352729 + 2 * 0.0522723 + 0.00932047
+    leaks = 0.593142 + 2 * 0.0819824 + 0.0118402 + gate
     parts = eie.energy(report, EIE_45NM, "itrs-lop").components
     assert parts["leakage"] == pytest.approx(1e-3 * leaks * 64 * report.seconds)
 
@@ -108,3 +110,32 @@ def test_a_run_of_another_machine_is_refused(report):
         eie.energy(report, replace(EIE_45NM, n_pe=256))
     with pytest.raises(ValueError, match="the run had clock_hz="):
         eie.energy(report, replace(EIE_45NM, clock_hz=1e9))
+
+
+def test_plausible_settings_differ_from_the_default_in_memories_only(report):
+    low, high = energy_range(report, EIE_45NM)
+    assert low < eie.energy(report, EIE_45NM).total < high
+    assert high < eie.energy(report, EIE_45NM, "itrs-lop-as-shipped").total
+
+
+def test_detection_nodes_by_hand(report):
+    joules = eie.energy(report, EIE_45NM).components["detection nodes"]
+    assert joules == pytest.approx(21 * 0.023e-3 * report.seconds)
+
+
+def test_another_technology_is_scaled_as_the_paper_scales_power():
+    machine = replace(EIE_45NM, clock_hz=45 / 28 * 800e6, feature_nm=28)
+    report = busy_pe()
+    one, small = replace(EIE_45NM, n_pe=1), replace(machine, n_pe=1)
+    here = eie.energy(report, one)
+    there = eie.energy(replace(report, clock_hz=machine.clock_hz), small)
+    assert there.watts == pytest.approx(here.watts)
+    assert chip.power(small) == pytest.approx(chip.power(one))
+    assert chip.area(small) == pytest.approx(chip.area(one) / (45 / 28) ** 2)
+
+
+def test_the_projected_chip_has_no_energy_of_45_nm():
+    layer = eie.Benchmark.named("NT-We")
+    other = replace(eie.EIE_28NM, feature_nm=45)
+    joules = [eie.energy(eie.simulate(*layer.draw(0), machine), machine).total for machine in (eie.EIE_28NM, other)]
+    assert joules[0] < joules[1]

@@ -7,7 +7,22 @@ from eie.machine import Machine
 def test_a_memory_of_the_sweep():
     memory = technology.sram(131072, 64, "itrs-lop")
     assert (memory.read_pj, memory.write_pj, memory.area_mm2) == (15.545, 10.5387, 0.42967)
-    assert memory.leakage_mw == pytest.approx(0.593142 + 2.202)
+    assert memory.leakage_mw == pytest.approx(0.593142 + 2.202 * 0.1602, rel=1e-4)
+
+
+def test_the_value_as_shipped_is_a_setting():
+    memory = technology.sram(131072, 64, "itrs-lop-as-shipped")
+    assert memory.leakage_mw == pytest.approx(0.593142 + 2.202, rel=1e-5)
+
+
+def test_two_blocks_leak_as_much_and_a_read_opens_one():
+    blocks, count = technology.memories(Machine(), "itrs-lop-two-blocks")["spmat"]
+    assert (blocks, count) == (technology.sram(65536, 64, "itrs-lop"), 2)
+
+
+def test_a_warmer_memory_leaks_more():
+    warm, usual = (technology.sram(131072, 64, name) for name in ("itrs-lop-360K", "itrs-lop"))
+    assert warm.leakage_mw - usual.leakage_mw == pytest.approx(0.593142 * (12.7 / 4.03 - 1))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ const PER_MM2 = 1e-6; // um2
 
 /** Joules of one run by component, with the library's names. `width` is that of the Spmat memory, in bits. */
 export function energy(report, layer, nPe, width, clockHz, technology) {
-  const { sram, table2, registerBits, registerBitPj, macPj, referenceClockHz } = technology;
+  const { sram, table2, registerBits, registerBitPj, macPj, referenceClockHz, lnzd } = technology;
   const { pointer, activation } = sram;
   const spmat = sram.spmat[width];
   const seconds = report.cycles / clockHz;
@@ -27,6 +27,7 @@ export function energy(report, layer, nPe, width, clockHz, technology) {
     queues: PICO * registerBitPj * 2 * registerBits.queue * report.broadcasts * nPe,
     control: PICO * (table2.componentMw.combinational * perCyclePj - macPj) * peCycles,
     clock: PICO * table2.componentMw["clock network"] * perCyclePj * peCycles,
+    "detection nodes": PICO * lnzd.mw * perCyclePj * report.cycles * lnzdNodes(nPe, lnzd.children),
   };
 }
 
@@ -39,7 +40,7 @@ export function area(nPe, fifoDepth, width, technology, paper) {
   return PER_MM2 * (nPe * sum(parts) + lnzdNodes(nPe, lnzd.children) * lnzd.um2);
 }
 
-/** Power of the chip when all PEs are busy, mW; an entry of the Spmat memory has `entriesPerRow` to a row. */
+/** Table II's power of the chip, mW; an entry of the Spmat memory has `entriesPerRow` to a row. */
 export function power(nPe, width, entriesPerRow, clockHz, technology, paper) {
   const { sram, table2, lnzd, referenceClockHz } = technology;
   const parts = { ...table2.moduleMw };

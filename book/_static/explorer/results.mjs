@@ -11,7 +11,7 @@ const GROUPS = {
   leakage: ["leakage"],
   arithmetic: ["multiply and add", "codebook", "accumulators"],
   queues: ["queues"],
-  "control and clock": ["control", "clock"],
+  "control and clock": ["control", "clock", "detection nodes"],
 };
 
 /** Everything that is shown, in SI units: from the counters of one run, and from the paper where it has such a run. */
@@ -33,7 +33,7 @@ export function answerOf(setting, report, facts) {
     loadBalance: theoreticalCycles / report.cycles,
     padding: entries ? report.padding / entries : 0,
     paddingZeros: report.padding,
-    busyWatts: watts,
+    tableTwoWatts: watts,
     areaMm2: area(nPe, fifoDepth, spmatWidthBits, facts.technology, facts.machine),
     paper: ofPaper(setting, facts),
     platforms: facts.platforms.map((one) => ({ ...one, seconds: one.us[layer] / 1e6 })).filter((one) => one.seconds),
@@ -136,15 +136,15 @@ function dense({ platforms }, platform) {
   return platforms.find((one) => one.platform === platform && one.variant === "dense");
 }
 
-function showEnergy({ show }, { joules, seconds, busyWatts }) {
-  const note = `${written(joules / seconds, "W")} on average; time × busy power: ${written(seconds * busyWatts, "J")}`;
+function showEnergy({ show }, { joules, seconds, tableTwoWatts }) {
+  const note = `${written(joules / seconds, "W")} on average; time × Table II's power: ${written(seconds * tableTwoWatts, "J")}`;
   show(...quantity(joules, "J"), note);
 }
 
-function showArea({ show }, { areaMm2, busyWatts, paper }) {
+function showArea({ show }, { areaMm2, tableTwoWatts, paper }) {
   const notes = paper.areaMm2 ? [paperSays(`${number(paper.areaMm2)}\u202fmm²`), " · "] : [];
   const paperPower = paper.watts ? [" (", paperSays(`${paper.watts}\u202fW`), ")"] : [];
-  show(number(areaMm2), "mm²", ...notes, `busy power ${written(busyWatts, "W")}`, ...paperPower);
+  show(number(areaMm2), "mm²", ...notes, `Table II's power ${written(tableTwoWatts, "W")}`, ...paperPower);
 }
 
 function signed(fraction) {

@@ -46,20 +46,30 @@ def test_bottom_up_adds_up(result):
 
 def test_parts_hold_every_component_once(result):
     names = [name for names in table2.PARTS.values() for name in names]
-    assert len(names) == len(set(names)) == 10
+    assert len(names) == len(set(names)) == 10  # detection nodes are no part of a PE
 
 
 def test_the_default_setting_is_the_nearest_that_is_fast_enough(result):
     near, default = result.settings(), technology.chip_facts()["sram"]["setting"]
-    assert near.loc[default, "power, %"] == pytest.approx(18, abs=2)
+    assert near.loc[default, "power, %"] == pytest.approx(-9, abs=2)
     assert abs(near.loc[default, "memory area, %"]) < 10
     assert default in result.fast_enough()
     assert near.loc[result.fast_enough(), "power, %"].abs().idxmin() == default
-    assert near["power, %"].abs().idxmin() == "itrs-lstp"  # by a hair, and too slow
+    assert near["power, %"].abs().idxmin() == default
+
+
+def test_the_shipped_value_does_not_fit_table_2(result):
+    rows = result.plausible()
+    default, shipped, bounds = (rows.loc[name] for name in ("itrs-lop", table2.AS_SHIPPED, "Table II"))
+    for memory in ("matrix memory", "pointer memory"):
+        assert default[memory] < bounds[memory] < shipped[memory]
+    assert default["memory"] == pytest.approx(4.86, abs=0.005)  # mW
+    assert shipped["memory"] == pytest.approx(7.30, abs=0.005)
+    assert "a row of another table" in result.finding()
 
 
 def test_words_say_how_far_the_model_is(result):
-    assert "+18 % against Table II" in result.words()
+    assert "-9 % against Table II" in result.words()
     assert f"{result.models.loc['itrs-lop', 'total']:.2f} mW" in result.words()
 
 

@@ -52,7 +52,7 @@ def test_gated_inputs_pay_only_for_the_cycle(runs):
     cycles, shared, _ = module._way(runs, "gate inputs")
     idle, skipped = runs[False, True, False], runs[False, True, True]
     assert cycles == idle.report.cycles
-    constant = sum(idle.parts[name] for name in ("leakage", "control", "clock", "activation SRAM"))
+    constant = sum(idle.parts[name] for name in ("leakage", "control", "clock", "activation SRAM", "detection nodes"))
     events = sum(skipped.parts[name] for name in module.PER_EVENT)
     assert shared == pytest.approx(constant + events)
 

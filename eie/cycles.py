@@ -13,13 +13,15 @@ that PE p holds for it,
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from eie._blocks import map_blocks
+from eie._compile import Kernel
+from eie.columns import AT_ROW, NONEMPTY, ROW_BEGINS
 from eie.interleaved import InterleavedCSC, encode
 from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM, Machine
@@ -153,10 +155,15 @@ def simulate(
     """
     mem = encoded_for(mem, machine)
     values = checked_activations(activations, mem.n_in, signed, several=True)
-    nonzero = np.ascontiguousarray(np.atleast_2d(values) != 0)
-    setting = (mem.has_bias, machine.fifo_depth, machine.entries_per_row)
-    parts = map_blocks(lambda block: _run(mem.pointers, mem.column_macs, block, *setting), nonzero, _BLOCK)
-    cycles, broadcasts, macs, entries, spmat_reads = map(int, sum(parts))
+    nonzero = np.atleast_2d(values) != 0
+    tables = mem.tables(machine.entries_per_row)
+    holds = min(machine.fifo_depth - 1, mem.n_columns)  # a ring buffer is full one short of its depth
+    parts = map_blocks(
+        lambda block: _run(*tables, block, mem.has_bias, holds, np.empty((1, mem.n_pe), tables.time_type)),
+        nonzero,
+        _BLOCK,
+    )
+    cycles, broadcasts, macs, entries, spmat_reads = map(sum, zip(*parts, strict=True))
     return CycleReport(
         cycles=cycles,
         broadcasts=broadcasts,
@@ -195,10 +202,10 @@ def checked_activations(activations: Any, n_in: int, signed: bool, *, several: b
     if values.ndim not in (1, 1 + several) or values.shape[-1] != n_in or not values.size:
         shapes = f"({n_in},) or (n_vectors, {n_in})" if several else f"({n_in},)"
         raise ValueError(f"activations must have shape {shapes}, one an input, got {values.shape}")
-    if not np.issubdtype(values.dtype, np.number) or np.iscomplexobj(values):
+    if values.dtype.kind not in "iuf":
         raise ValueError(f"activations must be real numbers, got dtype {values.dtype}")
-    low, high = values.min(), values.max()
-    if not (np.isfinite(low) and np.isfinite(high)):
+    low, high = float(values.min()), float(values.max())
+    if not (isfinite(low) and isfinite(high)):
         raise ValueError(f"activations must be finite, got {_first(~np.isfinite(values), values)}")
     if low < 0 and not signed:
         raise ValueError(
@@ -214,7 +221,7 @@ def _first(wrong: NDArray[Any], values: NDArray[Any]) -> str:
     return f"{values[place]} at input {place[-1]}" + (f" of vector {place[0]}" if values.ndim == 2 else "")
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def scan(nonzero, n_pe, has_bias):  # type: ignore[no-untyped-def]
     """Find the non-zeros of one vector as the leading non-zero detection does, and the cycles that the search wastes.
 
@@ -233,81 +240,99 @@ def scan(nonzero, n_pe, has_bias):  # type: ignore[no-untyped-def]
     n_addresses = -(-n_in // n_pe)
     active = np.empty(n_in + 1, np.int64)
     idle = np.empty(n_in + 1, np.int64)
-    found, left = 0, 0  # the address that the last broadcast was from
-    from_last_bank = False
-    for address in range(n_addresses + has_bias):
-        start = address * n_pe
-        for j in range(start, min(start + n_pe, n_in)) if address < n_addresses else range(n_in, n_in + 1):
-            if j < n_in and not nonzero[j]:
-                continue
+    found, left = 0, 0  # the address that is looked at after the last broadcast
+    for address in range(n_addresses):
+        hit = False
+        for j in range(address * n_pe, min((address + 1) * n_pe, n_in)):
+            # Every activation is written down, and the next one over it unless it was a non-zero: a processor cannot
+            # foresee a branch here.
+            hit = nonzero[j] != 0
             active[found] = j
-            # Each address moved past costs a cycle. After a broadcast from the last bank the control has moved on in
-            # that same cycle already.
-            idle[found] = address - left - (from_last_bank and address > left)
-            found += 1
-            left = address
-            from_last_bank = j == start + n_pe - 1
+            idle[found] = address - left
+            left = address if hit else left
+            found += hit
+        left += hit and (address + 1) * n_pe <= n_in  # from the last bank, the control moves on in the same cycle
+    if has_bias:
+        active[found], idle[found] = n_in, n_addresses - left
+        found += 1
     return active[:found], idle[:found]
 
 
-@nb.njit(cache=True, nogil=True)
-def _run(pointers, column_macs, nonzero, has_bias, fifo_depth, entries_per_row):  # type: ignore[no-untyped-def]
-    """Add up cycles, broadcasts, macs, entries and reads of Spmat rows over all vectors and all PEs."""
-    n_pe = pointers.shape[1]
-    totals = np.zeros(5, np.int64)
-    for v in range(len(nonzero)):
-        active, idle = scan(nonzero[v], n_pe, has_bias)
-        cycles, entries, reads = _run_one(pointers, active, idle, fifo_depth, entries_per_row)
-        if len(active) == 0:  # every address was looked at, and nothing found to send
-            cycles = -(-nonzero.shape[1] // n_pe)
-        totals += np.array([cycles, len(active), column_macs[active].sum(), entries, reads])
-    return totals
+@Kernel
+def _run(lengths, masks, totals, nonzero, has_bias, holds, free):  # type: ignore[no-untyped-def]
+    """Add up cycles, broadcasts, macs, entries and reads of Spmat rows over all vectors and all PEs.
 
-
-@nb.njit(cache=True, nogil=True)
-def _run_one(pointers, active, idle, fifo_depth, entries_per_row):  # type: ignore[no-untyped-def]
-    """Count cycles, and entries and reads of Spmat rows over all PEs."""
-    n_pe = pointers.shape[1]
-    holds = fifo_depth - 1  # a ring buffer is full one short of its depth
+    The first three are of `ColumnTables`; `free` of shape `(1, n_pe)` is space for the cycle from which each PE can
+    take its next activation.
+    """
+    cycles, broadcasts, macs, entries, reads = 0, 0, 0, 0, 0
     # The cycle in which the last PE took each of the latest `holds` broadcasts. A new broadcast needs a free slot in
     # every queue, so it waits for the one that was sent `holds` before it; older ones never matter again.
-    taken = np.full(holds, -1, np.int64)
-    free = np.zeros(n_pe, np.int64)  # the cycle from which each PE can take its next activation
-    row = np.full(n_pe, -1, np.int64)  # the Spmat row that each PE read last
-    entries = np.zeros(n_pe, np.int64)
-    reads = np.zeros(n_pe, np.int64)
-    broadcast = -1
-    for k in range(len(active)):
-        start, end = pointers[active[k]], pointers[active[k] + 1]
-        broadcast = max(broadcast + 1 + idle[k], taken[k % holds] + 1)
-        taken[k % holds] = dequeue(start, end, broadcast, free)
-        read_rows(start, end, entries_per_row, row, entries, reads)
-    return free.max() + PIPELINE_CYCLES, entries.sum(), reads.sum()
+    taken = np.empty(holds, free.dtype)
+    for v in range(len(nonzero)):
+        active, idle = scan(nonzero[v], lengths.shape[1], has_bias)
+        taken[:] = -1
+        free[:] = 0
+        broadcast, slot = -1, 0
+        for k in range(len(active)):
+            j = active[k]
+            broadcast = max(broadcast + 1 + idle[k], taken[slot] + 1)
+            taken[slot] = dequeue(lengths, j, broadcast, free, 0)
+            slot = slot + 1 if slot + 1 < holds else 0
+            macs += totals[j, 0]
+            entries += totals[j, 1]
+            reads += totals[j, 2]
+        reads -= _rows_held(masks, nonzero[v])
+        broadcasts += len(active)
+        # When every address was looked at and nothing found to send, no PE was ever busy.
+        cycles += last_done(free, 0) + PIPELINE_CYCLES if len(active) else -(-nonzero.shape[1] // lengths.shape[1])
+    return cycles, broadcasts, macs, entries, reads
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
-def dequeue(start, end, broadcast, free):  # type: ignore[no-untyped-def]
-    """Let every PE take the broadcast from its queue when it is free; return the cycle in which the last PE does."""
-    latest = 0
-    for p in range(len(free)):
-        cycle = max(broadcast + 1, free[p])  # a broadcast is in the queue one cycle after it was sent
-        free[p] = cycle + max(end[p] - start[p], 1)  # finding out that a column is empty takes a cycle, too
-        latest = max(latest, cycle)
-    return latest
+@Kernel
+def dequeue(lengths, j, broadcast, free, q):  # type: ignore[no-untyped-def]
+    """Let every PE take column j from its queue when it is free; return the cycle in which the last PE does.
+
+    PE p is busy with column j for `lengths[j, p]` cycles, and its queue of kind q is free from `free[q, p]` on.
+    """
+    to_time = free.dtype.type
+    start = to_time(broadcast + 1)  # a broadcast is in the queue one cycle after it was sent
+    last = start
+    for p in range(free.shape[1]):
+        cycle = max(start, free[q, p])
+        free[q, p] = to_time(cycle + to_time(lengths[j, p]))
+        last = max(last, cycle)
+    return last
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
-def read_rows(start, end, entries_per_row, row, entries, reads):  # type: ignore[no-untyped-def]
-    """Count the Spmat rows that every PE reads for its column and does not hold already."""
-    # The compiler turns this multiplication into vector instructions for many PEs at once, which it cannot do for an
-    # integer division. Half an entry keeps the product clear of whole numbers, so rounding cannot change the row.
-    rows_per_entry = 1.0 / entries_per_row
-    for p in range(len(row)):
-        first = np.int64((start[p] + 0.5) * rows_per_entry)
-        last = np.int64((end[p] - 0.5) * rows_per_entry)
-        some = end[p] > start[p]
-        entries[p] += end[p] - start[p]
-        # The row that the last column ended in is still held: it is not read again. Factors of 0 or 1 stand in for
-        # branches, which would keep the compiler from using vector instructions.
-        reads[p] += (last - first + (first != row[p])) * some
-        row[p] = last if some else row[p]
+@Kernel
+def last_done(free, q):  # type: ignore[no-untyped-def]
+    """Find the cycle in which the last PE is free, with queues of kind q."""
+    last = free[q, 0]
+    for p in range(free.shape[1]):
+        last = max(last, free[q, p])
+    return last
+
+
+@Kernel
+def _rows_held(masks, nonzero):  # type: ignore[no-untyped-def]
+    """Count how often a column begins in the Spmat row that its PE read last, and so does not read again."""
+    count = 0
+    for w in range(masks.shape[2]):
+        # One bit per PE: no row has begun since the last entry that it processed. Columns that are not sent count, too.
+        held = np.uint64(0)
+        for j in range(masks.shape[0]):
+            sent = np.uint64(0) - np.uint64(j >= len(nonzero) or nonzero[j])  # the bias is sent always
+            some = masks[j, NONEMPTY, w] & sent
+            count += bits_set(some & held & ~masks[j, AT_ROW, w])
+            held = held & (sent | ~masks[j, ROW_BEGINS, w]) | some
+    return count
+
+
+@Kernel
+def bits_set(word):  # type: ignore[no-untyped-def]
+    """Count the ones of 64 bits, by sums of neighbours: the compiler knows this as one instruction."""
+    word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
+    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))

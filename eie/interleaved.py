@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check
+from eie._compile import Kernel
+from eie.columns import ColumnTables, column_tables
 from eie.layer import MAX_SIZE, CompressedLayer, checked_codebook
 from eie.machine import Machine
 
 MAX_ENTRIES = 2**31 - 1
 """Entries over all PEs: pointers have 32 bits here (the chip's have 16)."""
+
+Columns = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -57,6 +60,24 @@ class InterleavedCSC:
     pe_start: NDArray[np.int64]
     pointers: NDArray[np.int32]
     column_macs: NDArray[np.int64]
+    _tables: dict[int, ColumnTables] = field(init=False, repr=False, default_factory=dict)
+    _by_column: list[Columns] = field(init=False, repr=False, default_factory=list)
+
+    def tables(self, entries_per_row: int) -> ColumnTables:
+        """Return the tables for a width of the sparse-matrix memory; the last ones are kept."""
+        found = self._tables.get(entries_per_row)
+        if found is None:
+            found = column_tables(self.pointers, self.column_macs, entries_per_row)
+            self._tables.clear()
+            self._tables[entries_per_row] = found
+        return found
+
+    def by_column(self) -> Columns:
+        """Return the matrix by columns, without padding: column pointers, rows and codes. It is made once."""
+        if not self._by_column:
+            indptr = np.concatenate([[0], np.cumsum(self.column_macs)])
+            self._by_column.append((indptr, *_gather(self.codes, self.skips, self.pe_start, self.pointers, indptr)))
+        return self._by_column[0]
 
     @property
     def n_columns(self) -> int:
@@ -181,7 +202,7 @@ def encode(layer: CompressedLayer, machine: Machine) -> InterleavedCSC:
     _accumulate(pointers)
     pe_start = np.concatenate([[0], np.cumsum(pointers[-1], dtype=np.int64)])
     out_codes, out_skips = _fill(indptr, rows, codes, pe_of, local_of, pointers, pe_start, machine.index_bits)
-    return InterleavedCSC(
+    mem = InterleavedCSC(
         layer.n_out,
         layer.n_in,
         machine.n_pe,
@@ -195,6 +216,8 @@ def encode(layer: CompressedLayer, machine: Machine) -> InterleavedCSC:
         _check.readonly(pointers, np.int32),
         _check.readonly(np.diff(indptr), np.int64),
     )
+    mem._by_column.append((indptr, rows, codes))
+    return mem
 
 
 def decode(mem: InterleavedCSC) -> CompressedLayer:
@@ -277,7 +300,7 @@ def _count_macs(
     return np.diff(macs_before[pe_start[:-1] + pointers].sum(axis=1))
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def _count_entries(indptr, rows, pe_of, local_of, n_pe, index_bits):  # type: ignore[no-untyped-def]
     """Count the entries of column j on PE p, padding included, at `[j + 1, p]`: the pointers before they are summed."""
     counts = np.zeros((len(indptr), n_pe), np.int32)
@@ -292,7 +315,7 @@ def _count_entries(indptr, rows, pe_of, local_of, n_pe, index_bits):  # type: ig
     return counts
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def _accumulate(pointers):  # type: ignore[no-untyped-def]
     """Sum the counts down the columns, in place (NumPy's cumsum along this axis is several times slower)."""
     for j in range(1, pointers.shape[0]):
@@ -300,7 +323,7 @@ def _accumulate(pointers):  # type: ignore[no-untyped-def]
             pointers[j, p] += pointers[j - 1, p]
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def _fill(indptr, rows, codes, pe_of, local_of, pointers, pe_start, index_bits):  # type: ignore[no-untyped-def]
     """Write codes and relative row indices of all PEs, one PE after the other."""
     n_pe = len(pe_start) - 1
@@ -323,7 +346,24 @@ def _fill(indptr, rows, codes, pe_of, local_of, pointers, pe_start, index_bits):
     return out_codes, out_skips
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
+def _gather(codes, skips, pe_start, pointers, indptr):  # type: ignore[no-untyped-def]
+    """List rows and codes of each column, padding left out, where `indptr` says."""
+    n_pe = len(pe_start) - 1
+    rows, kept = np.empty(indptr[-1], np.int32), np.empty(indptr[-1], np.uint8)
+    for j in range(pointers.shape[0] - 1):
+        at = indptr[j]
+        for p in range(n_pe):
+            row = p - n_pe
+            for e in range(pe_start[p] + pointers[j, p], pe_start[p] + pointers[j + 1, p]):
+                row += (skips[e] + 1) * n_pe
+                if codes[e]:
+                    rows[at], kept[at] = row, codes[e]
+                    at += 1
+    return rows, kept
+
+
+@Kernel
 def _coordinates(codes, skips, pe_start, pointers):  # type: ignore[no-untyped-def]
     """Find column and row of every entry, padding zeros among them."""
     n_pe = len(pe_start) - 1

@@ -105,6 +105,26 @@ def test_equals_the_recurrence_as_written(run):
     assert {key: getattr(report, key) for key in expected} == expected
 
 
+@pytest.mark.parametrize(("n_pe", "n_out"), [(130, 900), (64, 200), (200, 70), (1, 700)])
+@pytest.mark.parametrize("width", [8, 24, 64])
+def test_many_pes_and_long_columns(n_pe, n_out, width):
+    """PEs that need more bits than a word has, and columns that need more than a byte to count."""
+    rng = np.random.default_rng(n_pe)
+    codes = np.where(rng.random((n_out, 60)) < rng.random(60), rng.integers(1, 16, (n_out, 60)), 0)
+    activations, bias = np.where(rng.random(60) < 0.4, 1.0, 0.0), rng.integers(0, 2, n_out)
+    machine = eie.Machine(n_pe=n_pe, spmat_width_bits=width)
+    report = eie.simulate(eie.CompressedLayer.from_codes(codes, CODEBOOK, bias), activations, machine)
+    expected = naive.simulate(naive.encode(codes, bias, n_pe), activations, True, n_pe, 8, width // 8)
+    assert {key: getattr(report, key) for key in expected} == expected
+
+
+def test_machines_of_other_widths_on_the_same_memories():
+    mem, activations = eie.encode(eie.draw_layer(200, 50, 0.3, 0), eie.Machine(n_pe=4)), np.ones(50)
+    for width in (8, 64, 8, 24):
+        machine = eie.Machine(n_pe=4, spmat_width_bits=width)
+        assert eie.simulate(mem, activations, machine) == eie.step(mem, activations, machine).report
+
+
 def test_by_hand():
     # Two PEs, depth 2 (holds one). Column 0: rows 0, 1, 2 -> PE0 has 2 entries, PE1 has 1. Column 1: row 3 -> PE1.
     codes = np.array([[1, 0], [1, 0], [1, 0], [0, 1]], np.uint8)

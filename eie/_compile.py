@@ -1,0 +1,35 @@
+"""Compile kernels with numba when the first one runs: importing numba takes longer than most commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import update_wrapper
+from threading import RLock
+from typing import Any
+
+_lock = RLock()
+
+
+class Kernel:
+    """A function of numbers and arrays that numba compiles, without Python's lock, when it is first called."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.compiled: Any = None
+        update_wrapper(self, function)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Run the compiled function."""
+        return (self.compiled or self.compile())(*arguments)
+
+    def compile(self) -> Any:
+        """Make the compiled function, and put it and those that it may call in their names' places, for numba."""
+        with _lock:
+            if self.compiled is None:
+                import numba
+
+                self.compiled = numba.njit(cache=True, nogil=True)(self.function)
+                names = self.function.__globals__
+                for name, kernel in [item for item in names.items() if isinstance(item[1], Kernel)]:
+                    names[name] = kernel.compile()
+            return self.compiled

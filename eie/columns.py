@@ -1,0 +1,71 @@
+"""What timing needs to know of an encoded layer's columns, found once and used for every run."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie._compile import Kernel
+
+NONEMPTY, AT_ROW, ROW_BEGINS = range(3)
+"""Masks of a column: PEs that hold entries of it; of these, those where the first entry, or any, begins a Spmat row."""
+
+
+class ColumnTables(NamedTuple):
+    """What timing needs to know of the columns, for one width of the sparse-matrix memory.
+
+    Attributes
+    ----------
+    lengths : uint8 or int32 array of shape `(n_columns, n_pe)`
+        Cycles that a PE is busy with a column: its entries, or 1 to find out that there are none.
+    masks : uint64 array of shape `(n_columns, 3, words)`
+        `NONEMPTY`, `AT_ROW` and `ROW_BEGINS`, one bit per PE.
+    totals : int64 array of shape `(n_columns, 3)`
+        Over all PEs: entries that are no padding, entries, and Spmat rows that these lie in.
+    """
+
+    lengths: NDArray[np.uint8 | np.int32]
+    masks: NDArray[np.uint64]
+    totals: NDArray[np.int64]
+
+    @property
+    def time_type(self) -> type[np.int32 | np.int64]:
+        """The type that holds the cycles of a run: no column takes more than its lengths and four."""
+        short = self.lengths.dtype == np.uint8 and len(self.lengths) * (255 + 4) < 2**31
+        return np.int32 if short else np.int64
+
+
+def column_tables(pointers: NDArray[Any], macs: NDArray[Any], entries_per_row: int) -> ColumnTables:
+    """Make the tables from the pointers of all PEs and the entries of each column that are no padding."""
+    lengths = np.empty((len(macs), pointers.shape[1]), np.uint8)
+    masks = np.zeros((len(macs), 3, -(-pointers.shape[1] // 64)), np.uint64)
+    totals = np.stack([macs, np.zeros_like(macs), np.zeros_like(macs)], axis=1)
+    if _tabulate(pointers, entries_per_row, lengths, masks, totals) > np.iinfo(np.uint8).max:
+        lengths = np.maximum(np.diff(pointers, axis=0), 1).astype(np.int32)
+    return ColumnTables(lengths, masks, totals)
+
+
+@Kernel
+def _tabulate(pointers, entries_per_row, lengths, masks, totals):  # type: ignore[no-untyped-def]
+    """Fill in the tables of columns; return the largest length."""
+    longest = np.int64(1)
+    for j in range(pointers.shape[0] - 1):
+        entries, rows = np.int64(0), np.int64(0)
+        for p in range(pointers.shape[1]):
+            start, end = np.int64(pointers[j, p]), np.int64(pointers[j + 1, p])
+            lengths[j, p] = max(end - start, np.int64(1))
+            longest = max(longest, end - start)
+            if start == end:
+                continue
+            before, last = (start - 1) // entries_per_row, (end - 1) // entries_per_row
+            bit = np.uint64(1) << np.uint64(p % 64)
+            at_row = start % entries_per_row == 0
+            masks[j, NONEMPTY, p // 64] |= bit
+            masks[j, AT_ROW, p // 64] |= bit * np.uint64(at_row)
+            masks[j, ROW_BEGINS, p // 64] |= bit * np.uint64(last != before)
+            entries += end - start
+            rows += last - before + (not at_row)
+        totals[j, 1], totals[j, 2] = entries, rows
+    return longest

@@ -56,6 +56,42 @@ def test_many_vectors_are_as_many_runs(batch, with_bias, seed):
     assert together.input_saturations == sum(run.input_saturations for run in alone)
 
 
+@settings(max_examples=100, deadline=None)
+@given(runs(), st.sampled_from([1, 20]))
+def test_memories_that_were_not_encoded_here(run, vectors):
+    machine, codes, bias, activations, codebook = run
+    mem = eie.encode(eie.CompressedLayer.from_codes(codes, codebook, bias), machine)
+    memories = [mem.pe(p) for p in range(mem.n_pe)]
+    read = eie.InterleavedCSC.from_memories(mem.n_out, mem.n_in, machine, codebook, memories, bias is not None)
+    formats = LayerFormats(FixedPoint(8, 5), FixedPoint(8, 6), FixedPoint(8, 4))
+    inputs = np.tile(activations, (vectors, 1))
+    expected, found = (eie.infer(each, inputs, machine, formats=formats) for each in (mem, read))
+    assert found.raw.tolist() == expected.raw.tolist()
+    assert found.saturations == expected.saturations
+
+
+@pytest.mark.parametrize("bits", [16, 30, 31, 32])
+@pytest.mark.parametrize("vectors", [1, 20])
+def test_sums_that_go_far_beyond_their_range(bits, vectors):
+    """Products that come all the way round 32 bits must not be taken for small ones."""
+    codes = np.array([[1, 1, 1, 2], [1, 2, 1, 2], [3, 3, 3, 3]])
+    formats = LayerFormats(FixedPoint(16, 0), FixedPoint(16, 0), FixedPoint(bits, 14))
+    weights, activations = np.array([0, 2.0**14, -(2.0**14), 1.0]), np.array([2.0**14, 2.0**14, 4.0, 2.0**3])
+    sums, saturations = naive.infer(
+        codes,
+        None,
+        weights.astype(int).tolist(),
+        activations.astype(int).tolist(),
+        -14,
+        -(2 ** (bits - 1)),
+        2 ** (bits - 1) - 1,
+    )
+    layer, machine = eie.CompressedLayer.from_codes(codes, weights), eie.Machine(n_pe=2, weight_bits=2)
+    inferred = eie.infer(layer, np.tile(activations, (vectors, 1)), machine, formats=formats, relu=False)
+    assert inferred.raw.tolist() == vectors * [sums]
+    assert inferred.saturations == vectors * saturations > 0
+
+
 def test_more_vectors_than_a_block_holds():
     layer = eie.draw_layer(30, 50, 0.4, 0)
     formats = LayerFormats(FixedPoint(16, 12), FixedPoint(16, 12), FixedPoint(8, 6))

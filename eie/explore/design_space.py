@@ -21,21 +21,21 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from eie import _check, chip
 from eie._files import target_of, written_aside
 from eie._version import __version__
-from eie.cycles import CycleReport
-from eie.energy_model import energy
 from eie.explore.benchmarks import MAX_SEED, Benchmark
-from eie.explore.sweep import MAX_DRAWS, Job, jobs, point
+from eie.explore.points import costs, points_of
+from eie.explore.sweep import MAX_DRAWS, Job, jobs
 from eie.explore.synthetic import measured_spread
 from eie.machine import MAX_FIFO_DEPTH, MAX_PE, MAX_SPMAT_WIDTH_BITS, Machine
-from eie.technology import sram_widths
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 COLUMNS = {
@@ -190,37 +190,31 @@ def run(space: DesignSpace, output: str | Path, executor: Executor | None = None
 
 def frame(space: DesignSpace) -> pd.DataFrame:
     """Simulate a design space in memory, on all cores; rows and columns are those of the file that `run` writes."""
+    import pandas as pd
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = [one for of_job in pool.map(rows, space.jobs()) for one in of_job]
-    return pd.DataFrame(found, columns=list(COLUMNS))
+        return pd.concat(
+            [pd.DataFrame(found, columns=list(COLUMNS)) for found in pool.map(columns, space.jobs())], ignore_index=True
+        )
 
 
 def points(job: Job) -> pa.Table:
     """Return the points of one job as a table with the columns of `COLUMNS`."""
     import pyarrow as pa
 
-    return pa.Table.from_pylist(rows(job), _schema())
+    found, schema = columns(job), _schema()
+    arrays = [pa.array(found[field.name], field.type, from_pandas=True) for field in schema]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def rows(job: Job) -> list[dict[str, Any]]:
-    """Return the points of one job: those of `COLUMNS` that it has, and some more."""
+def columns(job: Job) -> dict[str, NDArray[Any]]:
+    """Return the points of one job by column: those of `COLUMNS`, and some more."""
     designs = job.run()
-    return [
-        point(job.benchmark, job.draw, machine, report)
-        | costs(report, machine)
-        | {"spmat_fill": designs.fullest * machine.n_pe / chip.weights_held(machine)}
-        for machine, report in zip(job.machines, designs.reports, strict=True)
-    ]
-
-
-def costs(report: CycleReport, machine: Machine) -> dict[str, Any]:
-    """Compute energy and area of a run, or a note that says why there are none."""
-    width, known = machine.spmat_width_bits, sram_widths()
-    if width not in known:
-        listed = ", ".join(map(str, sorted(known)))
-        return {"note": f"no energy and area: the SRAM sweep has memories of {listed} bits, not {width}"}
-    joules, area = energy(report, machine), chip.area(machine)
-    return {"energy_j": joules.total, "time_times_power_j": joules.time_times_power, "area_mm2": area}
+    found: dict[str, Any] = {"layer": job.benchmark.name, "draw": job.draw}
+    found |= points_of(designs.machines, designs.together)
+    held = np.array([chip.weights_held(machine) for machine in designs.machines])
+    found |= costs(designs) | {"spmat_fill": designs.fullest * found["n_pe"] / held}
+    return {name: np.broadcast_to(values, len(held)) for name, values in found.items()}
 
 
 def values(name: str, text: str, *, doubling: bool = True) -> tuple[int, ...]:

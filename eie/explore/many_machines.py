@@ -1,9 +1,10 @@
-"""Many machines at once: one pass over a layer's entries for all machines that hold the layer alike.
+"""Many machines at once: one pass over a layer's entries for all machines of the same PEs.
 
 Cycles depend on the queues' depth but not on the width of the sparse-matrix memory; reads of that memory depend on its
-width but not on the queues. So one pass keeps the timing recurrence of `eie.cycles` for each depth and the row last
-read for each width, and every pair of them is known. Codes and relative indices decide nothing of this: entries are
-counted, not written down, and memory goes with PEs x (depths + widths), not with columns x PEs.
+width but not on the queues; only padding depends on the bits of a relative index. So one pass keeps, for each number of
+index bits, the timing recurrence of `eie.cycles` for each depth and the row last read for each width, and every
+combination is known. Codes and relative indices decide nothing of this: entries are counted, not written down, and
+memory goes with PEs x index bits x (depths + widths), not with columns x PEs.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.cycles import PIPELINE_CYCLES, CycleReport, checked_activations, dequeue, read_rows, scan
+from eie._compile import Kernel
+from eie.cycles import PIPELINE_CYCLES, CycleReport, checked_activations, dequeue, last_done, scan
 from eie.interleaved import MAX_ENTRIES, check_codebook, place
 from eie.layer import CompressedLayer
 from eie.machine import Machine
@@ -27,18 +28,42 @@ NOT_SENT = -1
 
 @dataclass(frozen=True, slots=True)
 class Designs:
-    """Reports of one layer on machines that hold it alike, each equal to what `simulate` gives.
+    """Reports of one layer on machines of the same PEs.
 
-    `fullest` counts the entries of the whole layer on the PE that holds most of them, padding zeros among them.
+    `common` are the fields of a `CycleReport` that are the same for all machines; `cycles`, `padding` and
+    `spmat_reads` of shape `(machines,)` those that are not. `fullest` counts the entries of the whole layer on the PE
+    that holds most of them, padding zeros among them.
     """
 
-    reports: list[CycleReport]
-    fullest: int
+    machines: tuple[Machine, ...]
+    common: dict[str, int]
+    cycles: NDArray[np.int64]
+    padding: NDArray[np.int64]
+    spmat_reads: NDArray[np.int64]
+    fullest: NDArray[np.int64]
+
+    @property
+    def together(self) -> CycleReport:
+        """All reports in one, with an array in place of each number that is not the same for all machines."""
+        differ: Any = {name: getattr(self, name) for name in ("cycles", "padding", "spmat_reads")}
+        clocks: Any = np.array([machine.clock_hz for machine in self.machines])
+        return CycleReport(clock_hz=clocks, **differ, **self.common)
+
+    @property
+    def reports(self) -> list[CycleReport]:
+        """Reports, one per machine, each equal to the one that `simulate` gives for it."""
+        counted = zip(
+            self.machines, self.cycles.tolist(), self.padding.tolist(), self.spmat_reads.tolist(), strict=True
+        )
+        return [
+            CycleReport(cycles=cycles, padding=padding, spmat_reads=reads, clock_hz=machine.clock_hz, **self.common)
+            for machine, cycles, padding, reads in counted
+        ]
 
 
-def memory_layout(machine: Machine) -> tuple[int, int, int]:
-    """Return PEs, code bits and index bits: machines that agree in these hold a layer alike."""
-    return machine.n_pe, machine.weight_bits, machine.index_bits
+def memory_layout(machine: Machine) -> tuple[int, int]:
+    """Return PEs and code bits: machines that agree in these can be simulated in one pass."""
+    return machine.n_pe, machine.weight_bits
 
 
 def simulate_many(
@@ -53,18 +78,22 @@ def simulate_many(
     activations : array of shape `(n_in,)`
         Inputs, as for `simulate`.
     machines : sequence of Machine
-        One or more; queue depth, width of the sparse-matrix memory and clock may differ.
+        One or more; index bits, queue depth, width of the sparse-matrix memory and clock may differ.
     signed : bool
         Take any value that is not 0 as one to broadcast, as for `simulate`.
+
+    Returns
+    -------
+    Designs
 
     Raises
     ------
     ValueError
-        As `encode` and `simulate` do, or when the machines do not hold the layer alike.
+        As `encode` and `simulate` do, or when the machines do not have the same layout.
     """
     layouts = {memory_layout(machine) for machine in machines}
     if len(layouts) != 1:
-        raise ValueError(f"machines must be of one (n_pe, weight_bits, index_bits), got {sorted(layouts)}")
+        raise ValueError(f"machines must be of one (n_pe, weight_bits), got {sorted(layouts)}")
     n_pe = machines[0].n_pe
     check_codebook(layer, machines[0])
     active, idle = scan(checked_activations(activations, layer.n_in, signed) != 0, n_pe, layer.bias_codes is not None)
@@ -72,23 +101,16 @@ def simulate_many(
     macs = int(np.append(np.diff(layer.indptr), len(bias_rows))[active].sum())
     cycles, reads, entries, fullest = _counted(layer, bias_rows.astype(np.int32), active, idle, machines)
     if not len(active):  # every address was looked at, and nothing found to send
-        cycles = dict.fromkeys(cycles, -(-layer.n_in // n_pe))
-    reports = [
-        CycleReport(
-            cycles=cycles[machine.fifo_depth],
-            broadcasts=len(active),
-            macs=macs,
-            padding=entries - macs,
-            ptr_reads=len(active) * n_pe,
-            spmat_reads=reads[machine.entries_per_row],
-            n_in=layer.n_in,
-            n_out=layer.n_out,
-            n_pe=n_pe,
-            clock_hz=machine.clock_hz,
-        )
-        for machine in machines
-    ]
-    return Designs(reports, fullest)
+        cycles[:] = -(-layer.n_in // n_pe)
+    common = {
+        "broadcasts": len(active),
+        "macs": macs,
+        "ptr_reads": len(active) * n_pe,
+        "n_in": layer.n_in,
+        "n_out": layer.n_out,
+        "n_pe": n_pe,
+    }
+    return Designs(tuple(machines), common, cycles, entries - macs, reads, fullest)
 
 
 def _counted(
@@ -97,71 +119,143 @@ def _counted(
     active: NDArray[np.int64],
     idle: NDArray[np.int64],
     machines: Sequence[Machine],
-) -> tuple[dict[int, int], dict[int, int], int, int]:
-    """Count cycles by queue depth, Spmat reads by entries per row, entries processed, and those on the fullest PE."""
-    depths = sorted({machine.fifo_depth for machine in machines})
-    per_row = sorted({machine.entries_per_row for machine in machines})
-    n_pe, _, index_bits = memory_layout(machines[0])
-    pe_of, local_of = (part.astype(np.int32) for part in place(np.arange(layer.n_out), n_pe))
+) -> tuple[NDArray[np.int64], ...]:
+    """Count cycles, Spmat reads, entries processed, and entries on the fullest PE, each per machine."""
+    bits, of_bits = np.unique([machine.index_bits for machine in machines], return_inverse=True)
+    depths, of_depth = np.unique([machine.fifo_depth for machine in machines], return_inverse=True)
+    per_row, of_row = np.unique([machine.entries_per_row for machine in machines], return_inverse=True)
+    pe_of, local_of = (part.astype(np.int32) for part in place(np.arange(layer.n_out), machines[0].n_pe))
     idle_of_column = np.full(layer.n_in + 1, NOT_SENT, np.int64)
     idle_of_column[active] = idle
     holds = np.minimum(depths, max(len(active), 1) + 1) - 1  # a queue that holds all broadcasts is as good as any
-    cycles, reads, entries, on_pe = _pass(
-        (layer.indptr, layer.rows, bias_rows),
-        pe_of,
-        local_of,
-        idle_of_column,
-        holds,
-        np.array(per_row),
-        n_pe,
-        index_bits,
-    )
-    if on_pe.sum() > MAX_ENTRIES:
-        raise ValueError(f"the encoded layer must have at most {MAX_ENTRIES} entries, got {on_pe.sum()}")
-    by_depth, by_row = dict(zip(depths, cycles.tolist(), strict=True)), dict(zip(per_row, reads.tolist(), strict=True))
-    return by_depth, by_row, int(entries), int(on_pe.max())
+    largest = int(local_of[-1])
+    # No column keeps a PE longer than all its entries, the padding zeros of all rows, and four cycles.
+    longest = layer.nnz + len(bias_rows) + (layer.n_in + 1) * (4 + (largest + 1 >> int(bits[0])))
+    lane = 16 if largest + 1 < 1 << 16 else 64
+    parts = [
+        _pass(
+            (layer.indptr, layer.rows, bias_rows),
+            (pe_of.astype(np.uint32), local_of),
+            idle_of_column,
+            _entries_of_gap(largest, some, lane),
+            lane,
+            holds,
+            per_row,
+            np.zeros((len(some) * len(holds), machines[0].n_pe), np.int32 if longest < 2**31 else np.int64),
+        )
+        for some in np.split(bits, range(64 // lane, len(bits), 64 // lane))
+    ]
+    cycles, reads, entries, on_pe = (np.concatenate(part) for part in zip(*parts, strict=True))
+    n_entries = on_pe.sum(axis=1, dtype=np.int64).max()
+    if n_entries > MAX_ENTRIES:
+        raise ValueError(f"the encoded layer must have at most {MAX_ENTRIES} entries, got {n_entries}")
+    fullest = on_pe.max(axis=1).astype(np.int64)
+    return cycles[of_bits, of_depth], reads[of_bits, of_row], entries[of_bits], fullest[of_bits]
 
 
-@nb.njit(cache=True, nogil=True)
-def _pass(columns, pe_of, local_of, idle, holds, entries_per_row, n_pe, index_bits):  # type: ignore[no-untyped-def]
+def _entries_of_gap(largest: int, bits: NDArray[np.int64], lane: int) -> NDArray[np.uint64]:
+    """List the entries that an entry after a gap makes: itself, and a padding zero for each full span of the gap.
+
+    One index spans `2**bits` rows, its own included. The numbers for the first of `bits` stand in the lowest `lane`
+    bits of each word, those for the next in the next.
+    """
+    gaps = np.arange(largest + 1, dtype=np.uint64)
+    words = np.zeros_like(gaps)
+    for i, index_bits in enumerate(bits.tolist()):
+        words += (1 + (gaps >> np.uint64(index_bits))) << np.uint64(i * lane)
+    return words
+
+
+@Kernel
+def _pass(columns, rows, idle, entries_of_gap, lane, holds, entries_per_row, free):  # type: ignore[no-untyped-def]
     """Count cycles per queue, Spmat reads per memory width, entries processed, and entries that each PE holds.
 
-    `columns` are column pointers, rows, and the rows of the bias, which is the last column. `idle[j]` are the cycles
-    that the scan wastes before column j, `holds` the activations that a queue of each kind holds.
+    All are per number of index bits, too. `columns` are column pointers, rows, and the rows of the bias, which is the
+    last column; `rows` the PE and the local row of each row. `idle[j]` are the cycles that the scan wastes before
+    column j, and `holds` the activations that a queue of each kind holds. `free` has a row of zeros for each number of
+    index bits and queue, in the type that cycles and pointers fit.
     """
+    n_pe, n_holds, n_widths = free.shape[1], len(holds), len(entries_per_row)
+    n_bits = len(free) // n_holds
+    indptr, row_of, bias_rows = columns
+    found = np.empty(n_pe, np.uint64)
+    last, lengths = np.empty(n_pe, np.int32), np.empty((1, n_pe), np.int32)
     # The pointers of one column, as `encode` would write them. Columns that are not sent move them on, too.
-    start, end = np.zeros(n_pe, np.int32), np.zeros(n_pe, np.int32)
-    last = np.empty(n_pe, np.int32)
-    free = np.zeros((len(holds), n_pe), np.int64)
-    taken = np.full((len(holds), holds.max()), -1, np.int64)  # of each queue, a ring buffer as in `eie.cycles`
-    broadcast = np.full(len(holds), -1, np.int64)
-    row = np.full((len(entries_per_row), n_pe), -1, np.int64)
-    entries = np.zeros((len(entries_per_row), n_pe), np.int64)
-    reads = np.zeros((len(entries_per_row), n_pe), np.int64)
-    indptr, rows, bias_rows = columns
-    k = 0
+    start, end = np.zeros((n_bits, n_pe), free.dtype), np.zeros((n_bits, n_pe), free.dtype)
+    taken = np.empty((len(free), holds.max()), np.int64)  # of each queue, a ring buffer as in `eie.cycles`
+    taken[:] = -1
+    broadcast = np.empty(len(free), np.int64)
+    broadcast[:] = -1
+    held = np.empty((n_bits * n_widths, n_pe), free.dtype)  # the row that each PE read last
+    held[:] = -1
+    cycles = np.empty((n_bits, n_holds), np.int64)
+    reads, entries = np.zeros((n_bits, n_widths), np.int64), np.zeros(n_bits, np.int64)
+    slot = np.zeros(n_holds, np.int64)
     for j in range(len(idle)):
-        column = rows[indptr[j] : indptr[j + 1]] if j < len(indptr) - 1 else bias_rows
-        _advance(column, pe_of, local_of, index_bits, last, end)
-        if idle[j] != NOT_SENT:
-            for q in range(len(holds)):
-                slot = k % holds[q]
-                broadcast[q] = max(broadcast[q] + 1 + idle[j], taken[q, slot] + 1)
-                taken[q, slot] = dequeue(start, end, broadcast[q], free[q])
-            for w in range(len(entries_per_row)):
-                read_rows(start, end, entries_per_row[w], row[w], entries[w], reads[w])
-            k += 1
-        start[:] = end
-    cycles = np.array([free[q].max() for q in range(len(holds))]) + PIPELINE_CYCLES
-    # Every width counts the same entries, since `read_rows` counts both; the first will do.
-    return cycles, reads.sum(axis=1), entries[0].sum(), end.astype(np.int64)
+        if j < len(indptr) - 1:
+            _count(row_of, indptr[j], indptr[j + 1], rows, entries_of_gap, last, found)
+        else:
+            _count(bias_rows, 0, len(bias_rows), rows, entries_of_gap, last, found)
+        for i in range(n_bits):
+            in_column = _move(found, i, lane, start, end, lengths)
+            if idle[j] == NOT_SENT:
+                continue
+            entries[i] += in_column
+            for d in range(n_holds):
+                q = i * n_holds + d
+                broadcast[q] = max(broadcast[q] + 1 + idle[j], taken[q, slot[d]] + 1)
+                taken[q, slot[d]] = dequeue(lengths, 0, broadcast[q], free, q)
+            for w in range(n_widths):
+                reads[i, w] += _read_rows(start, end, i, entries_per_row[w], held, i * n_widths + w)
+        for d in range(n_holds if idle[j] != NOT_SENT else 0):
+            slot[d] = slot[d] + 1 if slot[d] + 1 < holds[d] else 0
+    for q in range(len(free)):
+        cycles[q // n_holds, q % n_holds] = last_done(free, q) + PIPELINE_CYCLES
+    return cycles, reads, entries, end
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
-def _advance(rows, pe_of, local_of, index_bits, last, end):  # type: ignore[no-untyped-def]
-    """Move each PE's end past its entries of one column, padding counted."""
-    last[:] = -1
-    for row in rows:
+@Kernel
+def _count(row_of, first, stop, rows, entries_of_gap, last, found):  # type: ignore[no-untyped-def]
+    """Count each PE's entries of one column, padding counted, for all numbers of index bits at once."""
+    pe_of, local_of = rows
+    for p in range(len(last)):
+        last[p] = -1
+        found[p] = 0
+    for e in range(first, stop):
+        row = np.uint32(row_of[e])  # numba asks of a signed index whether it counts from the end
         p, local = pe_of[row], local_of[row]
-        end[p] += 1 + ((local - last[p] - 1) >> index_bits)
+        found[p] += entries_of_gap[np.uint32(local - last[p] - 1)]
         last[p] = local
+
+
+@Kernel
+def _move(found, i, lane, start, end, lengths):  # type: ignore[no-untyped-def]
+    """Move the pointers of index bits i past one column; write how long it keeps each PE, and return its entries."""
+    shift, mask = np.uint64(i * lane), ~np.uint64(0) >> np.uint64(64 - lane)
+    entries = np.int64(0)
+    for p in range(len(found)):
+        n = np.int64((found[p] >> shift) & mask)
+        start[i, p] = end[i, p]
+        end[i, p] += n
+        lengths[0, p] = max(n, 1)  # finding out that a column is empty takes a cycle, too
+        entries += n
+    return entries
+
+
+@Kernel
+def _read_rows(start, end, i, entries_per_row, held, w):  # type: ignore[no-untyped-def]
+    """Count the Spmat rows of width w that every PE reads for its column and does not hold already."""
+    # The compiler turns this multiplication into vector instructions for many PEs at once, which it cannot do for an
+    # integer division. Half an entry keeps the product clear of whole numbers, so rounding cannot change the row.
+    rows_per_entry = 1.0 / entries_per_row
+    to_row = held.dtype.type
+    reads = 0
+    for p in range(start.shape[1]):
+        first = to_row((start[i, p] + 0.5) * rows_per_entry)
+        last = to_row((end[i, p] - 0.5) * rows_per_entry)
+        some = end[i, p] > start[i, p]
+        # The row that the last column ended in is still held: it is not read again. A factor of 0 or 1 stands in for
+        # a branch, which would keep the compiler from using vector instructions.
+        reads += (last - first + (first != held[w, p])) * some
+        held[w, p] = last if some else held[w, p]
+    return reads

@@ -10,19 +10,22 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from eie import _check
 from eie.cycles import CycleReport
 from eie.explore.benchmarks import Benchmark
 from eie.explore.many_machines import Designs, memory_layout, simulate_many
+from eie.explore.points import points_of
 from eie.explore.synthetic import Spread, measured_spread
 from eie.layer import CompressedLayer
 from eie.machine import Machine
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_DRAWS = 1000
 LAYERS_KEPT = 2
@@ -36,7 +39,7 @@ _drawing: defaultdict[Any, Lock] = defaultdict(Lock)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One draw of a layer on machines that hold it alike: what one pass over its entries answers.
+    """One draw of a layer on machines of the same PEs: what one pass over its entries answers.
 
     All machines have one memory layout; `draw`, `seed` and `spread` are as for `Benchmark.draw`.
     """
@@ -58,7 +61,8 @@ class Job:
         depths = {machine.fifo_depth for machine in self.machines}
         widths = {machine.spmat_width_bits for machine in self.machines}
         columns = self.benchmark.n_in * (1 + self.benchmark.act_density * (len(depths) + len(widths)))
-        return self.benchmark.expected_entries + columns * self.machines[0].n_pe
+        index_bits = {machine.index_bits for machine in self.machines}
+        return self.benchmark.expected_entries + columns * self.machines[0].n_pe * len(index_bits)
 
     def run(self) -> Designs:
         """Draw the layer, unless it is still there from another job, and simulate it on every machine."""
@@ -107,32 +111,27 @@ def sweep(
         A row for each layer, draw and machine, in that order: `layer`, `draw`, the machine's parameters, the report's
         counters, and `load_balance`, `real_work` (fractions), `seconds`, `theoretical_seconds`.
     """
+    import pandas as pd
+
     spread = spread or measured_spread()
     unknown = map(_unknown, jobs(benchmarks, machines, seed, draws, spread))
     largest_first = sorted((job for job in unknown if job.machines), key=lambda job: -job.benchmark.expected_entries)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for job, found in zip(largest_first, pool.map(Job.run, largest_first), strict=True):
             _reports.update({(*job.source, m): report for m, report in zip(job.machines, found.reports, strict=True)})
-    return pd.DataFrame(
-        [
-            point(benchmark, draw, machine, _reports[benchmark, draw, seed, spread, machine])
-            for benchmark in benchmarks
-            for draw in range(draws)
-            for machine in machines
-        ]
-    )
+    keys = [(benchmark, draw) for benchmark in benchmarks for draw in range(draws)]
+    reports = [_reports[benchmark, draw, seed, spread, machine] for benchmark, draw in keys for machine in machines]
+    first = {
+        "layer": [benchmark.name for benchmark, _ in keys for _ in machines],
+        "draw": [draw for _, draw in keys for _ in machines],
+    }
+    return pd.DataFrame(first | points_of(list(machines) * len(keys), _stacked(reports)))
 
 
-def point(benchmark: Benchmark, draw: int, machine: Machine, report: CycleReport) -> dict[str, Any]:
-    """Return one point: the layer and machine, the report's counters, and what follows from them."""
-    derived = ("theoretical_cycles", "load_balance", "real_work", "seconds", "theoretical_seconds")
-    found = {"layer": benchmark.name, "draw": draw} | _fields(machine) | _fields(report)
-    return found | {name: getattr(report, name) for name in derived}
-
-
-def _fields(record: Machine | CycleReport) -> dict[str, Any]:
-    """Return fields by name; `asdict` would copy each, which takes longer than simulating a point."""
-    return {name: getattr(record, name) for name in record.__slots__}
+def _stacked(reports: Sequence[CycleReport]) -> CycleReport:
+    """Put many reports into one that has an array in place of each number."""
+    stacked: Any = {name: np.array([getattr(report, name) for report in reports]) for name in CycleReport.__slots__}
+    return CycleReport(**stacked)
 
 
 def geomean(values: Any) -> float:

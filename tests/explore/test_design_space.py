@@ -100,7 +100,7 @@ def test_a_run_goes_on_where_it_stopped(tmp_path, monkeypatch, whole):
     path.write_text("the old file")
     compute = design_space.points
     monkeypatch.setattr(design_space, "points", lambda job: (computed.append(job), compute(job))[1])
-    for after in (0, 5, 7):
+    for after in (0, 3, 4):
         with pytest.raises(KeyboardInterrupt), Stops(after) as pool:
             design_space.run(SPACE, path, pool)
         assert path.read_text() == "the old file"
@@ -162,7 +162,7 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_twice(tmp_path, monkey
     monkeypatch.setattr(design_space, "written_aside", lambda part: (written.append(part.name), write(part))[1])
     assert main([*COMMAND[3:], "-o", str(path)]) == 0
     assert "448 points, 224 designs: written to" in capsys.readouterr().out
-    jobs = {f"{number:06d}.parquet" for number in range(2 * 7 * 4)}
+    jobs = {f"{number:06d}.parquet" for number in range(2 * 7)}
     assert 3 <= len(kept) < len(jobs)
     assert sorted(written) == sorted(jobs - kept)
     assert len(pd.read_parquet(path).drop_duplicates()) == 448

@@ -8,7 +8,10 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -41,6 +44,13 @@ def read_toml(name: str) -> dict[str, Any]:
     """Read a TOML file below `data/`."""
     with data_path(name).open("rb") as file:
         return tomllib.load(file)
+
+
+def read_csv(name: str) -> pd.DataFrame:
+    """Read a table below `data/`, without its comments."""
+    import pandas as pd
+
+    return pd.read_csv(data_path(name), comment="#")
 
 
 @contextmanager

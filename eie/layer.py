@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numba as nb
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from eie import _check
+from eie._compile import Kernel
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
 
 MAX_SIZE = 2**31 - 1
 """Rows and columns are numbered with 32 bits."""
@@ -107,6 +109,8 @@ class CompressedLayer:
 
     def to_scipy(self) -> sp.csc_array:
         """Return the codes as a SciPy CSC array of shape `(n_out, n_in)`, sharing memory where SciPy allows."""
+        import scipy.sparse as sp
+
         return sp.csc_array((self.codes, self.rows, self.indptr), shape=(self.n_out, self.n_in))
 
     def __eq__(self, other: object) -> bool:
@@ -135,7 +139,7 @@ def _same(a: NDArray[Any] | None, b: NDArray[Any] | None) -> bool:
 
 def _columns_of(codes: Any, top: int) -> tuple[int, int, Any, Any, Any]:
     """Shape, column pointers, rows and values of a dense or sparse matrix."""
-    if not sp.issparse(codes):
+    if not hasattr(codes, "tocsc"):  # as SciPy's sparse matrices have, whose import takes long
         codes = np.asarray(codes)
         if codes.ndim != 2 or 0 in codes.shape:
             raise ValueError(f"codes must be a matrix of shape (n_out, n_in), both 1 or more, got shape {codes.shape}")
@@ -208,7 +212,7 @@ def _checked_bias(bias_codes: Any, n_out: int, top: int) -> NDArray[np.uint8]:
     return _check.owned_copy(bias, np.uint8)
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def _first_out_of_order(indptr, rows):  # type: ignore[no-untyped-def]
     """Find the first entry whose row is not above the one before it in its column, or -1."""
     for j in range(len(indptr) - 1):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+from eie._files import read_csv
 
-from eie._files import data_path
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def load(name: str) -> pd.DataFrame:
@@ -53,4 +54,4 @@ def value(name: str, column: str = "value", **where: Any) -> float:
 
 @cache
 def _read(name: str) -> pd.DataFrame:
-    return pd.read_csv(data_path(f"published/{name}.csv"), comment="#")
+    return read_csv(f"published/{name}.csv")

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from eie import published
-from eie._files import data_path, read_toml
+from eie._files import read_csv, read_toml
 from eie.machine import Machine
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PICO = 1e-12
 
@@ -105,13 +106,13 @@ def sram(size: int, width: int, setting: str) -> Sram:
 @cache
 def sram_table() -> pd.DataFrame:
     """Read the SRAM sweep, one memory per row."""
-    return pd.read_csv(data_path("sram45nm.csv"), comment="#")
+    return read_csv("sram45nm.csv")
 
 
 @cache
 def alu_table() -> pd.DataFrame:
     """Read the energy of arithmetic operations, one operation per row."""
-    return pd.read_csv(data_path("alu45nm.csv"), comment="#")
+    return read_csv("alu45nm.csv")
 
 
 @cache

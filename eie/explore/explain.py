@@ -8,17 +8,19 @@ it was still searching; for the rest the broadcast was held back by a full queue
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numba as nb
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from eie._compile import Kernel
 from eie.cycles import PIPELINE_CYCLES, checked_activations, encoded_for, scan
 from eie.interleaved import InterleavedCSC
 from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM, Machine
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CAUSES = {
     "work": "entries that are multiplied and added",
@@ -70,6 +72,8 @@ class Explanation:
         Columns: `PE cycles` (over all PEs; their sum is cycles x PEs), `share, %`, `least` and `most` of a single PE,
         and `of the last PE`: the PE that finished last, whose cycles add up to those of the run.
         """
+        import pandas as pd
+
         rows = np.vstack([self.per_pe.T, np.full(len(self.per_pe), self.cycles)])
         return pd.DataFrame(
             {
@@ -170,7 +174,7 @@ def _slowest_column(mem: InterleavedCSC, sent: NDArray[np.bool_]) -> tuple[int, 
     return column, int(most[column]), float(np.diff(mem.pointers[column : column + 2], axis=0).mean())
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def _macs(codes, pe_start, pointers):  # type: ignore[no-untyped-def]
     """Count the entries of column j on PE p that are no padding, at `[j, p]`."""
     n_columns, n_pe = pointers.shape[0] - 1, pointers.shape[1]
@@ -182,7 +186,7 @@ def _macs(codes, pe_start, pointers):  # type: ignore[no-untyped-def]
     return found
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def _account(pointers, macs, nonzero, has_bias, fifo_depth, times, waits):  # type: ignore[no-untyped-def]
     """Count the cycles of every PE by cause, and find the last PE; fill in `times` and `waits` as far as they reach."""
     n_pe = pointers.shape[1]

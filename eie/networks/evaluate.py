@@ -21,8 +21,8 @@ from eie import _check
 from eie.chip import MemoryFit, chips_needed, memory_fit
 from eie.cycles import CycleReport, checked_activations, simulate
 from eie.energy_model import EnergyReport, energy
-from eie.explain import CAUSES, Explanation, Timeline, explain, timeline
 from eie.explore.benchmarks import MAX_SEED
+from eie.explore.explain import CAUSES, Explanation, Timeline, explain, timeline
 from eie.formats.container import EncodedLayer
 from eie.machine import EIE_45NM, Machine
 from eie.networks.encoding import encoded

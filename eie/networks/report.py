@@ -13,7 +13,7 @@ import numpy as np
 from eie._files import PACKAGE, written_aside
 from eie._version import __version__
 from eie.chip import pe_memories
-from eie.explain import CAUSES, Explanation, Timeline
+from eie.explore.explain import CAUSES, Explanation, Timeline
 from eie.formats.container import EncodedLayer
 from eie.networks.evaluate import Evaluation, LayerEvaluation
 

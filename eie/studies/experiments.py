@@ -24,9 +24,9 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from eie import _host
 from eie._files import data_path, target_of, written_aside
 from eie.formats import FormatError
+from eie.studies import host
 
 FOLDER = "measured"
 
@@ -93,7 +93,7 @@ class Experiment:
     join: Callable[[Sequence[Any], Mapping[str, Any]], str] = as_csv
     ending: str = ".csv"
     settings: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
-    facts: Callable[[], dict[str, Any]] = _host.summary
+    facts: Callable[[], dict[str, Any]] = host.summary
     seeds: Sequence[int] = (0,)
     folder: bool = False
     processes: bool = False
@@ -162,7 +162,7 @@ def write(experiment: Experiment, target: Path, command: str, slices: Slices) ->
     """Make the parts of an experiment that are not made yet, and write the table; as `run`."""
     target_of(target)  # a wrong one is told before long work
     parts, settings = _chosen(experiment, slices)
-    facts = {**experiment.facts(), "commit": _host.commit()}
+    facts = {**experiment.facts(), "commit": host.commit()}
     aside = target.with_name(f"{target.name}.part")
     done = _kept(aside, facts | settings)
     todo = [part for part in parts if part not in [made for made, _ in done]]
@@ -230,7 +230,7 @@ def _made(make: Callable[..., Any], parts: Sequence[Part], processes: bool) -> I
         for part in parts:
             yield [part, _as_json(make(**part))]
         return
-    with ProcessPoolExecutor(len(_host.own_cores()), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(len(host.own_cores()), mp_context=get_context("spawn")) as pool:
         waiting = {pool.submit(make, **part): part for part in parts}
         try:
             for future in as_completed(waiting):

@@ -6,7 +6,8 @@ from xml.etree import ElementTree
 import pytest
 
 import eie
-from eie.cli.main import COMMANDS, main
+from eie.cli.commands import COMMANDS
+from eie.cli.main import main
 from eie.studies import pages, paper
 
 SMALL = ["-p", "layers", "['NT-We']", "-p", "draws", "1"]
@@ -52,8 +53,18 @@ def test_help_fits_a_screen(capsys, monkeypatch, command):
     assert run(capsys, *command.split(), "-h") == (0, out, "")
 
 
+def test_help_of_all_commands_is_the_one_that_click_makes(capsys, monkeypatch):
+    from eie.cli.group import cli
+
+    monkeypatch.setenv("COLUMNS", "80")
+    with cli.make_context("eie", ["table", "1"]) as context:
+        assert run(capsys, "--help") == (0, context.get_help() + "\n", "")
+    monkeypatch.setenv("COLUMNS", "60")
+    assert max(map(len, run(capsys, "--help")[1].splitlines())) <= 60
+
+
 def test_help_imports_no_numerical_library():
-    program = "import sys; from eie.cli.main import COMMANDS, main; main(['--help']); sys.exit('numpy' in sys.modules)"
+    program = "import sys; from eie.cli.main import main; main(['--help']); sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], stdout=subprocess.DEVNULL).returncode == 0
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 import eie
 from eie import stepped
 from eie.central_control import CentralControl
-from eie.explain import CAUSES, explain, timeline
+from eie.explore.explain import CAUSES, explain, timeline
 
 WORK, PADDING, EMPTY, STARVATION, SCAN, FINISHED, PIPELINE = range(len(CAUSES))
 

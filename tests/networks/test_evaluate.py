@@ -6,8 +6,8 @@ import pytest
 
 import eie
 from eie.chip import memory_fit
-from eie.explain import explain
 from eie.explore.benchmarks import select
+from eie.explore.explain import explain
 from eie.formats import FormatError, container
 from eie.formats.weights import WeightFile, WeightLayer
 from eie.networks import host_operations, operations

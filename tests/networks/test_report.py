@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import eie
-from eie.explain import Timeline
+from eie.explore.explain import Timeline
 from eie.networks import report
 from eie.networks.evaluate import evaluate
 from eie.networks.report import si

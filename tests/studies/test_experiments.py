@@ -4,9 +4,8 @@ from functools import partial
 import pandas as pd
 import pytest
 
-from eie import _host
 from eie.cli import main
-from eie.studies import experiments
+from eie.studies import experiments, host
 from eie.studies.experiments import Experiment, as_csv, grid
 
 
@@ -57,7 +56,7 @@ def test_a_table_says_what_made_it(target, capsys):
     assert [name for name, _, _ in facts] == ["command", "date", "processor", "cores", "eie", "commit", "seeds"]
     told = {name: value for name, _, value in facts}
     assert (told["command"], told["seeds"]) == ("eie experiment small", "0, 5")
-    assert told["commit"] == _host.commit()
+    assert told["commit"] == host.commit()
     assert lines(target) == WHOLE
 
 
@@ -209,9 +208,9 @@ def test_a_damaged_file_of_parts_is_passed_over(stopped, content):
 def test_parts_of_another_setting_are_not_joined(stopped, monkeypatch, changed):
     make, slices = Stopped(9), {"word": "long"} if changed == "setting" else {}
     if changed == "machine":
-        monkeypatch.setattr(_host, "cpu_name", lambda: "another")
+        monkeypatch.setattr(host, "cpu_name", lambda: "another")
     if changed == "commit":
-        monkeypatch.setattr(_host, "commit", lambda: "another")
+        monkeypatch.setattr(host, "commit", lambda: "another")
     write(stopped, make, slices)
     assert len(make.made) == 4
 
@@ -226,7 +225,7 @@ def test_parts_made_in_processes_stand_in_the_table_s_order(tmp_path):
 def test_columns_that_every_row_gets(target):
     join = partial(as_csv, stamps={"machine": "processor"})
     write(target, rows, {"x": "1", "seed": "0"}, join=join)
-    assert pd.read_csv(target, comment="#")["machine"].tolist() == [_host.cpu_name()]
+    assert pd.read_csv(target, comment="#")["machine"].tolist() == [host.cpu_name()]
 
 
 @pytest.mark.parametrize("name", experiments.EXPERIMENTS)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import scipy
 
-from eie import _host
+from eie.studies import host
 
 
 def test_provenance_of_this_machine(monkeypatch):
     torch = pytest.importorskip("torch")
-    monkeypatch.setattr(_host, "caches", lambda: {"L1i": 2**30, "L2": 2**14, "L3": 2**15})
-    found = _host.provenance()
+    monkeypatch.setattr(host, "caches", lambda: {"L1i": 2**30, "L2": 2**14, "L3": 2**15})
+    found = host.provenance()
     assert found["libraries"]["torch"] == torch.__version__
     assert found["libraries"]["numpy"] == np.__version__
     assert found["libraries"]["scipy"] == scipy.__version__
@@ -20,12 +20,12 @@ def test_provenance_of_this_machine(monkeypatch):
 
 
 def test_commit_of_no_checkout(monkeypatch, tmp_path):
-    monkeypatch.setattr(_host, "__file__", str(tmp_path / "_host.py"))
-    assert _host.commit() == "none"
+    monkeypatch.setattr(host, "__file__", str(tmp_path / "host.py"))
+    assert host.commit() == "none"
 
 
 def test_caches_are_counted_once_each(tmp_path, monkeypatch):
-    monkeypatch.setattr(_host, "own_cores", lambda: [0, 1, 2, 10])
+    monkeypatch.setattr(host, "own_cores", lambda: [0, 1, 2, 10])
     levels = [
         ("1", "Data", "48K", 1),
         ("1", "Instruction", "32K", 1),
@@ -44,34 +44,34 @@ def test_caches_are_counted_once_each(tmp_path, monkeypatch):
                 ("shared_cpu_list", f"{first}+{each}"),
             ):
                 (folder / name).write_text(f"{text}\n")
-    found = _host.caches(tmp_path)
+    found = host.caches(tmp_path)
     kilo = 2**10
     assert found == {"L1d": 4 * 48 * kilo, "L1i": 4 * 32 * kilo, "L2": 3 * 1024 * kilo, "L3": 2 * 3 * 1024 * kilo}
-    assert _host.last_level_bytes(found) == 6 * 1024 * kilo
+    assert host.last_level_bytes(found) == 6 * 1024 * kilo
 
 
 def test_caches_where_the_system_does_not_tell(tmp_path, monkeypatch):
     (tmp_path / "cpu0" / "cache" / "index0").mkdir(parents=True)
     (tmp_path / "cpu0" / "cache" / "index0" / "level").write_text("1\n")
-    assert _host.caches(tmp_path) == {}
-    assert _host.last_level_bytes({}) == _host.ASSUMED_CACHE_BYTES
+    assert host.caches(tmp_path) == {}
+    assert host.last_level_bytes({}) == host.ASSUMED_CACHE_BYTES
 
 
 def test_cache_of_instructions_is_not_the_last_one():
-    assert _host.last_level_bytes({"L1d": 5, "L1i": 9}) == 5
+    assert host.last_level_bytes({"L1d": 5, "L1i": 9}) == 5
 
 
 def test_machine_that_tells_little(monkeypatch):
-    monkeypatch.setattr(_host, "text_of", lambda _: "")
-    monkeypatch.setattr(_host.platform, "processor", lambda: "")
-    monkeypatch.setattr(_host.platform, "machine", lambda: "riscv64")
-    monkeypatch.setattr(_host.platform, "system", lambda: "Plan9")
-    monkeypatch.setattr(_host.platform, "release", lambda: "fourth")
-    monkeypatch.setattr(_host.platform, "freedesktop_os_release", nothing)
-    monkeypatch.delattr(_host.psutil.Process, "cpu_affinity", raising=False)
-    assert _host.cpu_name() == "riscv64"
-    assert _host.system_name() == "Plan9"
-    assert len(_host.own_cores()) == os.cpu_count()
+    monkeypatch.setattr(host, "text_of", lambda _: "")
+    monkeypatch.setattr(host.platform, "processor", lambda: "")
+    monkeypatch.setattr(host.platform, "machine", lambda: "riscv64")
+    monkeypatch.setattr(host.platform, "system", lambda: "Plan9")
+    monkeypatch.setattr(host.platform, "release", lambda: "fourth")
+    monkeypatch.setattr(host.platform, "freedesktop_os_release", nothing)
+    monkeypatch.delattr(host.psutil.Process, "cpu_affinity", raising=False)
+    assert host.cpu_name() == "riscv64"
+    assert host.system_name() == "Plan9"
+    assert len(host.own_cores()) == os.cpu_count()
 
 
 def nothing(*_):

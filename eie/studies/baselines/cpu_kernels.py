@@ -23,10 +23,10 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from eie import _host
 from eie._files import resource
 from eie.explore.benchmarks import Benchmark, nine_layers
 from eie.formats import FormatError
+from eie.studies import host
 from eie.studies.baselines import devices, kernels, measure
 from eie.studies.baselines.devices import Device
 from eie.studies.baselines.eie_kernel import CpuLayer
@@ -73,7 +73,7 @@ class Cell:
 def cells(quick: bool = False) -> list[Cell]:
     """List what is timed: all densities on one thread; the usual one with full inputs, and on all threads."""
     size = table3_layer()
-    usual, most = (size.weight_density,), len(_host.own_cores())
+    usual, most = (size.weight_density,), len(host.own_cores())
     groups = [(1, size.act_density, usual if quick else DENSITIES), (1, 1.0, usual), (most, size.act_density, usual)]
     return list(dict.fromkeys(Cell(t, act, density) for t, act, some in groups for density in (1.0, *some)))
 
@@ -225,6 +225,6 @@ EXPERIMENT = Experiment(
     join=_joined,
     ending=".json",
     settings={"quick": (False, True)},
-    facts=_host.provenance,
+    facts=host.provenance,
     seeds=(SEED,),
 )

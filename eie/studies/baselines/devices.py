@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from eie import _host
+from eie.studies import host
 from eie.studies.baselines import kernels
 from eie.studies.baselines.kernels import Make
 from eie.studies.baselines.meters import NvidiaSmi, Rapl
@@ -57,7 +57,7 @@ class Device:
     def evictor(self) -> Callable[[], Any]:
         """Return a function that fills the caches with something else."""
         n_bytes = min(COLD_FACTOR * self.cache_bytes, MAX_COPIES_BYTES)
-        return partial(_host.require_torch().zeros(n_bytes // 4, device=self.torch_name).add_, 1)
+        return partial(host.require_torch().zeros(n_bytes // 4, device=self.torch_name).add_, 1)
 
 
 def cpu() -> Device:
@@ -69,16 +69,14 @@ def cpu() -> Device:
         "int4": (kernels.weight_only_int4,),
         "csc-columns": (kernels.scipy_columns,),
     }
-    return Device(
-        "CPU", "cpu", variants, _host.last_level_bytes(_host.caches()), _cpu_clock, 1, CPU_SECONDS, Rapl.find()
-    )
+    return Device("CPU", "cpu", variants, host.last_level_bytes(host.caches()), _cpu_clock, 1, CPU_SECONDS, Rapl.find())
 
 
 def gpu() -> Device:
     """Return the first GPU that PyTorch sees."""
     variants = {"dense": (kernels.torch_dense,), "sparse": (kernels.torch_sparse,), "int8": (kernels.integer_int8,)}
-    properties = _host.require_torch().cuda.get_device_properties(0)
-    cache_bytes = getattr(properties, "L2_cache_size", 0) or _host.ASSUMED_CACHE_BYTES
+    properties = host.require_torch().cuda.get_device_properties(0)
+    cache_bytes = getattr(properties, "L2_cache_size", 0) or host.ASSUMED_CACHE_BYTES
     meter = NvidiaSmi.find(f"GPU-{getattr(properties, 'uuid', '')}")
     return Device("GPU", "cuda", variants, cache_bytes, _gpu_clock, GPU_CALLS, GPU_SECONDS, meter)
 
@@ -90,7 +88,7 @@ def _cpu_clock(work: Callable[[], Any]) -> float:
 
 
 def _gpu_clock(work: Callable[[], Any]) -> float:
-    cuda = _host.require_torch().cuda
+    cuda = host.require_torch().cuda
     start, end = cuda.Event(enable_timing=True), cuda.Event(enable_timing=True)
     cuda.synchronize()
     start.record()

@@ -12,9 +12,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from eie._host import require_torch
 from eie.explore.benchmarks import Benchmark
 from eie.explore.synthetic import draw_activations
+from eie.studies.host import require_torch
 
 SEED = 0
 """Seed of the layers that are timed."""

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eie import _check, _host
+from eie import _check
 from eie.explore.benchmarks import Benchmark, nine_layers, select
-from eie.studies import experiments
+from eie.studies import experiments, host
 from eie.studies.baselines import devices, platforms
 from eie.studies.baselines.devices import COLD_FACTOR, MAX_COPIES_BYTES, Device
 from eie.studies.baselines.kernels import SEED, Kernel, Make, Work
@@ -101,7 +101,7 @@ def timings(benchmarks: Sequence[Benchmark], repeats: int = REPEATS) -> Experime
         join=_joined,
         ending=".json",
         settings={"repeats": (repeats,), "quick": (False, True)},
-        facts=_host.provenance,
+        facts=host.provenance,
         seeds=(SEED,),
     )
 
@@ -137,7 +137,7 @@ class Bench:
 
     def __init__(self, repeats: int, quick: bool = False) -> None:
         self.repeats, self.quick = repeats, quick
-        self.devices = [devices.cpu(), devices.gpu()] if _host.require_torch().cuda.is_available() else [devices.cpu()]
+        self.devices = [devices.cpu(), devices.gpu()] if host.require_torch().cuda.is_available() else [devices.cpu()]
         self.batches = sorted(int(batch) for batch in platforms.published()["batch"].unique())
 
     @property

@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from eie._host import text_of
+from eie.studies.host import text_of
 
 
 class Rapl:

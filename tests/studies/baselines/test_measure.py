@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from eie import _host
 from eie.explore.benchmarks import Benchmark, nine_layers
+from eie.studies import host
 from eie.studies.baselines import devices, kernels, measure, meters, platforms
 
 torch = pytest.importorskip("torch")
@@ -29,7 +29,7 @@ def machine(monkeypatch):
     """One thread, small caches, no counters, no GPU: the same everywhere."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    monkeypatch.setattr(_host, "caches", lambda: {"L1i": 2**30, "L2": 2**14, "L3": 2**15})
+    monkeypatch.setattr(host, "caches", lambda: {"L1i": 2**30, "L2": 2**14, "L3": 2**15})
     monkeypatch.setattr(meters.Rapl, "find", lambda: None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     yield
@@ -335,8 +335,8 @@ def strings_in(value):
 
 
 def test_result_names_the_machine_but_not_its_owner(target, monkeypatch):
-    monkeypatch.setattr(_host.platform, "release", lambda: "6.1.0-zebra-laptop")
-    monkeypatch.setattr(_host.platform, "node", lambda: "zebra")
+    monkeypatch.setattr(host.platform, "release", lambda: "6.1.0-zebra-laptop")
+    monkeypatch.setattr(host.platform, "node", lambda: "zebra")
     monkeypatch.setenv("USER", "zebra")
     run(target, {"tiny": SIZES["tiny"]})
     result = json.loads(target.read_text(encoding="utf-8"))
@@ -416,7 +416,7 @@ def test_results_that_do_not_belong_together_are_not_joined(stopped, monkeypatch
 
 def test_another_machine_starts_again(stopped, monkeypatch):
     layers = Stopped(monkeypatch, 2)
-    monkeypatch.setattr(_host, "cpu_name", lambda: "another")
+    monkeypatch.setattr(host, "cpu_name", lambda: "another")
     run(stopped)
     assert layers.timed == ["tiny", "other"]
 
@@ -511,7 +511,7 @@ def test_a_gpu_is_timed_too(target, monkeypatch, cache):
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: properties)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a GPU")
     real = devices.gpu()
-    assert real.cache_bytes == cache.get("L2_cache_size", _host.ASSUMED_CACHE_BYTES)
+    assert real.cache_bytes == cache.get("L2_cache_size", host.ASSUMED_CACHE_BYTES)
     stands_in = devices.Device("GPU", "cpu", real.kernels, 2**15, devices._cpu_clock, 10, 0.0, None)
     monkeypatch.setattr(devices, "gpu", lambda: stands_in)
     run(target, {"tiny": SIZES["tiny"]})

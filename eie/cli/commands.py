@@ -1,0 +1,50 @@
+"""All commands and their help, which is printed without click: its import takes several times as long as all this."""
+
+from __future__ import annotations
+
+import os
+from textwrap import fill
+
+import eie
+
+COMMANDS = {
+    "table": ("paper", "Print a table of the paper as computed here."),
+    "figure": ("paper", "Draw a figure of the paper as computed here."),
+    "rerun": ("paper", "Run a page of the book again."),
+    "claims": ("paper", "Judge every claim of the paper that is kept here."),
+    "measure": ("experiment", "Time the layers of Table III on this machine."),
+    "experiment": ("experiment", "Measure a table again, or a slice of it."),
+    "data": ("data", "Fetch data made by others."),
+    "inspect": ("networks", "List a file's layers, and what does not map."),
+    "encode": ("networks", "Encode a network once, into an .eie file."),
+    "run": ("networks", "Run a network layer by layer, with a report."),
+    "explain": ("networks", "Say where the cycles of one layer went."),
+    "sweep": ("sweep", "Simulate every combination of machine parameters."),
+    "rtl": ("rtl", "Run the machine in SystemVerilog, bit by bit."),
+}
+"""The module of `eie.cli` that has each command, and the first line of its help, in the order of the help."""
+OPTIONS, REST = "[-h] [--version]", "COMMAND ..."
+EPILOG = "exit status: 0 done, 1 failed, 2 the command line or a value on it is wrong"
+_WIDTH = 80
+"""Columns of a terminal, from which on the help looks the same."""
+
+
+def print_help() -> int:
+    """Print the help of all commands as click does; returns the exit status."""
+    longest = max(map(len, COMMANDS))
+    print(f"Usage: eie {OPTIONS} {REST}\n")
+    print(fill(str(eie.__doc__), _WIDTH - 2, initial_indent="  ", subsequent_indent="  "))
+    print("\nCommands:")
+    for name, (_, words) in COMMANDS.items():
+        print(f"  {name:{longest}}  {words}")
+    print(f"\n{EPILOG}")
+    return 0
+
+
+def is_wide() -> bool:
+    """Tell whether the terminal, or what stands for it, has as many columns as the help may take."""
+    columns = os.environ.get("COLUMNS", "")
+    try:
+        return (int(columns) if columns.isdigit() else 0 or os.get_terminal_size(1).columns or _WIDTH) >= _WIDTH
+    except OSError:  # a pipe or a file
+        return True

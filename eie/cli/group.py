@@ -1,0 +1,45 @@
+"""The group of all commands, as click has it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+import eie
+from eie.cli import options
+from eie.cli.commands import COMMANDS, EPILOG, OPTIONS, REST
+
+
+class Commands(options.Group):
+    """Commands that are imported when they are asked for."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Return the names in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        """Import a command; an unknown name is an error that suggests the nearest one."""
+        if cmd_name not in COMMANDS:
+            raise click.exceptions.NoSuchCommand(cmd_name, possibilities=COMMANDS, ctx=ctx)
+        module, _ = COMMANDS[cmd_name]
+        found: click.Command = getattr(import_module(f"eie.cli.{module}"), cmd_name)
+        return found
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands only: the usage line names the options, and the list has to fit a screen."""
+        self.format_commands(ctx, formatter)
+
+
+@click.group(
+    cls=Commands,
+    help=eie.__doc__,
+    epilog=EPILOG,
+    no_args_is_help=False,
+    options_metavar=OPTIONS,
+    subcommand_metavar=REST,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(eie.__version__, message="eie %(version)s")
+def cli() -> None:
+    """Run the commands of the package."""

@@ -1,4 +1,4 @@
-# `make book` and `make test` do everything; each sets up .venv from requirements.lock first, once.
+# `make book` and `make test` do everything; each sets up .venv first, once.
 
 PYTHON ?= python3
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
@@ -23,14 +23,14 @@ data: .venv/ready
 	@$(BIN)/eie data fetch mnist pictures trunks translator ddddocr > /dev/null || echo "Without them the book is built all the same: pages say what is missing."
 
 # What only a finished book can show: every page in Chromium, and a second build that is the same byte for byte.
-check: book
+check: book .venv/ready-for-tests
 	$(BIN)/python tools/check_browser.py build/html
 	$(BIN)/python tools/build_book.py --notebooks build/notebooks --out build/again/html --work build/again
 	diff --recursive --brief build/html build/again/html
 	@echo "Two builds are the same"
 
 # The book as one long page, and that page on paper.
-pdf: book
+pdf: book .venv/ready-for-tests
 	$(BIN)/python tools/build_book.py --builder singlehtml --notebooks build/notebooks --out build/single --work build/single-source
 	$(BIN)/python tools/print_book.py build/single build/eie-recomputed.pdf
 	@echo "The book is at build/eie-recomputed.pdf"
@@ -42,13 +42,13 @@ links: book
 # One process per core, each with one thread of the numerical libraries; who has nothing left to do takes from others.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=worksteal
 
-test: .venv/ready
+test: .venv/ready-for-tests
 	$(PYTEST)
 
-test-fast: .venv/ready
+test-fast: .venv/ready-for-tests
 	$(PYTEST) -m "not slow"
 
-lint: .venv/ready
+lint: .venv/ready-for-tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -56,14 +56,14 @@ lint: .venv/ready
 	$(BIN)/python tools/notebooks.py check
 
 # Bring code and notebooks into the form that lint asks for, and the explorer's facts up to date.
-format: .venv/ready
+format: .venv/ready-for-tests
 	$(BIN)/ruff check --fix --exit-zero .
 	$(BIN)/ruff format .
 	$(BIN)/python tools/notebooks.py write
 	$(BIN)/python tools/explorer_data.py
 
 # Speed, memory, and how cost grows with size; the plot goes to build/bench/.
-bench: .venv/ready
+bench: .venv/ready-for-tests
 	@mkdir -p build/bench
 	@$(BIN)/python -m pytest tests/bench/bench_speed.py --benchmark-enable --benchmark-columns=min,median,max,rounds \
 		--benchmark-json=build/bench/results.json; status=$$?; \
@@ -86,13 +86,17 @@ clean:
 lock:
 	$(PYTHON) tools/lock.py
 
-.venv/ready: requirements.lock pyproject.toml
+# What the book needs, and then what only tests and checks need.
+.venv/ready: requirements.lock pyproject.toml tools/install.py
 	@$(PYTHON) -c "import sys; sys.version_info >= (3, 11) or sys.exit('Python 3.11 or newer is needed, this is ' + sys.version)"
 	@$(PYTHON) -c "import venv, ensurepip" || { echo "Python's venv is missing; on Debian: apt install python3-venv"; exit 1; }
-	@echo "Setting up .venv: about 2 GB, a minute or more the first time"
-	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "Setting up .venv: 1.6 GB, a minute or less the first time"
+	@$(BIN)/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv .venv
+	@$(BIN)/python tools/install.py networks book
+	@touch $@
+
+.venv/ready-for-tests: .venv/ready
+	@$(BIN)/python tools/install.py networks book sweep dask dev
 	@touch $@
 
 build/html/index.html: $(EXECUTED) $(PROSE) $(wildcard tools/*book*.py) tools/layout.py pyproject.toml

@@ -4,18 +4,15 @@ PYTHON ?= python3
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 
-NOTEBOOKS := $(patsubst notebooks/%.ipynb,%,$(wildcard notebooks/*.ipynb))
-EXECUTED := $(NOTEBOOKS:%=build/notebooks/%.ipynb)
-SOURCES := $(shell find eie data -type f ! -path '*/__pycache__/*')
+SOURCES := $(shell find eie -name '*.py')
 LENETS := lenet-300-100 lenet-5
 PROSE := $(shell find book -type f) CONTRIBUTING.md CHANGELOG.md
 
 .PHONY: book data check pdf links test test-fast lint format bench lenets clean lock
 .DELETE_ON_ERROR:
 
-# Notebooks side by side; each draws with one thread of the numerical libraries.
 book: data
-	@OMP_NUM_THREADS=1 $(MAKE) --no-print-directory --jobs=$(JOBS) build/html/index.html
+	@$(MAKE) --no-print-directory build/html/index.html
 	@echo "The book is at build/html/index.html"
 
 # What pages use of others' data, where it is not at hand yet.
@@ -99,18 +96,14 @@ lock:
 	@$(BIN)/python tools/install.py networks book sweep dask dev
 	@touch $@
 
-build/html/index.html: $(EXECUTED) $(PROSE) $(wildcard tools/*book*.py) tools/layout.py pyproject.toml
+build/html/index.html: build/pages $(SOURCES) $(PROSE) $(wildcard tools/*book*.py) tools/layout.py pyproject.toml
 	$(BIN)/python tools/build_book.py --notebooks build/notebooks --out build/html --work build/book-source
 	$(BIN)/python tools/check_book.py build/html
 
-build/notebooks/%.ipynb: notebooks/%.ipynb $(SOURCES) build/eie_data | build/compiled
-	@mkdir -p $(@D)
-	$(BIN)/eie rerun $* -o $@
-
-# Compile the numba kernels once, before notebooks that run side by side each do it.
-build/compiled: $(SOURCES)
-	@mkdir -p $(@D)
-	$(BIN)/eie table 4 -p draws 1 > $@
+# Pages whose sources have changed are run; the file is as old as the newest page.
+build/pages: build/eie_data FORCE
+	@OMP_NUM_THREADS=1 $(BIN)/python tools/run_pages.py --out build/notebooks --found build/eie_data --jobs $(JOBS)
+	@touch -r build/notebooks/made_from.json $@
 
 # What is found on this machine: pages that use it are run again when that changes.
 CACHE = $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/eie

@@ -167,6 +167,13 @@ def _claim(claim: Mapping[str, str]) -> str:
 
 def code_of(notebook: Mapping[str, Any], sources: Path) -> list[str]:
     """Return the modules whose functions a page calls, as paths in the repository, exhibits first."""
+    found = (name for name in modules_used(notebook, sources) if not name.startswith(NOT_TELLING))
+    paths = (f"{name.replace('.', '/')}.py" for name in found)
+    return [path for path in paths if (sources / path).is_file()]
+
+
+def modules_used(notebook: Mapping[str, Any], sources: Path) -> list[str]:
+    """Return the dotted names that a page's code imports from the package, and modules of exhibits before them."""
     code = ("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code")
     tree = ast.parse("\n".join(text for text in code if INSTALL not in text))
     known = _exported(sources / "eie" / "studies" / "paper" / "__init__.py")
@@ -177,9 +184,7 @@ def code_of(notebook: Mapping[str, Any], sources: Path) -> list[str]:
             called[known.get(node.attr, "")] = None
         elif isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "eie":
             named |= dict.fromkeys([str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)])
-    found = called | named
-    paths = (f"{name.replace('.', '/')}.py" for name in found if name and not name.startswith(NOT_TELLING))
-    return [path for path in paths if (sources / path).is_file()]
+    return list(filter(None, called | named))
 
 
 def _exported(init: Path) -> dict[str, str]:

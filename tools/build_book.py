@@ -8,6 +8,7 @@ takes a few seconds, and Sphinx forgets the warnings of a page that it does not 
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib.metadata
 import json
 import re
@@ -163,6 +164,21 @@ def point_at_source(_app: Sphinx, page: str, _template: str, context: dict[str, 
     context["doc_path"] = "" if page.startswith(NOTEBOOKS) else "book"
 
 
+def render_toctree_once(builder: Any) -> None:
+    """Render the list of pages once: on another page only the links' beginnings and the marked entry differ."""
+    rendered = functools.cache(functools.partial(builder._get_local_toctree, builder.config.root_doc))
+
+    def of_page(page: str, **options: Any) -> str:
+        up = "../" * page.count("/")
+        lists = re.sub(r'href="(?![\w+.-]+:|[#/])', f'href="{up}', rendered(**options)).split("<ul>")
+        entry = f'<li class="toctree-l1"><a class="reference internal" href="{up}{page}.html">'
+        marked = '<li class="toctree-l1 current"><a class="current reference internal" href="#">'
+        parts = [f"<ul>{part}" if entry not in part else f'<ul class="current">{part}' for part in lists[1:]]
+        return "".join([lists[0], *parts]).replace(entry, marked)
+
+    builder._get_local_toctree = of_page
+
+
 def run_sphinx(work: Path, url: str, builder: str) -> None:
     """Turn work/source into work/html; a warning fails the build once all of them are printed."""
     source, html = work / "source", work / "html"
@@ -174,6 +190,8 @@ def run_sphinx(work: Path, url: str, builder: str) -> None:
             source, None, html, work / "doctrees", builder, config, status=None, warningiserror=True, keep_going=True
         )
         app.connect("html-page-context", point_at_source, priority=400)  # before the theme makes its buttons
+        if builder == "html":
+            render_toctree_once(app.builder)
         app.build()
     if app.statuscode:
         raise BookError("the book has warnings (above), and they are errors")

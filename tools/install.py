@@ -1,7 +1,7 @@
 """Install the package with the named extras into this interpreter's environment: `python tools/install.py book ...`.
 
-Versions come from `requirements.lock`. uv does the work, since it takes seconds where pip takes minutes; pip installs uv,
-and does the rest itself where uv fails. uv does not read pip's settings, so they are passed on in uv's own variables.
+Versions come from `requirements.lock`. pip installs uv, which takes seconds instead of minutes; where uv fails,
+pip does it all. uv does not read pip's settings, so they are passed on in uv's own variables.
 """
 
 from __future__ import annotations
@@ -70,10 +70,14 @@ def install(extras: list[str]) -> bool:
         return False
     listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True).stdout
     settings = uv_settings(listed, os.environ)
-    uv = ("uv", "pip", "install", "--python", sys.executable, "--constraint", str(LOCK))
+    uv = ["uv", "pip", "install", "--python", sys.executable, "--constraint", str(LOCK)]
+    if sys.dont_write_bytecode:  # else the first import compiles a module, once
+        uv.append("--compile-bytecode")
     probe = (*uv, "--quiet", "--torch-backend=cpu", "torch")
     if not _run(*probe, variables=settings | PROBE, stderr=subprocess.DEVNULL):
-        print("No index of CPU builds of torch is reachable: torch comes from where the other packages come", flush=True)
+        print(
+            "No index of CPU builds of torch is reachable: torch comes from where the other packages come", flush=True
+        )
     if _run(*uv, *package, variables=settings):
         return True
     print("uv could not install the packages: pip tries, which takes some minutes", flush=True)

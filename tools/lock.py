@@ -13,6 +13,8 @@ import tomllib
 import venv
 from pathlib import Path
 
+import install
+
 ROOT = Path(__file__).resolve().parent.parent
 PINNED = [
     "torch==2.13.0",
@@ -24,15 +26,15 @@ PINNED = [
 """Versions that the book is known to build with."""
 
 HEADER = """\
-# Every package of the project's environment, pinned. Made by `make lock`; installed by `make book` and `make test`.
+# Every package of the project's environment, pinned. Made by `make lock`; `tools/install.py` takes versions from here.
 """
 
 
 def wanted() -> list[str]:
-    """Names of the packages that pyproject.toml asks for, with all extras."""
+    """Names of the packages that pyproject.toml asks for, with all extras, and of those that install them."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"].values()
-    return [*project["dependencies"], *(name for extra in extras for name in extra), "editables"]
+    return [*project["dependencies"], *(name for extra in extras for name in extra), *install.NEEDED_FIRST]
 
 
 def installed(python: Path) -> list[str]:

@@ -44,7 +44,14 @@ def parameters(name: str) -> dict[str, Any]:
     return {key: ast.literal_eval(entry["default"]) for key, entry in inferred.items()}
 
 
-def rerun(name: str, changes: Mapping[str, Any], output: str | Path, *, progress: bool = True) -> None:
+def rerun(
+    name: str,
+    changes: Mapping[str, Any],
+    output: str | Path,
+    *,
+    progress: bool = True,
+    manager: type | None = None,
+) -> None:
     """Run a page with some parameters changed, and write the executed notebook.
 
     Parameters
@@ -57,6 +64,8 @@ def rerun(name: str, changes: Mapping[str, Any], output: str | Path, *, progress
         Where the executed notebook goes; written only when every cell ran.
     progress : bool
         Show a progress bar.
+    manager : class of kernel managers, optional
+        What starts the kernel, in place of Jupyter's own.
 
     Raises
     ------
@@ -78,6 +87,7 @@ def rerun(name: str, changes: Mapping[str, Any], output: str | Path, *, progress
                 progress_bar=progress,
                 kernel_name="python3",
                 shutdown_kernel="immediate",  # a kernel that is asked to stop may complain of the asking
+                **({"kernel_manager_class": manager} if manager else {}),
             )
         except papermill.exceptions.PapermillExecutionError as error:
             raise PageError(f"{page.stem}: {error.ename}: {error.evalue}") from error

@@ -47,8 +47,9 @@ def digest(paths: Iterable[Path]) -> str:
 
 
 def package_sources(root: Path) -> list[Path]:
-    """Return the package's modules."""
-    return sorted((root / "eie").rglob("*.py"))
+    """Return the package's files."""
+    found = (root / "eie").rglob("*")
+    return sorted(path for path in found if path.is_file() and "__pycache__" not in path.parts)
 
 
 def common_sources(root: Path, found: Path) -> list[Path]:
@@ -69,7 +70,8 @@ def code_sources(notebook: Path, graph: Any, root: Path) -> list[Path]:
     named = (used | machine | {m for m in graph.modules if m.startswith(EVERYWHERE)}) - packages
     needed = named.union(packages, *(graph.find_upstream_modules(module) for module in named))
     paths = (root.joinpath(*module.split(".")) for module in needed)
-    return [path / "__init__.py" if path.is_dir() else path.with_suffix(".py") for path in paths]
+    others = (path for path in package_sources(root) if path.suffix != ".py")
+    return [*others, *(path / "__init__.py" if path.is_dir() else path.with_suffix(".py") for path in paths)]
 
 
 def stale(out: Path, found: Path, root: Path = ROOT) -> dict[str, str]:
@@ -80,14 +82,14 @@ def stale(out: Path, found: Path, root: Path = ROOT) -> dict[str, str]:
     pages = sorted((root / "notebooks").glob("*.ipynb"))
     common = common_sources(root, found)
     state, whole = _state(out), digest([*pages, *common, *package_sources(root)])
-    missing = [page for page in pages if not (out / page.name).exists()]
+    missing = [page.stem for page in pages if not (out / page.name).exists()]
     if state.get(WHOLE) == whole and not missing:
         return {}
     import grimp
 
     graph = grimp.build_graph("eie", cache_dir=None)
     digests = {page.stem: digest([page, *common, *code_sources(page, graph, root)]) for page in pages}
-    todo = {name: new for name, new in digests.items() if state.get(name) != new or out / f"{name}.ipynb" in missing}
+    todo = {name: new for name, new in digests.items() if state.get(name) != new or name in missing}
     return {**dict(sorted(todo.items(), key=lambda page: (page[0] not in FIRST, page[0]))), WHOLE: whole}
 
 

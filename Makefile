@@ -93,7 +93,7 @@ lock:
 	@touch $@
 
 .venv/ready-for-tests: .venv/ready
-	@$(BIN)/python tools/install.py networks book sweep dask dev
+	@$(BIN)/python tools/install.py networks book hardware sweep dask dev
 	@touch $@
 
 build/html/index.html: build/pages $(SOURCES) $(PROSE) $(wildcard tools/*book*.py) tools/layout.py pyproject.toml

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,15 +17,22 @@ if TYPE_CHECKING:
 
 @options.command("eie inspect model.onnx")
 @click.argument("file", metavar="FILE", help="ONNX, PyTorch, safetensors, .npz, .mtx or .eie file")
-def inspect(file: str) -> None:
+@click.option("--key", metavar="NAME", help="state dict of a PyTorch file with several")
+@click.option("--json", "as_json", is_flag=True, help="print everything as JSON")
+def inspect(file: str, key: str | None, *, as_json: bool) -> None:
     """List a file's layers, and what does not map."""
     from eie.networks import importing
 
-    runs, rest = importing.inspect(file)
+    if as_json:
+        print(json.dumps(importing.described(file, key), indent=1))
+        return
+    runs, rest = importing.inspect(file, key)
     print(runs.set_index("layer").to_string(float_format=lambda value: f"{value:.3f}"))
     if len(rest):
         print("\nNot on the machine:")
         print("\n".join(f"  {part.part} ({part.kind}): {part.why}" for part in rest.itertuples()))
+    mapped, others = runs["weights"].sum(), rest["weights"].sum()
+    print(f"\n{100 * mapped / (mapped + others):.4g} % of the file's weights are on the machine")
 
 
 @options.command("eie encode model.onnx --prune-to 0.1 -o model.eie")

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eie.formats.archives import check_archive
 from eie.formats.errors import report_damage
-from eie.formats.scipy_npz import check_archive
 from eie.formats.weights import check_file
 
 MAX_BYTES = 2**32

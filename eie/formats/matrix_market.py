@@ -38,7 +38,7 @@ _WIDTHS = {"real": 3, "double": 3, "integer": 3, "pattern": 2}
 
 
 def read(path: Path) -> WeightFile:
-    """Read a matrix of real numbers, sparse (`coordinate`) or dense (`array`, general only).
+    """Read a matrix of real numbers, sparse (`coordinate`) or dense (`array`).
 
     Raises
     ------
@@ -61,11 +61,11 @@ def _matrix(path: Path, file: IO[bytes], size: int) -> Any:
     layout, field, symmetry = words[2:]
     if field not in _WIDTHS or symmetry not in ("general", "symmetric", "skew-symmetric"):
         raise FormatError(f"{path}: must hold real numbers, general or symmetric, says {field} {symmetry}")
-    if layout == "array" and symmetry == "general" and field != "pattern":
+    if layout == "array" and field != "pattern":
         rows, columns = _sizes(path, file, 2)
-        return _dense(path, file, rows, columns, size)
+        return _dense(path, file, rows, columns, size, symmetry)
     if layout != "coordinate":
-        raise FormatError(f"{path}: must be coordinate, or array real general, says {' '.join(words[2:])}")
+        raise FormatError(f"{path}: must be coordinate, or array of numbers, says {' '.join(words[2:])}")
     return _sparse(path, file, size, _WIDTHS[field], symmetry)
 
 
@@ -86,16 +86,33 @@ def _sparse(path: Path, file: IO[bytes], size: int, width: int, symmetry: str) -
     matrix = sp.coo_array((values, (place[0], place[1])), shape=(n_rows, n_columns)).tocsc()
     if symmetry == "general":
         return matrix
-    if n_rows != n_columns:
-        raise FormatError(f"{path}: a symmetric matrix must be square, is {n_rows} x {n_columns}")
+    _check_square(path, n_rows, n_columns)
     mirrored = matrix.T - sp.diags_array(matrix.diagonal(), format="csc")
     return (matrix + mirrored if symmetry == "symmetric" else matrix - mirrored).tocsc()
 
 
-def _dense(path: Path, file: IO[bytes], n_rows: int, n_columns: int, size: int) -> NDArray[np.float32]:
-    _check_entries(path, n_rows * n_columns, size)
-    values = np.concatenate([table[:, 0] for table in _tables(path, file, 1, n_rows * n_columns)])
-    return np.ascontiguousarray(values.astype(np.float32).reshape(n_columns, n_rows).T)  # column by column
+def _dense(path: Path, file: IO[bytes], n_rows: int, n_columns: int, size: int, symmetry: str) -> NDArray[np.float32]:
+    """Read a dense matrix column by column; of a symmetric one the file has the numbers on and below the diagonal."""
+    if symmetry == "general":
+        numbers = _numbers(path, file, n_rows * n_columns, size)
+        return np.ascontiguousarray(numbers.reshape(n_columns, n_rows).T)
+    _check_square(path, n_rows, n_columns)
+    below = symmetry == "skew-symmetric"  # the diagonal of which is 0 and is not in the file
+    _check_entries(path, n_rows * n_columns // 2, size)
+    columns, rows = np.triu_indices(n_rows, int(below))
+    found = np.zeros((n_rows, n_rows), np.float32)
+    found[rows, columns] = _numbers(path, file, len(rows), size)
+    return found - found.T if below else found + np.tril(found, -1).T
+
+
+def _numbers(path: Path, file: IO[bytes], n_numbers: int, size: int) -> NDArray[np.float32]:
+    _check_entries(path, n_numbers, size)
+    return np.concatenate([table[:, 0] for table in _tables(path, file, 1, n_numbers)]).astype(np.float32)
+
+
+def _check_square(path: Path, n_rows: int, n_columns: int) -> None:
+    if n_rows != n_columns:
+        raise FormatError(f"{path}: a symmetric matrix must be square, is {n_rows} x {n_columns}")
 
 
 def _check_entries(path: Path, n_entries: int, size: int) -> None:

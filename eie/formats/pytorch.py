@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import pickle
+import re
+import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy.sparse as sp
 
-from eie.formats.checkpoint import Tensor, layers_of
+from eie.formats.checkpoint import layers_of
 from eie.formats.errors import FormatError, report_damage
-from eie.formats.weights import WeightFile, check_file
+from eie.formats.tensors import Tensor
+from eie.formats.weights import Unmapped, WeightFile, check_file
 
 if TYPE_CHECKING:
     import torch
@@ -26,22 +30,53 @@ MAX_PICKLE_BYTES = 2**24
 MAX_OLD_BYTES = 2**31
 """Bytes of a file from before PyTorch 1.6, which cannot be mapped."""
 
-_NAMES = ("state_dict", "model_state_dict", "model", "net", "network", "module", "params", "ema")
-"""Where training scripts put the state dict."""
+MAX_DEPTH = 8
+"""Dictionaries within dictionaries."""
+
+_NAMES = (
+    *("state_dict", "model_state_dict", "model_state", "model", "net", "network", "module", "weights", "params"),
+    *("ema_state_dict", "model_ema", "params_ema", "ema", "state", "shadow"),
+)
+"""Where training scripts put the state dict, the first first. A moving average comes last: it is a copy."""
+
+_NO_NETWORK = re.compile(
+    r"optim\w*|\w*scheduler\w*|scaler|amp|rng\w*|callbacks|loops|hyper_parameters|args|config|masks?"
+)
+_PREFIXES = ("module.", "_orig_mod.")
 
 
-def read(path: Path) -> WeightFile:
+def read(path: Path, key: str | None = None) -> WeightFile:
     """List the layers of a checkpoint; weights are read layer by layer, later.
+
+    Parameters
+    ----------
+    path : path
+    key : str, optional
+        Where the state dict is in the file, such as `generator`, or `ema.model`; found by usual names if left out.
 
     Raises
     ------
     FormatError
         When the file is missing, too large, compressed, truncated or damaged, holds anything but tensors and plain
-        values, or no state dict.
+        values, or no state dict, or several.
     """
     size = check_file(path, MAX_BYTES)
-    state = _state_dict(path, _loaded(path, size))
-    return layers_of(path, {name: _tensor(value, size) for name, value in state.items()})
+    chosen, others = _state_dict(path, _loaded(path, size), key)
+    return layers_of(path, {_short(name, chosen): torch_tensor(each, size) for name, each in chosen.items()}, others)
+
+
+def tensors_of(path: Path) -> dict[str, Tensor]:
+    """Describe the tensors of one file of a checkpoint in several."""
+    size = check_file(path, MAX_BYTES)
+    return {name: torch_tensor(each, size) for name, each in _flat(_loaded(path, size)).items()}
+
+
+def _short(name: str, names: Iterable[str]) -> str:
+    """Drop what wrappers put before all names, DataParallel and torch.compile."""
+    for prefix in _PREFIXES * 2:
+        if all(each.startswith(prefix) for each in names):
+            return _short(name.removeprefix(prefix), [each.removeprefix(prefix) for each in names])
+    return name
 
 
 def _loaded(path: Path, size: int) -> Any:
@@ -52,13 +87,16 @@ def _loaded(path: Path, size: int) -> Any:
         _check_zip(path)
     elif size > MAX_OLD_BYTES:
         raise FormatError(f"{path}: a file that is no zip archive must have at most {MAX_OLD_BYTES} bytes, has {size}")
-    with report_damage(path, "is no whole PyTorch checkpoint"):
+    # PyTorch warns that sparse and quantised tensors are new, or old.
+    with report_damage(path, "is no whole PyTorch checkpoint"), warnings.catch_warnings(action="ignore"):
         try:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
         except pickle.UnpicklingError as error:
+            named = re.search(r"GLOBAL ([\w.]+)", str(error))
             raise FormatError(
-                f"{path}: holds more than tensors and plain values, and nothing in a checkpoint may be executed; save "
-                "the state dict alone, torch.save(model.state_dict(), ...), or as safetensors"
+                f"{path}: holds more than tensors and plain values{f', {named[1]}' if named else ''}, such as a whole "
+                "pickled module, and nothing in a checkpoint may be executed; save the state dict alone, "
+                "torch.save(model.state_dict(), ...), or as safetensors"
             ) from error
         except MemoryError:
             raise FormatError(f"{path}: says that it holds more than memory does") from None
@@ -67,7 +105,18 @@ def _loaded(path: Path, size: int) -> Any:
 def _check_zip(path: Path) -> None:
     """Refuse compressed files, which could unpack to any size: PyTorch never writes them."""
     with report_damage(path, "is no whole zip archive"), zipfile.ZipFile(path) as archive:
-        for entry in archive.infolist():
+        entries = archive.infolist()
+        if any(re.fullmatch(r"[^/]*/(constants\.pkl|code/.*)", entry.filename) for entry in entries):
+            raise FormatError(
+                f"{path}: is a TorchScript archive, whose code would have to be executed; save its weights with "
+                "torch.save(torch.jit.load(FILE).state_dict(), 'weights.pt'), or export it to ONNX"
+            )
+        if any(entry.filename.endswith("archive_format") for entry in entries):
+            raise FormatError(
+                f"{path}: is a program of torch.export; save its weights with "
+                "torch.save(torch.export.load(FILE).state_dict, 'weights.pt'), or export it to ONNX"
+            )
+        for entry in entries:
             name, size = entry.filename, entry.file_size
             if entry.compress_type != zipfile.ZIP_STORED:
                 raise FormatError(f"{path}: {name} at byte {entry.header_offset} is compressed")
@@ -75,19 +124,129 @@ def _check_zip(path: Path) -> None:
                 raise FormatError(f"{path}: {name} must have at most {MAX_PICKLE_BYTES} bytes, has {size}")
 
 
-def _state_dict(path: Path, loaded: Any) -> Mapping[str, torch.Tensor]:
+def _state_dict(path: Path, loaded: Any, key: str | None) -> tuple[Mapping[str, Any], list[Unmapped]]:
+    """Find the state dict, and list other ones beside it."""
+    if isinstance(loaded, torch_types()):
+        loaded = {"weight": loaded}
+    if key is not None:
+        found = _flat(_at(path, loaded, key))
+        if not found:
+            raise FormatError(f"{path}: has no tensor at key {key!r}; {_keys(loaded)}")
+        return found, []
+    dicts = {name: _flat(part) for name, part in loaded.items()} if isinstance(loaded, Mapping) else {}
+    dicts = {str(n): part for n, part in dicts.items() if _has_weights(part) and isinstance(loaded[n], Mapping)}
+    dicts = {name: part for name, part in dicts.items() if not _NO_NETWORK.fullmatch(name.lower())}
+    top = _tensors_of(loaded)
+    usual = [name for name in _NAMES if name in dicts]
+    if not dicts or (_has_weights(top) and not usual):
+        found = _flat(loaded)
+        if not found:
+            raise FormatError(f"{path}: has no state dict, neither at its top nor under {', '.join(_NAMES)}")
+        return found, []
+    if len(dicts) > 1 and not usual:
+        raise FormatError(
+            f"{path}: has {len(dicts)} state dicts, {', '.join(dicts)}; choose one, such as --key {next(iter(dicts))}"
+        )
+    name = usual[0] if usual else next(iter(dicts))
+    others = [Unmapped(each, "state dict", f"beside {name}, which is read; --key {each} reads it") for each in dicts]
+    beside = [Unmapped(each, "parameter", f"beside the state dict {name}") for each in top]
+    masks = _flat(next((loaded[each] for each in ("masks", "mask") if isinstance(loaded.get(each), Mapping)), {}))
+    with_masks = {f"masks.{each}": mask for each, mask in masks.items() if each in dicts[name]}
+    return {**dicts[name], **with_masks}, [each for each in others if each.name != name] + beside
+
+
+def _at(path: Path, loaded: Any, key: str) -> Any:
+    """Follow a key, whose parts are joined with dots."""
+    if isinstance(loaded, Mapping):
+        for name, part in loaded.items():
+            if key == str(name):
+                return part
+            if key.startswith(f"{name}."):
+                return _at(path, part, key[len(str(name)) + 1 :])
+    raise FormatError(f"{path}: has no {key!r}; {_keys(loaded)}")
+
+
+def _keys(loaded: Any) -> str:
+    names = [str(name) for name in loaded][:20] if isinstance(loaded, Mapping) else []
+    return f"it has {', '.join(names)}" if names else "it has no names"
+
+
+def _tensors_of(part: Any) -> dict[str, Any]:
+    return {str(k): v for k, v in part.items() if isinstance(v, torch_types())} if isinstance(part, Mapping) else {}
+
+
+def _has_weights(tensors: Mapping[str, Any]) -> bool:
+    return any(tensor.dim() > 1 for tensor in tensors.values())
+
+
+def _flat(part: Any, before: str = "", depth: int = 0) -> dict[str, Any]:
+    """List tensors by their names in nested dictionaries, joined with dots; packed parameters are weight and bias."""
+    found: dict[str, Any] = {}
+    for name, value in part.items() if isinstance(part, Mapping) and depth < MAX_DEPTH else ():
+        own = f"{before}{name}"
+        if isinstance(value, torch_types()):
+            found[own] = value
+        elif isinstance(value, Mapping) and not (depth == 0 and _NO_NETWORK.fullmatch(str(name).lower())):
+            found |= _flat(value, f"{own}.", depth + 1)
+        elif own.endswith("_packed_params") and isinstance(value, tuple):
+            module = own.removesuffix("_packed_params").rstrip(".").removesuffix("_packed_params")
+            both = zip(("weight", "bias"), value, strict=False)
+            found |= {f"{module}{each}": part for each, part in both if isinstance(part, torch_types())}
+    return found
+
+
+def torch_types() -> tuple[type, ...]:
+    """Return the class of tensors, imported when a file is read."""
     import torch
 
-    for part in (loaded, *(loaded.get(name) for name in _NAMES if isinstance(loaded, Mapping))):
-        if isinstance(part, Mapping):
-            found = {str(name): value for name, value in part.items() if isinstance(value, torch.Tensor)}
-            if found:
-                return found
-    raise FormatError(f"{path}: has no state dict, neither at its top nor under {', '.join(_NAMES)}")
+    return (torch.Tensor,)
 
 
-def _tensor(value: torch.Tensor, file_size: int) -> Tensor:
+def torch_tensor(value: torch.Tensor, file_size: int) -> Tensor:
     """Describe a tensor and how to read it. One that is larger than the file repeats a part of it, and is not taken."""
-    plain = str(value.layout) == "torch.strided" and value.device.type == "cpu" and not value.is_quantized
-    honest = plain and value.numel() * value.element_size() <= file_size
-    return Tensor(tuple(value.shape), honest and value.is_floating_point(), lambda: np.asarray(value.detach().float()))
+    shape, kind = tuple(value.shape), str(value.dtype).removeprefix("torch.")
+    if value.device.type != "cpu":
+        return Tensor(shape, False, value.detach, fault=f"a tensor on {value.device.type}, without its numbers")
+    if not all(part.numel() * part.element_size() <= file_size for part in _stored(value)):
+        return Tensor(shape, False, value.detach, fault="says that it holds more numbers than its file does")
+    if value.dtype.is_complex:
+        return Tensor(shape, False, value.detach, kind, fault="complex numbers, of which the machine has none")
+    if value.is_quantized:
+        return Tensor(shape, True, lambda: np.asarray(value.detach().dequantize()), note=f"{kind} times its scale")
+    if value.layout != _strided():
+        note = f"stored as {str(value.layout).removeprefix('torch.')}"
+        return Tensor(shape, value.is_floating_point(), lambda: _sparse(value.detach()), note=note)
+    if value.is_floating_point():
+        exact = kind if kind.startswith("float8") else ""
+        return Tensor(shape, True, lambda: np.asarray(value.detach().float()), exact)
+    return Tensor(shape, False, lambda: np.asarray(value.detach()), kind)
+
+
+def _strided() -> torch.layout:
+    import torch
+
+    return torch.strided
+
+
+def _stored(value: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """List the plain tensors that a sparse one is made of, or the tensor itself."""
+    match str(value.layout).removeprefix("torch."):
+        case "sparse_coo":
+            return value._indices(), value._values()
+        case "sparse_csr" | "sparse_bsr":
+            return value.crow_indices(), value.col_indices(), value.values()
+        case "sparse_csc" | "sparse_bsc":
+            return value.ccol_indices(), value.row_indices(), value.values()
+    return (value,)
+
+
+def _sparse(value: torch.Tensor) -> Any:
+    """Read a sparse matrix as SciPy's; a sparse array of more sides becomes dense."""
+    import torch
+
+    if value.dim() != 2 or "sparse_bs" in str(value.layout):
+        return np.asarray(value.to_dense().float())
+    with warnings.catch_warnings(action="ignore"):
+        entries = value.to_sparse_coo().coalesce()
+    place = np.asarray(entries.indices().to(torch.int64))
+    return sp.csc_array((np.asarray(entries.values().float()), (place[0], place[1])), shape=tuple(value.shape))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ class WeightLayer:
         Gives the matrix of shape `(n_out, n_in)`: a float32 array, or a SciPy sparse matrix.
     bias : callable or None
         Gives the bias, a float32 array of shape `(n_out,)`.
+    parts : tuple of (str, int)
+        Name and inputs of each of the file's matrices that stand side by side in this one; empty if it is one matrix.
     """
 
     name: str
@@ -48,15 +50,22 @@ class WeightLayer:
     bias: Callable[[], NDArray[np.float32]] | None = None
     vectors: int = 1
     note: str = ""
+    parts: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def weights(self) -> int:
+        """Numbers of the matrix."""
+        return self.n_out * self.n_in
 
 
 @dataclass(frozen=True, slots=True)
 class Unmapped:
-    """One part of a file that the machine does not run: its name, its kind, and why."""
+    """One part of a file that the machine does not run: its name, its kind, why, and its floating-point numbers."""
 
     name: str
     kind: str
     why: str
+    weights: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +80,31 @@ class WeightFile:
     def of(cls, path: Path, parts: Sequence[WeightLayer | Unmapped]) -> WeightFile:
         """Sort the parts of a file into layers that the machine runs and other parts."""
         layers = tuple(part for part in parts if isinstance(part, WeightLayer))
-        return cls(path, layers, tuple(part for part in parts if isinstance(part, Unmapped)))
+        return cls(path, _with_own_names(layers), tuple(part for part in parts if isinstance(part, Unmapped)))
+
+    @property
+    def on_machine(self) -> float:
+        """Fraction of the file's weights that are in layers of the machine, 0..1; biases of layers are not counted."""
+        mapped, rest = (sum(part.weights for part in parts) for parts in (self.layers, self.unmapped))
+        return mapped / (mapped + rest) if mapped else 0.0
 
     def __post_init__(self) -> None:
         for layer in self.layers:
             check_size(self.path, layer.name, layer.n_out, layer.n_in)
+
+
+def _with_own_names(layers: Iterable[WeightLayer]) -> tuple[WeightLayer, ...]:
+    """Number layers of the same name: parts of a file need none, and several may use the same weights."""
+    layers = tuple(layers)
+    taken, named, seen = {layer.name for layer in layers}, [], set[str]()
+    for layer in layers:
+        name, n = layer.name, 1
+        while name in seen or (n > 1 and name in taken):
+            n += 1
+            name = f"{layer.name}#{n}"
+        seen.add(name)
+        named.append(replace(layer, name=name))
+    return tuple(named)
 
 
 def check_size(path: Path, name: str, n_out: int, n_in: int) -> None:

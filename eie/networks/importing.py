@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,10 @@ Reader = Callable[[Path], WeightFile]
 _READERS: dict[str, Reader] = {
     ".onnx": onnx.read,
     ".safetensors": safetensors.read,
-    **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt"), pytorch.read),
+    **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt", ".pth.tar", ".pt.tar", ".tar"), pytorch.read),
+    ".index.json": safetensors.read_index,
     ".npz": scipy_npz.read,
+    ".npy": scipy_npz.read_array,
     **dict.fromkeys((".mtx", ".mtx.gz"), matrix_market.read),
 }
 """Readers by the ending of their files; a format's own library is imported when a file is read."""
@@ -58,11 +61,18 @@ def register(ending: str, reader: Reader) -> None:
     _READERS[ending.lower()] = reader
 
 
-def read(path: str | Path) -> WeightFile:
+def read(path: str | Path, key: str | None = None) -> WeightFile:
     """List the layers of a network's file; the weights are read layer by layer, later.
 
-    The ending says which format it is: ONNX (`.onnx`), PyTorch (`.pt`, `.pth`, `.bin`, `.ckpt`), safetensors, SciPy's
-    `.npz` of one sparse matrix, or Matrix Market (`.mtx`, `.mtx.gz`).
+    The ending says which format it is: ONNX (`.onnx`), PyTorch (`.pt`, `.pth`, `.bin`, `.ckpt`, `.pth.tar`),
+    safetensors, the index of a checkpoint in several files (`.index.json`), a matrix of SciPy or plain ones of NumPy
+    (`.npz`, `.npy`), or Matrix Market (`.mtx`, `.mtx.gz`).
+
+    Parameters
+    ----------
+    path : path
+    key : str, optional
+        Where a PyTorch file with several state dicts has the one to read, such as `generator`.
 
     Raises
     ------
@@ -71,14 +81,16 @@ def read(path: str | Path) -> WeightFile:
     ModuleNotFoundError
         When the format's own library is not installed; the message says how to get it.
     ValueError
-        When the ending is none of these.
+        When the ending is none of these, or a key is given for a file that has no state dicts.
     """
     path = Path(path)
     reader = _READERS.get("".join(path.suffixes[-2:]).lower()) or _READERS.get(path.suffix.lower())
     if reader is None:
         raise ValueError(f"{path}: can import files that end in {', '.join(_READERS)}, not {path.suffix or 'none'!r}")
+    if key is not None and reader is not pytorch.read:
+        raise ValueError(f"{path}: a key chooses a state dict of a PyTorch file, got {key!r} for another format")
     try:
-        found = reader(path)
+        found = reader(path) if key is None else pytorch.read(path, key)
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"{path}: needs the package {error.name}; install it with: pip install 'eie[networks]'", name=error.name
@@ -126,8 +138,11 @@ def compress(layer: WeightLayer, density: float | None = None, weight_bits: int 
 
 def density_of(weights: Any) -> float:
     """Return the fraction of a matrix that is not 0, 0..1."""
-    n_kept = weights.count_nonzero() if sp.issparse(weights) else np.count_nonzero(weights)
-    return float(n_kept) / (weights.shape[0] * weights.shape[1])
+    return _n_kept(weights) / (weights.shape[0] * weights.shape[1])
+
+
+def _n_kept(weights: Any) -> int:
+    return int(weights.count_nonzero() if sp.issparse(weights) else np.count_nonzero(weights))
 
 
 def _weights(layer: WeightLayer) -> Any:
@@ -144,7 +159,61 @@ def density_for(name: str, densities: float | Mapping[str, float] | None) -> flo
     return densities
 
 
-def inspect(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+def described(path: str | Path, key: str | None = None) -> dict[str, Any]:
+    """Describe a file in numbers and words that JSON has: its matrices as the file has them, and what is not mapped.
+
+    Returns
+    -------
+    dict
+        `layers`: one dict per matrix with `name`, `kind`, `n_out`, `n_in`, `weights`, `nonzeros`, `vectors` (products
+        per inference) and `note`; matrices that the machine holds side by side, such as those of an LSTM, name the
+        layer under `part_of`. `unmapped`: `name`, `kind`, `reason` and `weights` of every other part.
+        `weights_on_machine`: fraction of the file's weights that are in layers, 0..1.
+
+    Raises
+    ------
+    FormatError, ModuleNotFoundError, ValueError
+        As `read` does.
+    """
+    if Path(path).suffix.lower() == container.ENDING:
+        return {"layers": _encoded_matrices(path), "unmapped": [], "weights_on_machine": 1.0}
+    found = read(path, key)
+    return {
+        "layers": [matrix for layer in found.layers for matrix in _matrices(layer)],
+        "unmapped": [
+            {"name": part.name, "kind": part.kind, "reason": part.why, "weights": part.weights}
+            for part in found.unmapped
+        ],
+        "weights_on_machine": found.on_machine,
+    }
+
+
+def _encoded_matrices(path: str | Path) -> list[dict[str, Any]]:
+    rows = (_described(layer, layer.mem, layer.density) for layer in container.read(path))
+    return [_matrix(row, row["layer"], row["n_in"], round(row["density"] * row["weights"])) for row in rows]
+
+
+def _matrices(layer: WeightLayer) -> list[dict[str, Any]]:
+    """Describe the matrices of one layer."""
+    weights = _weights(layer)
+    row = _described(layer, layer, 0.0)
+    if not layer.parts:
+        return [_matrix(row, layer.name, layer.n_in, _n_kept(weights))]
+    ends = np.cumsum([0, *(n_in for _, n_in in layer.parts)])
+    counts = [_n_kept(weights[:, start:end]) for start, end in pairwise(ends)]
+    return [
+        _matrix(row, name, n_in, n_kept) | {"part_of": layer.name}
+        for (name, n_in), n_kept in zip(layer.parts, counts, strict=True)
+    ]
+
+
+def _matrix(row: dict[str, Any], name: str, n_in: int, nonzeros: int) -> dict[str, Any]:
+    sizes = {"n_in": n_in, "weights": row["n_out"] * n_in, "nonzeros": nonzeros}
+    names = {"name": name, "kind": row["kind"], "n_out": row["n_out"]}
+    return names | sizes | {"vectors": row["vectors"], "note": row["note"]}
+
+
+def inspect(path: str | Path, key: str | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """List the layers of a file that the machine runs, and the other parts with the reasons. It may be an `.eie` file.
 
     Returns
@@ -153,19 +222,21 @@ def inspect(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         One row per layer: `layer`, `kind`, `n_out`, `n_in`, `vectors` (products per inference), `weights`, `density`
         (fraction that is not 0), `note`.
     DataFrame
-        One row for every other part: `part`, `kind`, `why`.
+        One row for every other part: `part`, `kind`, `why`, `weights`.
 
     Raises
     ------
     FormatError, ModuleNotFoundError, ValueError
         As `read` does.
     """
-    rest = pd.DataFrame(columns=["part", "kind", "why"])
+    rest = pd.DataFrame(columns=["part", "kind", "why", "weights"])
     if Path(path).suffix.lower() == container.ENDING:
         return pd.DataFrame([_described(layer, layer.mem, layer.density) for layer in container.read(path)]), rest
-    found = read(path)
+    found = read(path, key)
     runs = [_described(layer, layer, density_of(_weights(layer))) for layer in found.layers]
-    parts = [{"part": part.name, "kind": part.kind, "why": part.why} for part in found.unmapped]
+    parts = [
+        {"part": part.name, "kind": part.kind, "why": part.why, "weights": part.weights} for part in found.unmapped
+    ]
     return pd.DataFrame(runs), pd.DataFrame(parts) if parts else rest
 
 

@@ -95,7 +95,10 @@ HEAD = "%%MatrixMarket matrix coordinate real general\n"
         (HEAD.replace("real", "complex") + "5 5 1\n1 1 1 1\n", "must hold real numbers"),
         (HEAD.replace("general", "symmetric") + "5 4 1\n1 1 1\n", "must be square"),
         ("%%MatrixMarket matrix array real general\n100000 100000\n1\n", "entries, says 10000000000"),
-        ("%%MatrixMarket matrix array real symmetric\n2 2\n1\n", "must be coordinate"),
+        ("%%MatrixMarket matrix array real symmetric\n2 2\n1\n", "must have 3 lines of 1 finite numbers, has 1"),
+        ("%%MatrixMarket matrix array real symmetric\n2 3\n1\n", "must be square"),
+        ("%%MatrixMarket matrix array real symmetric\n1000000 1000000\n1\n", "entries, says 500000000000"),
+        ("%%MatrixMarket matrix array pattern general\n2 2\n", "must be coordinate, or array of numbers"),
         ("MatrixMarket\n", "must begin with %%MatrixMarket"),
         ("", "1..1073741824 bytes, has 0"),
     ],
@@ -132,6 +135,10 @@ def good():
     }
 
 
+CUBE = {"shape": np.array([2, 3, 4]), "format": np.array(b"coo"), "coords": np.zeros((3, 120), int)}
+CUBE |= {"_is_array": np.array(True)}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -142,7 +149,16 @@ def good():
         ({"indptr": np.zeros(3, np.int32)}, "no sparse matrix"),
         ({"shape": np.array([2**40, 20])}, "1..1048576 rows"),
         ({"shape": np.array([30])}, "no sparse matrix"),
-        ({"format": np.array(b"dia"), "offsets": np.array([0]), "data": np.ones((1, 3))}, "must be in a format of"),
+        ({"format": np.array(b"dia"), "offsets": np.array([[0]]), "data": np.ones((1, 3))}, "no sparse matrix"),
+        (
+            {
+                "shape": np.array([2, 3, 4]),
+                "format": np.array(b"coo"),
+                "coords": np.zeros((3, 120), int),
+                "_is_array": np.array(True),
+            },
+            "2-D",
+        ),
         ({"format": np.array(b"xyz")}, "no sparse matrix"),
         ({"data": np.ones(120, complex)}, "must hold real numbers"),
     ],

@@ -16,7 +16,7 @@ def layer_of(weights):
     return WeightLayer("fc", "linear", *weights.shape, lambda: weights)
 
 
-@pytest.mark.parametrize("name", ["net.txt", "net", "net.gz", "net.npy"])
+@pytest.mark.parametrize("name", ["net.txt", "net", "net.gz", "net.json"])
 def test_unknown_ending_lists_the_known(tmp_path, name):
     (tmp_path / name).write_text("x")
     with pytest.raises(ValueError, match=r"can import files that end in \.onnx, \.safetensors, \.pt"):

@@ -88,8 +88,7 @@ def chained():
     """Two layers of which the second sees what ReLU leaves of the first."""
     point = FixedPoint(16, 9)
     formats = [LayerFormats(FixedPoint(16, 12), point, point)] * 2
-    layers = [eie.draw_layer(40, 30, 0.4, seed) for seed in (1, 2)]
-    layers[1] = eie.draw_layer(20, 40, 0.4, 3)
+    layers = [eie.draw_layer(40, 30, 0.4, 1), eie.draw_layer(20, 40, 0.4, 3)]
     activations = np.arange(30) % 4 / 2.0
     return layers, activations, formats
 
@@ -111,15 +110,18 @@ def is_right(rtl):
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    """The RTL of every mutant, built; two compilers at a time."""
-    root = tmp_path_factory.mktemp("mutants")
+def folders(tmp_path_factory, request):
+    """The RTL of every mutant, built; two compilers at a time, in one process of the tests or in two that share."""
+    shared = hasattr(request.config, "workerinput")
+    base = tmp_path_factory.getbasetemp()
+    root = base.parent if shared else base
+    own = tmp_path_factory.mktemp("mutants")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EIE_CACHE", str(root / "cache"))
-        found = {name: mutated(root / str(k), mutant) for k, (name, mutant) in enumerate(MUTANTS.items())}
+        patch.setenv("EIE_CACHE", str(root / "built"))
+        found = {name: mutated(own / str(k), mutant) for k, (name, mutant) in enumerate(MUTANTS.items())}
         keywords = expectations()[0][0]
         geometry = Geometry.fitting([keywords["mem"]], machine_of(SET), [keywords["formats"]])
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(1 if shared else 2) as pool:
             list(pool.map(lambda folder: build.library(geometry, rtl=folder), found.values()))
         yield found
 

@@ -100,7 +100,8 @@ module testbench #(
   endtask
 
   initial begin
-    if (!$value$plusargs("n_in=%d", n_in) || !$value$plusargs("n_out=%d", n_out)) $fatal(1, "+n_in and +n_out are needed");
+    if (!$value$plusargs("n_in=%d", n_in)) $fatal(1, "+n_in is needed");
+    if (!$value$plusargs("n_out=%d", n_out)) $fatal(1, "+n_out is needed");
     if (!$value$plusargs("addresses_i=%d", addresses)) $fatal(1, "+addresses_i is needed");
     if (!$value$plusargs("has_bias_i=%d", has_bias)) has_bias = 1'b0;
     if (!$value$plusargs("one_i=%d", one)) one = '0;

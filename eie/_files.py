@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import tempfile
 import tomllib
 from collections.abc import Iterator
@@ -14,6 +16,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PACKAGE = Path(__file__).resolve().parent
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+
+_CONTROLS = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069]")
+"""Characters that move the cursor, change the terminal or the direction of text; not tabs and ends of lines."""
 
 
 class FetchError(OSError):
@@ -79,6 +86,10 @@ def written_aside(path: str | Path) -> Iterator[Path]:
         yield aside
         os.chmod(aside, 0o666 & ~_umask())
         os.replace(aside, target)
+    except OSError as error:  # a full disk, which names no file or the one aside
+        if error.errno not in _NO_ROOM:
+            raise
+        raise OSError(error.errno, f"cannot write {path}: {os.strerror(error.errno)}") from error
     finally:
         aside.unlink(missing_ok=True)
 
@@ -90,7 +101,19 @@ def target_of(path: str | Path) -> Path:
         raise FileNotFoundError(f"cannot write {path}: there is no folder {target.parent}")
     if target.exists() and not target.is_file():
         raise ValueError(f"cannot write {path}: it is no ordinary file")
+    check_writable(path, target.parent)
     return target
+
+
+def check_writable(path: str | Path, folder: Path) -> None:
+    """Raise a `PermissionError` if nothing can be written into `folder`, where `path` is to be."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f"cannot write {path}: the folder {folder} may not be written to")
+
+
+def visible(text: str) -> str:
+    """Write control characters as escapes, backslash and number: names in a file of others may hold them."""
+    return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def _umask() -> int:

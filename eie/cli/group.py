@@ -41,5 +41,6 @@ class Commands(options.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(eie.__version__, message="eie %(version)s")
-def cli() -> None:
+@click.option("--debug", is_flag=True, help="show where an error came from")
+def cli(debug: bool) -> None:
     """Run the commands of the package."""

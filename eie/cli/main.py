@@ -10,21 +10,20 @@ from eie.cli.commands import is_wide, print_help
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status."""
+    """Run the command; returns its exit status. No error leaves it."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:
-        status = print_help() if arguments in (["-h"], ["--help"]) and is_wide() else _run(arguments)
+        status = print_help() if arguments in (["-h"], ["--help"]) and is_wide() else _run(arguments.copy())
         sys.stdout.flush()
         return status
-    except BrokenPipeError:  # who reads our output wants no more of it, such as `head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except ValueError as error:
-        return _fail(str(error), 2)
-    except (OSError, ModuleNotFoundError) as error:
-        return _fail(str(error), 1)
-    except KeyboardInterrupt:
-        return _fail("stopped; no file was left half-written", 1)
+    except SystemExit:
+        raise
+    except BaseException as error:
+        if arguments[:1] == ["--debug"]:
+            import traceback
+
+            traceback.print_exc()
+        return _told(error)
 
 
 def _run(arguments: list[str]) -> int:
@@ -32,9 +31,10 @@ def _run(arguments: list[str]) -> int:
     import click
 
     from eie.cli.group import cli
+    from eie.cli.terminal import plain_output
 
     try:
-        with cli.make_context("eie", arguments) as context:
+        with plain_output(), cli.make_context("eie", arguments) as context:
             return cli.invoke(context) or 0
     except click.exceptions.Exit as done:  # after --help and --version
         return done.exit_code
@@ -43,8 +43,37 @@ def _run(arguments: list[str]) -> int:
         return _fail(f"{error.format_message()} See '{where} --help'.", 2)
 
 
+def _told(error: BaseException) -> int:
+    """Say in one line what went wrong, and return the exit status."""
+    try:
+        sys.stdout.flush()
+    except OSError:  # what is left of the output has nowhere to go
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):  # who reads our output wants no more of it, such as `head`
+        return 1
+    if _was_stopped(error):
+        return _fail("stopped; no file was left half-written", 1)
+    if isinstance(error, ValueError):
+        return _fail(str(error), 2)
+    if isinstance(error, (OSError, ModuleNotFoundError)):
+        return _fail(str(error), 1)
+    if isinstance(error, MemoryError):
+        return _fail(f"there is not enough memory: {str(error) or 'this needs more than there is'}", 1)
+    said = " ".join(str(error).split())[:200]
+    return _fail(f"{type(error).__name__}: {said}; to see where: eie --debug COMMAND ..", 1)
+
+
+def _was_stopped(error: BaseException | None) -> bool:
+    """Tell whether Ctrl-C is behind an error: a library that is being imported may turn it into another."""
+    return error is not None and (
+        isinstance(error, KeyboardInterrupt) or _was_stopped(error.__cause__ or error.__context__)
+    )
+
+
 def _fail(message: str, status: int) -> int:
-    print(f"eie: {message}", file=sys.stderr)
+    from eie._files import visible
+
+    print(f"eie: {visible(message)}", file=sys.stderr)
     return status
 
 

@@ -68,9 +68,10 @@ def run(file: str, output: str | None, **given: Any) -> None:
         report.check_folder(output)
     inputs = _inputs(given)
     found = evaluate(file, _machine(file, given), progress=sys.stderr.isatty(), **inputs)
+    written = report.write(found, output) if output else []  # first, since printing may fail
     print(report.text(found))
-    if output:
-        print(f"written: {', '.join(map(str, report.write(found, output)))}")
+    if written:
+        print(f"written: {', '.join(map(str, written))}")
 
 
 @options.command("eie explain Alex-7")
@@ -103,4 +104,6 @@ def _inputs(given: dict[str, Any]) -> dict[str, Any]:
     names = ("activations", "act_density", "density", "seed", "signed")
     inputs = {name: given.pop(name) for name in names}
     path = inputs["activations"]
+    if path == "":
+        raise ValueError("--activations must be a .npy or .npz file, got an empty name")
     return inputs | {"activations": arrays.read(Path(path)) if path else None}

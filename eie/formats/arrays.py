@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.formats.archives import check_archive
-from eie.formats.errors import report_damage
+from eie.formats.errors import guarded, report_damage
 from eie.formats.weights import check_file
 
 MAX_BYTES = 2**32
@@ -19,6 +19,7 @@ MAX_UNPACKED_BYTES = 2**30
 """Bytes of a `.npz` file once unpacked."""
 
 
+@guarded
 def read(path: Path) -> NDArray[Any] | dict[str, NDArray[Any]]:
     """Read one array, or several by name.
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from eie._files import read_toml
 from eie.datasets import catalogue
-from eie.formats.errors import FormatError
+from eie.formats.errors import FormatError, guarded
 from eie.interleaved import InterleavedCSC
 from eie.machine import EIE_45NM, MAX_PE, Machine
 
@@ -33,6 +33,7 @@ class AuthorsDump:
     machine: Machine
 
 
+@guarded
 def read(folder: str | Path | None = None, n_out: int | None = None) -> AuthorsDump:
     """Read the authors' dump.
 

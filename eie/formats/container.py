@@ -29,8 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check
-from eie._files import written_aside
-from eie.formats.errors import FormatError, report_damage
+from eie._files import target_of, written_aside
+from eie.formats.errors import FormatError, guarded, report_damage
 from eie.formats.weights import check_file
 from eie.interleaved import MAX_ENTRIES, InterleavedCSC
 from eie.layer import MAX_SIZE
@@ -97,6 +97,7 @@ def write(path: str | Path, layers: Sequence[EncodedLayer]) -> None:
     OSError
         When the file cannot be written; an old one is left as it was.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     check_path(path)
@@ -112,15 +113,20 @@ def write(path: str | Path, layers: Sequence[EncodedLayer]) -> None:
     shapes = {name: (kinds[array.dtype], array.shape) for name, array in tensors.items()}
     text = json.dumps(facts | {"checksum": _header_checksum(facts, shapes)})
     with written_aside(path) as aside:
-        save_file(tensors, aside, {"eie": text})
+        try:
+            save_file(tensors, aside, {"eie": text})
+        except SafetensorError as error:
+            raise OSError(f"cannot write {path}: {error}") from error
 
 
 def check_path(path: str | Path) -> None:
-    """Raise a `ValueError` if a path does not end in `.eie`, before any work is done for it."""
+    """Raise an error, before any work, if a path does not end in `.eie` or nothing can be written there."""
     if Path(path).suffix != ENDING:
         raise ValueError(f"a file of encoded layers must end in {ENDING}, got {path}")
+    target_of(path)
 
 
+@guarded
 def read(path: str | Path) -> tuple[EncodedLayer, ...]:
     """Read encoded layers. Their numbers are mapped: they come from the file when they are used.
 

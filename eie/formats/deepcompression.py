@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from eie._files import read_toml, written_aside
 from eie.formats.binary import BinaryReader
-from eie.formats.errors import FormatError
+from eie.formats.errors import FormatError, guarded
 from eie.layer import CompressedLayer
 
 MAX_Z = 15
@@ -84,6 +84,7 @@ def shapes(network: str) -> dict[str, tuple[int, ...]]:
     return {name: tuple(shape) for name, shape in known[network]["layers"].items()}
 
 
+@guarded
 def read(path: str | Path, shapes: Shapes) -> dict[str, NetLayer]:
     """Read a network, whose layers have these shapes in the order of the file.
 

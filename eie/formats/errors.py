@@ -1,10 +1,18 @@
-"""The one error that readers of files raise."""
+"""The one error that readers of files raise, and the guard that makes it of any other."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_TOLD = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, ModuleNotFoundError)
+"""Errors that are no fault of a file's content, and that name the file or the package."""
 
 
 class FormatError(ValueError):
@@ -23,6 +31,55 @@ def report_damage(
         yield
     except FormatError:
         raise
+    except MemoryError as error:
+        raise FormatError(f"{path}: {_needs(error)}") from error
     except errors as error:
-        why = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise FormatError(f"{path}: {fault}: {why}") from error
+        raise FormatError(f"{path}: {fault}: {first_line(error)}") from error
+
+
+@contextmanager
+def guard(path: object) -> Iterator[None]:
+    """Turn whatever reading a file raises into a `FormatError`, but not what names the file already."""
+    try:
+        with report_damage(str(path), "cannot be read", ()):
+            yield
+    except _TOLD:
+        raise
+    except Exception as error:
+        if isinstance(error, ValueError) and str(path) in str(error):
+            raise
+        raise FormatError(f"{path}: cannot be read: {type(error).__name__}: {first_line(error)}") from error
+
+
+def guarded(read: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a reader, whose first argument is the file's path, with `guard`."""
+
+    @wraps(read)
+    def reader(*given: P.args, **options: P.kwargs) -> R:
+        with guard(next(iter((*given, *options.values())), "the default file")):
+            return read(*given, **options)
+
+    return reader
+
+
+def guarded_part(path: Path, read: Callable[[], R]) -> Callable[[], R]:
+    """Guard the function that reads one part of a file later."""
+
+    def reader() -> R:
+        with guard(path):
+            return read()
+
+    return reader
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or its kind if it has none."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def _needs(error: MemoryError) -> str:
+    import psutil
+
+    free = psutil.virtual_memory().available / 1e6
+    said = str(error).strip()  # NumPy's names the bytes, the shape and the type of the array
+    return f"needs more memory than there is, {free:.0f} MB" + (f": {first_line(error)}" if said else "")

@@ -15,7 +15,7 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.formats.errors import FormatError
+from eie.formats.errors import FormatError, guarded
 
 KINDS = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """Kinds of numbers by their byte in the file."""
@@ -28,6 +28,7 @@ DEFLATE_RATIO = 1032
 CHUNK_BYTES = 2**20
 
 
+@guarded
 def read(path: str | Path) -> NDArray[Any]:
     """Read an array of the shape that the file states; for MNIST uint8, `(n, 28, 28)` or `(n,)`.
 

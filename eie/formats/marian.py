@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.formats.binary import BinaryReader
+from eie.formats.errors import guarded
 
 MAX_FILE_BYTES = 2**30
 """No model may be larger. Reading takes at most five bytes of memory for each byte of the file."""
@@ -53,6 +54,7 @@ class MarianModel:
     settings: str
 
 
+@guarded
 def read(path: str | Path) -> MarianModel:
     """Read a model.
 

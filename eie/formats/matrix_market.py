@@ -16,7 +16,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from eie.formats.errors import FormatError, report_damage
+from eie.formats.errors import FormatError, guarded, report_damage
 from eie.formats.weights import WeightFile, WeightLayer, check_file, check_size
 
 MAX_BYTES = 2**30
@@ -37,6 +37,7 @@ _CHUNK = 2**18
 _WIDTHS = {"real": 3, "double": 3, "integer": 3, "pattern": 2}
 
 
+@guarded
 def read(path: Path) -> WeightFile:
     """Read a matrix of real numbers, sparse (`coordinate`) or dense (`array`).
 

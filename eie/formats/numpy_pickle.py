@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.formats.errors import FormatError
+from eie.formats.errors import FormatError, guarded
 
 MAX_INSTRUCTIONS = 100_000
 """Most instructions of a file; the largest that is read here has about a thousand."""
@@ -57,6 +57,7 @@ class _Mark:
     """A mark on the stack."""
 
 
+@guarded
 def read(path: str | Path) -> dict[str, NDArray[np.float32]]:
     """Read the arrays of a pickled dictionary of dictionaries of float32 arrays, by their keys joined with slashes.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.formats.errors import report_damage
+from eie.formats.errors import guarded, report_damage
 from eie.formats.onnx_graph import MAX_BYTES, Graph, Initializer, attribute, check_structure, shapes_of
 from eie.formats.weights import (
     MAX_WEIGHTS,
@@ -34,6 +34,7 @@ _INTEGER = ("QLinearConv", "QLinearMatMul", "MatMulInteger", "ConvInteger", "Deq
 _BODIES = ("If", "Loop", "Scan")
 
 
+@guarded
 def read(path: Path) -> WeightFile:
     """List the layers of an ONNX file; weights are read layer by layer, later.
 

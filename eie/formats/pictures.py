@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from eie.formats.errors import FormatError, report_damage
+from eie.formats.errors import FormatError, guarded, report_damage
 
 MAX_PIXELS = 2**25
 """A picture may have this many; reading one takes at most 16 bytes of memory for each."""
 
 
+@guarded
 def read(path: str | Path, resize: int | tuple[int, int] | None = None, crop: int | None = None) -> NDArray[np.uint8]:
     """Read a picture, and bring it to the size that a network takes.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import pickle
 import re
 import warnings
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
+from eie.formats import pickle_bounds
 from eie.formats.checkpoint import layers_of
-from eie.formats.errors import FormatError, report_damage
+from eie.formats.errors import FormatError, guarded, report_damage
 from eie.formats.tensors import Tensor
 from eie.formats.weights import Unmapped, WeightFile, check_file
 
@@ -29,6 +31,9 @@ MAX_PICKLE_BYTES = 2**24
 
 MAX_OLD_BYTES = 2**31
 """Bytes of a file from before PyTorch 1.6, which cannot be mapped."""
+
+OLD_PICKLES = 5
+"""Pickles before the numbers in a file from before PyTorch 1.6."""
 
 MAX_DEPTH = 8
 """Dictionaries within dictionaries."""
@@ -45,6 +50,7 @@ _NO_NETWORK = re.compile(
 _PREFIXES = ("module.", "_orig_mod.")
 
 
+@guarded
 def read(path: Path, key: str | None = None) -> WeightFile:
     """List the layers of a checkpoint; weights are read layer by layer, later.
 
@@ -82,11 +88,14 @@ def _short(name: str, names: Iterable[str]) -> str:
 def _loaded(path: Path, size: int) -> Any:
     import torch
 
-    is_zip = zipfile.is_zipfile(path)
+    with path.open("rb") as file:
+        is_zip = file.read(4) == b"PK\3\4"  # as PyTorch tells
     if is_zip:
         _check_zip(path)
     elif size > MAX_OLD_BYTES:
         raise FormatError(f"{path}: a file that is no zip archive must have at most {MAX_OLD_BYTES} bytes, has {size}")
+    else:
+        _check_old(path)
     # PyTorch warns that sparse and quantised tensors are new, or old.
     with report_damage(path, "is no whole PyTorch checkpoint"), warnings.catch_warnings(action="ignore"):
         try:
@@ -116,12 +125,28 @@ def _check_zip(path: Path) -> None:
                 f"{path}: is a program of torch.export; save its weights with "
                 "torch.save(torch.export.load(FILE).state_dict, 'weights.pt'), or export it to ONNX"
             )
+        if len({entry.filename for entry in entries}) < len(entries):
+            raise FormatError(f"{path}: has two parts of the same name")
         for entry in entries:
             name, size = entry.filename, entry.file_size
             if entry.compress_type != zipfile.ZIP_STORED:
                 raise FormatError(f"{path}: {name} at byte {entry.header_offset} is compressed")
             if name.endswith(".pkl") and size > MAX_PICKLE_BYTES:
                 raise FormatError(f"{path}: {name} must have at most {MAX_PICKLE_BYTES} bytes, has {size}")
+            if name.endswith(".pkl"):
+                with archive.open(entry) as file:
+                    pickle_bounds.check(file)
+
+
+def _check_old(path: Path) -> None:
+    """Check the pickles that such a file begins with: magic number, version, machine, the whole, and its parts."""
+    with (
+        report_damage(path, "is no whole PyTorch checkpoint"),
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,  # never makes room for more than there is
+    ):
+        for _ in range(OLD_PICKLES):
+            pickle_bounds.check(data)
 
 
 def _state_dict(path: Path, loaded: Any, key: str | None) -> tuple[Mapping[str, Any], list[Unmapped]]:

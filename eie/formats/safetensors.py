@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.formats.checkpoint import layers_of
-from eie.formats.errors import FormatError, report_damage
+from eie.formats.errors import FormatError, guarded, report_damage
 from eie.formats.tensors import Tensor
 from eie.formats.weights import WeightFile, check_file
 
@@ -46,6 +46,7 @@ _KINDS = {
 _PLAIN = ("float64", "float32", "float16", "bfloat16")
 
 
+@guarded
 def read(path: Path) -> WeightFile:
     """List the layers of a safetensors file; weights are read layer by layer, later.
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from eie.formats import arrays
 from eie.formats.archives import check_archive
 from eie.formats.checkpoint import layers_of
-from eie.formats.errors import FormatError, report_damage
+from eie.formats.errors import FormatError, guarded, report_damage
 from eie.formats.tensors import Tensor
 from eie.formats.weights import MAX_WEIGHTS, Unmapped, WeightFile, WeightLayer, as_float32, check_file, check_size
 
@@ -22,6 +22,7 @@ MAX_BYTES = 2**30
 _FORMATS = ("csc", "csr", "coo", "bsr", "dia")
 
 
+@guarded
 def read(path: Path) -> WeightFile:
     """Read a sparse matrix that SciPy saved, or each matrix of an archive of plain arrays by its name.
 

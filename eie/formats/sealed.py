@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie._files import written_aside
-from eie.formats.errors import FormatError, report_damage
+from eie.formats.errors import FormatError, guarded, report_damage
 from eie.formats.weights import check_file
 
 MAX_BYTES = 2**30
@@ -42,6 +42,7 @@ def write(path: str | Path, arrays: Mapping[str, NDArray[Any]], facts: Mapping[s
         aside.write_bytes(save(whole, {"seal": seal}))  # several entries would come in another order each time
 
 
+@guarded
 def read(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Read the arrays and the facts of a file of `write`.
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.formats.errors import FormatError
+from eie.formats.errors import FormatError, guarded_part
 
 MAX_SIDE = 2**20
 """Rows or columns of one layer: four times the vocabulary of a large language model."""
@@ -91,6 +91,12 @@ class WeightFile:
     def __post_init__(self) -> None:
         for layer in self.layers:
             check_size(self.path, layer.name, layer.n_out, layer.n_in)
+        # Weights are read later, by whoever wants them; what goes wrong then has to name the file, too.
+        object.__setattr__(self, "layers", tuple(self._guarded(layer) for layer in self.layers))
+
+    def _guarded(self, layer: WeightLayer) -> WeightLayer:
+        bias = layer.bias and guarded_part(self.path, layer.bias)
+        return replace(layer, read=guarded_part(self.path, layer.read), bias=bias)
 
 
 def _with_own_names(layers: Iterable[WeightLayer]) -> tuple[WeightLayer, ...]:

@@ -15,7 +15,7 @@ from eie import _check
 from eie.compress.kmeans import prune_and_share
 from eie.formats import container, matrix_market, onnx, pytorch, safetensors, scipy_npz
 from eie.formats.container import EncodedLayer
-from eie.formats.errors import FormatError
+from eie.formats.errors import FormatError, guarded
 from eie.formats.weights import WeightFile, WeightLayer
 from eie.layer import CompressedLayer
 
@@ -58,7 +58,7 @@ def register(ending: str, reader: Reader) -> None:
     """
     if not ending.startswith(".") or ending == ".":
         raise ValueError(f"an ending must begin with a dot, such as .json, got {ending!r}")
-    _READERS[ending.lower()] = reader
+    _READERS[ending.lower()] = guarded(reader)
 
 
 def read(path: str | Path, key: str | None = None) -> WeightFile:

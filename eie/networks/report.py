@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from eie._files import PACKAGE, written_aside
+from eie._files import PACKAGE, check_writable, visible, written_aside
 from eie._version import __version__
 from eie.chip import pe_memories
 from eie.explore.explain import CAUSES, Explanation, Timeline
@@ -34,7 +35,8 @@ _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
 def write(evaluation: Evaluation, folder: str | Path) -> list[Path]:
     """Write `layers.csv`, `layers.json` and `report.html`: the table, everything, and the page; return their paths.
 
-    The folder is made if it is not there. Each file is replaced as a whole.
+    The folder is made if it is not there. The files are moved into place once all three are whole. In the CSV a text
+    that a spreadsheet would take for a formula begins with an apostrophe.
 
     Raises
     ------
@@ -43,12 +45,30 @@ def write(evaluation: Evaluation, folder: str | Path) -> list[Path]:
     """
     folder = Path(folder)
     check_folder(folder)
+    texts = (_csv(evaluation), json.dumps(evaluation.to_dict(), indent=1) + "\n", visible(html(evaluation)))
+    is_new = not folder.exists()
     folder.mkdir(exist_ok=True)
-    texts = (evaluation.table().to_csv(), json.dumps(evaluation.to_dict(), indent=1) + "\n", html(evaluation))
-    for name, text in zip(FILES, texts, strict=True):
-        with written_aside(folder / name) as aside:
-            aside.write_text(text, encoding="utf-8")
+    try:
+        with ExitStack() as all_three:
+            for name, text in zip(FILES, texts, strict=True):
+                aside = all_three.enter_context(written_aside(folder / name))
+                aside.write_text(text, encoding="utf-8", errors="replace")
+    except BaseException:
+        if is_new and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
     return [folder / name for name in FILES]
+
+
+def _csv(evaluation: Evaluation) -> str:
+    table = evaluation.table()
+    texts = table.select_dtypes(exclude="number").columns
+    table[texts] = table[texts].map(_no_formula)
+    return table.rename(index=_no_formula).to_csv()
+
+
+def _no_formula(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def check_folder(folder: str | Path) -> None:
@@ -58,6 +78,7 @@ def check_folder(folder: str | Path) -> None:
         raise ValueError(f"cannot write a report into {folder}: it is no folder")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot write a report into {folder}: there is no folder {path.parent}")
+    check_writable(folder, path if path.exists() else path.parent)
 
 
 def text(evaluation: Evaluation) -> str:

@@ -1,0 +1,37 @@
+"""Output that any terminal can show."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import Any
+
+from eie._files import visible
+
+
+class _Plain:
+    """A stream that gets no control characters, and nothing that its encoding does not have."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        encoding = self._stream.encoding or "utf-8"
+        return int(self._stream.write(visible(text).encode(encoding, "replace").decode(encoding)))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def plain_output() -> Iterator[None]:
+    """Print what the terminal can show, and warnings in one line without the source that they came from."""
+    before = warnings.formatwarning
+    warnings.formatwarning = lambda message, *_, **__: f"eie: {message}\n"
+    try:
+        with redirect_stdout(_Plain(sys.stdout)):
+            yield
+    finally:
+        warnings.formatwarning = before

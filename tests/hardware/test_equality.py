@@ -149,6 +149,13 @@ def test_batches_of_inputs_add_up_in_the_same_accumulators():
         hardware.batches([(cut[0].mem, cut[0].inputs), (cases(SETS[2])[0].mem, cut[1].inputs)], [], formats=formats)
 
 
+def test_shifts_further_than_a_product_is_wide():
+    case = replace(cases(SETS[4])[6], formats=LayerFormats(FixedPoint(12, 9), FixedPoint(12, 8), FixedPoint(12, -13)))
+    assert case.formats.places > 24
+    _, inferred = expected(case)
+    np.testing.assert_array_equal(run(case).raw, inferred.raw)
+
+
 def test_memories_grow_where_a_layer_needs_more_than_the_papers():
     machine = replace(machine_of(SETS[0]), fifo_depth=3)
     layer = random_layer(70, 130, 4)

@@ -3,7 +3,7 @@
 //
 // The taps are registers inside the unit and the register file, which the proof's script connects.
 module arithm_unit_properties #(
-  parameter int DATA_BITS = 4, /// bits of a weight, an activation and an accumulator
+  parameter int DATA_BITS = 3, /// bits of a weight, an activation and an accumulator; shifts go beyond a product of 6
   parameter int REG_BITS = 1,  /// bits of an accumulator's address
   parameter int CODE_BITS = 1, /// bits of a code
   parameter int PLACES_BITS = 3 /// bits of the shift

@@ -77,7 +77,7 @@ module arithm_unit #(
   assign bypass = write3_q && row3_q == row2_q;
   assign total = bypass ? sum3_q : total2_q;
   assign shifted = product2_q >>> places_i;
-  assign below = 1'({product2_q, 1'b0} >> places_i);
+  assign below = 1'($signed({product2_q, 1'b0}) >>> places_i);
   assign far = shifted[2*DATA_BITS-1:DATA_BITS] != {DATA_BITS{shifted[2*DATA_BITS-1]}};
   assign added = $signed({{2{total[DATA_BITS-1]}}, total}) + $signed({shifted[DATA_BITS], shifted[DATA_BITS:0]})
                + $signed({{(DATA_BITS+1){1'b0}}, below});

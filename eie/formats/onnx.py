@@ -1,4 +1,4 @@
-"""ONNX files as layers: Gemm, MatMul, Conv, LSTM, GRU and RNN nodes whose weights are in the file or beside it."""
+"""ONNX files as layers: products of a matrix and vectors whose matrix is in the file or beside it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from eie.formats.errors import guarded, report_damage
-from eie.formats.onnx_graph import MAX_BYTES, Graph, Initializer, attribute, check_structure, shapes_of
+from eie.formats.onnx_constants import Weights, blocks_of_bits, scaled, turned
+from eie.formats.onnx_functions import bodies, inline
+from eie.formats.onnx_graph import MAX_BYTES, Graph, attribute, check_structure, shapes_of
+from eie.formats.onnx_rest import rest_of, without_product
 from eie.formats.weights import (
     MAX_WEIGHTS,
     Unmapped,
@@ -27,11 +31,17 @@ from eie.formats.weights import (
 if TYPE_CHECKING:
     import onnx
 
+Bias = Callable[[], NDArray[np.float32]] | None
+
 _GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 _RECURRENT_NOTES = {"LSTM": "", "GRU": "; the candidate's reset state is taken as one more input", "RNN": ""}
-_FOLDS = ("BatchNormalization", "LayerNormalization", "InstanceNormalization", "GroupNormalization")
-_INTEGER = ("QLinearConv", "QLinearMatMul", "MatMulInteger", "ConvInteger", "DequantizeLinear", "QGemm")
-_BODIES = ("If", "Loop", "Scan")
+_BRANCHES = {
+    "If": "in one of the branches of {}, of which one runs per inference",
+    "Loop": "in the body of the loop {}, whose turns are unknown: one is taken",
+    "Scan": "in the body of the scan {}, whose turns are unknown: one is taken",
+}
+_CODED = {"QLinearMatMul": (3, 4, 5), "QLinearConv": (3, 4, 5), "DynamicQuantizeMatMul": (1, 2, 3)}
+"""Operators whose matrix is in codes, with the places of codes, scale and zero point among their inputs."""
 
 
 @guarded
@@ -48,136 +58,196 @@ def read(path: Path) -> WeightFile:
 
     with report_damage(path, "is no whole ONNX file"):
         model = onnx.load(path, load_external_data=False)
+        inline(path, model)
+        opset = next((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), 0)
         graph = Graph(path, model.graph, shapes_of(model))
-        found = [part for node in model.graph.node for part in _parts(graph, node)]
-    file = WeightFile.of(path, found)
-    return replace(file, layers=_with_own_names(file.layers))
+        parts = _Parts()
+        parts.add_all(graph, opset or onnx.defs.onnx_opset_version())
+    return WeightFile.of(path, list(parts.listed()))
 
 
-def _with_own_names(layers: tuple[WeightLayer, ...]) -> tuple[WeightLayer, ...]:
-    """Number layers of the same name: nodes need none, and several may use the same weights."""
-    seen: dict[str, int] = {}
-    named = []
-    for layer in layers:
-        seen[layer.name] = n = seen.get(layer.name, 0) + 1
-        named.append(layer if n == 1 else replace(layer, name=f"{layer.name}#{n}"))
-    return tuple(named)
+class _Parts:
+    """Parts of a model in its order, and which initializers are in them."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[WeightLayer | Unmapped, set[str]]] = []
+        self.sizes: dict[str, int] = {}
+        self.used: set[str] = set()
+
+    def add_all(self, graph: Graph, opset: int, note: str = "") -> None:
+        """Add the parts of a graph and of the graphs within it, and then what no part has used."""
+        graph.fold_all(opset)
+        for node in graph.nodes:
+            for part in () if set(node.output) & graph.known.keys() else _parts(graph, node):
+                self._add(graph, node, part, note)
+            for body in bodies(node):
+                where = _BRANCHES.get(node.op_type, "in a graph within {}").format(_name(node))
+                self.add_all(
+                    Graph(graph.path, body, graph.shapes, graph), opset, "; ".join(filter(None, [note, where]))
+                )
+        for rest in rest_of(graph, self.used):
+            self.found.append((rest, set()))
+
+    def _add(self, graph: Graph, node: onnx.NodeProto, part: WeightLayer | Unmapped, note: str) -> None:
+        leaves = {leaf for name in node.input if (found := graph.weights(name)) for leaf in found.leaves}
+        if isinstance(part, WeightLayer):
+            leaves |= _added(graph, node.output[0], part.n_out)[1]
+            part = replace(part, note="; ".join(filter(None, [part.note, note])))
+        for name in leaves:
+            leaf = graph.weights(name)
+            self.sizes[name] = prod(leaf.shape) if leaf is not None and (leaf.is_float or leaf.is_code) else 0
+        self.used |= leaves
+        self.found.append((part, leaves))
+
+    def listed(self) -> Iterator[WeightLayer | Unmapped]:
+        """List all parts; a weight that a layer has too is not counted again as one that is not mapped."""
+        counted = {name for part, leaves in self.found if isinstance(part, WeightLayer) for name in leaves}
+        for part, leaves in self.found:
+            if isinstance(part, Unmapped) and leaves:
+                part = replace(part, weights=sum(self.sizes[name] for name in leaves - counted))
+                counted |= leaves
+            yield part
 
 
 def _parts(graph: Graph, node: onnx.NodeProto) -> Iterator[WeightLayer | Unmapped]:
     """Make layers of the weights of one node, or say why there are none."""
-    make = {"Gemm": _gemm, "MatMul": _matmul, "Conv": _conv}.get(node.op_type)
-    if make is not None:
-        yield make(graph, node)
-    elif node.op_type in _GATES:
-        yield from _recurrent(graph, node)
-    else:
-        yield from _without_product(graph, node)
-
-
-def _without_product(graph: Graph, node: onnx.NodeProto) -> Iterator[Unmapped]:
-    """Report a node that holds weights, or hides them, but is no product of a matrix and a vector."""
-    sizes = [w.shape for w in map(graph.weights, node.input) if w is not None and prod(w.shape) > 1]
-    if node.op_type in _BODIES:
-        yield _unmapped(node, "a body that runs under a condition or in a loop is not looked into")
-    elif node.op_type in _INTEGER:
-        yield _unmapped(node, "its weights are integers already; import the network as it was before")
-    elif node.op_type in _FOLDS:
-        yield _unmapped(node, "a scale and a shift, which fold into the layer before it")
-    elif node.op_type == "Gather" and node.input and graph.weights(node.input[0]) and len(sizes[:1] and sizes[0]) > 1:
-        yield _unmapped(node, f"{_by(sizes[0])}: an embedding, whose rows are looked up, nothing is multiplied")
-    elif node.op_type in ("ConvTranspose", "Einsum") and sizes:
-        yield _unmapped(node, f"{_by(sizes[0])}: not one product of a matrix and a vector per output position")
+    match node.op_type:
+        case "Gemm" | "FusedGemm":
+            yield _gemm(graph, node)
+        case "MatMul" | "FusedMatMul" | "TransposeMatMul" | "QLinearMatMul" | "DynamicQuantizeMatMul" | "MatMulNBits":
+            yield _matmul(graph, node)
+        case "Attention" if node.domain == "com.microsoft":
+            yield _matmul(graph, node)
+        case "Conv" | "FusedConv" | "QLinearConv":
+            yield _conv(graph, node)
+        case "LSTM" | "GRU" | "RNN":
+            yield from _recurrent(graph, node)
+        case _:
+            yield from without_product(graph, node)
 
 
 def _unmapped(node: onnx.NodeProto, why: str) -> Unmapped:
     return Unmapped(_name(node), node.op_type, why)
 
 
+def _input(graph: Graph, node: onnx.NodeProto, place: int) -> Weights | None:
+    """Look up one of a node's inputs; None where it is left out or computed."""
+    return graph.weights(node.input[place]) if place < len(node.input) and node.input[place] else None
+
+
 def _gemm(graph: Graph, node: onnx.NodeProto) -> WeightLayer | Unmapped:
-    weights = graph.weights(node.input[1])
+    first, second = _input(graph, node, 0), _input(graph, node, 1)
+    weights = second or first
+    if weights is None:
+        return _computed(graph, node, "its weights are computed while it runs")
     if refusal := _refusal(node, weights, 2):
         return refusal
-    assert weights is not None
-    rows_are_outputs = bool(attribute(node, "transB", 0))
+    is_left = second is None
+    # y = A B + C: rows of A are vectors, columns of B outputs. With the weights first it is the other way round.
+    transposed = bool(attribute(node, "transA" if is_left else "transB", 0))
+    matrix = weights if transposed != is_left else turned(weights)
     alpha, beta = attribute(node, "alpha", 1.0), attribute(node, "beta", 1.0)
-    bias = _bias(graph, node.input[2] if len(node.input) > 2 else "", weights.shape[not rows_are_outputs], beta)
-    return _linear(graph, node, weights, rows_are_outputs, bias, 1, alpha)
+    bias = _bias(_input(graph, node, 2), matrix.shape[0], beta)
+    return _linear(graph, node, matrix, is_left, bias, alpha)
 
 
 def _matmul(graph: Graph, node: onnx.NodeProto) -> WeightLayer | Unmapped:
-    first, second = (graph.weights(name) for name in node.input)
+    if node.op_type == "MatMulNBits":
+        first, second = None, _of_bits(graph, node)
+    elif node.op_type in _CODED:
+        first, second = None, _of_codes(graph, node, -1)
+    else:
+        first, second = _input(graph, node, 0), _input(graph, node, 1)
     weights = second or first
     if weights is None:
-        return _unmapped(node, "both factors are computed while it runs, as in attention: there are no weights")
+        return _computed(graph, node, "both factors are computed while it runs, as in attention: there are no weights")
     if refusal := _refusal(node, weights, 2):
         return refusal
-    sides = slice(1, -1) if second else slice(-1, None)
-    vectors = graph.known(node.output[0], sides)
-    bias = _added(graph, node.output[0], weights.shape[-1]) if second else None
-    return _linear(graph, node, weights, not second, bias, vectors, 1.0)
+    is_left = second is None
+    transposed = bool(attribute(node, "transA" if is_left else "transB", 0)) or node.op_type == "MatMulNBits"
+    matrix = weights if transposed != is_left else turned(weights)
+    if node.op_type == "Attention":
+        return _linear(graph, node, matrix, is_left, _bias(_input(graph, node, 2), matrix.shape[0], 1.0), 1.0)
+    bias = None if is_left else _added(graph, node.output[0], matrix.shape[0])[0]
+    return _linear(graph, node, matrix, is_left, bias, attribute(node, "alpha", 1.0))
+
+
+def _of_codes(graph: Graph, node: onnx.NodeProto, axis: int) -> Weights | None:
+    codes, scale, zero = (_input(graph, node, place) for place in _CODED[node.op_type])
+    return scaled(codes, scale, zero, axis) if codes is not None and scale is not None else None
+
+
+def _of_bits(graph: Graph, node: onnx.NodeProto) -> Weights | None:
+    packed, scales, zeros = (_input(graph, node, place) for place in (1, 2, 3))
+    n_out, n_in = attribute(node, "N", 0), attribute(node, "K", 0)
+    bits, block = attribute(node, "bits", 4), attribute(node, "block_size", 32)
+    n_codes = prod(packed.shape) * 8 // bits if packed is not None and bits in (2, 4, 8) else 0
+    if packed is None or scales is None or block < 1 or n_codes != n_out * -(-n_in // block) * block:
+        return None
+    return blocks_of_bits(packed, scales, zeros, n_out, n_in, bits, block)
 
 
 def _linear(
-    graph: Graph,
-    node: onnx.NodeProto,
-    weights: Initializer,
-    rows_are_outputs: bool,
-    bias: Callable[[], NDArray[np.float32]] | None,
-    vectors: int | None,
-    scale: float,
+    graph: Graph, node: onnx.NodeProto, matrix: Weights, is_left: bool, bias: Bias, scale: float
 ) -> WeightLayer:
-    n_out, n_in = weights.shape if rows_are_outputs else weights.shape[::-1]
+    """Make a layer of a matrix of outputs x inputs."""
+    n_out, n_in = matrix.shape
 
-    def read() -> NDArray[np.float32]:
-        matrix = weights.read() if rows_are_outputs else weights.read().T
-        return as_float32(matrix if scale == 1 else matrix * np.float32(scale))
+    def read() -> object:
+        found = matrix.read()
+        found = sp.csc_array(found) if sp.issparse(found) else as_float32(found)
+        return found if scale == 1 else found * np.float32(scale)
 
-    return WeightLayer(_name(node), "linear", n_out, n_in, read, bias, *_counted(vectors, "rows of its input"))
+    source = node.input[0] if node.op_type == "Attention" else node.output[0]
+    vectors = graph.known_sides(source, slice(-1, None)) if is_left else graph.rows(source)
+    count, note = _counted(vectors, "rows of its input")
+    notes = "; ".join(filter(None, [note, matrix.note]))
+    return WeightLayer(_name(node), "linear", n_out, n_in, read, bias, count, notes)
 
 
 def _conv(graph: Graph, node: onnx.NodeProto) -> WeightLayer | Unmapped:
-    weights = graph.weights(node.input[1])
+    coded = node.op_type == "QLinearConv"
+    weights = _of_codes(graph, node, 0) if coded else _input(graph, node, 1)
+    if weights is None:
+        return _computed(graph, node, "its weights are computed while it runs")
     if refusal := _refusal(node, weights, 3):
         return refusal
-    assert weights is not None
     group, shape = attribute(node, "group", 1), weights.shape
     if group != 1:
         kind = "depthwise" if shape[1] == 1 else f"in {group} groups"
-        return _unmapped(node, f"{_by(shape)}: {kind}, which has a matrix of its own for every group of channels")
-    vectors = graph.known(node.output[0], slice(2, None))
-    bias = _bias(graph, node.input[2] if len(node.input) > 2 else "", shape[0], 1.0)
+        return _unmapped(node, f"{_by(shape)}: {kind}, a grouped convolution, which has a matrix for every group")
+    # The bias of a convolution in codes is in units of two scales.
+    bias = None if coded else _bias(_input(graph, node, 2), shape[0], 1.0)
+    count, note = _counted(graph.positions(node.output[0]), "output positions")
+    notes = "; ".join(filter(None, [note, weights.note]))
+    n_in = prod(shape[1:])
     return WeightLayer(
-        _name(node),
-        "conv",
-        shape[0],
-        prod(shape[1:]),
-        lambda: as_float32(taps_then_channels(weights.read())),
-        bias,
-        *_counted(vectors, "output positions"),
+        _name(node), "conv", shape[0], n_in, lambda: as_float32(taps_then_channels(weights.dense())), bias, count, notes
     )
 
 
 def _recurrent(graph: Graph, node: onnx.NodeProto) -> Iterator[WeightLayer | Unmapped]:
-    inputs, state = (graph.weights(name) for name in node.input[1:3])
+    inputs, state = _input(graph, node, 1), _input(graph, node, 2)
+    if inputs is None or state is None:
+        yield _computed(graph, node, "its weights are computed while it runs")
+        return
     if refusal := _refusal(node, inputs, 3) or _refusal(node, state, 3):
         yield refusal
         return
-    assert inputs is not None
-    assert state is not None
     directions, rows, n_in = inputs.shape
     hidden = state.shape[2]
     if state.shape != (directions, rows, hidden) or rows != _GATES[node.op_type] * hidden or directions > 2:
         yield _unmapped(node, f"{_by(inputs.shape)} and {_by(state.shape)} do not fit each other")
         return
-    steps = graph.known(node.input[0], slice(1, 2) if attribute(node, "layout", 0) else slice(0, 1))
+    steps = graph.known_sides(node.input[0], slice(1, 2) if attribute(node, "layout", 0) else slice(0, 1))
     vectors, note = _counted(steps, "steps of its sequence")
     note = f"all gates on [x, h]{_RECURRENT_NOTES[node.op_type]}" + (note and f"; {note}")
-    biases = graph.weights(node.input[3]) if len(node.input) > 3 and node.input[3] else None
+    biases = _input(graph, node, 3)
     has_bias = biases is not None and biases.shape == (directions, 2 * rows)
     for d in range(directions):
+        name = _name(node) + ("", " backwards")[d]
         yield WeightLayer(
-            _name(node) + ("", " backwards")[d],
+            name,
             node.op_type.lower(),
             rows,
             n_in + hidden,
@@ -185,46 +255,56 @@ def _recurrent(graph: Graph, node: onnx.NodeProto) -> Iterator[WeightLayer | Unm
             _gate_bias(biases, d) if biases is not None and has_bias else None,
             vectors,
             note,
+            ((f"{name} W", n_in), (f"{name} R", hidden)),
         )
 
 
-def _gates(inputs: Initializer, state: Initializer, d: int) -> Callable[[], NDArray[np.float32]]:
-    return lambda: side_by_side([lambda: inputs.read()[d], lambda: state.read()[d]])
+def _gates(inputs: Weights, state: Weights, d: int) -> Callable[[], NDArray[np.float32]]:
+    return lambda: side_by_side([lambda: inputs.dense()[d], lambda: state.dense()[d]])
 
 
-def _gate_bias(biases: Initializer, d: int) -> Callable[[], NDArray[np.float32]]:
+def _gate_bias(biases: Weights, d: int) -> Callable[[], NDArray[np.float32]]:
     """Read the sum of the two halves of the biases, the input's and the state's."""
-    return lambda: as_float32(biases.read()[d].reshape(2, -1).sum(axis=0))
+    return lambda: as_float32(biases.dense()[d].reshape(2, -1).sum(axis=0))
 
 
-def _refusal(node: onnx.NodeProto, weights: Initializer | None, n_sides: int) -> Unmapped | None:
+def _computed(graph: Graph, node: onnx.NodeProto, why: str) -> Unmapped:
+    """Say why a node has no weights: they depend on the input, or are constants that could not be made here."""
+    fixed = [name for name in node.input if name and name not in graph.computed and graph.weights(name) is None]
+    makers = {name: each.op_type for each in graph.nodes for name in each.output}
+    if not fixed:
+        return _unmapped(node, why)
+    maker = makers.get(fixed[0], "an operator outside")
+    return _unmapped(node, f"{fixed[0]} is a constant that {maker} makes, which is not followed here")
+
+
+def _refusal(node: onnx.NodeProto, weights: Weights, n_sides: int) -> Unmapped | None:
     """Say why a node's weights cannot be a layer; None if they can."""
-    if weights is None:
-        return _unmapped(node, "its weights are computed while it runs")
     shape = weights.shape
     if not weights.is_float:
         return _unmapped(node, f"{_by(shape)}: not floating-point weights")
-    right = len(shape) == n_sides if node.op_type != "Conv" else len(shape) >= n_sides
+    right = len(shape) >= n_sides if n_sides == 3 and node.op_type not in _GATES else len(shape) == n_sides
     if not right or not 1 <= prod(shape) <= MAX_WEIGHTS or min(shape) < 1:
         return _unmapped(node, f"{_by(shape)}: must have {n_sides} sides and 1..{MAX_WEIGHTS} weights")
     return None
 
 
-def _bias(graph: Graph, name: str, n_out: int, scale: float) -> Callable[[], NDArray[np.float32]] | None:
-    weights = graph.weights(name) if name else None
+def _bias(weights: Weights | None, n_out: int, scale: float) -> Bias:
     if weights is None or not weights.is_float or prod(weights.shape) != n_out:
         return None
-    return lambda: as_float32(weights.read()).reshape(-1) * np.float32(scale)
+    return lambda: as_float32(weights.dense()).reshape(-1) * np.float32(scale)
 
 
-def _added(graph: Graph, output: str, n_out: int) -> Callable[[], NDArray[np.float32]] | None:
-    """Find the bias in an Add that follows a MatMul."""
+def _added(graph: Graph, output: str, n_out: int) -> tuple[Bias, frozenset[str]]:
+    """Find the bias in an Add that follows a MatMul, and the initializers that it is made from."""
     users = graph.users.get(output, [])
     if len(users) != 1 or users[0].op_type != "Add":
-        return None
+        return None, frozenset()
     other = [name for name in users[0].input if name != output]
     weights = graph.weights(other[0]) if other else None
-    return _bias(graph, other[0], n_out, 1.0) if weights is not None and weights.shape[-1:] == (n_out,) else None
+    if weights is None or weights.shape[-1:] != (n_out,) or prod(weights.shape) != n_out:
+        return None, frozenset()
+    return _bias(weights, n_out, 1.0), weights.leaves
 
 
 def _counted(vectors: int | None, what: str) -> tuple[int, str]:

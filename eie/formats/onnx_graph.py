@@ -7,6 +7,7 @@ some fifty times its bytes in memory. Weights are not counted: they stay as they
 from __future__ import annotations
 
 import mmap
+from collections import ChainMap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
@@ -14,9 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from eie.formats.errors import FormatError, report_damage
+from eie.formats.onnx_constants import MAX_GROWTH, MAX_SMALL, Weights, fold, is_float_kind
+from eie.formats.onnx_functions import bodies
 from eie.formats.weights import check_file
 
 if TYPE_CHECKING:
@@ -42,74 +46,119 @@ _SMALL = 1024
 
 
 class Graph:
-    """Initializers and shapes of a graph by name, and the nodes that use each value."""
+    """Constants and shapes of a graph by name, and the nodes that use each value.
 
-    def __init__(self, path: Path, graph: onnx.GraphProto, shapes: dict[str, list[int | None]]) -> None:
-        self.path, self.shapes = path, shapes
-        self.tensors = {tensor.name: tensor for tensor in graph.initializer}
-        self.flipped: set[str] = set()
+    The graph of a branch or of a loop's body is within another one, and sees its constants.
+    """
+
+    def __init__(self, path: Path, graph: onnx.GraphProto, shapes: Shapes, within: Graph | None = None) -> None:
+        self.path, self.shapes, self.nodes = path, shapes, graph.node
+        self.opset: int = within.opset if within else 0
+        self.known: ChainMap[str, Weights] = within.known.new_child() if within else ChainMap()
+        self.computed: set[str] = {value.name for value in graph.input} | (within.computed if within else set())
+        self.own_leaves: list[str] = []
         self.users: dict[str, list[Any]] = {}
-        for node in graph.node:
+        for tensor in graph.initializer:
+            self._add_leaf(tensor.name, _leaf(path, tensor))
+        for sparse in graph.sparse_initializer:
+            self._add_leaf(sparse.values.name, _sparse_leaf(path, sparse))
+        self.computed -= set(self.known)
+
+    def _add_leaf(self, name: str, weights: Weights) -> None:
+        self.known[name] = weights
+        self.own_leaves.append(name)
+
+    def fold_all(self, opset: int) -> None:
+        """Find all values that are made from constants alone, in the order of the nodes."""
+        self.opset = opset
+        for node in self.nodes:
             for name in node.input:
                 self.users.setdefault(name, []).append(node)
-            self._pass_on(node)
+            if node.op_type == "Constant":
+                self._add_constant(node)
+            elif any(name in self.computed for name in node.input) or bodies(node) or not node.input:
+                self.computed.update(node.output)
+            elif all(name in self.known for name in node.input if name):
+                inputs = [self.known.get(name) for name in node.input]
+                sides = self.shapes.whole.get(node.output[0]) if node.output else None
+                self.known.update(zip(node.output, fold(self.path, node, inputs, opset, sides), strict=False))
 
-    def _pass_on(self, node: onnx.NodeProto) -> None:
-        """Note a constant, or an initializer that a node passes on under another name, perhaps transposed."""
-        if node.op_type == "Constant" and len(node.output) == 1:
-            values = [each.t for each in node.attribute if each.name == "value"]
-            self.tensors.update(dict.fromkeys(node.output, values[0]) if values else {})
-        if node.op_type in ("Identity", "Transpose") and len(node.input) == 1 and node.input[0] in self.tensors:
-            tensor = self.tensors[node.input[0]]
-            turns = node.op_type == "Transpose" and len(tensor.dims) == 2 and attribute(node, "perm", [1, 0]) == [1, 0]
-            if turns or node.op_type == "Identity":
-                self.tensors[node.output[0]] = tensor
-                if turns != (node.input[0] in self.flipped):
-                    self.flipped.add(node.output[0])
+    def _add_constant(self, node: onnx.NodeProto) -> None:
+        for each in node.attribute:
+            if each.name == "value":
+                self._add_leaf(node.output[0], _leaf(self.path, each.t, node.output[0]))
+            elif each.name == "sparse_value":
+                self._add_leaf(node.output[0], _sparse_leaf(self.path, each.sparse_tensor, node.output[0]))
+            elif each.name.startswith("value_") and "string" not in each.name:
+                self.known[node.output[0]] = _small(each)
 
-    def weights(self, name: str) -> Initializer | None:
-        """Look up an initializer; None when the name is a computed value."""
-        tensor = self.tensors.get(name)
-        return Initializer(self.path, tensor, name in self.flipped) if tensor is not None else None
+    def weights(self, name: str) -> Weights | None:
+        """Look up a constant; None when the name is a computed value."""
+        return self.known.get(name)
 
-    def known(self, name: str, axes: slice) -> int | None:
-        """Multiply some of a value's sides; None unless all are known."""
-        sides = self.shapes.get(name)
-        if sides is None:
-            return None
-        found = [side for side in sides[axes] if side is not None]
-        return prod(found) if len(found) == len(sides[axes]) and prod(found) <= MAX_VECTORS else None
+    def sides(self, name: str) -> list[int | None] | None:
+        """Return the sides of a value for one input, as far as they are known."""
+        return self.shapes.one.get(name) or self.shapes.whole.get(name)
+
+    def known_sides(self, name: str, axes: slice) -> int | None:
+        """Multiply some of a value's sides in the whole batch; None unless all are known."""
+        return _product(self.shapes.whole.get(name), axes)
+
+    def rows(self, name: str) -> int | None:
+        """Count the vectors of a value, along its last side, that one inference has; None unless all are known."""
+        total = _product(self.sides(name), slice(-1))
+        return total // self.shapes.batch if total and total % self.shapes.batch == 0 else total
+
+    def positions(self, name: str) -> int | None:
+        """Count the positions of a picture's channels; None unless all are known."""
+        return _product(self.sides(name), slice(2, None))
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Initializer:
-    """The weights of an initializer, not read yet."""
+def _product(sides: list[int | None] | None, axes: slice) -> int | None:
+    if sides is None:
+        return None
+    found = [side for side in sides[axes] if side is not None]
+    return prod(found) if len(found) == len(sides[axes]) and prod(found) <= MAX_VECTORS else None
 
-    path: Path
-    tensor: onnx.TensorProto
-    flipped: bool
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Sides, after a transposition."""
-        sides = tuple(self.tensor.dims)
-        return sides[::-1] if self.flipped else sides
+def _small(given: onnx.AttributeProto) -> Weights:
+    """Make a constant of a number or a few that stand in the node itself."""
+    from onnx import helper
 
-    @property
-    def is_float(self) -> bool:
-        """Whether the weights are floating-point numbers."""
-        import onnx
+    value = np.asarray(helper.get_attribute_value(given))
+    value = value.astype(np.float32) if value.dtype.kind == "f" else value
+    return Weights(value.shape, value.dtype.kind == "f", lambda: value, frozenset())
 
-        kinds = onnx.TensorProto
-        return self.tensor.data_type in (kinds.FLOAT, kinds.DOUBLE, kinds.FLOAT16, kinds.BFLOAT16)
 
-    def read(self) -> NDArray[Any]:
-        """Read the weights."""
-        import onnx
+def _leaf(path: Path, tensor: onnx.TensorProto, name: str = "") -> Weights:
+    import onnx
 
-        outside = self.tensor.data_location == onnx.TensorProto.EXTERNAL
-        array = _beside(self.path, self.tensor) if outside else _inside(self.path, self.tensor)
-        return array.T if self.flipped else array
+    kinds, kind, shape = onnx.TensorProto, tensor.data_type, tuple(tensor.dims)
+    outside = tensor.data_location == kinds.EXTERNAL
+    is_code = kind in (kinds.INT8, kinds.UINT8, kinds.INT4, kinds.UINT4) or "FLOAT8" in kinds.DataType.Name(kind)
+    read = (lambda: _beside(path, tensor)) if outside else (lambda: _inside(path, tensor))
+    return Weights(shape, is_float_kind(kind), read, frozenset({name or tensor.name}), is_code=is_code)
+
+
+def _sparse_leaf(path: Path, tensor: onnx.SparseTensorProto, name: str = "") -> Weights:
+    """Describe a sparse constant; a matrix is read as SciPy's."""
+    shape = tuple(tensor.dims)
+    values, indices = (_leaf(path, part) for part in (tensor.values, tensor.indices))
+    n_entries = prod(values.shape)
+
+    def read() -> Any:
+        with report_damage(path, f"initializer {tensor.values.name!r} is damaged"):
+            numbers, place = np.asarray(values.read()).astype(np.float32), np.asarray(indices.read())
+            where = np.unravel_index(place, shape) if place.ndim == 1 else tuple(place.T)
+            if len(shape) == 2:
+                return sp.csc_array((numbers, where), shape=shape)
+            if prod(shape) > max(MAX_SMALL, MAX_GROWTH * n_entries):
+                raise FormatError(f"{path}: {tensor.values.name} has only {n_entries} entries of {prod(shape)}")
+            found = np.zeros(shape, np.float32)
+            found[where] = numbers
+            return found
+
+    return Weights(shape, values.is_float, read, frozenset({name or tensor.values.name}))
 
 
 def _inside(path: Path, tensor: onnx.TensorProto) -> NDArray[Any]:
@@ -160,7 +209,20 @@ def attribute(node: onnx.NodeProto, name: str, default: Any) -> Any:
     return next((helper.get_attribute_value(each) for each in node.attribute if each.name == name), default)
 
 
-def shapes_of(model: onnx.ModelProto) -> dict[str, list[int | None]]:
+@dataclass(frozen=True, eq=False, slots=True)
+class Shapes:
+    """Sides of the values of a model as ONNX infers them.
+
+    `whole` are those of the whole batch as far as the file states them. In `one`, a first side of an input that the
+    file leaves open is one inference, and `batch` is the first side of the first input: the inferences in `one`.
+    """
+
+    whole: dict[str, list[int | None]]
+    one: dict[str, list[int | None]]
+    batch: int
+
+
+def shapes_of(model: onnx.ModelProto) -> Shapes:
     """Infer the sides of all values as far as ONNX can, from the model without its weights."""
     import onnx
 
@@ -175,12 +237,44 @@ def shapes_of(model: onnx.ModelProto) -> dict[str, list[int | None]]:
             graph.initializer.append(tensor)
         elif tensor.name not in given:
             graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
+    for sparse in model.graph.sparse_initializer:
+        kind, sides = sparse.values.data_type, list(sparse.dims)
+        graph.input.append(onnx.helper.make_tensor_value_info(sparse.values.name, kind, sides))
+    whole = _inferred(light, model)
+    constants = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in constants]
+    names = {value.name for value in inputs if len(_sides(value)) > 1}
+    open_sides = [value.type.tensor_type.shape.dim[0] for value in light.graph.input if value.name in names]
+    open_sides = [side for side in open_sides if side.dim_value <= 0]
+    for side in open_sides:
+        side.dim_value = 1
+    if open_sides:
+        del light.graph.value_info[:]  # what is stated there is of the open batch
+        for value in light.graph.output:
+            value.type.tensor_type.ClearField("shape")
+    one = _inferred(light, model) if open_sides else whole
+    first = next((_sides(value)[0] for value in inputs if value.name in names), None)
+    return Shapes(whole, one, first or 1)
+
+
+def _inferred(light: onnx.ModelProto, model: onnx.ModelProto) -> dict[str, list[int | None]]:
+    import onnx
+
     try:
-        graph = onnx.shape_inference.infer_shapes(light).graph
+        graph = onnx.shape_inference.infer_shapes(light, data_prop=True).graph
     except Exception:  # a graph that ONNX cannot follow: only the shapes stated in it are known
         graph = model.graph
-    values = [*graph.input, *graph.output, *graph.value_info]
-    return {value.name: _sides(value) for value in values if value.type.tensor_type.HasField("shape")}
+    return dict(_stated(graph))
+
+
+def _stated(graph: onnx.GraphProto) -> Iterator[tuple[str, list[int | None]]]:
+    """List the sides of values of a graph and of those within it."""
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        if value.type.tensor_type.HasField("shape"):
+            yield value.name, _sides(value)
+    for node in graph.node:
+        for body in bodies(node):
+            yield from _stated(body)
 
 
 def _sides(value: onnx.ValueInfoProto) -> list[int | None]:
@@ -188,8 +282,8 @@ def _sides(value: onnx.ValueInfoProto) -> list[int | None]:
     return [side.dim_value if side.HasField("dim_value") and side.dim_value > 0 else None for side in sides]
 
 
-_GRAPH, _INITIALIZER = 7, 5
-"""Fields of ModelProto and GraphProto (onnx.proto)."""
+_GRAPH, _INITIALIZER, _SPARSE = 7, 5, 15
+"""Fields of ModelProto and GraphProto (onnx.proto); the parts of a sparse initializer are tensors."""
 
 _NUMBERS = (4, 9, 10)
 """Fields of TensorProto that take as many bytes in memory as in the file: float_data, raw_data, double_data."""
@@ -208,6 +302,9 @@ def check_structure(path: Path, size: int) -> None:
                     raise FormatError(f"{path}: must have at most {MAX_FIELDS} nodes and initializers")
                 if inner == _INITIALIZER:
                     parts = _fields(path, data, start, stop)
+                    structure -= sum(b - a for part, a, b in parts if part in _NUMBERS)
+                for _, begun, ended in _fields(path, data, start, stop) if inner == _SPARSE else ():
+                    parts = _fields(path, data, begun, ended)
                     structure -= sum(b - a for part, a, b in parts if part in _NUMBERS)
     if structure > MAX_STRUCTURE_BYTES:
         raise FormatError(

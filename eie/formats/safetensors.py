@@ -97,6 +97,7 @@ def _values(path: Path, kind: str, shape: tuple[int, ...], place: int) -> NDArra
         )
 
 
+@guarded
 def read_index(path: Path) -> WeightFile:
     """List the layers of a checkpoint in several files, which an index (`*.index.json`) names.
 

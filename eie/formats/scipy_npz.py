@@ -40,6 +40,7 @@ def read(path: Path) -> WeightFile:
         return _sparse(path, sp.load_npz(path))
 
 
+@guarded
 def read_array(path: Path) -> WeightFile:
     """Read one plain matrix from a `.npy` file, which is mapped.
 

@@ -70,9 +70,8 @@ def simulate(
         chip.add(mem)
         chip.set_codebook(formats.weight.quantize(mem.codebook)[0])
         runs = [run_one(chip, mem, vector, formats, start) for vector in np.atleast_2d(inputs)]
-    raw = np.stack([run.raw for run in runs]).reshape(*inputs.shape[:-1], mem.n_out)
-    saturations = sum(run.saturations + clipped for run in runs)
-    return SteppedRun(reduce(add, (run.report for run in runs)), raw, saturations)
+    found = _together(runs, inputs.ndim > 1)
+    return replace(found, saturations=found.saturations + clipped * len(runs))
 
 
 def chain(
@@ -81,6 +80,7 @@ def chain(
     machine: Machine = EIE_45NM,
     *,
     formats: Sequence[LayerFormats],
+    biases: Sequence[Any] | None = None,
     signed: bool = False,
     through_ports: bool = False,
     rtl: Path = RTL,
@@ -91,17 +91,19 @@ def chain(
     ----------
     layers : sequence of InterleavedCSC or CompressedLayer
         All are in the memories at the same time.
-    activations : array of shape `(n_in,)`
-        Inputs of the first layer.
+    activations : array of shape `(n_in,)` or `(n_vectors, n_in)`
+        Inputs of the first layer; a vector goes through all layers before the next.
     machine, signed, through_ports, rtl
         As for `simulate`.
     formats : sequence of LayerFormats
         One per layer. The activations of a layer have the format of the outputs before.
+    biases : sequence of (float array or None), optional
+        Start values of the accumulators, one array or None per layer.
 
     Returns
     -------
     list of SteppedRun
-        One per layer.
+        One per layer, each as from `simulate`.
 
     Raises
     ------
@@ -110,19 +112,41 @@ def chain(
     """
     mems = [encoded_for(layer, machine) for layer in layers]
     _check_chain(mems, formats)
-    inputs = raw_inputs(mems[0], activations, formats[0], signed, several=False)
-    runs = []
+    inputs = raw_inputs(mems[0], activations, formats[0], signed)
+    given = biases or [None] * len(mems)
+    starts = [
+        _start_values(bias, mem.n_out, chosen.output) for bias, mem, chosen in zip(given, mems, formats, strict=True)
+    ]
     with Chip(Geometry.fitting(mems, machine, formats), machine, through_ports=through_ports, rtl=rtl) as chip:
         for mem in mems:
             chip.add(mem)
-        chip.set_sources(inputs)
-        for k, (mem, chosen) in enumerate(zip(mems, formats, strict=True)):
-            chip.set_codebook(chosen.weight.quantize(mem.codebook)[0])
-            chip.set_accumulators(None)
-            report, saturations = chip.run(mem, chosen, relu=k > 0)
-            chip.swap()
-            runs.append(SteppedRun(report, chip.sources(mem.n_out), saturations))
+        runs = [_run_chain(chip, mems, vector, formats, starts) for vector in np.atleast_2d(inputs)]
+    return [_together(of_layer, inputs.ndim > 1) for of_layer in zip(*runs, strict=True)]
+
+
+def _run_chain(
+    chip: Chip,
+    mems: Sequence[InterleavedCSC],
+    inputs: NDArray[np.int64],
+    formats: Sequence[LayerFormats],
+    starts: Sequence[tuple[NDArray[np.int64] | None, int]],
+) -> list[SteppedRun]:
+    """Run one vector through all layers."""
+    runs = []
+    chip.set_sources(inputs)
+    for k, (mem, chosen, (start, clipped)) in enumerate(zip(mems, formats, starts, strict=True)):
+        chip.set_codebook(chosen.weight.quantize(mem.codebook)[0])
+        chip.set_accumulators(start)
+        report, saturations = chip.run(mem, chosen, relu=k > 0)
+        chip.swap()
+        runs.append(SteppedRun(report, chip.sources(mem.n_out), saturations + clipped))
     return runs
+
+
+def _together(runs: Sequence[SteppedRun], several: bool) -> SteppedRun:
+    """Add up the runs of several vectors; results get a row for each."""
+    raw = np.stack([run.raw for run in runs]) if several else runs[0].raw
+    return SteppedRun(reduce(add, (run.report for run in runs)), raw, sum(run.saturations for run in runs))
 
 
 def batches(

@@ -129,6 +129,21 @@ def test_chained_layers_find_their_inputs_where_the_last_one_wrote_them(paramete
     assert (runs[0].raw < 0).any()
 
 
+def test_a_batch_goes_through_a_chain_with_biases():
+    machine, point = machine_of(SETS[3]), FixedPoint(16, 10)
+    layers = [random_layer(60, 40, 5), random_layer(25, 60, 6)]
+    formats = [LayerFormats(FixedPoint(16, 13), point, point)] * 2
+    vectors = np.arange(120).reshape(3, 40) % 5 / 4.0
+    biases = [np.linspace(-2, 2, 60), None]
+    runs = hardware.chain(layers, vectors, machine, formats=formats, biases=biases)
+    for layer, chosen, bias, found in zip(layers, formats, biases, runs, strict=True):
+        inferred = eie.infer(layer, vectors, machine, formats=chosen, bias=bias, relu=False)
+        np.testing.assert_array_equal(found.raw, inferred.raw)
+        assert found.report == eie.simulate(layer, vectors, machine)
+        assert found.saturations == inferred.saturations
+        vectors = chosen.output.real(np.maximum(inferred.raw, 0))
+
+
 def test_batches_of_inputs_add_up_in_the_same_accumulators():
     machine = machine_of(SETS[2])
     formats = formats_of(16, "plain", 0)

@@ -64,7 +64,7 @@ def images(output: str, **given: Any) -> None:
 @rtl.command(cls=options.Command, epilog="example: eie rtl check --layers 20")
 @click.option("--layers", "count", metavar="N", type=int, default=10, help="synthetic layers to run (default: 10)")
 def check(count: int) -> int:
-    """Compare the RTL with the model on small layers, and prove its properties."""
+    """Compare the RTL with the model, and prove its properties."""
     from eie.hardware import layers, proofs
 
     failed = 0

@@ -4,6 +4,9 @@ PYTHON ?= python3
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 
+# Modules are compiled once, whatever the shell has set: the tests start dozens of interpreters.
+export PYTHONDONTWRITEBYTECODE :=
+
 SOURCES := $(shell find eie -type f ! -path '*/__pycache__/*')
 LENETS := lenet-300-100 lenet-5
 PROSE := $(shell find book -type f) CONTRIBUTING.md CHANGELOG.md

@@ -70,9 +70,7 @@ def install(extras: list[str]) -> bool:
         return False
     listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True).stdout
     settings = uv_settings(listed, os.environ)
-    uv = ["uv", "pip", "install", "--python", sys.executable, "--constraint", str(LOCK)]
-    if sys.dont_write_bytecode:  # else the first import compiles a module, once
-        uv.append("--compile-bytecode")
+    uv = ("uv", "pip", "install", "--python", sys.executable, "--constraint", str(LOCK))
     probe = (*uv, "--quiet", "--torch-backend=cpu", "torch")
     if not _run(*probe, variables=settings | PROBE, stderr=subprocess.DEVNULL):
         print(

@@ -15,8 +15,10 @@ from eie.studies.baselines.meters import NvidiaSmi, Rapl
 
 CPU_SECONDS, GPU_SECONDS = 0.5, 2.0
 """A timing goes on for that long at least, in more repeats: the power counters need it."""
-COLD_FACTOR = 4
-"""Copies of a matrix, together, are that many times as large as the last-level cache."""
+COLD_FACTOR, LEAST_COLD_FACTOR = 4, 1.5
+"""Copies of a matrix, together, are that many times as large as the last-level cache: a small one, and a large one."""
+ENOUGH_COPIES_BYTES = 2**28
+"""With a large cache, copies beyond that only take time: going round more than the cache holds leaves nothing in it."""
 MAX_COPIES_BYTES = 2 * 2**30
 """Copies of a matrix together take no more memory than that."""
 GPU_CALLS = 10
@@ -56,8 +58,13 @@ class Device:
 
     def evictor(self) -> Callable[[], Any]:
         """Return a function that fills the caches with something else."""
-        n_bytes = min(COLD_FACTOR * self.cache_bytes, MAX_COPIES_BYTES)
+        n_bytes = min(cold_bytes(self.cache_bytes), MAX_COPIES_BYTES)
         return partial(host.require_torch().zeros(n_bytes // 4, device=self.torch_name).add_, 1)
+
+
+def cold_bytes(cache_bytes: int) -> int:
+    """Return how much memory has to be read between two uses of a matrix for none of it to stay in the cache."""
+    return min(COLD_FACTOR * cache_bytes, max(ENOUGH_COPIES_BYTES, int(LEAST_COLD_FACTOR * cache_bytes)))
 
 
 def cpu() -> Device:

@@ -24,7 +24,7 @@ from eie import _check
 from eie.explore.benchmarks import Benchmark, nine_layers, select
 from eie.studies import experiments, host
 from eie.studies.baselines import devices, platforms
-from eie.studies.baselines.devices import COLD_FACTOR, MAX_COPIES_BYTES, Device
+from eie.studies.baselines.devices import MAX_COPIES_BYTES, Device, cold_bytes
 from eie.studies.baselines.kernels import SEED, Kernel, Make, Work
 from eie.studies.experiments import Experiment
 
@@ -216,7 +216,7 @@ def checked_kernel(make: Make, device: Device, work: Work, variant: str, batch: 
 
 def cold_plan(n_bytes: int, cache_bytes: int) -> tuple[int, str]:
     """Return the copies to go round, and how weights come to be cold: `"rotated"` or, with one copy, `"evicted"`."""
-    copies = -(-COLD_FACTOR * cache_bytes // n_bytes)
+    copies = -(-cold_bytes(cache_bytes) // n_bytes)
     if copies > 1 and (copies > MAX_COPIES or copies * n_bytes > MAX_COPIES_BYTES):
         return 1, "evicted"
     return copies, "rotated"

@@ -286,6 +286,11 @@ def test_evictor_writes_more_than_the_cache_holds(monkeypatch):
     assert sizes == [1000]  # float32: 4 times the cache
 
 
+@pytest.mark.parametrize(("cache", "cold"), [(1000, 4000), (2**25, 2**27), (2**27, 2**28), (300 * 2**20, 450 * 2**20)])
+def test_a_large_cache_needs_fewer_copies(cache, cold):
+    assert devices.cold_bytes(cache) == cold
+
+
 @pytest.mark.parametrize("quick", [True, False])
 def test_timing_goes_on_for_some_seconds_unless_quick(work, monkeypatch, quick):
     monkeypatch.setattr(devices, "CPU_SECONDS", 0.02)

@@ -27,6 +27,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 from sphinx.util.console import nocolor
 from sphinx.util.docutils import docutils_namespace, patch_docutils
+from sphinx.util.osutil import relative_uri
 from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,6 +36,7 @@ SCORECARD = "scorecard"  # the page that carries the verdicts on all claims
 BUILDERS = ("html", "singlehtml", "linkcheck")
 RUN_METADATA = ("papermill", "execution")
 INJECTED = "injected-parameters"  # papermill's tag for the cell it adds, with a random id
+LOCAL_LINK = re.compile(r'href="(?![\w+.-]+:|#)([^"]*)"')
 ADDRESS = re.compile(r"(<[\w.]+[^<>\n]*) at 0x[0-9a-f]+>")  # as in "<Styler at 0x7fbb883fc8d0>"
 MATHJAX = ["input/tex", "output/chtml", "a11y/assistive-mml"]
 """What of MathJax a page loads; the single file that has everything weighs half as much again."""
@@ -169,12 +171,13 @@ def render_toctree_once(builder: Any) -> None:
     rendered = functools.cache(functools.partial(builder._get_local_toctree, builder.config.root_doc))
 
     def of_page(page: str, **options: Any) -> str:
-        up = "../" * page.count("/")
-        lists = re.sub(r'href="(?![\w+.-]+:|[#/])', f'href="{up}', rendered(**options)).split("<ul>")
-        entry = f'<li class="toctree-l1"><a class="reference internal" href="{up}{page}.html">'
-        marked = '<li class="toctree-l1 current"><a class="current reference internal" href="#">'
-        parts = [f"<ul>{part}" if entry not in part else f'<ul class="current">{part}' for part in lists[1:]]
-        return "".join([lists[0], *parts]).replace(entry, marked)
+        uri = builder.get_target_uri(page)
+        text = LOCAL_LINK.sub(lambda link: f'href="{relative_uri(uri, link[1]) or "#"}"', rendered(**options))
+        first, *lists = text.split("<ul>")
+        entry, marked = '"toctree-l1"><a class="reference', '"toctree-l1 current"><a class="current reference'
+        here = ' internal" href="#">'
+        lists = [f'<ul class="current">{part}' if here in part else f"<ul>{part}" for part in lists]
+        return "".join([first, *lists]).replace(entry + here, marked + here)
 
     builder._get_local_toctree = of_page
 

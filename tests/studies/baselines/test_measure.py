@@ -200,8 +200,8 @@ def test_library_without_a_kernel(work, error):
         (100, 100, (4, "rotated")),
         (1, 1024, (4096, "rotated")),
         (1, 1025, (1, "evicted")),
-        (2**30, 2**29, (2, "rotated")),
-        (2**30, 2**29 + 1, (1, "evicted")),
+        (2**30, 2**30, (2, "rotated")),
+        (2**30 + 1, 2**30, (1, "evicted")),
         (2**40, 2**30, (1, "rotated")),
     ],
 )

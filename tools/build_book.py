@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import book_pages
+import citation
 import layout
 import nbformat
 from jupyter_book.config import get_final_config
@@ -123,6 +124,8 @@ def assemble(root: Path, executed: Path, source: Path, url: str) -> None:
         shutil.copy(notes, source / "texts")
     if (root / "eie").is_dir():
         (source / "_static" / "layout.svg").write_text(layout.drawing(), encoding="utf-8")
+    if (root / "CITATION.cff").is_file():
+        (source / "texts" / "citation.md").write_text(citation.markdown(root / "CITATION.cff"), encoding="utf-8")
     folder = source / NOTEBOOKS
     folder.mkdir()
     names = toc_notebooks(root / "book" / "_toc.yml")

@@ -22,6 +22,7 @@ PRINTED = re.compile(r".+: (.+) here, \1 (in|among) the \w+")
 
 WITHOUT_SIMULATOR = {
     "deep_compression": "trains and stores networks",
+    "exercises": "solutions, which test_exercises.py runs",
     "fig05_layout": "area alone",
     "fig10_precision": "accuracy of whole networks, and energy of single multiplications",
     "retro_after": "collects numbers of other pages",
@@ -30,6 +31,7 @@ WITHOUT_SIMULATOR = {
     "retro_points": "a list of what was said",
     "retro_w4a16": "stores the weights of networks",
     "scorecard": "a list of claims",
+    "start_here": "an introduction with examples of a few numbers",
     "table1_energy": "energies of single operations",
 }
 
@@ -38,6 +40,7 @@ OWN = {"layers": [], "draws": 2, "own": {"mine": [300, 200, 0.2, 0.4]}}
 SMALL = {
     "abstract_ladder": OWN,
     "disagreements": {},
+    "energy_model": {"layer": "mine", "own": OWN["own"], "n_pe": 16},
     "fig02_fig03_format": {"n_pe": 2},
     "fig06_speedup": LAYERS,
     "fig07_energy": LAYERS | {"n_pe": 32},

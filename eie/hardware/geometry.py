@@ -78,7 +78,7 @@ class Geometry:
 
     @property
     def io_width(self) -> int:
-        """Bits of a word of input/output mode: the widest word of any memory."""
+        """Bits of a word of input/output mode, the widest word of any memory."""
         return max(self.row_width, self.row_bits + self.lane_bits, self.data_bits)
 
     @property

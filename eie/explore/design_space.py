@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from eie import _check, chip
-from eie._files import target_of, written_aside
+from eie._files import target_of
 from eie._version import __version__
+from eie.explore import parts
 from eie.explore.benchmarks import MAX_SEED, Benchmark
 from eie.explore.points import costs, points_of
 from eie.explore.sweep import MAX_DRAWS, Job, jobs
@@ -71,7 +72,6 @@ COLUMNS = {
 _TEXT = ("layer", "note")
 _REAL = tuple(name for name, words in COLUMNS.items() if name.endswith(("_j", "_mm2")) or "seconds" in name)
 _REAL += ("clock_hz", "theoretical_cycles", "load_balance", "real_work", "spmat_fill")
-PLAN_FILE = "plan.json"
 _PLAN = b"eie.explore.design_space"
 _READ_TOGETHER = 256
 """Parts that are in memory at a time when they are put together."""
@@ -164,7 +164,7 @@ def run(space: DesignSpace, output: str | Path, executor: Executor | None = None
     Raises
     ------
     ValueError
-        When the file is no `.parquet`, or the parts beside it are of another sweep.
+        When the file is no `.parquet`, the parts beside it are of another sweep, or another process writes them.
     FileNotFoundError
         When the folder of the file does not exist.
     ModuleNotFoundError
@@ -174,18 +174,16 @@ def run(space: DesignSpace, output: str | Path, executor: Executor | None = None
     if Path(output).suffix != ".parquet":
         raise ValueError(f"the result must be a .parquet file, got {str(output)!r}")
     target = target_of(output)
-    folder = target.with_name(f"{target.name}.parts")
-    parts = {folder / f"{number:06d}.parquet": job for number, job in enumerate(space.jobs())}
-    _check_ours(folder)
-    if _plan_of(target) == space.plan():
-        shutil.rmtree(folder, ignore_errors=True)  # the last thing that a run does, if it gets there
-        return False
-    _open(folder, space.plan())
-    _write_missing(parts, space, executor)
-    _put_together(list(parts), space, folder / "whole.parquet")
-    os.replace(folder / "whole.parquet", target)
-    shutil.rmtree(folder)
-    return True
+    todo = space.jobs()  # a wrong value is told before a folder is made
+    with parts.folder_of(target, space.plan()) as folder:
+        is_new = not _is_whole(target, space)
+        if is_new:
+            jobs = {folder / f"{number:06d}{parts.ENDING}": job for number, job in enumerate(todo)}
+            _write_missing(jobs, space, executor)
+            _put_together(list(jobs), space, folder / "whole.parquet")
+            os.replace(folder / "whole.parquet", target)
+        shutil.rmtree(folder)
+    return is_new
 
 
 def frame(space: DesignSpace) -> pd.DataFrame:
@@ -293,55 +291,28 @@ def _schema() -> pa.Schema:
     )
 
 
-def _plan_of(target: Path) -> str | None:
-    """Read the plan that a finished file says it follows."""
+def _is_whole(target: Path, space: DesignSpace) -> bool:
+    """Tell whether a file has all points of a space; its pages have checksums, which are compared."""
     if not target.exists():
-        return None
+        return False
     try:
-        metadata: Mapping[bytes, bytes] = _parquet().read_schema(target).metadata or {}
-    except (OSError, ValueError):  # something else, which the finished file will replace
-        return None
-    return metadata.get(_PLAN, b"").decode()
+        found = _parquet().ParquetFile(target, page_checksum_verification=True)
+        if (found.schema_arrow.metadata or {}).get(_PLAN) != space.plan().encode():
+            return False
+        return sum(len(batch) for batch in found.iter_batches()) == space.points
+    except (OSError, ValueError):  # damaged, or something else, which the finished file will replace
+        return False
 
 
-def _open(folder: Path, plan: str) -> None:
-    """Make the folder of parts, or see that it is of the same sweep."""
-    folder.mkdir(exist_ok=True)
-    kept = folder / PLAN_FILE
-    if not kept.exists():
-        with written_aside(kept) as aside:
-            aside.write_text(plan, encoding="utf-8")
-    elif kept.read_text(encoding="utf-8") != plan:
-        raise ValueError(
-            f"{folder} holds the parts of an unfinished sweep with other parameters: give those to finish it, "
-            "remove the folder to drop it, or write to another file"
-        )
-
-
-def _check_ours(folder: Path) -> None:
-    """Refuse a folder that some other program made: it will be removed in the end."""
-    if folder.exists() and not (folder / PLAN_FILE).is_file():
-        found = [path.name for path in folder.glob("*") if not path.name.startswith(".")]
-        if found:
-            raise ValueError(f"{folder} is there, is no folder of a sweep, and holds {found[0]}: write to another file")
-
-
-def _write_missing(parts: Mapping[Path, Job], space: DesignSpace, executor: Executor | None) -> None:
-    missing = {part: job for part, job in parts.items() if not _is_whole(part, job)}
+def _write_missing(jobs: Mapping[Path, Job], space: DesignSpace, executor: Executor | None) -> None:
+    plan = space.plan()
+    missing = {part: job for part, job in jobs.items() if parts.read(part, plan) is None}
     done = [space.points - sum(len(job.machines) for job in missing.values()), space.points]
-    with _bar(parts.values(), missing.values(), done) as bar:
+    with _bar(jobs.values(), missing.values(), done) as bar:
         for part, table in _results(missing, executor):
-            with written_aside(part) as aside:
-                _parquet().write_table(table, aside)
+            parts.write(part, table, plan)
             done[0] += len(table)
             bar.update(missing[part].cost)
-
-
-def _is_whole(part: Path, job: Job) -> bool:
-    try:
-        return bool(_parquet().read_metadata(part).num_rows == len(job.machines))
-    except (OSError, ValueError):
-        return False
 
 
 def _results(missing: Mapping[Path, Job], executor: Executor | None) -> Iterator[tuple[Path, pa.Table]]:
@@ -369,11 +340,18 @@ def _bar(everything: Iterable[Job], missing: Iterable[Job], done: list[int]) -> 
     )
 
 
-def _put_together(parts: list[Path], space: DesignSpace, whole: Path) -> None:
+def _put_together(paths: list[Path], space: DesignSpace, whole: Path) -> None:
     import pyarrow as pa
 
     schema = _schema().with_metadata({_PLAN: space.plan().encode()})
-    with _parquet().ParquetWriter(whole, schema) as writer:
-        for start in range(0, len(parts), _READ_TOGETHER):
-            some = [_parquet().read_table(part) for part in parts[start : start + _READ_TOGETHER]]
+    with _parquet().ParquetWriter(whole, schema, write_page_checksum=True) as writer:
+        for start in range(0, len(paths), _READ_TOGETHER):
+            some = [_read(part, space.plan()) for part in paths[start : start + _READ_TOGETHER]]
             writer.write_table(pa.concat_tables(some).replace_schema_metadata(schema.metadata))
+
+
+def _read(part: Path, plan: str) -> pa.Table:
+    found = parts.read(part, plan)
+    if found is None:
+        raise OSError(f"{part} was damaged since it was written; run the command again to compute it again")
+    return found

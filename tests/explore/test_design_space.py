@@ -6,6 +6,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -105,7 +106,7 @@ def test_a_run_goes_on_where_it_stopped(tmp_path, monkeypatch, whole):
             design_space.run(SPACE, path, pool)
         assert path.read_text() == "the old file"
     # Whatever was computed before the failure was noticed may be computed again, but not what was written.
-    kept = len(list((tmp_path / "sweep.parquet.parts").glob("[0-9]*.parquet")))
+    kept = len(list((tmp_path / "sweep.parquet.parts").glob("[0-9]*.part")))
     before = len(computed)
     assert design_space.run(SPACE, path)
     assert len(computed) - before == len(SPACE.jobs()) - kept
@@ -117,11 +118,81 @@ def test_a_damaged_part_is_computed_again(tmp_path, whole):
     path, parts = tmp_path / "sweep.parquet", tmp_path / "sweep.parquet.parts"
     with pytest.raises(KeyboardInterrupt), Stops(4) as pool:
         design_space.run(SPACE, path, pool)
-    for part in parts.glob("[0-9]*.parquet"):
+    for part in parts.glob("[0-9]*.part"):
         part.write_bytes(part.read_bytes()[:100])
-    (parts / "000001.parquet").write_bytes(b"")
+    (parts / "000001.part").write_bytes(b"")
     design_space.run(SPACE, path)
     pd.testing.assert_frame_equal(pd.read_parquet(path), whole)
+
+
+def interrupted(path, space=SPACE, after=5):
+    """The parts of a sweep that was stopped."""
+    with pytest.raises(KeyboardInterrupt), Stops(after) as pool:
+        design_space.run(space, path, pool)
+    return sorted(path.with_name(f"{path.name}.parts").glob("[0-9]*.part"))
+
+
+def flip(path, at):
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_part_with_one_wrong_bit_is_computed_again(tmp_path, whole):
+    path = tmp_path / "sweep.parquet"
+    for number, part in enumerate(interrupted(path)):
+        flip(part, 60 + 37 * number)
+    design_space.run(SPACE, path)
+    pd.testing.assert_frame_equal(pd.read_parquet(path), whole)
+
+
+def test_a_part_with_forged_counts_is_computed_again(tmp_path, whole):
+    path = tmp_path / "sweep.parquet"
+    part = interrupted(path)[0]
+    table = design_space.parts.read(part, SPACE.plan())
+    cycles = table.schema.get_field_index("cycles")
+    forged = table.set_column(cycles, table.schema.field(cycles), pa.array([1] * len(table)))
+    pq.write_table(forged, part)
+    part.write_bytes(part.read_bytes() + bytes(32))
+    design_space.run(SPACE, path)
+    pd.testing.assert_frame_equal(pd.read_parquet(path), whole)
+
+
+def test_a_part_in_place_of_another_is_computed_again(tmp_path, whole):
+    path = tmp_path / "sweep.parquet"
+    first, second, *_ = interrupted(path)
+    first.write_bytes(second.read_bytes())
+    design_space.run(SPACE, path)
+    pd.testing.assert_frame_equal(pd.read_parquet(path), whole)
+
+
+def test_parts_of_another_version_are_not_mixed_in(tmp_path, monkeypatch):
+    path = tmp_path / "sweep.parquet"
+    interrupted(path)
+    monkeypatch.setattr(design_space, "__version__", "0.0.0")
+    with pytest.raises(ValueError, match="parts of an unfinished sweep with other parameters"):
+        design_space.run(SPACE, path)
+    # Nor does a part whose folder claims the new version.
+    (tmp_path / "sweep.parquet.parts" / "plan.json").write_text(SPACE.plan())
+    assert all(design_space.parts.read(part, SPACE.plan()) is None for part in path.parent.glob("*.parts/[0-9]*"))
+
+
+def test_a_finished_file_with_damaged_pages_is_computed_again(tmp_path, whole):
+    path = tmp_path / "sweep.parquet"
+    design_space.run(SPACE, path)
+    flip(path, path.stat().st_size // 4)
+    assert design_space.run(SPACE, path)
+    pd.testing.assert_frame_equal(pd.read_parquet(path), whole)
+
+
+def test_two_sweeps_on_one_file_are_told_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    options = ["sweep", "--layers", "NT-We", "-o", "a.parquet"]
+    with design_space.parts.folder_of(tmp_path / "a.parquet", "the plan"):
+        assert main(options) == 2
+    assert f"another sweep is writing {tmp_path / 'a.parquet'}: wait for it" in capsys.readouterr().err
+    (tmp_path / "a.parquet.parts" / "plan.json").unlink()
+    assert main(options) == 0
 
 
 def test_parts_of_another_sweep_are_not_mixed_in(tmp_path):
@@ -150,19 +221,21 @@ COMMAND = [
 def test_killed_at_any_moment_nothing_is_lost_and_nothing_twice(tmp_path, monkeypatch, capsys):
     path, parts = tmp_path / "sweep.parquet", tmp_path / "sweep.parquet.parts"
     running = subprocess.Popen([*COMMAND, "-o", str(path)], stderr=subprocess.PIPE)
-    while len(list(parts.glob("[0-9]*.parquet"))) < 3:
+    while len(list(parts.glob("[0-9]*.part"))) < 3:
         assert running.poll() is None, running.stderr.read()
         time.sleep(0.001)
     running.kill()
     running.communicate()
     assert running.returncode == -signal.SIGKILL
     assert not path.exists()
-    kept = {part.name for part in parts.glob("[0-9]*.parquet")}
-    written, write = [], design_space.written_aside
-    monkeypatch.setattr(design_space, "written_aside", lambda part: (written.append(part.name), write(part))[1])
+    kept = {part.name for part in parts.glob("[0-9]*.part")}
+    written, write = [], design_space.parts.write
+    monkeypatch.setattr(
+        design_space.parts, "write", lambda part, *rest: (written.append(part.name), write(part, *rest))[1]
+    )
     assert main([*COMMAND[3:], "-o", str(path)]) == 0
     assert "448 points, 224 designs: written to" in capsys.readouterr().out
-    jobs = {f"{number:06d}.parquet" for number in range(2 * 7)}
+    jobs = {f"{number:06d}.part" for number in range(2 * 7)}
     assert 3 <= len(kept) < len(jobs)
     assert sorted(written) == sorted(jobs - kept)
     assert len(pd.read_parquet(path).drop_duplicates()) == 448
@@ -184,7 +257,7 @@ def test_on_a_dask_cluster_that_loses_a_worker(tmp_path):
         ThreadPoolExecutor(1) as thread,
     ):
         running = thread.submit(design_space.run, space, there, executor)
-        while len(list((tmp_path / "there.parquet.parts").glob("[0-9]*.parquet"))) < 2:
+        while len(list((tmp_path / "there.parquet.parts").glob("[0-9]*.part"))) < 2:
             assert not running.done(), running.result()
             time.sleep(0.001)
         os.kill(cluster.workers[0].pid, signal.SIGKILL)

@@ -1,0 +1,98 @@
+"""Finished jobs of a sweep, each a file of its own until the sweep is whole.
+
+A part is a Parquet file with a SHA-256 behind it, of the sweep's plan, the part's name and the file. So one that is
+damaged, changed, of another sweep or of another version counts as missing, and is computed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from eie._files import written_aside
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ENDING = ".part"
+PLAN_FILE = "plan.json"
+_DIGEST_BYTES = 32
+
+
+@contextmanager
+def folder_of(target: Path, plan: str) -> Iterator[Path]:
+    """Make the folder of parts beside a sweep's file, or go on with it; nobody else writes there meanwhile.
+
+    Raises
+    ------
+    ValueError
+        When another program made the folder, its parts are of another sweep, or another process is at it.
+    """
+    folder = target.with_name(f"{target.name}.parts")
+    _check_ours(folder)
+    folder.mkdir(exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            _check_plan(folder, plan)
+            yield folder
+    except Timeout:
+        raise ValueError(f"another sweep is writing {target}: wait for it, or write to another file") from None
+
+
+def write(part: Path, table: pa.Table, plan: str) -> None:
+    """Write the points of one job."""
+    import pyarrow as pa
+
+    stream = pa.BufferOutputStream()
+    _parquet().write_table(table, stream)
+    content = stream.getvalue().to_pybytes()
+    with written_aside(part) as aside:
+        aside.write_bytes(content + _digest(part, content, plan))
+
+
+def read(part: Path, plan: str) -> pa.Table | None:
+    """Read the points of one job; None if the part is missing, damaged, or of another sweep."""
+    import pyarrow as pa
+
+    try:
+        whole = part.read_bytes()
+    except FileNotFoundError:
+        return None
+    content, digest = whole[:-_DIGEST_BYTES], whole[-_DIGEST_BYTES:]
+    return _parquet().read_table(pa.BufferReader(content)) if digest == _digest(part, content, plan) else None
+
+
+def _digest(part: Path, content: bytes, plan: str) -> bytes:
+    return hashlib.sha256(f"{len(plan)} {plan} {part.name} ".encode() + content).digest()
+
+
+def _parquet() -> Any:
+    import pyarrow.parquet
+
+    return pyarrow.parquet
+
+
+def _check_plan(folder: Path, plan: str) -> None:
+    """Note the plan, or see that the parts are of the same sweep."""
+    kept = folder / PLAN_FILE
+    if not kept.exists():
+        with written_aside(kept) as aside:
+            aside.write_text(plan, encoding="utf-8")
+    elif kept.read_bytes() != plan.encode():
+        raise ValueError(
+            f"{folder} holds the parts of an unfinished sweep with other parameters: give those to finish it, "
+            "remove the folder to drop it, or write to another file"
+        )
+
+
+def _check_ours(folder: Path) -> None:
+    """Refuse a folder that some other program made: it will be removed in the end."""
+    if folder.exists() and not (folder / PLAN_FILE).is_file():
+        found = [path.name for path in folder.glob("*") if not path.name.startswith(".")]
+        if found:
+            raise ValueError(f"{folder} is there, is no folder of a sweep, and holds {found[0]}: write to another file")

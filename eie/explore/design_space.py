@@ -10,6 +10,7 @@ sparse-matrix memory that the SRAM sweep does not have.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -73,6 +74,7 @@ _TEXT = ("layer", "note")
 _REAL = tuple(name for name, words in COLUMNS.items() if name.endswith(("_j", "_mm2")) or "seconds" in name)
 _REAL += ("clock_hz", "theoretical_cycles", "load_balance", "real_work", "spmat_fill")
 _PLAN = b"eie.explore.design_space"
+_DIGEST = b"eie.explore.design_space.rows"
 _READ_TOGETHER = 256
 """Parts that are in memory at a time when they are put together."""
 
@@ -297,10 +299,14 @@ def _is_whole(target: Path, space: DesignSpace) -> bool:
         return False
     try:
         found = _parquet().ParquetFile(target, page_checksum_verification=True)
-        if (found.schema_arrow.metadata or {}).get(_PLAN) != space.plan().encode():
+        facts = found.metadata.metadata or {}
+        if facts.get(_PLAN) != space.plan().encode() or found.schema_arrow != _schema():
             return False
-        return sum(len(batch) for batch in found.iter_batches()) == space.points
-    except (OSError, ValueError):  # damaged, or something else, which the finished file will replace
+        digest = hashlib.sha256()
+        for batch in found.iter_batches():
+            digest.update(_hashes(batch))
+        return bool(facts.get(_DIGEST) == digest.hexdigest().encode())
+    except Exception:  # damaged, or something else, which the finished file will replace
         return False
 
 
@@ -344,10 +350,21 @@ def _put_together(paths: list[Path], space: DesignSpace, whole: Path) -> None:
     import pyarrow as pa
 
     schema = _schema().with_metadata({_PLAN: space.plan().encode()})
+    digest = hashlib.sha256()
     with _parquet().ParquetWriter(whole, schema, write_page_checksum=True) as writer:
         for start in range(0, len(paths), _READ_TOGETHER):
             some = [_read(part, space.plan()) for part in paths[start : start + _READ_TOGETHER]]
-            writer.write_table(pa.concat_tables(some).replace_schema_metadata(schema.metadata))
+            table = pa.concat_tables(some).replace_schema_metadata(schema.metadata)
+            digest.update(_hashes(table))
+            writer.write_table(table)
+        writer.add_key_value_metadata({_DIGEST: digest.hexdigest()})
+
+
+def _hashes(table: Any) -> bytes:
+    """Return eight bytes for each row of a table, which depend on all its values."""
+    import pandas as pd
+
+    return bytes(pd.util.hash_pandas_object(table.to_pandas(), index=False).to_numpy())
 
 
 def _read(part: Path, plan: str) -> pa.Table:

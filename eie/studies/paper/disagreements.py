@@ -103,7 +103,11 @@ class Disagreements:
     def words(self) -> str:
         """How the cases end."""
         listed = ", ".join(f"in {len(cases)} {verdict}" for verdict, cases in self._by_verdict().items())
-        return f"There are **{len(self.cases)}** places where two statements do not fit together: {listed}."
+        return (
+            f"We looked at **{len(self.cases)}** places where two statements seem to contradict each other: "
+            f"{listed}. Where "
+            "both hold, they only seem to."
+        )
 
     def contents(self) -> str:
         """The cases by how they end, each leading to its section, HTML."""

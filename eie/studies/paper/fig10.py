@@ -103,7 +103,10 @@ class Figure10:
         return (
             f"**Accuracy.** With {eie} the paper's network loses {loss[PAPER]:.1f} points. The networks measured here "
             f"are at most {here.abs().max():.2f} points from floating point ({most}: "
-            f"{table.loc[most, '32b float']:.2f} % and {table.loc[most, eie]:.2f} %). With 8 bits throughout, the "
+            f"{table.loc[most, '32b float']:.2f} % and {table.loc[most, eie]:.2f} %). One picture is "
+            f"{100 / self.measured['count'].max():.2f} points of the largest set and "
+            f"{100 / self.measured['count'].min():.0f} "
+            "of the smallest, so the small sets cannot show less. With 8 bits throughout, the "
             f"accumulators among them, they keep {narrow.min():.1f} to {narrow.max():.1f} %, against the paper's "
             f"{table.loc[PAPER, '8b int']:.1f} %; the paper does not say how wide its sums were. With weights and "
             f"activations of 8 bits, but sums of EIE's width, they keep {mixed.min():.1f} to {mixed.max():.1f} %."

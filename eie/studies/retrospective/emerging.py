@@ -205,7 +205,11 @@ class EmergingNetworks:
     def _on_machine(self, network: str) -> str:
         floating, fixed = self.quality[network]
         unit = NETWORKS[network].split(" against")[0]
-        return f"On the machine's sixteen bits the {network} has {fixed:.0f} ({unit}), in float32 {floating:.0f}."
+        return (
+            f"On the few inputs run on this page the {network} has {fixed:.0f} ({unit}) on the machine's sixteen "
+            "bits and "
+            f"{floating:.0f} in float32; the plots of quality rest on more inputs."
+        )
 
     def plot(self) -> Figure:
         """Draw quality over density."""

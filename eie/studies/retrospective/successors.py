@@ -64,8 +64,11 @@ class Afterwards:
         others = [d.name for d in self.directions if not d.exact]
         return (
             f"Of {len(self.directions)} directions that followed, {len(exact)} save work on this project's networks "
-            f"without changing what comes out, by {exact[-1].factor:.1f} to {exact[0].factor:.1f} times: "
-            f"{_joined([d.name for d in exact])}. The others cost quality here, or need hardware made for them: "
+            f"without changing what comes out: {_joined([d.name for d in exact])}. The cases shown save "
+            f"{exact[-1].factor:.1f} to {exact[0].factor:.1f} times; they are illustrations chosen for the idea, and "
+            "other "
+            "inputs, such as a video that pans, save far less. The others cost quality here, or need hardware made "
+            "for them: "
             f"{_joined(others)}."
         )
 

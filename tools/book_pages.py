@@ -18,7 +18,7 @@ from typing import Any
 
 DATA_MIME = "application/vnd.eie.data+json"  # as in eie/studies/plots/carry.py
 SVG_MIME = "image/svg+xml"
-SIGNS = {"reproduced": "✓", "close": "≈", "differs": "✗", "not testable here": r"\-"}
+SIGNS = {"reproduced": "✓", "close": "≈", "undecided": "?", "differs": "✗", "not testable": r"\-"}
 NOT_TELLING = ("eie.datasets", "eie.studies.experiments", "eie.studies.paper.display", "eie.studies.plots")
 """Modules, or wings, that a page uses although its numbers are computed elsewhere."""
 
@@ -162,7 +162,7 @@ def _claim(claim: Mapping[str, str]) -> str:
     unit = "" if claim["unit"] == "yes or no" else f" ({claim['unit']})"
     why = f" {claim['reason']}" if claim["reason"] else ""
     where = f'<a href="scorecard.html#claim-{claim["id"]}">{claim["statement"]}</a>'
-    return f"- {SIGNS[claim['verdict']]} *{claim['verdict']}*: {where}; {numbers}{unit}.{why}"
+    return f"- {SIGNS[claim['verdict']]} *{claim['verdict']}* ({claim['evidence']}): {where}; {numbers}{unit}.{why}"
 
 
 def code_of(notebook: Mapping[str, Any], sources: Path) -> list[str]:

@@ -1,25 +1,53 @@
-"""One claim of the paper, the function that computes it, and the rule of verdicts.
+"""One claim of the paper, the evidence for it, the function that computes it, and the rule of verdicts.
 
-The rule: a claim is **reproduced** when computed and published differ by no more than the tolerance, **close** when by
-no more than three times the tolerance, and **differs** otherwise. A message in words is reproduced or differs. A claim
-that nothing here can compute is **not testable here**.
+The rule for a number: a claim is **reproduced** when computed and published differ by no more than the tolerance,
+**close** when by no more than twice the tolerance, and **differs** otherwise. The rule for a message in words: it has a
+margin, by how much it holds, and is **undecided** when the margin lies within its error bar; else it is reproduced or
+differs. A claim that nothing here can compute is **not testable**.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from importlib import import_module
+from math import hypot
 from types import ModuleType
 from typing import Any
 
-CLOSE_TIMES = 3
+CLOSE_TIMES = 2
 """A claim is close within so many tolerances."""
 
-VALUES = ("bool", "float", "int")
-"""What a finding returns: whether a message in words holds, or a number in the unit of its claim."""
+VALUES = ("bool", "float", "int", "Margin", "Estimate")
+"""What a finding returns: whether a message in words holds, by what margin, or a number in the unit of its claim."""
+
+
+class Evidence(StrEnum):
+    """What a verdict rests on, strongest first.
+
+    Attributes
+    ----------
+    SIMULATED
+        A run of the machine model on drawn layers, or the memory model.
+    MEASURED
+        A measurement on real data: trained networks, pictures, sentences, or a processor of today.
+    ARITHMETIC
+        Numbers that the paper prints, put together; it shows whether they agree with each other.
+    DEFINITION
+        How the machine or its format is defined; it could hardly fail.
+    """
+
+    SIMULATED = "simulated"
+    MEASURED = "measured"
+    ARITHMETIC = "arithmetic"
+    DEFINITION = "definition"
+
+    @property
+    def is_test(self) -> bool:
+        """Whether the paper's statement could have failed on evidence of its own."""
+        return self in (Evidence.SIMULATED, Evidence.MEASURED)
 
 
 class Verdict(StrEnum):
@@ -27,35 +55,91 @@ class Verdict(StrEnum):
 
     REPRODUCED = "reproduced"
     CLOSE = "close"
+    UNDECIDED = "undecided"
     DIFFERS = "differs"
-    NOT_TESTABLE = "not testable here"
+    NOT_TESTABLE = "not testable"
 
 
 @dataclass(frozen=True, slots=True)
-class Tolerance:
-    """How far computed and published may be apart.
+class Margin:
+    """By how much a message in words holds; negative where it does not.
 
     Attributes
     ----------
     value : float
-        In the claim's unit, or as a fraction of the published value.
-    kind : str
-        `"absolute"` or `"relative"`.
-    reason : str
-        Where it comes from: how the number was published, or how exactly the layers are described.
+        The margin.
+    error : float
+        Two standard errors of it, as the measurement or the draws have them; 0 where they have none.
     """
 
     value: float
-    kind: str
-    reason: str
+    error: float = 0.0
 
-    def margin(self, value: float) -> float:
-        """The tolerance of a published value, in its unit."""
-        return self.value if self.kind == "absolute" else self.value * abs(value)
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number in the unit of its claim, of which the model itself leaves something open.
+
+    Attributes
+    ----------
+    value : float
+        The number.
+    error : float
+        What the model's settings leave open, such as which SRAM the chip has.
+    """
+
+    value: float
+    error: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How far computed and published may be apart, in the claim's unit.
+
+    Attributes
+    ----------
+    printed : float
+        What the published number leaves open: half of its last digit, or how exactly a figure can be read.
+    reason : str
+        Why.
+    inputs : float
+        What the rounding of the printed inputs and the draws of layers do to the computed value: two standard
+        deviations (`data/measured/tolerances.csv`).
+    model : float
+        What settings of the model leave open.
+    each : bool
+        `printed` is of each of many points, and `inputs` holds what it does to their mean.
+    """
+
+    printed: float
+    reason: str
+    inputs: float = 0.0
+    model: float = 0.0
+    each: bool = False
+
+    @property
+    def value(self) -> float:
+        """The tolerance: all parts, which are independent."""
+        return self.inputs if self.each and self.inputs else hypot(self.printed, self.inputs, self.model)
+
+    @property
+    def source(self) -> str:
+        """Where it comes from."""
+        if self.each or not self.inputs:
+            return self.reason
+        model = f"; and what the SRAM setting leaves open, {self.model:.2g}" if self.model else ""
+        return (
+            f"{self.reason}, {self.printed:.3g}; and two standard deviations of what rounded inputs and the draws of "
+            f"layers do, {self.inputs:.2g}{model}"
+        )
 
     def words(self) -> str:
         """The tolerance as a reader would write it, without its unit."""
-        return f"{self.value:g}" if self.kind == "absolute" else f"{100 * self.value:g} %"
+        return f"{self.value:.2g}" if self.value < 100 else f"{self.value:,.0f}"
+
+
+Computed = float | bool | Margin | Estimate | None
+"""What comes of a claim; None where nothing here can compute it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +150,8 @@ class Claim:
     ----------
     id : str
         Its name, lower-case words joined by `-`.
+    evidence : Evidence
+        What the verdict rests on.
     place : str
         Where it stands.
     statement : str
@@ -80,6 +166,8 @@ class Claim:
         Its keyword arguments.
     tolerance : Tolerance or None
         None for messages in words and where nothing is computed.
+    spread : float
+        Two standard deviations of what rounded inputs and the draws of layers do to the computed value or margin.
     page : str
         Page of the book that shows it.
     verdict : Verdict
@@ -89,6 +177,7 @@ class Claim:
     """
 
     id: str
+    evidence: Evidence
     place: str
     statement: str
     published: float | bool
@@ -96,16 +185,17 @@ class Claim:
     finding: str
     arguments: dict[str, Any]
     tolerance: Tolerance | None
+    spread: float
     page: str
     verdict: Verdict
     reason: str = ""
 
-    def compute(self) -> float | bool | None:
+    def compute(self) -> Computed:
         """Compute the value; None where nothing here can compute it."""
         if not self.finding:
             return None
         found = finding(self.finding)(**self.arguments)
-        return found if isinstance(found, bool) else float(found)
+        return found if isinstance(found, bool | Margin | Estimate) else float(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +205,33 @@ class Result:
     Attributes
     ----------
     claim : Claim
-    computed : float, bool or None
+        The claim.
+    computed : float, bool, Margin, Estimate or None
         What we find.
+    error : float or None
+        Error bar of the computed value or margin, two standard deviations; None where it has none.
     verdict : Verdict
         The verdict now.
     """
 
     claim: Claim
-    computed: float | bool | None
+    computed: Computed
+    error: float | None = field(init=False)
     verdict: Verdict = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "error", error_bar(self.claim, self.computed))
         object.__setattr__(self, "verdict", judge(self.claim, self.computed))
+
+    @property
+    def value(self) -> float | bool | None:
+        """The computed number; a margin as such."""
+        return self.computed.value if isinstance(self.computed, Margin | Estimate) else self.computed
+
+    @property
+    def tolerance(self) -> Tolerance | None:
+        """The tolerance, with what the model leaves open."""
+        return full_tolerance(self.claim, self.computed)
 
     @property
     def is_worse(self) -> bool:
@@ -139,15 +244,36 @@ class Result:
         return worse(self.verdict, self.claim.verdict)
 
 
-def judge(claim: Claim, computed: float | bool | None) -> Verdict:
+def full_tolerance(claim: Claim, computed: Computed) -> Tolerance | None:
+    """Return the tolerance of a claim, with what settings of the model leave open of the computed number."""
+    if claim.tolerance is None or not isinstance(computed, Estimate):
+        return claim.tolerance
+    return replace(claim.tolerance, model=computed.error)
+
+
+def error_bar(claim: Claim, computed: Computed) -> float | None:
+    """Return two standard deviations of what was computed; None where it is not computed or says yes or no."""
+    if computed is None or isinstance(computed, bool):
+        return None
+    own = computed.error if isinstance(computed, Margin | Estimate) else 0.0
+    return hypot(own, claim.spread)
+
+
+def judge(claim: Claim, computed: Computed) -> Verdict:
     """Compare a claim with what was computed, by the rule at the head of this module."""
     if computed is None:
         return Verdict.NOT_TESTABLE
-    if claim.tolerance is None:
+    if isinstance(computed, Margin):
+        if abs(computed.value) <= (error_bar(claim, computed) or 0.0):
+            return Verdict.UNDECIDED
+        return judge(claim, computed.value > 0)
+    tolerance = full_tolerance(claim, computed)
+    if tolerance is None:
         return Verdict.REPRODUCED if computed == claim.published else Verdict.DIFFERS
     # Sums of decimal fractions miss by a few units of the last binary digit what they should be.
-    apart = abs(computed - claim.published) - 1e-9 * max(1.0, abs(claim.published))
-    margin = claim.tolerance.margin(claim.published)
+    value = computed.value if isinstance(computed, Estimate) else computed
+    apart = abs(value - claim.published) - 1e-9 * max(1.0, abs(claim.published))
+    margin = tolerance.value
     if apart <= margin:
         return Verdict.REPRODUCED
     return Verdict.CLOSE if apart <= CLOSE_TIMES * margin else Verdict.DIFFERS
@@ -189,7 +315,7 @@ def finding(path: str) -> Callable[..., Any]:
 
 
 def findings(module: ModuleType) -> dict[str, Callable[..., Any]]:
-    """Return the public functions of a module that return a number or whether a message holds, by name."""
+    """Return the public functions of a module that return a number, a margin or whether a message holds, by name."""
     own = {name: each for name, each in vars(module).items() if inspect.isfunction(each) and not name.startswith("_")}
     return {
         name: each

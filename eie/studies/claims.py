@@ -6,6 +6,8 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
+from math import floor, log10
+from typing import Any
 
 import pandas as pd
 
@@ -13,7 +15,7 @@ from eie.explore.benchmarks import nine_layers
 from eie.explore.sweep import sweep
 from eie.machine import Machine
 from eie.studies import claims_file
-from eie.studies.claim import Claim, Result, Verdict
+from eie.studies.claim import Claim, Evidence, Margin, Result, Verdict
 from eie.studies.paper.fig08 import DEPTHS
 from eie.studies.paper.fig09 import WIDTHS
 
@@ -47,25 +49,47 @@ def totals(results: Iterable[Result]) -> dict[str, int]:
     return {verdict.value: found[verdict] for verdict in Verdict}
 
 
+def relative_spread(results: Iterable[Result]) -> dict[str, float]:
+    """What rounded inputs and the draws do to each computed number, in % of it, by claim."""
+    numbers = [one for one in results if isinstance(one.computed, float) and one.computed]
+    return {one.claim.id: 100 * one.claim.spread / abs(float(one.value or 0)) for one in numbers}
+
+
 def table(results: Iterable[Result]) -> pd.DataFrame:
     """A row a claim, as the scorecard shows them."""
     rows = [
         {
             "id": result.claim.id,
+            "evidence": result.claim.evidence.value,
             "place": result.claim.place,
             "statement": result.claim.statement,
             "published": number(result.claim.published),
-            "computed": number(result.computed),
+            "computed": computed(result),
             "unit": result.claim.unit,
             "verdict": result.verdict.value,
-            "tolerance": result.claim.tolerance.words() if result.claim.tolerance else "-",
-            "tolerance_reason": result.claim.tolerance.reason if result.claim.tolerance else "",
+            "tolerance": result.tolerance.words() if result.tolerance else "-",
+            "tolerance_reason": result.tolerance.source if result.tolerance else "",
             "reason": result.claim.reason,
             "page": result.claim.page,
         }
         for result in results
     ]
     return pd.DataFrame(rows)
+
+
+def computed(result: Result) -> str:
+    """The computed value to read, with its error bar and no more digits than that leaves; a margin with its sign."""
+    value, error = result.value, result.error
+    if value is None or isinstance(value, bool):
+        return number(value)
+    if not error or error < 5e-4 * abs(value):
+        return f"{value:,.0f}" if abs(value) >= 1e3 else f"{value:.4g}"
+    decimals = max(0, 1 - floor(log10(error)))
+    if error >= 100:  # and two digits of the error, before the point too
+        step = 10 ** (floor(log10(error)) - 1)
+        value, error = step * round(value / step), step * round(error / step)
+    sign = "+" if isinstance(result.computed, Margin) else ""
+    return f"{value:{sign},.{decimals}f} ± {error:,.{decimals}f}"
 
 
 def number(value: float | bool | None) -> str:
@@ -93,20 +117,46 @@ def report(as_json: bool = False) -> tuple[str, int]:
 
 
 def _json(results: list[Result]) -> str:
-    rows = [
-        asdict(result.claim)
-        | {"recorded": result.claim.verdict.value, "verdict": result.verdict.value, "computed": result.computed}
-        for result in results
-    ]
-    return json.dumps({"totals": totals(results), "claims": rows}, indent=1, ensure_ascii=False)
+    content = {"totals": by_evidence(results), "claims": [_row(result) for result in results]}
+    return json.dumps(content, indent=1, ensure_ascii=False)
+
+
+def _row(result: Result) -> dict[str, Any]:
+    """One claim for machines: a margin of a message in words stands as `computed`."""
+    claim, tolerance = result.claim, result.tolerance
+    return asdict(claim) | {
+        "tolerance": tolerance and {"value": tolerance.value, "source": tolerance.source},
+        "recorded": claim.verdict.value,
+        "verdict": result.verdict.value,
+        "computed": result.value,
+        "error": result.error,
+        "is_margin": isinstance(result.computed, Margin),
+    }
+
+
+def by_evidence(results: Iterable[Result]) -> dict[str, dict[str, int]]:
+    """How many claims of each class of evidence have each verdict."""
+    listed = list(results)
+    return {
+        evidence.value: totals(result for result in listed if result.claim.evidence is evidence)
+        for evidence in Evidence
+    }
 
 
 def _plain(results: list[Result]) -> str:
-    rows = [("claim", "published", "computed", "unit", "verdict")]
+    rows = [("claim", "evidence", "published", "computed", "unit", "verdict")]
     rows += [
-        (r.claim.id, number(r.claim.published), number(r.computed), r.claim.unit, r.verdict.value) for r in results
+        (
+            r.claim.id,
+            r.claim.evidence.value,
+            number(r.claim.published),
+            computed(r),
+            r.claim.unit,
+            r.verdict.value,
+        )
+        for r in results
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [_line(row, widths) for row in rows]
     changed = [_changed(result) for result in results if result.is_worse or result.is_news]
     return "\n".join([*lines, "", _total(results), *changed])
@@ -115,13 +165,18 @@ def _plain(results: list[Result]) -> str:
 def _line(row: tuple[str, ...], widths: list[int]) -> str:
     """Names and words to the left, numbers to the right."""
     cells = [
-        text.rjust(w) if i in (1, 2) else text.ljust(w) for i, (text, w) in enumerate(zip(row, widths, strict=True))
+        text.rjust(w) if i in (2, 3) else text.ljust(w) for i, (text, w) in enumerate(zip(row, widths, strict=True))
     ]
     return "  ".join(cells).rstrip()
 
 
 def _total(results: list[Result]) -> str:
-    return f"{len(results)} claims: " + ", ".join(f"{count} {name}" for name, count in totals(results).items())
+    counts = by_evidence(results)
+    lines = [
+        f"{sum(of.values())} {evidence}: " + ", ".join(f"{count} {name}" for name, count in of.items() if count)
+        for evidence, of in counts.items()
+    ]
+    return "\n".join([*lines, f"{len(results)} claims"])
 
 
 def _changed(result: Result) -> str:

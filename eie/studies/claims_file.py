@@ -15,11 +15,26 @@ from typing import Any
 
 from eie import published
 from eie._files import read_toml, resource
-from eie.studies.claim import Claim, Tolerance, Verdict, finding
+from eie.studies import experiments
+from eie.studies.claim import Claim, Evidence, Tolerance, Verdict, finding
 
 FILE = "published/claims.toml"
-FIELDS = {"id", "published", "computed", "page", "verdict", "statement", "tolerance", "place", "unit", "reason"}
-NEEDED = {"id", "published", "page", "verdict"}
+FIELDS = {
+    "id",
+    "evidence",
+    "published",
+    "computed",
+    "page",
+    "verdict",
+    "statement",
+    "tolerance",
+    "place",
+    "unit",
+    "reason",
+}
+NEEDED = {"id", "evidence", "published", "page", "verdict"}
+SPREADS = "tolerances"
+"""Experiment that propagates the rounding of printed inputs; its table has `id` and `spread`."""
 YES_OR_NO = "yes or no"
 """Unit of a message in words."""
 
@@ -36,17 +51,24 @@ def load() -> tuple[Claim, ...]:
     ClaimsError
         When the file is wrong; the message names the claim.
     """
-    return parse(read_toml(FILE))
+    return parse(read_toml(FILE), spreads())
 
 
-def parse(content: Mapping[str, Any]) -> tuple[Claim, ...]:
+def spreads() -> dict[str, float]:
+    """Read what rounded inputs and draws do to each computed value: two standard deviations, by claim."""
+    table = experiments.read(SPREADS)
+    return dict(zip(table["id"], table["spread"], strict=True))
+
+
+def parse(content: Mapping[str, Any], spread: Mapping[str, float] | None = None) -> tuple[Claim, ...]:
     """Claims from the contents of `claims.toml`.
 
     Parameters
     ----------
     content : mapping
-        `claims`, an array of tables; `tolerances`, a table of tables with `kind`, `reason` and, where claims share it,
-        `value`.
+        `claims`, an array of tables; `tolerances`, a table of tables with `reason` and, where claims share it, `value`.
+    spread : mapping of str to float, optional
+        By claim, two standard deviations of what rounded inputs and draws do to its computed value; 0 if left out.
 
     Raises
     ------
@@ -57,29 +79,31 @@ def parse(content: Mapping[str, Any]) -> tuple[Claim, ...]:
     twice = [name for name, count in Counter(entry.get("id") for entry in entries).items() if count > 1]
     if twice:
         raise ClaimsError(f"claims.toml: id {', '.join(map(repr, twice))} stands twice")
-    return tuple(_claim(entry, tolerances) for entry in entries)
+    return tuple(_claim(entry, tolerances, (spread or {}).get(entry.get("id"), 0.0)) for entry in entries)
 
 
-def _claim(entry: Mapping[str, Any], tolerances: Mapping[str, Any]) -> Claim:
+def _claim(entry: Mapping[str, Any], tolerances: Mapping[str, Any], spread: float) -> Claim:
     try:
-        return _checked(entry, tolerances)
+        return _checked(entry, tolerances, spread)
     except (ValueError, TypeError, KeyError, FileNotFoundError) as error:
         raise ClaimsError(f"claims.toml: claim {entry.get('id')!r}: {error}") from error
 
 
-def _checked(entry: Mapping[str, Any], tolerances: Mapping[str, Any]) -> Claim:
+def _checked(entry: Mapping[str, Any], tolerances: Mapping[str, Any], spread: float) -> Claim:
     _need(entry, NEEDED, FIELDS)
     source = _source(entry["published"])
     value, computed = source["published"], dict(entry.get("computed", {}))
     claim = Claim(
         id=entry["id"],
+        evidence=Evidence(entry["evidence"]),
         place=_one("place", entry, source),
         statement=entry.get("statement") or source.get("statement") or _missing("statement"),
         published=value,
         unit=YES_OR_NO if isinstance(value, bool) else _one("unit", entry, source),
         finding=str(computed.pop("finding")) if computed else "",
         arguments=computed,
-        tolerance=_tolerance(entry.get("tolerance"), tolerances),
+        tolerance=_tolerance(entry.get("tolerance"), tolerances, spread),
+        spread=spread,
         page=_page(entry["page"]),
         verdict=Verdict(entry["verdict"]),
         reason=entry.get("reason", ""),
@@ -142,7 +166,7 @@ def _missing(name: str) -> str:
     raise ValueError(f"has no {name}, and neither has its published row")
 
 
-def _tolerance(given: Any, known: Mapping[str, Any]) -> Tolerance | None:
+def _tolerance(given: Any, known: Mapping[str, Any], spread: float) -> Tolerance | None:
     """A tolerance by its name, or by the name of its kind and a value of the claim's own."""
     if given is None:
         return None
@@ -151,15 +175,13 @@ def _tolerance(given: Any, known: Mapping[str, Any]) -> Tolerance | None:
     if own["as"] not in known:
         raise ValueError(f"there is no tolerance {own['as']!r}; there are {', '.join(known)}")
     shared = dict(known[own["as"]])
-    _need(shared, {"kind", "reason"}, {"kind", "reason", "value"})
+    _need(shared, {"reason"}, {"reason", "value", "each"})
     if ("value" in own) == ("value" in shared):
         raise ValueError(f"a tolerance has one value, {own['as']!r} here has none or two")
-    value, kind = float({**shared, **own}["value"]), shared["kind"]
-    if kind not in ("absolute", "relative") or not shared["reason"] or not 0 <= value < float("inf"):
-        raise ValueError(
-            f"tolerance {own['as']!r} must be absolute or relative, 0 or more, with a reason, got {shared}"
-        )
-    return Tolerance(value, kind, shared["reason"])
+    value = float({**shared, **own}["value"])
+    if not shared["reason"] or not 0 <= value < float("inf"):
+        raise ValueError(f"tolerance {own['as']!r} must be 0 or more, with a reason, got {shared}")
+    return Tolerance(value, shared["reason"], spread, each=bool(shared.get("each")))
 
 
 def _page(name: str) -> str:

@@ -116,6 +116,7 @@ EXPERIMENTS = {
     "precision": (f"{_PAPER}.accuracy:EXPERIMENT", "accuracy of real networks by the width of arithmetic"),
     "progressive": (f"{_RETROSPECTIVE}.progressive:EXPERIMENT", "attention by some bits of its keys"),
     "reference": (f"{_BASELINES}.measure:EXPERIMENT", "times of the layers of Table III on this machine"),
+    "tolerances": ("eie.studies.rounding:EXPERIMENT", "what rounded inputs and the draws do to every claim"),
     "tokens": (f"{_RETROSPECTIVE}.tokens:EXPERIMENT", "translations with fewer tokens"),
     "w4a16": (f"{_RETROSPECTIVE}.w4a16:EXPERIMENT", "weights of two real networks stored in a few bits"),
 }

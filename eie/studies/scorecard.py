@@ -11,9 +11,11 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from eie._files import PACKAGE
-from eie.studies.claim import Claim, Result, Verdict
-from eie.studies.claims import number, totals
+from eie.studies.claim import Claim, Evidence, Result, Verdict
+from eie.studies.claims import computed, number, totals
 from eie.studies.claims import table as claims_table
+from eie.studies.paper.setup import usual
+from eie.studies.paper.versus_platforms import TIMES_POWER, bottom_up, rounded
 from eie.studies.plots.carry import with_data
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 SIGNS = {
     Verdict.REPRODUCED: "✓",
     Verdict.CLOSE: "≈",
+    Verdict.UNDECIDED: "?",
     Verdict.DIFFERS: "✗",
     Verdict.NOT_TESTABLE: "-",
 }
@@ -29,7 +32,7 @@ SIGNS = {
 
 CLASSES = {verdict: verdict.name.lower().replace("_", "-") for verdict in Verdict}
 
-COLUMNS = ("verdict", "claim", "published", "computed", "unit", "tolerance")
+COLUMNS = ("verdict", "claim", "evidence", "published", "computed", "unit", "tolerance")
 
 
 def chosen(results: Sequence[Result], verdicts: Iterable[str]) -> list[Result]:
@@ -47,45 +50,78 @@ def chosen(results: Sequence[Result], verdicts: Iterable[str]) -> list[Result]:
     return [result for result in results if result.verdict.value in set(verdicts)]
 
 
+def tests(results: Sequence[Result]) -> list[Result]:
+    """Choose the results of claims that are simulated or measured."""
+    return [result for result in results if result.claim.evidence.is_test]
+
+
 def words(results: Sequence[Result]) -> str:
-    """The totals in a sentence, as Markdown, and what has changed since verdicts were recorded."""
-    count = totals(results)
-    listed = f"**{count['reproduced']} are reproduced**, {count['close']} are close, {count['differs']} differ"
+    """The totals in sentences, as Markdown, and what has changed since verdicts were recorded."""
+    own = tests(results)
+    rest = [result for result in results if result not in own]
     changed = sum(result.verdict is not result.claim.verdict for result in results)
     return (
-        f"Of {len(results)} claims, most of them the paper's, {listed} and {count['not testable here']} cannot be "
-        "tested here." + (f" {changed} verdicts are not the recorded ones." if changed else "")
+        f"Of {len(own)} claims that are **simulated or measured**, {_counted(own)}. Another {len(rest)} are arithmetic "
+        f"on the paper's own numbers, or definitions: {_counted(rest)}. They show whether the paper agrees with "
+        "itself, and say nothing of the machine."
+        + (f" {changed} verdicts are not the recorded ones." if changed else "")
     )
 
 
+def _counted(results: Sequence[Result]) -> str:
+    count = totals(results)
+    said = {
+        Verdict.REPRODUCED: "**{} are reproduced**",
+        Verdict.CLOSE: "{} are close",
+        Verdict.UNDECIDED: "{} are undecided",
+        Verdict.DIFFERS: "{} differ",
+        Verdict.NOT_TESTABLE: "{} cannot be tested here",
+    }
+    parts = [text.format(count[verdict.value]) for verdict, text in said.items() if count[verdict.value]]
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]])) if parts else "none"
+
+
 def headline(results: Sequence[Result]) -> str:
-    """What EIE gains over a CPU, published and computed, as one sentence of Markdown."""
+    """What EIE gains over a CPU, published and computed, with error bars, as Markdown."""
     by_id = {result.claim.id: result for result in results}
     speed, energy = by_id["speedup-over-cpu"], by_id["energy-over-cpu"]
+    counted = usual(bottom_up)
+    least, most = counted.range("CPU Dense")
     return (
-        f"One input at a time, EIE is **{speed.computed:,.3g} times as fast** as the paper's CPU and needs "
-        f"**{energy.computed:,.0f} times less energy**, by what is computed here; the paper says "
-        f"{speed.claim.published:,.3g} and {energy.claim.published:,.0f}."
+        f"One input at a time, EIE is **{computed(speed)} times as fast** as the paper's CPU; the paper says "
+        f"{speed.claim.published:,.0f}. It needs **{rounded(counted.saving('CPU Dense'))} times less energy**, counted "
+        f"event by event ({rounded(least)} to {rounded(most)} over plausible SRAM settings); the paper says "
+        f"{energy.claim.published:,.0f}. The paper's own way to energy, time x 0.600 W, gives "
+        f"{rounded(counted.saving('CPU Dense', TIMES_POWER))} with the times computed here."
     )
 
 
 def bar(results: Sequence[Result]) -> str:
-    """The totals as one bar with a key, HTML."""
+    """The totals as two bars with a key, HTML: claims that are simulated or measured, and the others apart."""
+    own = tests(results)
+    rest = [result for result in results if result not in own]
+    bars = (_bar("Simulated and measured", own), _bar("Arithmetic on the paper's numbers, and definitions", rest))
+    return f"<style>{_asset('css')}</style>" + "".join(bars)
+
+
+def _bar(title: str, results: Sequence[Result]) -> str:
     count = totals(results)
     parts = [(CLASSES[verdict], SIGNS[verdict], verdict.value, count[verdict.value]) for verdict in Verdict]
     said = ", ".join(f"{n} {name}" for _, _, name, n in parts)
     spans = "".join(f'<span class="{css}" style="flex: {n}"></span>' for css, _, _, n in parts if n)
-    key = "".join(f'<li class="{css}">{sign} {name}: <strong>{n}</strong></li>' for css, sign, name, n in parts)
+    key = "".join(f'<li class="{css}">{sign} {name}: <strong>{n}</strong></li>' for css, sign, name, n in parts if n)
     return (
-        f"<style>{_asset('css')}</style>"
-        f'<div id="claims-totals" role="img" aria-label="{said}">{spans}</div><ul id="claims-key">{key}</ul>'
+        f'<p class="claims-title">{escape(title)}: {len(results)}</p>'
+        f'<div class="claims-totals" role="img" aria-label="{escape(title)}: {said}">{spans}</div>'
+        f'<ul class="claims-key">{key}</ul>'
     )
 
 
 def table(results: Sequence[Result]) -> str:
-    """Every claim in a row, with a filter where scripts run, HTML."""
+    """Every claim in a row, simulated and measured ones first, with a filter where scripts run, HTML."""
     head = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
-    rows = "\n".join(_row(result) for result in results)
+    strongest_first = sorted(results, key=lambda result: list(Evidence).index(result.claim.evidence))
+    rows = "\n".join(_row(result) for result in strongest_first)
     return (
         f"{_filter()}"
         '<div id="claims-box" role="region" aria-label="All claims" tabindex="0">'
@@ -121,10 +157,11 @@ def _row(result: Result) -> str:
     cells = (
         f'<td class="verdict">{SIGNS[verdict]} {verdict.value}</td>',
         f'<th scope="row">{_what(claim)}</th>',
+        f"<td>{claim.evidence.value}</td>",
         f'<td class="number">{number(claim.published)}</td>',
-        f'<td class="number">{number(result.computed)}</td>',
+        f'<td class="number">{computed(result)}</td>',
         f"<td>{escape(claim.unit)}</td>",
-        f"<td>{_tolerance(claim)}</td>",
+        f"<td>{_tolerance(result)}</td>",
     )
     return f'<tr id="claim-{claim.id}" class="{CLASSES[verdict]}">{"".join(cells)}</tr>'
 
@@ -138,10 +175,10 @@ def _what(claim: Claim) -> str:
     )
 
 
-def _tolerance(claim: Claim) -> str:
+def _tolerance(result: Result) -> str:
     """The tolerance and its reason."""
-    tolerance = claim.tolerance
+    claim, tolerance = result.claim, result.tolerance
     if tolerance is None:
         return "-"
-    unit = claim.unit if tolerance.kind == "absolute" and tolerance.value else ""
-    return f"{escape(f'{tolerance.words()} {unit}'.strip())}<small>{escape(tolerance.reason)}</small>"
+    unit = claim.unit if tolerance.value else ""
+    return f"{escape(f'{tolerance.words()} {unit}'.strip())}<small>{escape(tolerance.source)}</small>"

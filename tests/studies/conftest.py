@@ -1,7 +1,7 @@
 import pytest
 
 from eie.studies import claims
-from eie.studies.claim import Claim, Verdict
+from eie.studies.claim import Claim, Evidence, Verdict
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +19,7 @@ def claim():
 def make_claim(published=10.0, tolerance=None, **changes):
     fields = {
         "id": "a-claim",
+        "evidence": Evidence.SIMULATED,
         "place": "ISCA 2016 section I",
         "statement": "Something",
         "published": published,
@@ -26,6 +27,7 @@ def make_claim(published=10.0, tolerance=None, **changes):
         "finding": "paper.chip_claims.registers",
         "arguments": {},
         "tolerance": tolerance,
+        "spread": 0.0,
         "page": "scorecard",
         "verdict": Verdict.REPRODUCED,
     }

@@ -1,20 +1,20 @@
 import pytest
 
-from eie.studies.claim import Tolerance, Verdict, judge, worse
+from eie.studies.claim import Evidence, Margin, Result, Tolerance, Verdict, judge, worse
 
 
 @pytest.mark.parametrize(
     ("computed", "verdict"),
-    [(10, "reproduced"), (10.5, "reproduced"), (9.5, "reproduced"), (10.6, "close"), (8.5, "close"), (8.4, "differs")],
+    [(10, "reproduced"), (10.5, "reproduced"), (9.5, "reproduced"), (10.6, "close"), (9.0, "close"), (8.9, "differs")],
 )
 def test_rule(claim, computed, verdict):
-    assert judge(claim(tolerance=Tolerance(0.5, "absolute", "r")), computed) == verdict
-    assert judge(claim(tolerance=Tolerance(0.05, "relative", "r")), computed) == verdict
+    assert judge(claim(tolerance=Tolerance(0.5, "r")), computed) == verdict
+    assert judge(claim(tolerance=Tolerance(0.3, "r", 0.4)), computed) == verdict
 
 
 def test_rule_without_rounding_of_binary_fractions(claim):
-    assert judge(claim(0.3, Tolerance(0.1, "absolute", "r")), 0.1 + 0.1 + 0.2) is Verdict.REPRODUCED
-    assert judge(claim(0.3, Tolerance(0, "absolute", "r")), 0.3000001) is Verdict.DIFFERS
+    assert judge(claim(0.3, Tolerance(0.1, "r")), 0.1 + 0.1 + 0.2) is Verdict.REPRODUCED
+    assert judge(claim(0.3, Tolerance(0, "r")), 0.3000001) is Verdict.DIFFERS
 
 
 def test_rule_for_messages_and_for_what_cannot_be_tested(claim):
@@ -23,7 +23,30 @@ def test_rule_for_messages_and_for_what_cannot_be_tested(claim):
     assert judge(claim(), None) is Verdict.NOT_TESTABLE
 
 
+@pytest.mark.parametrize(
+    ("margin", "verdict"), [(2.1, "reproduced"), (1.9, "undecided"), (-1.9, "undecided"), (-2.1, "differs")]
+)
+def test_a_message_is_undecided_within_its_error_bar(claim, margin, verdict):
+    assert judge(claim(True), Margin(margin, 2.0)) == verdict
+    assert judge(claim(True, spread=2.0), Margin(margin)) == verdict
+    assert Result(claim(True, spread=1.2), Margin(margin, 1.6)).error == pytest.approx(2.0)
+
+
+def test_a_reading_error_of_each_point_is_no_tolerance_of_their_mean():
+    assert Tolerance(0.7, "r", 0.5, each=True).value == 0.5
+    assert Tolerance(0.7, "r", each=True).value == 0.7
+
+
+def test_a_tolerance_says_where_it_comes_from():
+    assert Tolerance(0.5, "half a digit").source == "half a digit"
+    assert "half a digit, 0.5; and two standard deviations" in Tolerance(0.5, "half a digit", 3).source
+
+
 def test_worse():
-    best_first = [Verdict.REPRODUCED, Verdict.CLOSE, Verdict.DIFFERS, Verdict.NOT_TESTABLE]
+    best_first = list(Verdict)
     for i, old in enumerate(best_first):
-        assert [worse(old, new) for new in best_first] == [j > i for j in range(4)]
+        assert [worse(old, new) for new in best_first] == [j > i for j in range(len(best_first))]
+
+
+def test_only_what_was_simulated_or_measured_is_a_test():
+    assert [one for one in Evidence if one.is_test] == [Evidence.SIMULATED, Evidence.MEASURED]

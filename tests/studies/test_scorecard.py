@@ -19,7 +19,10 @@ def test_scorecard_has_every_claim_and_leads_to_its_page(results):
 
 
 def test_scorecard_tells_verdicts_by_words(results):
-    assert str(claims.totals(results)["reproduced"]) in scorecard.words(results)
+    own = claims.totals(scorecard.tests(results))
+    said = scorecard.words(results)
+    assert f"**{own['reproduced']} are reproduced**" in said
+    assert said.index("simulated or measured") < said.index("arithmetic")
     for verdict in Verdict:
         assert verdict.value in scorecard.bar(results)
         assert f"{scorecard.SIGNS[verdict]} {verdict.value}" in scorecard.table(results)
@@ -28,7 +31,8 @@ def test_scorecard_tells_verdicts_by_words(results):
 def test_scorecard_says_the_result_in_one_sentence(results):
     said = scorecard.headline(results)
     by_id = {one.claim.id: one for one in results}
-    assert f"{by_id['speedup-over-cpu'].computed:.3g} times as fast" in said
+    assert f"{claims.computed(by_id['speedup-over-cpu'])} times as fast" in said
+    assert "time x 0.600 W" in said
     assert f"{by_id['energy-over-cpu'].claim.published:,.0f}" in said
 
 
@@ -50,3 +54,11 @@ def test_scorecard_escapes(claim):
     html = scorecard.table([Result(odd, None)])
     assert "a &lt; b &amp; c" in html
     assert "<x>" not in html
+
+
+def test_scorecard_lists_what_was_simulated_or_measured_first(results):
+    html = scorecard.table(results)
+    order = [html.index(f'id="claim-{one.claim.id}"') for one in scorecard.tests(results)]
+    assert max(order) < min(
+        html.index(f'id="claim-{one.claim.id}"') for one in results if not one.claim.evidence.is_test
+    )

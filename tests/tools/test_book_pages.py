@@ -5,9 +5,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CLAIMS = (
-    "id,page,verdict,statement,published,computed,unit,reason\n"
-    'a,fig,reproduced,A,1,1,x,\nb,fig,differs,B,1,2,x,"As I say, so."\nc,other,close,C,1,1.1,yes or no,Why.\n'
-    "d,fig,not testable here,D,1,-,us,No CPU.\n"
+    "id,page,verdict,evidence,statement,published,computed,unit,reason\n"
+    'a,fig,reproduced,simulated,A,1,1,x,\nb,fig,differs,measured,B,1,2,x,"As I say, so."\n'
+    "c,other,close,simulated,C,1,1.1,yes or no,Why.\n"
+    "d,fig,not testable,measured,D,1,-,us,No CPU.\n"
 )
 
 
@@ -79,7 +80,7 @@ def test_claims_come_by_page_with_the_reason_of_what_differs(book_pages, furnish
     claims = book_pages.claims_by_page({"cells": [code("table", **data(book_pages, claims=CLAIMS))]})
     text = furnished(markdown("why-they-differ", "## Why they differ"), claims=claims)["page-claims"]
     assert "finds reproduced: 1 of 3." in text
-    differs = 'differs*: <a href="scorecard.html#claim-b">B</a>; published 1, computed 2 (x). As I say, so.'
+    differs = 'differs* (measured): <a href="scorecard.html#claim-b">B</a>; published 1, computed 2 (x). As I say, so.'
     assert differs in text
     assert text.index("claim-b") < text.index("claim-d") < text.index("{dropdown} What is reproduced (1)")
     assert "published 1 (us). No CPU." in text

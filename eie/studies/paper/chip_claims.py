@@ -17,6 +17,7 @@ from eie.interleaved import InterleavedCSC, encode
 from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM
 from eie.stepped import ActivationQueue
+from eie.studies.claim import Margin
 from eie.studies.paper.table4 import layer_us
 from eie.technology import chip_facts, paper_value, pe_breakdown, sram
 
@@ -55,9 +56,9 @@ def paper_chip(quantity: str) -> float:
     return compute[quantity]()
 
 
-def clock_fits_critical_path() -> bool:
-    """Tell whether a cycle is at least as long as the critical path."""
-    return 1e9 / EIE_45NM.clock_hz >= paper_value("critical-path")
+def clock_fits_critical_path() -> Margin:
+    """Compute how much longer a cycle is than the critical path, ns."""
+    return Margin(1e9 / EIE_45NM.clock_hz - paper_value("critical-path"))
 
 
 def sram_kb(part: str) -> float:
@@ -93,9 +94,10 @@ def queue_holds(depth: int) -> int:
     return len(queue.slots)
 
 
-def every_layer_fits() -> bool:
-    """Tell whether each of the nine layers, with its padding zeros, fits in the sparse-matrix memories of 64 PEs."""
-    return all(np.diff(_encoded(layer.name)[0].pe_start).max() <= weights_per_pe() for layer in nine_layers())
+def every_layer_fits() -> Margin:
+    """Compute how much the fullest PE's sparse-matrix memory has left, over the nine layers with their padding, %."""
+    most = max(int(np.diff(_encoded(layer.name)[0].pe_start).max()) for layer in nine_layers())
+    return Margin(100 * (1 - most / weights_per_pe()))
 
 
 def entries_per_column(rows: str, density: str) -> float:
@@ -152,21 +154,7 @@ def runs_on_64_pes(layer: str) -> bool:
     return int(batches(layer)["macs"].sum()) == wanted
 
 
-def dense_rate(by: str) -> float:
-    """Compute the rate of an equally fast dense accelerator, TOP/s.
-
-    By the text's `"factors"`, or `"computed"` over the layers whose inputs come from a ReLU.
-    """
-    if by == "factors":
-        return paper_chip("peak") * _sparsity_factors() / 1e3
+def dense_rate() -> float:
+    """Compute the rate of an equally fast dense accelerator over the layers whose inputs come from a ReLU, TOP/s."""
     fed = [layer for layer in nine_layers() if layer.act_density < 1]
     return geomean([2 * layer.n_in * layer.n_out / layer_us(layer.name, "actual") / 1e6 for layer in fed])
-
-
-def operations_saved() -> float:
-    """Compute the share of the dense rate that the text's two sparsity factors make unnecessary, %."""
-    return 100 * (1 - 1 / _sparsity_factors())
-
-
-def _sparsity_factors() -> float:
-    return paper_value("weight-sparsity-factor") * paper_value("activation-sparsity-factor")

@@ -15,6 +15,7 @@ from eie.explore.benchmarks import Benchmark, select
 from eie.interleaved import encode
 from eie.machine import MAX_SPMAT_WIDTH_BITS, Machine
 from eie.studies import plots
+from eie.studies.claim import Margin
 from eie.studies.paper.series import Series, machine_warning
 from eie.studies.paper.setup import Setup, exhibit, usual
 from eie.technology import chip_facts, paper_value, sram, sram_table
@@ -340,13 +341,10 @@ def difference() -> float:
     return usual(figure9).series().mean_absolute_difference
 
 
-def best_width(energies: str) -> float:
-    """Find the width with the least energy for all layers together, bits, by a table of energies."""
-    if energies == "left panel":
-        return float(left_product().idxmin())
-    if energies == "right panel":
-        return float(usual(figure9).panel().sum().idxmin())
-    return float(str(usual(figure9).least().loc[energies, ALL]))
+def best_width(width: int, energies: str) -> Margin:
+    """Compute how much more the next best width takes than this one, all layers together, by a table of energies, %."""
+    total = usual(figure9).table(energies).sum()
+    return Margin(100 * float(total.drop(width).min() / total[width] - 1))
 
 
 def left_product() -> pd.Series:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 
 import pandas as pd
 
@@ -87,7 +86,8 @@ class Ladder:
         return (
             f"{self.other_machine}Over these layers the four savings multiply to **{mean['all four']:,.0f}** in the "
             f"geometric mean; the abstract's factors multiply to {abstract['all four']:,.0f}. The whole chip, counted "
-            f"bottom-up, needs {mean['whole chip']:,.0f} times less than reading a dense layer from DRAM, which is "
+            f"bottom-up, needs {mean['whole chip']:,.0f} times less than reading a dense layer of 32-bit weights "
+            "from DRAM, "
             f"{mean['all four'] / mean['whole chip']:.1f} times short of {mean['all four']:,.0f}; the paper says about "
             f"{paper_value('saving-shortfall'):g}. Indices, padding zeros and pointers cost a factor of "
             f"{format_costs:.1f}, everything else on the chip another {chip_costs:.1f}."
@@ -145,8 +145,3 @@ def factor(step: str, only_relu: bool = False) -> float:
 def shortfall() -> float:
     """Compute how many times less the whole chip saves than the product of the four savings, bottom-up."""
     return factor("all four") / factor(STEPS[-1])
-
-
-def product_of_savings() -> float:
-    """Multiply the abstract's four savings."""
-    return prod(paper_value(f"saving-{name}") for name in ("sram", "sparsity", "sharing", "activations"))

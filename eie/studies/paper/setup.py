@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import cache, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -97,7 +98,25 @@ def exhibit(*shared: str, **defaults: Any) -> Callable[[Callable[Concatenate[Set
     return decorate
 
 
-@cache
+_others: dict[str, Any] = {}
+
+
+@contextmanager
+def other_usual(**parameters: Any) -> Iterator[None]:
+    """Compute exhibits for findings with these parameters where they have them, such as another seed."""
+    _others.update(parameters)
+    try:
+        yield
+    finally:
+        _others.clear()
+
+
 def usual(make: Callable[..., T], **parameters: Any) -> T:
     """Compute an exhibit for findings, once in a process: with its usual parameters, except for those given."""
+    has = inspect.signature(make).parameters
+    return _usual(make, **({name: value for name, value in _others.items() if name in has} | parameters))
+
+
+@cache
+def _usual(make: Callable[..., T], **parameters: Any) -> T:
     return make(**parameters)

@@ -12,6 +12,7 @@ from eie.energy_model import EnergyReport, energy
 from eie.explore.benchmarks import Benchmark
 from eie.machine import Machine
 from eie.studies import plots
+from eie.studies.claim import Margin
 from eie.studies.paper.series import machine_warning
 from eie.studies.paper.setup import Setup, exhibit
 from eie.technology import (
@@ -212,12 +213,17 @@ class Table2:
             if closest != default
             else f"{default} is nearest by power"
         )
+        like = area.abs().idxmin()
         if default not in fits:
             return f"{apart}; {default} cannot be read once every {period}, {listed} can."
-        others = area.drop(default)
+        by_area = (
+            f"{default} is nearest by area, too"
+            if like == default
+            else f"by area {like} is nearer ({area[like]:+.0f} %"
+        )
+        by_area += "" if like == default else f", {default} {area[default]:+.0f} %)"
         return (
-            f"{apart}; by area {default} has {area[default]:+.0f} %, the others {others.min():+.0f} to "
-            f"{others.max():+.0f} %. Only {listed} can be read once every {period}, and among these {default} is "
+            f"{apart}; {by_area}. Only {listed} can be read once every {period}, and among these {default} is "
             f"{'' if power[fits].abs().idxmin() == default else 'not '}the nearest by power."
         )
 
@@ -313,13 +319,13 @@ def sum_of(group: str, quantity: str) -> float:
     return sum(pe_breakdown(quantity, group).values())
 
 
-def filler_holds_wider_arithmetic() -> bool:
-    """Tell whether the filler cells' area would hold the arithmetic unit and the activation registers once more."""
+def filler_holds_wider_arithmetic() -> Margin:
+    """Compute what the filler cells have left if they held arithmetic unit and activation registers once more, um2."""
     area = pe_breakdown("area", "module")
-    return area["filler cell"] >= area["ArithmUnit"] + area["ActRW"]
+    return Margin(area["filler cell"] - area["ArithmUnit"] - area["ActRW"])
 
 
-def lnzd_share_is_below_bound() -> bool:
-    """Tell whether a detection node takes less of a PE's area than the text's bound."""
+def lnzd_share_is_below_bound() -> Margin:
+    """Compute how far a detection node's share of a PE's area is below the text's bound, points."""
     share = 100 * paper_value("lnzd-area") / sum_of("module", "area")
-    return share < paper_value("lnzd-area-share")
+    return Margin(paper_value("lnzd-area-share") - share)

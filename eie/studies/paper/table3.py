@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from eie import published
-from eie.explore.benchmarks import Benchmark, nine_layers
-from eie.explore.sweep import sweep
+from eie.explore.benchmarks import Benchmark
 from eie.explore.synthetic import measured_spread, spread_of
 from eie.formats import authors
 from eie.interleaved import decode
 from eie.layer import CompressedLayer
-from eie.machine import EIE_45NM
 from eie.studies import plots
 from eie.studies.paper.setup import Setup, exhibit, usual
 
@@ -129,24 +126,3 @@ def _measured(layer: CompressedLayer, activations: np.ndarray) -> dict[str, floa
 def flops(layer: str) -> float:
     """Compute the multiplications left of a layer drawn at Table III's densities, %."""
     return float(usual(table3).table().loc[layer, "FLOP %, drawn"])
-
-
-def half_a_percent(row: str = "actual", layer: str | None = None) -> float:
-    """Compute by how much half a percent of Table III's densities moves a time, %; averaged if no layer is named.
-
-    `row` is `"theoretical"` or `"actual"`, as in Table IV.
-    """
-    moved = _half_a_percent()[row]
-    return float(moved.mean() if layer is None else moved[layer])
-
-
-@cache
-def _half_a_percent() -> pd.DataFrame:
-    half = 0.005
-    columns = {"theoretical": "theoretical_seconds", "actual": "seconds"}
-    changes = {}
-    for layer in nine_layers():
-        near = [replace(layer, weight_density=layer.weight_density + step) for step in (-half, half)]
-        low, high = (sweep([other], [EIE_45NM]).iloc[0] for other in near)
-        changes[layer.name] = {row: 100 * (high[column] / low[column] - 1) / 2 for row, column in columns.items()}
-    return pd.DataFrame(changes).T

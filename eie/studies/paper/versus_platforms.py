@@ -8,10 +8,13 @@ import numpy as np
 import pandas as pd
 
 from eie import chip, published
+from eie.cycles import simulate
+from eie.energy_model import energy, energy_range
 from eie.explore.sweep import geomean
 from eie.machine import Machine
 from eie.studies import plots
 from eie.studies.baselines import platforms
+from eie.studies.claim import Estimate
 from eie.studies.paper.series import machine_warning
 from eie.studies.paper.setup import Setup, exhibit, usual
 from eie.technology import paper_value
@@ -119,7 +122,8 @@ class Versus:
             f"{good} of the {could} labels that can be checked follow from the published tables exactly as printed"
             + (f"; these do not (label; from the tables): {named}" if len(unlike) else "")
             + f". {self.other_machine}The figure labels the geometric mean of EIE {label:,g}; the tables give "
-            f"{table:,.1f}, and the times computed here **{mean:,.1f}**: {100 * (mean / table - 1):+.1f} % against the "
+            f"{float(f'{table:.3g}'):,g}, and the times computed here **{float(f'{mean:.3g}'):,g}**: "
+            f"{100 * (mean / table - 1):+.1f} % against the "
             f"tables, {100 * (mean / label - 1):+.1f} % against the label."
         )
 
@@ -235,10 +239,73 @@ def speedup(over: str) -> float:
     return float(figure.computed[GEOMEAN] / figure.derived.loc[GEOMEAN, over])
 
 
-def energy_saving(over: str) -> float:
-    """Compute how many times less energy EIE takes than a row of Figure 7, geometric mean of nine layers."""
-    figure = usual(figure7)
-    return float(figure.computed[GEOMEAN] / geomean(figure.labels[over].drop(GEOMEAN)))
+def energy_saving_bottom_up(over: str) -> Estimate:
+    """Compute how many times less energy EIE takes than a row of Figure 7, by the bottom-up model; geometric mean.
+
+    Its error is the larger way to the ends of the range over plausible SRAM settings.
+    """
+    counted = usual(bottom_up)
+    value, (least, most) = counted.saving(over), counted.range(over)
+    return Estimate(value, max(value - least, most - value))
+
+
+@dataclass(frozen=True, eq=False)
+class BottomUp:
+    """Energy of each layer by what was counted, with its range over the plausible SRAM settings.
+
+    Attributes
+    ----------
+    joules : DataFrame
+        One row per layer: `bottom-up`, `least`, `most`, and `time x 0.600 W`, the figure's way, J.
+    """
+
+    joules: pd.DataFrame
+
+    def saving(self, over: str, column: str = "bottom-up") -> float:
+        """Divide the energy of a row of Figure 7 by EIE's, geometric mean over the layers."""
+        cpu = 1e-6 * (_times() * _watts())["CPU Dense"].loc[self.joules.index]
+        labels = _labels("fig07", "energy_efficiency", list(self.joules.index))[over].drop(GEOMEAN)
+        return geomean(cpu / self.joules[column]) / geomean(labels)
+
+    def range(self, over: str) -> tuple[float, float]:
+        """Return the least and the greatest saving over the plausible SRAM settings."""
+        return self.saving(over, "most"), self.saving(over, "least")
+
+    def table(self) -> pd.DataFrame:
+        """Tabulate microjoules of each layer, and the ratio of bottom-up energy to time x 0.600 W."""
+        ratio = self.joules["bottom-up"] / self.joules[TIMES_POWER]
+        return (1e6 * self.joules).assign(**{"bottom-up / time x power": ratio})
+
+    def words(self) -> str:
+        """Say how the two ways to energy compare."""
+        least, most = self.range("CPU Dense")
+        ratio = self.table()["bottom-up / time x power"]
+        return (
+            f"**Counted bottom-up**, event by event, EIE takes **{rounded(self.saving('CPU Dense'))} times** less "
+            f"energy than the CPU ({rounded(least)} to {rounded(most)} over plausible SRAM settings). The figure's own "
+            f"way, computed time x 0.600 W, gives {rounded(self.saving('CPU Dense', TIMES_POWER))}. Single layers need "
+            f"{ratio.min():.2f} ({ratio.idxmin()}) to {ratio.max():.2f} ({ratio.idxmax()}) times as much bottom-up."
+        )
+
+
+TIMES_POWER = "time x 0.600 W"
+
+
+@exhibit("layers", "n_pe", "fifo_depth", "seed")
+def bottom_up(setup: Setup) -> BottomUp:
+    """Count the energy of each layer, on one draw, under every plausible SRAM setting."""
+    machine, rows = setup.machine(), {}
+    for benchmark in setup.benchmarks:
+        report = simulate(*benchmark.draw(setup.seed), machine)
+        used, (least, most) = energy(report, machine), energy_range(report, machine)
+        by_power = used.time_times_power * paper_value("power-abstract") / chip.power(Machine())
+        rows[benchmark.name] = [used.total, least, most, by_power]
+    return BottomUp(pd.DataFrame.from_dict(rows, "index", columns=["bottom-up", "least", "most", TIMES_POWER]))
+
+
+def rounded(value: float) -> str:
+    """Write a number with two significant digits, which is what the layers' description supports."""
+    return f"{float(f'{value:.2g}'):,.0f}"
 
 
 def _figure(name: str) -> Versus:
@@ -248,11 +315,6 @@ def _figure(name: str) -> Versus:
 def bar(figure: str, platform: str, layer: str = GEOMEAN) -> float:
     """Compute a bar of Figure 6 or 7 from the paper's own tables."""
     return float(_figure(figure).derived.loc[layer, platform])
-
-
-def geomean_of_labels(figure: str, platform: str) -> float:
-    """Compute the geometric mean of the nine labels that a figure prints."""
-    return geomean(_figure(figure).labels[platform].drop(GEOMEAN))
 
 
 def labels_that_follow(figure: str) -> float:

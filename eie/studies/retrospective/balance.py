@@ -19,6 +19,7 @@ from eie.interleaved import InterleavedCSC, encode
 from eie.layer import MAX_SIZE, CompressedLayer
 from eie.machine import EIE_45NM, Machine
 from eie.studies import experiments
+from eie.studies.claim import Margin
 from eie.studies.experiments import Experiment, Part, grid
 from eie.studies.paper import fig08
 from eie.studies.paper.setup import Setup, exhibit
@@ -379,7 +380,11 @@ class _Pruned:
         return self.layer if self.columns == FREE else evened(self.layer, n_pe, self.columns, self.draw)
 
 
-def even_pruning_beats_queues() -> bool:
-    """Tell whether evenly pruned layers with usual queues are better balanced than others with deep queues."""
+def even_pruning_beats_queues() -> Margin:
+    """Compute how much better balanced evenly pruned layers with usual queues are than others with deep ones, points.
+
+    The worst draw of the one against the best of the other; its error is the spread of the draws.
+    """
     found = balance(["Alex-8", "NT-We"], [1], [256], [64], draws=2)
-    return bool(found.usual[1].min() > found.deepest[FREE].max())
+    even, free = found.usual[1], found.deepest[FREE]
+    return Margin(float(even.min() - free.max()), 2 * float(np.hypot(even.sem(), free.sem())))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -19,11 +20,12 @@ from eie.explore.synthetic import draw_activations, draw_layer
 from eie.interleaved import encode
 from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM
+from eie.studies.claim import Margin
 from eie.studies.paper.setup import Setup, exhibit
 from eie.studies.plots import retrospective
 from eie.studies.retrospective._shared import draws
 from eie.studies.retrospective.dense_array import DenseArray
-from eie.technology import PICO, chip_facts, memories, paper_value
+from eie.technology import PICO, chip_facts, memories, paper_value, plausible_settings
 
 COLUMNS_DRAWN = 512
 """Columns of a layer that are drawn and simulated; the others are taken to be like them."""
@@ -41,8 +43,13 @@ class Capacity:
     """One row per model, draw, format (`EIE` or `dense`) and place of the weights (`SRAM` or `DRAM`): `model`, `seed`,
     `format`, `place`, `parameters`, `chips`, `mm2`, `seconds`, and joules an inference: `work` (everything but the
     three others), `leakage` of the chips at work, `idle` (leakage of the chips that wait), `dram`, and `total`."""
-    less_leaky: pd.DataFrame
-    """The same with SRAM of another setting."""
+    by_setting: Mapping[str, pd.DataFrame]
+    """The same by setting of the SRAM; the first is that of `rows`."""
+
+    @property
+    def less_leaky(self) -> pd.DataFrame:
+        """Rows of the last setting."""
+        return list(self.by_setting.values())[-1]
 
     def table(self) -> pd.DataFrame:
         """Tabulate chips, area, time and energy of each model, means over draws; `EIE` and `dense` in both places."""
@@ -99,7 +106,7 @@ class Capacity:
 
 
 @exhibit("seed", draws=3)
-def capacity(setup: Setup, decoder_density: float | None = None) -> Capacity:
+def capacity(setup: Setup, decoder_density: float | None = None, settings: Sequence[str] = SETTINGS) -> Capacity:
     """Work out chips, area and energy of the models of `data/models.csv`, in 2..100 draws of each layer.
 
     Layers run one after the other, each on the chips that hold it; batch 1. From DRAM, one chip runs them all and every
@@ -109,9 +116,11 @@ def capacity(setup: Setup, decoder_density: float | None = None) -> Capacity:
     ----------
     decoder_density : float, optional
         Fraction of the weights kept in models that Deep Compression has not; the abstract's tenth if left out.
+    settings : sequence of str
+        Settings of the SRAM; the first is the one that the page is about.
     """
     kept = _decoder_density() if decoder_density is None else _check.fraction("decoder_density", decoder_density)
-    found: dict[str, list[dict[str, Any]]] = {setting: [] for setting in SETTINGS}
+    found: dict[str, list[dict[str, Any]]] = {setting: [] for setting in settings}
     for draw, *_ in draws(setup.draws):
         for model, layers in models().groupby("model", sort=False):
             for kind in (COMPRESSED, DENSE):
@@ -123,7 +132,8 @@ def capacity(setup: Setup, decoder_density: float | None = None) -> Capacity:
                     for place in (SRAM, DRAM):
                         about = {"model": model, "seed": draw, "format": kind, "place": place}
                         rows.append(about | _inference(passes, place, setting))
-    return Capacity(*(pd.DataFrame(rows) for rows in found.values()))
+    tables = {setting: pd.DataFrame(rows) for setting, rows in found.items()}
+    return Capacity(tables[settings[0]], tables)
 
 
 @cache
@@ -279,9 +289,12 @@ def _times(saving: float) -> str:
     return f"{saving:.1f} times less" if saving >= 1 else f"{1 / saving:.1f} times **more**"
 
 
-def sram_suits_only_the_small(small: str, large: str) -> bool:
-    """Tell whether one model is on one chip and takes less energy than from DRAM, and the other is neither."""
-    table = capacity(draws=2).table()
-    saves = table[f"{COMPRESSED}, {SRAM}, mJ"] < table[f"{COMPRESSED}, {DRAM}, mJ"]
-    fits = table["chips"] == 1
-    return bool(fits[small] and saves[small] and not fits[large] and not saves[large])
+def sram_suits_only_the_small(small: str, large: str) -> Margin:
+    """Compute by how much SRAM saves energy for one model and loses for the other, the lesser, as a logarithm.
+
+    Its error is what the plausible SRAM settings leave open.
+    """
+    found = capacity(draws=2, settings=plausible_settings())
+    logs = [np.log(found.saving(found.by_setting[name]).mean(axis=1)) for name in plausible_settings()]
+    margins = [float(min(log[small], -log[large])) for log in logs]
+    return Margin(margins[0], max(abs(margin - margins[0]) for margin in margins))

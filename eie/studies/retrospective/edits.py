@@ -194,9 +194,3 @@ def edits(n_pictures: int | None = None) -> Edits:
         return Edits(experiments.read("edits"))
     pictures = models.pictures(_check.integer("n_pictures", n_pictures, 1, 99) + 1)
     return Edits(pd.concat([_edits_of(i, pictures) for i in range(n_pictures)], ignore_index=True))
-
-
-def edits_save_work() -> bool:
-    """Tell whether work after every edit is less than for the whole picture, and outputs are the same bit by bit."""
-    found = edits()
-    return bool(found.rows["same"].all() and (found.work()["work"] < 100).all())

@@ -223,8 +223,3 @@ def frames(n_pictures: int | None = None) -> Frames:
     pictures = models.pictures(_check.integer("n_pictures", n_pictures, 1, 99) + 1)
     tables = [_frames_of(kind, i, pictures) for kind in VIDEOS for i in range(n_pictures)]
     return Frames(pd.concat(tables, ignore_index=True))
-
-
-def differences_halve_work(video: str) -> bool:
-    """Tell whether exact differences of a `"pan"` or an `"object"` take no more than half of the products."""
-    return bool(frames().table().loc[(video, 0.0), "products, %"] <= 50)

@@ -27,6 +27,7 @@ from eie.networks.layer_run import LayerRun
 from eie.networks.network import Network
 from eie.networks.operations import Conv2d
 from eie.studies import experiments
+from eie.studies.claim import Margin
 from eie.studies.experiments import Experiment, Part, grid
 from eie.studies.paper.winograd import winograd
 from eie.studies.plots import points
@@ -193,10 +194,14 @@ class Mapping(Measured):
 
     def useful(self, kinds: str, network: str = "") -> tuple[float, float, float]:
         """Find least, mean and greatest useful share of the layers whose kind has `kinds` in it, %."""
+        each = self.each_useful(kinds, network)
+        return float(each.min()), float(each.mean()), float(each.max())
+
+    def each_useful(self, kinds: str, network: str = "") -> pd.Series:
+        """Find the useful share of each layer whose kind has `kinds` in it, %."""
         kind, of = self.rows["kind"].str, self.rows["network"].str
         some = self.rows[kind.contains(kinds, regex=False) & of.contains(network)]
-        each = 100 * some.groupby(["network", "layer", "kind"])["useful"].mean()
-        return float(each.min()), float(each.mean()), float(each.max())
+        return 100 * some.groupby(["network", "layer", "kind"])["useful"].mean()
 
     def over_inputs(self) -> float:
         """Find the largest standard deviation of a layer's useful share over inputs, %."""
@@ -268,13 +273,16 @@ def mapping(n_pictures: int | None = None, n_sentences: int = 1, n_strings: int 
     return Mapping.of(pd.DataFrame([row for part in _samples(counts) for row in _sample(**part, counts=counts)]))
 
 
-def convolutions_map_worse() -> bool:
-    """Tell whether fewer PE cycles multiply a weight in SqueezeNet's convolutions than in AlexNet's last layers."""
-    found = mapping()
-    return found.useful("convolution")[1] < found.useful(FULLY_CONNECTED)[1]
+def convolutions_map_worse() -> Margin:
+    """Compute how many more PE cycles multiply a weight in AlexNet's last layers than in convolutions, points."""
+    return _apart(mapping().each_useful(FULLY_CONNECTED), mapping().each_useful("convolution"))
 
 
-def transformers_map_as_well() -> bool:
-    """Tell whether as many PE cycles multiply a weight in the translator's matrices as in AlexNet's layers."""
-    found = mapping()
-    return found.useful("", "translator")[1] >= found.useful(FULLY_CONNECTED)[1]
+def transformers_map_as_well() -> Margin:
+    """Compute how many more PE cycles multiply a weight in the translator's matrices than in AlexNet's, points."""
+    return _apart(mapping().each_useful("", "translator"), mapping().each_useful(FULLY_CONNECTED))
+
+
+def _apart(more: pd.Series, less: pd.Series) -> Margin:
+    """Return the difference of two means over layers, with twice its standard error."""
+    return Margin(float(more.mean() - less.mean()), 2 * float(np.hypot(more.sem(), less.sem())))

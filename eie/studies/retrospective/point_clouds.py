@@ -172,9 +172,3 @@ def clouds(n_digits: int | None = None) -> Clouds:
         return Clouds(experiments.read("clouds"))
     digits = range(_check.integer("n_digits", n_digits, 1, 10_000))
     return Clouds(pd.concat(map(_digit, digits), ignore_index=True))
-
-
-def padding_for_launches() -> bool:
-    """Tell whether more launches have less padding, down to none."""
-    padding = clouds().padding()["padding"]
-    return bool(padding.iloc[0] > 0 and padding.is_monotonic_decreasing and padding.iloc[-1] == 0)

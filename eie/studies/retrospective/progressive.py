@@ -156,8 +156,3 @@ def precision(n_sentences: int | None = None) -> Precision:
     if n_sentences is None:
         return Precision(experiments.read("progressive"))
     return Precision(pd.DataFrame([_tried(n_sentences, **setting) for setting in _settings()]))
-
-
-def two_steps_pay() -> bool:
-    """Tell whether keys in two steps misplace less attention than as many bits for all keys alike."""
-    return precision().pays()

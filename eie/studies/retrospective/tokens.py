@@ -134,8 +134,17 @@ class Tokens(Measured):
             f"{chance['quality_sd']:.0f} when as many go by chance; with {100 * least:.0f} % it is "
             f"{100 * most['work']:.0f} % of the work, and {most['quality']:.0f} ± {most['quality_sd']:.0f} against "
             f"{more['quality']:.0f} ± {more['quality_sd']:.0f}. Attention received is "
-            f"{'a better' if self.attention_helps() else 'no better'} guide than chance here."
+            f"{self.guide()} guide than chance here."
         )
+
+    def guide(self) -> str:
+        """Say in a word or two how attention does against chance: better, worse, or neither within the spreads."""
+        table = self.table().dropna()
+        fewer = table[table["work, %"] < 100]
+        gain, spread = fewer["chrF"] - fewer["chrF by chance"], np.hypot(fewer["spread"], fewer["spread by chance"])
+        if self.attention_helps():
+            return "a better"
+        return "a worse" if (gain < -spread).any() and not (gain > spread).any() else "no better"
 
     def attention_helps(self) -> bool:
         """Tell whether dropping by attention keeps a better translation than by chance, at every fraction below 1."""
@@ -161,8 +170,3 @@ def tokens(n_sentences: int | None = None) -> Tokens:
     if n_sentences is None:
         return Tokens(experiments.read("tokens"))
     return Tokens(pd.concat([_translate(n_sentences, keep) for keep in KEPT], ignore_index=True))
-
-
-def least_attention_is_best_dropped() -> bool:
-    """Tell whether dropping the tokens with least attention keeps better translations than dropping by chance."""
-    return tokens().attention_helps()

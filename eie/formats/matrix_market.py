@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
@@ -146,6 +145,8 @@ def _sizes(path: Path, file: IO[bytes], n: int) -> list[int]:
 
 def _tables(path: Path, file: IO[bytes], width: int, n_lines: int) -> Iterator[NDArray[np.float64]]:
     """Read the table, some lines at a time; it must have exactly `n_lines` lines of `width` numbers."""
+    import pandas as pd
+
     names = range(width + 1)  # a column too many, which must stay empty
     dtypes = dict.fromkeys(names, np.float64)
     seen = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import pickle
 import re
+import sys
 import warnings
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from eie.formats import pickle_bounds
+from eie.formats import pickle_bounds, torch_zip
 from eie.formats.checkpoint import layers_of
 from eie.formats.errors import FormatError, guarded, report_damage
 from eie.formats.tensors import Tensor
@@ -37,6 +38,9 @@ OLD_PICKLES = 5
 
 MAX_DEPTH = 8
 """Dictionaries within dictionaries."""
+
+MAX_NAMES = 1_000_000
+"""Names in all dictionaries of a file, those of a dictionary that stands in several places counted each time."""
 
 _NAMES = (
     *("state_dict", "model_state_dict", "model_state", "model", "net", "network", "module", "weights", "params"),
@@ -68,13 +72,13 @@ def read(path: Path, key: str | None = None) -> WeightFile:
     """
     size = check_file(path, MAX_BYTES)
     chosen, others = _state_dict(path, _loaded(path, size), key)
-    return layers_of(path, {_short(name, chosen): torch_tensor(each, size) for name, each in chosen.items()}, others)
+    return layers_of(path, {_short(name, chosen): _described(each, size) for name, each in chosen.items()}, others)
 
 
 def tensors_of(path: Path) -> dict[str, Tensor]:
     """Describe the tensors of one file of a checkpoint in several."""
     size = check_file(path, MAX_BYTES)
-    return {name: torch_tensor(each, size) for name, each in _flat(_loaded(path, size)).items()}
+    return {name: _described(each, size) for name, each in _flat(_loaded(path, size)).items()}
 
 
 def _short(name: str, names: Iterable[str]) -> str:
@@ -86,16 +90,19 @@ def _short(name: str, names: Iterable[str]) -> str:
 
 
 def _loaded(path: Path, size: int) -> Any:
-    import torch
-
     with path.open("rb") as file:
         is_zip = file.read(4) == b"PK\3\4"  # as PyTorch tells
     if is_zip:
         _check_zip(path)
+        plain = torch_zip.read(path, size)
+        if plain is not None:
+            return plain
     elif size > MAX_OLD_BYTES:
         raise FormatError(f"{path}: a file that is no zip archive must have at most {MAX_OLD_BYTES} bytes, has {size}")
     else:
         _check_old(path)
+    import torch
+
     # PyTorch warns that sparse and quantised tensors are new, or old.
     with report_damage(path, "is no whole PyTorch checkpoint"), warnings.catch_warnings(action="ignore"):
         try:
@@ -151,7 +158,7 @@ def _check_old(path: Path) -> None:
 
 def _state_dict(path: Path, loaded: Any, key: str | None) -> tuple[Mapping[str, Any], list[Unmapped]]:
     """Find the state dict, and list other ones beside it."""
-    if isinstance(loaded, torch_types()):
+    if _is_tensor(loaded):
         loaded = {"weight": loaded}
     if key is not None:
         found = _flat(_at(path, loaded, key))
@@ -197,38 +204,51 @@ def _keys(loaded: Any) -> str:
 
 
 def _tensors_of(part: Any) -> dict[str, Any]:
-    return {str(k): v for k, v in part.items() if isinstance(v, torch_types())} if isinstance(part, Mapping) else {}
+    return {str(k): v for k, v in part.items() if _is_tensor(v)} if isinstance(part, Mapping) else {}
 
 
 def _has_weights(tensors: Mapping[str, Any]) -> bool:
-    return any(tensor.dim() > 1 for tensor in tensors.values())
+    return any(len(tensor.shape) > 1 for tensor in tensors.values())
 
 
-def _flat(part: Any, before: str = "", depth: int = 0) -> dict[str, Any]:
-    """List tensors by their names in nested dictionaries, joined with dots; packed parameters are weight and bias."""
+def _flat(part: Any) -> dict[str, Any]:
+    """List tensors by their names in nested dictionaries, joined with dots; packed parameters are weight and bias.
+
+    A dictionary may stand in many places of a file, and so on in those within it, which names can be.
+    """
     found: dict[str, Any] = {}
-    for name, value in part.items() if isinstance(part, Mapping) and depth < MAX_DEPTH else ():
-        own = f"{before}{name}"
-        if isinstance(value, torch_types()):
-            found[own] = value
-        elif isinstance(value, Mapping) and not (depth == 0 and _NO_NETWORK.fullmatch(str(name).lower())):
-            found |= _flat(value, f"{own}.", depth + 1)
-        elif own.endswith("_packed_params") and isinstance(value, tuple):
-            module = own.removesuffix("_packed_params").rstrip(".").removesuffix("_packed_params")
-            both = zip(("weight", "bias"), value, strict=False)
-            found |= {f"{module}{each}": part for each, part in both if isinstance(part, torch_types())}
+    waiting: list[tuple[str, Any, int]] = [("", part, 0)]
+    n_seen = 0
+    while waiting:
+        before, current, depth = waiting.pop()
+        inner = []
+        for name, value in current.items() if isinstance(current, Mapping) else ():
+            own = f"{before}{name}"
+            n_seen += 1
+            if n_seen > MAX_NAMES:
+                raise FormatError(f"has more than {MAX_NAMES} names in dictionaries within dictionaries")
+            if _is_tensor(value):
+                found[own] = value
+            elif isinstance(value, Mapping):
+                if depth < MAX_DEPTH and not (depth == 0 and _NO_NETWORK.fullmatch(str(name).lower())):
+                    inner.append((f"{own}.", value, depth + 1))
+            elif own.endswith("_packed_params") and isinstance(value, tuple):
+                module = own.removesuffix("_packed_params").rstrip(".").removesuffix("_packed_params")
+                both = zip(("weight", "bias"), value, strict=False)
+                found |= {f"{module}{each}": tensor for each, tensor in both if _is_tensor(tensor)}
+        waiting += inner[::-1]
     return found
 
 
-def torch_types() -> tuple[type, ...]:
-    """Return the class of tensors, imported when a file is read."""
-    import torch
-
-    return (torch.Tensor,)
+def _is_tensor(value: Any) -> bool:
+    torch = sys.modules.get("torch")  # which is not needed for files of plain tensors
+    return isinstance(value, Tensor) or (torch is not None and isinstance(value, torch.Tensor))
 
 
-def torch_tensor(value: torch.Tensor, file_size: int) -> Tensor:
+def _described(value: torch.Tensor | Tensor, file_size: int) -> Tensor:
     """Describe a tensor and how to read it. One that is larger than the file repeats a part of it, and is not taken."""
+    if isinstance(value, Tensor):
+        return value
     shape, kind = tuple(value.shape), str(value.dtype).removeprefix("torch.")
     if value.device.type != "cpu":
         return Tensor(shape, False, value.detach, fault=f"a tensor on {value.device.type}, without its numbers")

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from eie.formats.errors import FormatError, guarded_part
 
+ENCODED = ".eie"
+"""Ending of files of encoded layers, which `eie.formats.container` reads and writes."""
+
 MAX_SIDE = 2**20
 """Rows or columns of one layer: four times the vocabulary of a large language model."""
 

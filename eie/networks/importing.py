@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sp
 
 from eie import _check
-from eie.compress.kmeans import prune_and_share
-from eie.formats import container, matrix_market, onnx, pytorch, safetensors, scipy_npz
-from eie.formats.container import EncodedLayer
+from eie.formats import matrix_market, onnx, pytorch, safetensors, scipy_npz
 from eie.formats.errors import FormatError, guarded
-from eie.formats.weights import WeightFile, WeightLayer
-from eie.layer import CompressedLayer
+from eie.formats.weights import ENCODED, WeightFile, WeightLayer
+
+if TYPE_CHECKING:
+    # To list what a file holds needs no tables and no compiler, which take seconds to load.
+    import pandas as pd
+
+    from eie.formats.container import EncodedLayer
+    from eie.layer import CompressedLayer
 
 PRUNED_BELOW = 0.9
 """A layer of a lower density has been pruned by its makers: training alone leaves almost no weight at exactly 0."""
@@ -127,6 +130,8 @@ def compress(layer: WeightLayer, density: float | None = None, weight_bits: int 
     ValueError
         When a parameter is out of range.
     """
+    from eie.compress.kmeans import prune_and_share
+
     weights = _weights(layer)
     was_pruned = density_of(weights) < PRUNED_BELOW
     kept = 1.0 if density is None or was_pruned else _check.fraction("density", density)
@@ -175,7 +180,7 @@ def described(path: str | Path, key: str | None = None) -> dict[str, Any]:
     FormatError, ModuleNotFoundError, ValueError
         As `read` does.
     """
-    if Path(path).suffix.lower() == container.ENDING:
+    if Path(path).suffix.lower() == ENCODED:
         return {"layers": _encoded_matrices(path), "unmapped": [], "weights_on_machine": 1.0}
     found = read(path, key)
     return {
@@ -189,6 +194,8 @@ def described(path: str | Path, key: str | None = None) -> dict[str, Any]:
 
 
 def _encoded_matrices(path: str | Path) -> list[dict[str, Any]]:
+    from eie.formats import container
+
     rows = (_described(layer, layer.mem, layer.density) for layer in container.read(path))
     return [_matrix(row, row["layer"], row["n_in"], round(row["density"] * row["weights"])) for row in rows]
 
@@ -229,8 +236,12 @@ def inspect(path: str | Path, key: str | None = None) -> tuple[pd.DataFrame, pd.
     FormatError, ModuleNotFoundError, ValueError
         As `read` does.
     """
+    import pandas as pd
+
     rest = pd.DataFrame(columns=["part", "kind", "why", "weights"])
-    if Path(path).suffix.lower() == container.ENDING:
+    if Path(path).suffix.lower() == ENCODED:
+        from eie.formats import container
+
         return pd.DataFrame([_described(layer, layer.mem, layer.density) for layer in container.read(path)]), rest
     found = read(path, key)
     runs = [_described(layer, layer, density_of(_weights(layer))) for layer in found.layers]

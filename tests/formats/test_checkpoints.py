@@ -2,6 +2,8 @@ import collections
 import json
 import os
 import struct
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -12,7 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn.utils import prune
 
-from eie.formats import FormatError, pytorch
+from eie.formats import FormatError, pytorch, torch_zip
 from eie.networks import importing
 
 
@@ -241,3 +243,40 @@ def test_mutated_files_are_refused_or_read_but_never_crash(path):
             n_refused += 1
     assert n_read + n_refused == 60
     assert n_refused > 5
+
+
+def test_plain_files_are_read_as_pytorch_reads_them(tmp_path):
+    whole = torch.randn(6, 8)
+    state = {"a": whole[1:5, 2:7], "b": whole.T, "c": torch.randn(3, 2).bfloat16(), "d": torch.arange(5)}
+    state |= {"e": torch.zeros(0, 4), "f": nn.Parameter(torch.ones(2, 1).expand(2, 3)), "g": torch.ones(3) > 0}
+    torch.save({"state": collections.OrderedDict(state), "epoch": 3, "names": ["x", "y"]}, tmp_path / "a.pt")
+    found = torch_zip.read(tmp_path / "a.pt", 10**6)
+    assert found["epoch"] == 3
+    for name, tensor in state.items():
+        read = found["state"][name].read()
+        assert (read.shape, found["state"][name].is_float) == (tuple(tensor.shape), tensor.is_floating_point())
+        np.testing.assert_array_equal(read.astype(np.float32), array(tensor.float()))
+
+
+def test_what_is_not_plain_is_left_to_pytorch(tmp_path):
+    for number, value in enumerate((torch.ones(3, 3).to_sparse(), Bomb(tmp_path / "executed"), torch.ones(2) * 1j)):
+        torch.save({"a": value}, tmp_path / f"{number}.pt")
+        assert torch_zip.read(tmp_path / f"{number}.pt", 10**6) is None
+    assert not (tmp_path / "executed").exists()
+
+
+def test_plain_files_need_no_pytorch(tmp_path):
+    torch.save({"fc.weight": torch.ones(3, 2)}, tmp_path / "a.pt")
+    script = "import sys; from eie.networks import importing; importing.described(sys.argv[1]);"
+    script += "print({'torch', 'pandas', 'numba', 'onnx'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", script, tmp_path / "a.pt"], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+def test_dictionaries_within_dictionaries_do_not_keep_the_reader_busy(tmp_path, monkeypatch):
+    inner = {"a.weight": torch.ones(2, 2)}
+    for _ in range(7):
+        inner = dict.fromkeys("0123456789", inner)
+    torch.save(inner, tmp_path / "a.pt")
+    monkeypatch.setattr(pytorch, "MAX_NAMES", 10_000)
+    refused(tmp_path / "a.pt", "more than 10000 names")

@@ -123,7 +123,8 @@ def _counted(
     """Count cycles, Spmat reads, entries processed, and entries on the fullest PE, each per machine."""
     bits, of_bits = np.unique([machine.index_bits for machine in machines], return_inverse=True)
     depths, of_depth = np.unique([machine.fifo_depth for machine in machines], return_inverse=True)
-    per_row, of_row = np.unique([machine.entries_per_row for machine in machines], return_inverse=True)
+    widths = np.stack([of_bits, [machine.entries_per_row for machine in machines]], axis=1)
+    widths, of_width = np.unique(widths, axis=0, return_inverse=True)
     pe_of, local_of = (part.astype(np.int32) for part in place(np.arange(layer.n_out), machines[0].n_pe))
     idle_of_column = np.full(layer.n_in + 1, NOT_SENT, np.int64)
     idle_of_column[active] = idle
@@ -140,17 +141,18 @@ def _counted(
             _entries_of_gap(largest, some, lane),
             lane,
             holds,
-            per_row,
+            widths[np.isin(widths[:, 0], of_some)] - (of_some[0], 0),
             np.zeros((len(some) * len(holds), machines[0].n_pe), np.int32 if longest < 2**31 else np.int64),
         )
-        for some in np.split(bits, range(64 // lane, len(bits), 64 // lane))
+        for of_some in np.split(np.arange(len(bits)), range(64 // lane, len(bits), 64 // lane))
+        for some in [bits[of_some]]
     ]
     cycles, reads, entries, on_pe = (np.concatenate(part) for part in zip(*parts, strict=True))
     n_entries = on_pe.sum(axis=1, dtype=np.int64).max()
     if n_entries > MAX_ENTRIES:
         raise ValueError(f"the encoded layer must have at most {MAX_ENTRIES} entries, got {n_entries}")
     fullest = on_pe.max(axis=1).astype(np.int64)
-    return cycles[of_bits, of_depth], reads[of_bits, of_row], entries[of_bits], fullest[of_bits]
+    return cycles[of_bits, of_depth], reads[of_width], entries[of_bits], fullest[of_bits]
 
 
 def _entries_of_gap(largest: int, bits: NDArray[np.int64], lane: int) -> NDArray[np.uint64]:
@@ -167,15 +169,16 @@ def _entries_of_gap(largest: int, bits: NDArray[np.int64], lane: int) -> NDArray
 
 
 @Kernel
-def _pass(columns, rows, idle, entries_of_gap, lane, holds, entries_per_row, free):  # type: ignore[no-untyped-def]
+def _pass(columns, rows, idle, entries_of_gap, lane, holds, widths, free):  # type: ignore[no-untyped-def]
     """Count cycles per queue, Spmat reads per memory width, entries processed, and entries that each PE holds.
 
     All are per number of index bits, too. `columns` are column pointers, rows, and the rows of the bias, which is the
     last column; `rows` the PE and the local row of each row. `idle[j]` are the cycles that the scan wastes before
-    column j, and `holds` the activations that a queue of each kind holds. `free` has a row of zeros for each number of
-    index bits and queue, in the type that cycles and pointers fit.
+    column j, and `holds` the activations that a queue of each kind holds. `widths` are pairs: which of the numbers of
+    index bits, and the entries of a Spmat row; there is one number of reads for each. `free` has a row of zeros for
+    each number of index bits and queue, in the type that cycles and pointers fit.
     """
-    n_pe, n_holds, n_widths = free.shape[1], len(holds), len(entries_per_row)
+    n_pe, n_holds = free.shape[1], len(holds)
     n_bits = len(free) // n_holds
     indptr, row_of, bias_rows = columns
     found = np.empty(n_pe, np.uint64)
@@ -186,10 +189,10 @@ def _pass(columns, rows, idle, entries_of_gap, lane, holds, entries_per_row, fre
     taken[:] = -1
     broadcast = np.empty(len(free), np.int64)
     broadcast[:] = -1
-    held = np.empty((n_bits * n_widths, n_pe), free.dtype)  # the row that each PE read last
+    held = np.empty((len(widths), n_pe), free.dtype)  # the row that each PE read last
     held[:] = -1
     cycles = np.empty((n_bits, n_holds), np.int64)
-    reads, entries = np.zeros((n_bits, n_widths), np.int64), np.zeros(n_bits, np.int64)
+    reads, entries = np.zeros(len(widths), np.int64), np.zeros(n_bits, np.int64)
     slot = np.zeros(n_holds, np.int64)
     for j in range(len(idle)):
         if j < len(indptr) - 1:
@@ -205,8 +208,9 @@ def _pass(columns, rows, idle, entries_of_gap, lane, holds, entries_per_row, fre
                 q = i * n_holds + d
                 broadcast[q] = max(broadcast[q] + 1 + idle[j], taken[q, slot[d]] + 1)
                 taken[q, slot[d]] = dequeue(lengths, 0, broadcast[q], free, q)
-            for w in range(n_widths):
-                reads[i, w] += _read_rows(start, end, i, entries_per_row[w], held, i * n_widths + w)
+            for w in range(len(widths)):
+                if widths[w, 0] == i:
+                    reads[w] += _read_rows(start, end, i, widths[w, 1], held, w)
         for d in range(n_holds if idle[j] != NOT_SENT else 0):
             slot[d] = slot[d] + 1 if slot[d] + 1 < holds[d] else 0
     for q in range(len(free)):

@@ -265,14 +265,16 @@ def _run(lengths, masks, totals, nonzero, has_bias, holds, free):  # type: ignor
     The first three are of `ColumnTables`; `free` of shape `(1, n_pe)` is space for the cycle from which each PE can
     take its next activation.
     """
-    cycles, broadcasts, macs, entries, reads = 0, 0, 0, 0, 0
+    cycles, broadcasts, macs, entries, reads = np.int64(0), 0, 0, 0, 0
     # The cycle in which the last PE took each of the latest `holds` broadcasts. A new broadcast needs a free slot in
     # every queue, so it waits for the one that was sent `holds` before it; older ones never matter again.
     taken = np.empty(holds, free.dtype)
     for v in range(len(nonzero)):
         active, idle = scan(nonzero[v], lengths.shape[1], has_bias)
-        taken[:] = -1
-        free[:] = 0
+        for i in range(holds):
+            taken[i] = -1
+        for p in range(free.shape[1]):
+            free[0, p] = 0
         broadcast, slot = -1, 0
         for k in range(len(active)):
             j = active[k]
@@ -284,8 +286,11 @@ def _run(lengths, masks, totals, nonzero, has_bias, holds, free):  # type: ignor
             reads += totals[j, 2]
         reads -= _rows_held(masks, nonzero[v])
         broadcasts += len(active)
+        last = np.int64(0)
+        for p in range(free.shape[1]):
+            last = max(last, free[0, p])
         # When every address was looked at and nothing found to send, no PE was ever busy.
-        cycles += last_done(free, 0) + PIPELINE_CYCLES if len(active) else -(-nonzero.shape[1] // lengths.shape[1])
+        cycles += last + PIPELINE_CYCLES if len(active) else -(-nonzero.shape[1] // free.shape[1])
     return cycles, broadcasts, macs, entries, reads
 
 
@@ -302,15 +307,6 @@ def dequeue(lengths, j, broadcast, free, q):  # type: ignore[no-untyped-def]
         cycle = max(start, free[q, p])
         free[q, p] = to_time(cycle + to_time(lengths[j, p]))
         last = max(last, cycle)
-    return last
-
-
-@Kernel
-def last_done(free, q):  # type: ignore[no-untyped-def]
-    """Find the cycle in which the last PE is free, with queues of kind q."""
-    last = free[q, 0]
-    for p in range(free.shape[1]):
-        last = max(last, free[q, p])
     return last
 
 

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eie import _check
 from eie._compile import Kernel
-from eie.cycles import PIPELINE_CYCLES, CycleReport, checked_activations, dequeue, last_done, scan
+from eie.cycles import PIPELINE_CYCLES, CycleReport, checked_activations, dequeue, scan
 from eie.interleaved import MAX_ENTRIES, check_codebook, place
 from eie.layer import CompressedLayer
 from eie.machine import Machine
@@ -99,7 +100,7 @@ def simulate_many(
     active, idle = scan(checked_activations(activations, layer.n_in, signed) != 0, n_pe, layer.bias_codes is not None)
     bias_rows = np.flatnonzero(layer.bias_codes) if layer.bias_codes is not None else np.empty(0, np.int64)
     macs = int(np.append(np.diff(layer.indptr), len(bias_rows))[active].sum())
-    cycles, reads, entries, fullest = _counted(layer, bias_rows.astype(np.int32), active, idle, machines)
+    cycles, reads, entries, fullest = _counted(layer, bias_rows, active, idle, machines)
     if not len(active):  # every address was looked at, and nothing found to send
         cycles[:] = -(-layer.n_in // n_pe)
     common = {
@@ -115,7 +116,7 @@ def simulate_many(
 
 def _counted(
     layer: CompressedLayer,
-    bias_rows: NDArray[np.int32],
+    bias_rows: NDArray[np.int64],
     active: NDArray[np.int64],
     idle: NDArray[np.int64],
     machines: Sequence[Machine],
@@ -125,7 +126,9 @@ def _counted(
     depths, of_depth = np.unique([machine.fifo_depth for machine in machines], return_inverse=True)
     widths = np.stack([of_bits, [machine.entries_per_row for machine in machines]], axis=1)
     widths, of_width = np.unique(widths, axis=0, return_inverse=True)
-    pe_of, local_of = (part.astype(np.int32) for part in place(np.arange(layer.n_out), machines[0].n_pe))
+    n_pe = machines[0].n_pe
+    pe_of, local_of = place(np.arange(layer.n_out), n_pe)
+    rows = pe_of.astype(np.uint32), local_of.astype(np.int32)
     idle_of_column = np.full(layer.n_in + 1, NOT_SENT, np.int64)
     idle_of_column[active] = idle
     holds = np.minimum(depths, max(len(active), 1) + 1) - 1  # a queue that holds all broadcasts is as good as any
@@ -133,20 +136,18 @@ def _counted(
     # No column keeps a PE longer than all its entries, the padding zeros of all rows, and four cycles.
     longest = layer.nnz + len(bias_rows) + (layer.n_in + 1) * (4 + (largest + 1 >> int(bits[0])))
     lane = 16 if largest + 1 < 1 << 16 else 64
-    parts = [
-        _pass(
-            (layer.indptr, layer.rows, bias_rows),
-            (pe_of.astype(np.uint32), local_of),
-            idle_of_column,
-            _entries_of_gap(largest, some, lane),
-            lane,
-            holds,
-            widths[np.isin(widths[:, 0], of_some)] - (of_some[0], 0),
-            np.zeros((len(some) * len(holds), machines[0].n_pe), np.int32 if longest < 2**31 else np.int64),
-        )
-        for of_some in np.split(np.arange(len(bits)), range(64 // lane, len(bits), 64 // lane))
-        for some in [bits[of_some]]
-    ]
+    columns = layer.indptr, layer.rows, _check.readonly(bias_rows, np.int32)
+    parts = []
+    for some in np.split(np.arange(len(bits)), range(64 // lane, len(bits), 64 // lane)):
+        of_some = widths[np.isin(widths[:, 0], some)] - (some[0], 0)
+        time = np.dtype(np.int32 if longest < 2**31 else np.int64)
+        free, end = np.zeros((len(some) * len(holds), n_pe), time), np.zeros((len(some), n_pe), time)
+        reads, entries = np.zeros(len(of_some), np.int64), np.zeros(len(some), np.int64)
+        taken, held = np.full((len(free), holds.max()), -1), np.full((len(of_some), n_pe), -1, time)
+        gaps = _entries_of_gap(largest, bits[some], lane)
+        _pass(columns, rows, idle_of_column, gaps, lane, holds, of_some, free, taken, held, end, reads, entries)
+        cycles = free.max(axis=1).reshape(len(some), len(holds)).astype(np.int64) + PIPELINE_CYCLES
+        parts.append((cycles, reads, entries, end))
     cycles, reads, entries, on_pe = (np.concatenate(part) for part in zip(*parts, strict=True))
     n_entries = on_pe.sum(axis=1, dtype=np.int64).max()
     if n_entries > MAX_ENTRIES:
@@ -169,36 +170,30 @@ def _entries_of_gap(largest: int, bits: NDArray[np.int64], lane: int) -> NDArray
 
 
 @Kernel
-def _pass(columns, rows, idle, entries_of_gap, lane, holds, widths, free):  # type: ignore[no-untyped-def]
-    """Count cycles per queue, Spmat reads per memory width, entries processed, and entries that each PE holds.
+def _pass(columns, rows, idle, entries_of_gap, lane, holds, widths, free, taken, held, end, reads, entries):  # type: ignore[no-untyped-def]
+    """Run all columns on all queues, and count reads and entries processed.
 
-    All are per number of index bits, too. `columns` are column pointers, rows, and the rows of the bias, which is the
-    last column; `rows` the PE and the local row of each row. `idle[j]` are the cycles that the scan wastes before
-    column j, and `holds` the activations that a queue of each kind holds. `widths` are pairs: which of the numbers of
-    index bits, and the entries of a Spmat row; there is one number of reads for each. `free` has a row of zeros for
-    each number of index bits and queue, in the type that cycles and pointers fit.
+    `columns` are column pointers, rows, and the rows of the bias, which is the last column; `rows` the PE and the local
+    row of each row. `idle[j]` are the cycles that the scan wastes before column j, and `holds` the activations that a
+    queue of each kind holds. `widths` are pairs: which of the numbers of index bits, and the entries of a Spmat row.
+    The rest is filled in: `free` of shape `(bits x holds, n_pe)` with the cycle from which each PE is free, `taken`
+    with the latest broadcasts as in `eie.cycles`, `held` of shape `(widths, n_pe)` with the Spmat row read last, `end`
+    of shape `(bits, n_pe)` with the entries of each PE, `reads` per width and `entries` per number of index bits.
     """
-    n_pe, n_holds = free.shape[1], len(holds)
-    n_bits = len(free) // n_holds
     indptr, row_of, bias_rows = columns
+    n_bits, n_pe = end.shape
+    n_holds = len(holds)
     found = np.empty(n_pe, np.uint64)
     last, lengths = np.empty(n_pe, np.int32), np.empty((1, n_pe), np.int32)
-    # The pointers of one column, as `encode` would write them. Columns that are not sent move them on, too.
-    start, end = np.zeros((n_bits, n_pe), free.dtype), np.zeros((n_bits, n_pe), free.dtype)
-    taken = np.empty((len(free), holds.max()), np.int64)  # of each queue, a ring buffer as in `eie.cycles`
-    taken[:] = -1
-    broadcast = np.empty(len(free), np.int64)
-    broadcast[:] = -1
-    held = np.empty((len(widths), n_pe), free.dtype)  # the row that each PE read last
-    held[:] = -1
-    cycles = np.empty((n_bits, n_holds), np.int64)
-    reads, entries = np.zeros(len(widths), np.int64), np.zeros(n_bits, np.int64)
-    slot = np.zeros(n_holds, np.int64)
+    start = np.empty(end.shape, end.dtype)  # with `end`, a column's pointers; columns that are not sent move them, too
+    broadcast, slot = np.empty(len(free), np.int64), np.zeros(n_holds, np.int64)
+    for q in range(len(free)):
+        broadcast[q] = -1
     for j in range(len(idle)):
         if j < len(indptr) - 1:
             _count(row_of, indptr[j], indptr[j + 1], rows, entries_of_gap, last, found)
         else:
-            _count(bias_rows, 0, len(bias_rows), rows, entries_of_gap, last, found)
+            _count(bias_rows, indptr[0], len(bias_rows), rows, entries_of_gap, last, found)
         for i in range(n_bits):
             in_column = _move(found, i, lane, start, end, lengths)
             if idle[j] == NOT_SENT:
@@ -213,9 +208,6 @@ def _pass(columns, rows, idle, entries_of_gap, lane, holds, widths, free):  # ty
                     reads[w] += _read_rows(start, end, i, widths[w, 1], held, w)
         for d in range(n_holds if idle[j] != NOT_SENT else 0):
             slot[d] = slot[d] + 1 if slot[d] + 1 < holds[d] else 0
-    for q in range(len(free)):
-        cycles[q // n_holds, q % n_holds] = last_done(free, q) + PIPELINE_CYCLES
-    return cycles, reads, entries, end
 
 
 @Kernel

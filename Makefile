@@ -66,12 +66,11 @@ format: .venv/ready-for-tests
 	$(BIN)/python tools/notebooks.py write
 	$(BIN)/python tools/explorer_data.py
 
-# Speed, memory, and how cost grows with size; the plot goes to build/bench/.
+# Speed, memory, and how cost grows with size, all as ratios; the plot goes to build/bench/.
 bench: .venv/ready-for-tests
 	@mkdir -p build/bench
-	@$(BIN)/python -m pytest tests/bench/bench_speed.py --benchmark-enable --benchmark-columns=min,median,max,rounds \
-		--benchmark-json=build/bench/results.json; status=$$?; \
-		$(BIN)/python tools/plot_scaling.py build/bench/results.json build/bench/scaling.svg && exit $$status
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/bench/bench_speed.py --races=build/bench/races.json; status=$$?; \
+		$(BIN)/python tools/plot_races.py build/bench/races.json build/bench/races.svg && exit $$status
 
 # Train and compress the LeNets of the book anew, on MNIST: half an hour on one core. What was stopped goes on.
 lenets: .venv/ready
@@ -83,7 +82,7 @@ lenets: .venv/ready
 	cp $(LENETS:%=build/lenets/%.safetensors) data/networks/
 
 clean:
-	rm -rf .venv build .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv build .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # After pyproject.toml names other packages: install them anew and write down what was taken.

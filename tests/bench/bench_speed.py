@@ -1,21 +1,19 @@
-"""How long things take, each held to a limit. Run by `make bench`; times are medians of warm runs.
+"""How long things take, as ratios to something else in the same run. `make bench` runs this and prints a table.
 
-Limits are seconds of a processor of which `YARDSTICK` is true; on another one they are in proportion.
+Limits come from what the first version of the kernels took: the ratio it had, divided by how much faster they have to
+be.
 """
 
 import os
 import subprocess
-import sys
-import time
-import timeit
-from functools import cache
-from itertools import cycle
+from itertools import cycle, pairwise
 from pathlib import Path
 
 import explorer_page
 import numpy as np
 import onnx_models
 import pytest
+from clocks import PRINT_PEAK, cpu
 
 import eie
 from eie.datasets import catalogue
@@ -30,8 +28,12 @@ from eie.studies.paper import accuracy
 from eie.studies.retrospective.vector import Vector
 
 BENCH = Path(__file__).parent
-(VGG6,) = select(["VGG-6"])
-(ALEX8,) = select(["Alex-8"])
+VGG6, ALEX7, ALEX8 = select(["VGG-6", "Alex-7", "Alex-8"])
+A_MILLION = "a million additions in plain Python"
+
+
+def a_million():
+    return sum(range(1_000_000))
 
 
 @pytest.fixture(scope="module")
@@ -49,73 +51,147 @@ def authors_layer():
     return eie.encode(layer, eie.Machine()), eie.draw_activations(4096, 0.4294, 0)
 
 
-YARDSTICK = 0.010
-"""Seconds to add a million integers in plain Python."""
-
-
-@cache
-def slowness():
-    """How many times as long the yardstick takes on this processor."""
-    return min(timeit.repeat("sum(range(1_000_000))", number=1, repeat=50)) / YARDSTICK
-
-
-def hold(benchmark, seconds):
-    """Fail when the median is over the limit."""
-    limit = seconds * slowness()
-    benchmark.extra_info["limit_s"] = limit
-    assert benchmark.stats.stats.median < limit
-
-
-def test_simulate_authors_layer(benchmark, authors_layer):
+def test_simulate_authors_layer(race, authors_layer):
     mem, activations = authors_layer
-    benchmark.pedantic(eie.simulate, (mem, activations, eie.Machine()), rounds=200, warmup_rounds=20)
-    hold(benchmark, 0.3e-3)
+    pointers = mem.pointers[np.flatnonzero(np.append(activations, 1.0)[: mem.n_columns])]
+    race(
+        "simulate, authors' layer, all counters",
+        "NumPy's sum of the broadcast columns' pointers",
+        1.35,  # 5.4 once
+        of=lambda: eie.simulate(mem, activations),
+        against=pointers.sum,
+    )
 
 
-def test_encode_vgg6(benchmark, vgg6):
-    benchmark.pedantic(eie.encode, (vgg6[0], eie.Machine()), rounds=20, warmup_rounds=2)
-    hold(benchmark, 0.150)
+@pytest.mark.skipif("EIE_AUTHORS_SIMULATOR" not in os.environ, reason="EIE_AUTHORS_SIMULATOR names no program")
+@pytest.mark.needs_data("authors-layer")
+def test_simulate_against_the_authors_simulator(race, authors_layer):
+    """The authors' program, built by the user, run where its data lie: in a folder `data`, as it expects."""
+    mem, activations = authors_layer
+    program, folder = os.environ["EIE_AUTHORS_SIMULATOR"], catalogue.find("authors-layer").parent
+    race(
+        "simulate, authors' layer, all counters",
+        "the authors' simulator, a process",
+        1 / 500,  # 1 / 130 once
+        of=lambda: eie.simulate(mem, activations),
+        against=lambda: subprocess.run([program], cwd=folder, check=True, capture_output=True),
+    )
 
 
-def test_draw_vgg6(benchmark):
-    benchmark.pedantic(eie.draw_layer, (4096, 25088, 0.04, 0), rounds=10, warmup_rounds=1)
-    hold(benchmark, 0.400)
+def test_thousand_designs_of_alex7(race, tmp_path):
+    layer, activations = ALEX7.draw()
+    machines = [eie.Machine(n_pe=n_pe) for n_pe in POWERS]
+    race(
+        "1,000 designs of Alex-7, CPU",
+        "1,000 single simulations of it, CPU",
+        1 / 113,  # 1 / 38 once
+        of=lambda: swept(wide_space([ALEX7], 5), tmp_path / "a.parquet"),
+        against=lambda: [eie.simulate(layer, activations, machine) for machine in machines],
+        clock=cpu,
+        repeat=1000 // len(machines),
+    )
 
 
-@pytest.mark.parametrize("layer", select(), ids=lambda layer: layer.name)
-def test_infer_benchmark_layers(benchmark, layer):
-    mem = eie.encode(layer.draw()[0], eie.Machine())
-    activations = eie.draw_activations(mem.n_in, 1.0, 0)
+def test_encode_vgg6(race, vgg6):
+    layer, _ = vgg6
+    race(
+        "encode VGG-6",
+        "NumPy's stable sort of its entries by row",
+        4,
+        of=lambda: eie.encode(layer, eie.Machine()),
+        against=lambda: np.sort(layer.rows, kind="stable"),
+    )
+
+
+def test_draw_vgg6(race):
+    rng = np.random.default_rng(0)
+    entries = int(VGG6.expected_entries)
+    race(
+        "draw VGG-6",
+        "NumPy's as many exponential numbers",
+        10,
+        of=lambda: eie.draw_layer(4096, 25088, 0.04, 0),
+        against=lambda: rng.standard_exponential(entries),
+    )
+
+
+def inference(layer, activations):
+    """A call of `infer`, and one that copies what it looks at: rows and codes of the columns that are sent."""
+    mem = eie.encode(layer, eie.Machine())
     formats = eie.calibrate(mem, activations)
-    benchmark.pedantic(eie.infer, (mem, activations), {"formats": formats}, rounds=10, warmup_rounds=1)
-    hold(benchmark, mem.n_entries / 100e6)
+    looked_at = np.ones(5 * int(mem.column_macs[np.flatnonzero(activations)].sum()), np.uint8)
+    copied = np.empty_like(looked_at)
+    return lambda: eie.infer(mem, activations, formats=formats), lambda: np.copyto(copied, looked_at)
+
+
+def test_infer_vgg6(race, vgg6):
+    of, against = inference(*vgg6)
+    race("infer VGG-6", "copying the bytes it looks at", 60, of=of, against=against)  # 140 once
+
+
+def test_infer_nine_layers(race):
+    pairs = [inference(*layer.draw()) for layer in nine_layers()]
+    race(
+        "infer each of the nine layers",
+        "copying the bytes it looks at",
+        60,
+        of=lambda: [infer() for infer, _ in pairs],
+        against=lambda: [copy() for _, copy in pairs],
+    )
 
 
 @pytest.mark.needs_data("mnist")
-def test_lenet_300_100_over_the_test_images(benchmark):
+def test_lenet_300_100_over_the_test_images(race):
     task, _ = accuracy.mnist_tasks()
     net, images = task.network, task.inputs
     formats = net.formats(net.calibrate(task.calibration))
-    benchmark.pedantic(net.run, (images, zoo.machine_for(net), formats), {"reports": False}, rounds=3, warmup_rounds=1)
-    hold(benchmark, 10.0)
+    race(
+        "LeNet-300-100 over MNIST's test images, CPU",
+        A_MILLION,
+        60,
+        of=lambda: net.run(images, zoo.machine_for(net), formats, reports=False),
+        against=a_million,
+        clock=cpu,
+    )
 
 
 @pytest.mark.needs_data("squeezenet")
-def test_one_picture_through_squeezenet_with_all_reports(benchmark):
+def test_one_picture_through_squeezenet_with_all_reports(race):
     net = zoo.squeezenet()
     picture = 100 * np.random.default_rng(0).normal(size=(1, *net.input_shape))
     formats = net.formats(net.calibrate(picture))
-    run = benchmark.pedantic(net.run, (picture, zoo.machine_for(net), formats), rounds=5, warmup_rounds=1)
-    assert len(run.layers) == 26
-    hold(benchmark, 3.0)
+    race(
+        "one picture through SqueezeNet, all reports, CPU",
+        A_MILLION,
+        100,
+        of=lambda: net.run(picture, zoo.machine_for(net), formats),
+        against=a_million,
+        clock=cpu,
+    )
 
 
-def test_multiply_alex7_on_a_processor(benchmark):
-    (alex7,) = select(["Alex-7"])
-    layer, activations = alex7.draw()
-    packed = CpuLayer.pack(layer)
-    benchmark.pedantic(packed.multiply, (activations,), rounds=100, warmup_rounds=10)
-    hold(benchmark, 1e-3)
+def test_multiply_alex7_on_a_processor(race):
+    layer, activations = ALEX7.draw()
+    packed, matrix = CpuLayer.pack(layer), layer.to_scipy().astype(np.float32)
+    race(
+        "multiply Alex-7 on a processor",
+        "SciPy's CSC",
+        1,
+        of=lambda: packed.multiply(activations),
+        against=lambda: matrix @ activations,
+    )
+
+
+def test_multiply_against_scipy(record):
+    """Each kernel's time over that of SciPy's CSC, in the committed table and here: within a factor of three."""
+    cell = cpu_kernels.Cell(1, 0.353, 0.02)
+    timed = cpu_kernels.time_cell(cell, [1, 64], 5)
+    now = {(row["batch"], row["variant"]): row["low_us"] for row in timed["rows"] if row["platform"] == "CPU"}
+    known = Vector(cpu_kernels.committed(), None, None).times(1, 0.353).xs(0.02, level="density")
+    for (batch, variant), low in now.items():
+        ratio = low / now[batch, "csc"] / (known.loc[batch, variant] / known.loc[batch, "csc"])
+        record(f"{variant} on batch {batch} over SciPy's CSC", "the same in the committed table", ratio, 3)
+        assert ratio > 1 / 3, (batch, variant)
 
 
 def all_points():
@@ -125,32 +201,25 @@ def all_points():
         make()
 
 
-def test_all_points_of_the_pages(benchmark):
-    benchmark.pedantic(all_points, rounds=5, warmup_rounds=1)
-    hold(benchmark, 3.0)
+def test_all_points_of_the_pages(race):
+    race(
+        "all points of Figures 8, 11-13 and Table IV, CPU", A_MILLION, 600, of=all_points, against=a_million, clock=cpu
+    )
 
 
-def test_multiply_against_scipy(benchmark):
-    """Each kernel's time over that of SciPy's CSC, in the committed table and here: within a factor of three."""
-    cell = cpu_kernels.Cell(1, 0.353, 0.02)
-    timed = benchmark.pedantic(cpu_kernels.time_cell, (cell, [1, 64], 5), rounds=1)
-    now = {(row["batch"], row["variant"]): row["low_us"] for row in timed["rows"] if row["platform"] == "CPU"}
-    known = Vector(cpu_kernels.committed(), None, None).times(1, 0.353).xs(0.02, level="density")
-    for (batch, variant), low in now.items():
-        ratio = low / now[batch, "csc"] / (known.loc[batch, variant] / known.loc[batch, "csc"])
-        assert 1 / 3 < ratio < 3, (batch, variant)
-
-
-@pytest.mark.parametrize("slider", ["Queue depth", "Seed of the draw"], ids=["another machine", "another layer"])
+@pytest.mark.parametrize("slider", ["Queue depth", "Seed of the draw"])
 @pytest.mark.parametrize(
-    ("query", "seconds"), [("", 0.050), ("?layer=VGG-6&nPe=256", 0.200)], ids=["Alex-7, 64 PEs", "VGG-6, 256 PEs"]
+    ("layer", "query", "limit"), [("Alex-7, 64 PEs", "", 5), ("VGG-6, 256 PEs", "?layer=VGG-6&nPe=256", 20)]
 )
-def test_a_slider_is_answered_in_time(benchmark, open_page, query, seconds, slider):
+def test_a_slider_is_answered_in_time(record, open_page, layer, query, limit, slider):
     page = open_page(query)
     explorer_page.wait_for_answer(page, 0)
-    keys = cycle(["ArrowRight", "ArrowRight", "ArrowLeft", "ArrowLeft"])
-    benchmark.pedantic(lambda: explorer_page.move(page, slider, next(keys)), rounds=15)
-    assert min(explorer_page.answers(page)[-15:]) / 1000 < seconds * slowness()
+    additions = []
+    for _, key in zip(range(15), cycle(["ArrowRight", "ArrowRight", "ArrowLeft", "ArrowLeft"]), strict=False):
+        explorer_page.move(page, slider, key)
+        additions.append(cpu(a_million))
+    ratio = min(explorer_page.answers(page)[-15:]) / 1000 / min(additions)
+    record(f"explorer, {slider.lower()}, {layer}", A_MILLION, ratio, limit)
 
 
 POWERS = tuple(1 << power for power in range(10))
@@ -166,93 +235,107 @@ def swept(space, path):
     design_space.run(space, path)
 
 
-@pytest.mark.parametrize("layer", nine_layers(), ids=lambda layer: layer.name)
-def test_thousand_points_of_a_layer(benchmark, layer, tmp_path):
-    space = wide_space([layer], 5)
-    assert space.points == 1000
-    benchmark.pedantic(swept, (space, tmp_path / "a.parquet"), rounds=3, warmup_rounds=1)
-    hold(benchmark, 2.0)
-
-
-def test_ten_thousand_designs_over_nine_layers(benchmark, tmp_path):
-    space = wide_space(nine_layers(), 50)
-    assert space.designs == 10_000
+def test_ten_thousand_designs_over_nine_layers(record, python, tmp_path):
+    assert wide_space(nine_layers(), 50).designs == 10_000
     script = (
-        f"import sys, resource; sys.path[:0] = {[str(BENCH), str(BENCH.parent)]!r}; import bench_speed as bench;"
-        "bench.design_space.run(bench.wide_space(bench.nine_layers(), 50), sys.argv[1]);"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        f"import sys; sys.path[:0] = {[str(BENCH), str(BENCH.parent)]!r}; import bench_speed as bench;"
+        "bench.design_space.run(bench.wide_space(bench.nine_layers(), 50), sys.argv[1]);" + PRINT_PEAK
     )
-
-    def peak_kilobytes():
-        command = [sys.executable, "-c", script, str(tmp_path / "a.parquet")]
-        return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-    peak = benchmark.pedantic(peak_kilobytes, rounds=1)
-    benchmark.extra_info["peak_MB"] = peak / 1000
-    assert peak < 2_000_000
-    hold(benchmark, 120.0)
+    peaks = []
+    seconds = cpu(lambda: peaks.append(int(python("-c", script, str(tmp_path / "a.parquet")))))
+    record("10,000 designs of nine layers, CPU", A_MILLION, seconds / min(cpu(a_million) for _ in range(9)), 3000)
+    record("10,000 designs of nine layers, memory", "1 GB", peaks[0] / 1e6, 1)
 
 
-def test_cost_of_a_sweep_grows_with_its_points(benchmark, tmp_path):
-    def seconds(depths):
-        started = time.perf_counter()
-        swept(wide_space([ALEX8], depths), tmp_path / "a.parquet")
-        return time.perf_counter() - started
-
-    times = benchmark.pedantic(lambda: [seconds(depths) for depths in (10, 20, 40, 80)], rounds=1, warmup_rounds=1)
-    benchmark.extra_info["seconds"] = times
+def test_cost_of_a_sweep_grows_with_its_points(record, tmp_path):
+    spaces = [wide_space([ALEX8], depths) for depths in (10, 20, 40, 80)]
+    swept(spaces[0], tmp_path / "a.parquet")
+    spent = [min(cpu(lambda space=space: swept(space, tmp_path / "a.parquet")) for _ in range(3)) for space in spaces]
     # Linear: twice the points never take more than 2.5 times as long.
-    assert np.all(np.array(times[1:]) < 2.5 * np.array(times[:-1]))
+    growth = max(more / fewer for fewer, more in pairwise(spent))
+    points = [("designs", space.points, seconds) for space, seconds in zip(spaces, spent, strict=True)]
+    record("a sweep of twice the designs", "a sweep", growth, 2.5, points)
 
 
-def table4(cache):
-    """`eie table 4` as a whole process, its compiled kernels in `cache`."""
-    command = [sys.executable, "-m", "eie.cli.main", "table", "4"]
-    subprocess.run(command, check=True, capture_output=True, env=os.environ | {"NUMBA_CACHE_DIR": str(cache)})
+@pytest.mark.parametrize("wide", [64, 1024, 16_384])
+def test_cost_grows_with_pes(record, wide):
+    """From one number of PEs to one four times as large, the cost of a PE never more than doubles."""
+    layer, activations = eie.draw_layer(4096, 256, 0.1, 0), eie.draw_activations(256, 0.5, 0)
+    spent = []
+    for n_pe in (wide, 4 * wide):
+        mem, machine = eie.encode(layer, eie.Machine(n_pe=n_pe)), eie.Machine(n_pe=n_pe)
+        eie.simulate(mem, activations, machine)
+        spent.append(min(cpu(lambda: [eie.simulate(mem, activations, machine) for _ in range(20)]) for _ in range(5)))  # noqa: B023
+    points = [("PEs", wide, spent[0] / 20), ("PEs", 4 * wide, spent[1] / 20)]
+    record(f"simulate on {4 * wide} PEs, each", f"simulate on {wide}, each", spent[1] / spent[0] / 4, 2.5, points)
 
 
-def test_table_4_process_first_time_ever(benchmark, tmp_path):
-    benchmark.pedantic(table4, (tmp_path,), rounds=1)
-    hold(benchmark, 20.0)
+IMPORT_NUMBA = ("-c", "import numba")
+FIRST = (
+    "import eie; from eie.explore.sweep import sweep; from eie.explore.benchmarks import Benchmark;"
+    "sweep([Benchmark('small', 60, 90, 0.2, 0.5)], [eie.Machine()])"
+)
 
 
-def test_table_4_process_warm(benchmark, tmp_path):
-    benchmark.pedantic(table4, (tmp_path,), rounds=5, warmup_rounds=1)
-    hold(benchmark, 3.0)
-
-
-def test_drawing_vgg6_takes_little_memory(benchmark):
-    script = (
-        "import resource, eie; eie.draw_layer(4096, 25088, 0.04, 0);"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+@pytest.mark.parametrize("name", ["simulate", "Machine", "infer", "energy", "draw_layer"])
+def test_import(race, python, name):
+    race(
+        f"import eie and use {name}, CPU",
+        "import numba",
+        1.3,
+        of=lambda: python("-c", f"import eie; eie.{name}"),
+        against=lambda: python(*IMPORT_NUMBA),
+        clock=cpu,
     )
 
-    def peak_kilobytes():
-        return int(subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout)
 
-    peak = benchmark.pedantic(peak_kilobytes, rounds=1)
-    benchmark.extra_info["peak_MB"] = peak / 1000
-    assert peak < 600_000
+def test_help(race, python):
+    race(
+        "eie --help, CPU",
+        "python -c pass",
+        3,
+        of=lambda: python("-m", "eie.cli.main", "--help"),
+        against=lambda: python("-c", "pass"),
+        clock=cpu,
+    )
+
+
+def test_first_simulation_ever(record, python, tmp_path):
+    seconds = cpu(lambda: python("-c", FIRST, NUMBA_CACHE_DIR=str(tmp_path)))
+    numba = min(cpu(lambda: python(*IMPORT_NUMBA)) for _ in range(3))
+    record("first simulation ever, kernels compiled, CPU", "import numba", seconds / numba, 16)
+
+
+def test_table_4_process(race, python, tmp_path):
+    race(
+        "eie table 4, a process with kernels compiled, CPU",
+        "import numba",
+        15,
+        of=lambda: python("-m", "eie.cli.main", "table", "4", NUMBA_CACHE_DIR=str(tmp_path)),
+        against=lambda: python(*IMPORT_NUMBA),
+        clock=cpu,
+    )
+
+
+def test_drawing_vgg6_takes_little_memory(record, python):
+    script = f"import eie; eie.draw_layer(4096, 25088, 0.04, 0); {PRINT_PEAK}"
+    record("draw VGG-6, memory", "600 MB", int(python("-c", script)) / 600_000, 1)
 
 
 @pytest.mark.parametrize("options", [(), ("--prune-to", "0.1")], ids=["dense", "pruned"])
-def test_run_a_network_of_61_million_weights(benchmark, tmp_path, options):
+def test_run_a_network_of_61_million_weights(record, python, tmp_path, options):
     """`eie run` on AlexNet's shapes, weights beside the ONNX file, as a whole process with its kernels compiled."""
     path = onnx_models.alexnet(tmp_path / "alexnet.onnx")
     command = ("run", str(path), "--act-density", "0.35", *options, "-o", str(tmp_path / "report"))
-    script = (
-        f"import resource; from eie.cli.main import main; status = main({command!r});"
-        "print(status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    )
-
-    def run():
-        done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
-        return map(int, done.stdout.splitlines()[-1].split())
-
-    status, peak = benchmark.pedantic(run, rounds=1, warmup_rounds=1)
-    benchmark.extra_info["peak_MB"] = peak / 1000
-    assert (status, peak < 2_000_000) == (0, True)
-    hold(benchmark, 30.0)
+    script = f"from eie.cli.main import main; print(main({command!r})); {PRINT_PEAK}"
+    python("-c", script)
+    found = []
+    seconds = cpu(lambda: found.extend(map(int, python("-c", script).splitlines()[-2:])))
+    status, peak = found
+    assert status == 0
+    name = f"run a {'pruned' if options else 'dense'} network of 61 M weights"
+    record(f"{name}, CPU", A_MILLION, seconds / min(cpu(a_million) for _ in range(9)), 3000)
+    record(f"{name}, memory", "2 GB", peak / 2e6, 1)
 
 
 STEPS = {
@@ -264,18 +347,15 @@ STEPS = {
 FORMATS = eie.LayerFormats(eie.FixedPoint(16, 15), eie.FixedPoint(16, 12), eie.FixedPoint(16, 10))
 
 
-@pytest.mark.parametrize("columns", [500, 1000, 2000, 4000, 8000, 16000, 32000])
 @pytest.mark.parametrize("step", STEPS)
-def test_cost_grows_with_entries(benchmark, step, columns):
-    layer = eie.draw_layer(1024, columns, 0.1, 0)
-    mem, activations = eie.encode(layer, eie.Machine()), eie.draw_activations(columns, 0.4, 0)
-    benchmark.pedantic(STEPS[step], (layer, mem, activations), rounds=7, warmup_rounds=2)
-    benchmark.extra_info |= {"step": step, "entries": layer.nnz}
-    per_entry = benchmark.stats.stats.median / layer.nnz
-    cost = COST_PER_ENTRY.setdefault(step, [])
-    cost.append(per_entry)
+def test_cost_grows_with_entries(record, step):
+    points = []
+    for columns in (500, 1000, 2000, 4000, 8000, 16_000, 32_000):
+        layer = eie.draw_layer(1024, columns, 0.1, 0)
+        arguments = layer, eie.encode(layer, eie.Machine()), eie.draw_activations(columns, 0.4, 0)
+        STEPS[step](*arguments)
+        points.append((step, layer.nnz, min(cpu(lambda given=arguments: STEPS[step](*given)) for _ in range(7))))
     # Linear: from one size to the next the cost of an entry never more than doubles.
-    assert np.all(np.array(cost[1:]) < 2.5 * np.array(cost[:-1]))
-
-
-COST_PER_ENTRY: dict = {}
+    each = [seconds / entries for _, entries, seconds in points]
+    growth = max(more / fewer for fewer, more in pairwise(each))
+    record(f"{step} twice the entries, each entry", f"{step}, each entry", growth, 2.5, points)

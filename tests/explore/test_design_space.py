@@ -3,7 +3,7 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 import pyarrow as pa
@@ -89,11 +89,13 @@ class Stops(ThreadPoolExecutor):
 
     def submit(self, *arguments):
         self.left -= 1
-        if self.left >= 0:
-            return super().submit(*arguments)
-        failed = Future()
-        failed.set_exception(KeyboardInterrupt())
-        return failed
+        return super().submit(*arguments) if self.left >= 0 else super().submit(go_away)
+
+
+def go_away():
+    """Fail, but not before what other jobs found can be written."""
+    time.sleep(0.3)
+    raise KeyboardInterrupt
 
 
 def test_a_run_goes_on_where_it_stopped(tmp_path, monkeypatch, whole):

@@ -30,6 +30,7 @@ def simulate(
     *,
     formats: LayerFormats = UNIT_FORMATS,
     bias: Any = None,
+    relu: bool = False,
     signed: bool = False,
     through_ports: bool = False,
     rtl: Path = RTL,
@@ -44,6 +45,8 @@ def simulate(
         Fixed-point formats. The width of the accumulators is that of the hardware's data path.
     bias : float array of shape `(n_out,)`, optional
         Start values of the accumulators, as for `eie.infer`.
+    relu : bool
+        Read the results as the next layer would, negative sums as 0.
     through_ports : bool
         Write all memories by input/output mode, a word per cycle. These cycles are not counted.
     rtl : Path
@@ -69,7 +72,7 @@ def simulate(
     with Chip(geometry, machine, through_ports=through_ports, rtl=rtl) as chip:
         chip.add(mem)
         chip.set_codebook(formats.weight.quantize(mem.codebook)[0])
-        runs = [run_one(chip, mem, vector, formats, start) for vector in np.atleast_2d(inputs)]
+        runs = [run_one(chip, mem, vector, formats, start, relu) for vector in np.atleast_2d(inputs)]
     found = _together(runs, inputs.ndim > 1)
     return replace(found, saturations=found.saturations + clipped * len(runs))
 
@@ -219,14 +222,19 @@ def raw_inputs(
 
 
 def run_one(
-    chip: Chip, mem: InterleavedCSC, inputs: NDArray[np.int64], formats: LayerFormats, start: NDArray[np.int64] | None
+    chip: Chip,
+    mem: InterleavedCSC,
+    inputs: NDArray[np.int64],
+    formats: LayerFormats,
+    start: NDArray[np.int64] | None = None,
+    relu: bool = False,
 ) -> SteppedRun:
     """Run one vector of raw inputs, from start values of the accumulators, and read the results."""
     chip.set_sources(inputs)
     chip.set_accumulators(start)
     report, saturations = chip.run(mem, formats)
     chip.swap()
-    return SteppedRun(report, chip.sources(mem.n_out), saturations)
+    return SteppedRun(report, chip.sources(mem.n_out, relu=relu), saturations)
 
 
 def _start_values(bias: Any, n_out: int, fmt: FixedPoint) -> tuple[NDArray[np.int64] | None, int]:

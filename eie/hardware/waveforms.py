@@ -66,7 +66,7 @@ def trace(
         with Chip(geometry, machine, vcd=aside) as chip:
             chip.add(mem)
             chip.set_codebook(formats.weight.quantize(mem.codebook)[0])
-            return run_one(chip, mem, inputs, formats, None)
+            return run_one(chip, mem, inputs, formats)
 
 
 def _trace_stepped(mem: InterleavedCSC, inputs: Any, path: Path, machine: Machine, formats: LayerFormats) -> None:

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from rtl_layers import KINDS, draw_case, machine_of
+from rtl_layers import KINDS, SETS, draw_case, machine_of
 
 import eie
 from eie import hardware
@@ -17,7 +17,7 @@ from eie.hardware.geometry import Geometry
 
 pytestmark = pytest.mark.skipif(bool(build.missing_tools()), reason=build.missing_tools())
 
-SET = (5, 3, 3, 4, 4, 16)
+SET = SETS[3]
 
 
 @dataclass(frozen=True)

@@ -113,17 +113,17 @@ module eie_top #(
 
   for (genvar p = 0; p < N; p++) begin : g_pe
     pe #(
-      .BANK_BITS  (BANK_BITS),
-      .DEPTH      (DEPTH),
-      .ENTRIES    (ENTRIES),
-      .CODE_BITS  (CODE_BITS),
-      .INDEX_BITS (INDEX_BITS),
-      .DATA_BITS  (DATA_BITS),
-      .ROW_BITS   (ROW_BITS),
-      .COLUMN_BITS(COLUMN_BITS),
-      .REG_BITS   (REG_BITS),
+      .BANK_BITS   (BANK_BITS),
+      .DEPTH       (DEPTH),
+      .ENTRIES     (ENTRIES),
+      .CODE_BITS   (CODE_BITS),
+      .INDEX_BITS  (INDEX_BITS),
+      .DATA_BITS   (DATA_BITS),
+      .ROW_BITS    (ROW_BITS),
+      .COLUMN_BITS (COLUMN_BITS),
+      .REG_BITS    (REG_BITS),
       .IO_ADDR_BITS(IO_ADDR_BITS),
-      .IO_WIDTH   (IO_WIDTH)
+      .IO_WIDTH    (IO_WIDTH)
     ) u_pe (
       .clk_i,
       .rst_ni,

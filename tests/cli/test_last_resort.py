@@ -13,7 +13,8 @@ from eie.cli.main import main
 from eie.networks import report
 from eie.studies import paper
 
-RUN = [sys.executable, "-c", "import sys; from eie.cli import start; sys.exit(start())"]
+# -B, since Python would keep a compiled module that is cut off at the limit, and fail to read it ever after.
+RUN = [sys.executable, "-B", "-c", "import sys; from eie.cli import start; sys.exit(start())"]
 
 
 def stopped_import():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @options.command("eie inspect model.onnx")
-@click.argument("file", metavar="FILE", help="ONNX, PyTorch, safetensors, .npz, .mtx or .eie file")
+@click.argument("file", metavar="FILE", help="ONNX, PyTorch, safetensors, .npz, .mtx, .smtx or .eie file")
 @click.option("--key", metavar="NAME", help="state dict of a PyTorch file with several")
 @click.option("--json", "as_json", is_flag=True, help="print everything as JSON")
 def inspect(file: str, key: str | None, *, as_json: bool) -> None:

@@ -11,17 +11,19 @@ them, and a file gets its name once its hash is right.
 
 from __future__ import annotations
 
+import csv
 import os
 import shlex
 import shutil
 import stat
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 from platformdirs import user_cache_path
 
-from eie._files import FetchError, read_toml
+from eie._files import FetchError, data_path, read_toml
 
 STAGING = ".fetching"
 """Folder, beside the data sets, of what is not whole yet."""
@@ -95,7 +97,8 @@ def how_to_get(*names: str, anywhere: bool = False) -> str:
 def overview() -> list[dict[str, str]]:
     """Return one row per data set: `name`, `title`, `size`, `licence`, and `folder`, empty when it is not at hand."""
     rows = []
-    for name, entry in read_toml("datasets.toml").items():
+    for name in names():
+        entry = _entry(name)
         facts = {"name": name, "title": entry["title"], "size": _size(entry), "licence": entry["licence"]}
         rows.append(facts | {"folder": str(find(name) or "")})
     return rows
@@ -128,11 +131,30 @@ def fetch(name: str) -> Path:
     return require(name)
 
 
+def files_of(name: str) -> dict[str, tuple[int, str]]:
+    """List the files of a data set, each with its bytes and its hash.
+
+    Raises
+    ------
+    ValueError
+        When there is no data set of that name; the message lists them.
+    """
+    return dict(_entry(name)["files"])
+
+
 def _entry(name: str) -> dict[str, Any]:
     known = read_toml("datasets.toml")
     if name not in known:
         raise ValueError(f"unknown data set {name!r}; there are {', '.join(known)}")
-    return known[name]
+    entry: dict[str, Any] = known[name]
+    return entry | {"files": _listed(entry["manifest"])} if "manifest" in entry else entry
+
+
+@cache
+def _listed(manifest: str) -> dict[str, tuple[int, str]]:
+    with data_path(manifest).open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(line for line in file if not line.startswith("#"))
+        return {row["path"]: (int(row["bytes"]), f"git:{row['git_blob']}") for row in rows}
 
 
 def _size(entry: dict[str, Any]) -> str:

@@ -18,8 +18,8 @@ from typing import IO, Any, cast
 
 from eie._files import FetchError
 
-UNPACKED_BYTES = 512 * 2**20
-"""No more is unpacked of a tar file or a Debian package, whatever it says."""
+UNPACKED_BYTES = 4 * 2**30
+"""No more is unpacked of a tar file or a Debian package, whatever it says: twice the largest data set's bytes."""
 
 DAMAGED = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, gzip.BadGzipFile),

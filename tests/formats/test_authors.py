@@ -7,7 +7,7 @@ import pytest
 import eie
 from eie._files import read_toml
 from eie.datasets import catalogue
-from eie.explore.synthetic import measured_spread, spread_of
+from eie.explore.spread import measured_spread, spread_of
 from eie.formats import FormatError, authors
 
 N_OUT, N_IN, N_PE = 150, 20, 4

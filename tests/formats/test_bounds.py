@@ -68,6 +68,7 @@ def hostile(folder):
     (folder / "entries.mtx").write_bytes(HEAD + b"1000000 1000000 60000000\n1 1 1\n")
     (folder / "blank.mtx.gz").write_bytes(gzip.compress(HEAD + b"9 9 1\n1 1 1\n" + b"\n" * 2**26, 1))
     (folder / "line.mtx.gz").write_bytes(gzip.compress(b"%" * 2**27, 1))
+    (folder / "entries.smtx").write_bytes(b"1000000, 1000000, 60000000\n0 1\n1\n")
     np.save(folder / "objects.npy", np.array([{}]), allow_pickle=True)
     (folder / "long.npy").write_bytes((folder / "objects.npy").read_bytes().replace(b"'|O'", b"'<f8'")[:80])
     return sorted(str(path) for path in folder.iterdir())

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from eie.cycles import CycleReport, simulate
     from eie.energy_model import EnergyReport, energy
     from eie.explore.benchmarks import Benchmark
-    from eie.explore.synthetic import Spread, draw_activations, draw_layer
+    from eie.explore.spread import Spread, typical_spread
+    from eie.explore.synthetic import draw_activations, draw_layer
     from eie.fixedpoint import FixedPoint, LayerFormats
     from eie.interleaved import InterleavedCSC, decode, encode
     from eie.layer import CompressedLayer
@@ -43,13 +44,15 @@ __all__ = [
     "infer",
     "simulate",
     "step",
+    "typical_spread",
 ]
 
 _HOMES = {
     "eie.cycles": ("CycleReport", "simulate"),
     "eie.energy_model": ("EnergyReport", "energy"),
     "eie.explore.benchmarks": ("Benchmark",),
-    "eie.explore.synthetic": ("Spread", "draw_activations", "draw_layer"),
+    "eie.explore.spread": ("Spread", "typical_spread"),
+    "eie.explore.synthetic": ("draw_activations", "draw_layer"),
     "eie.fixedpoint": ("FixedPoint", "LayerFormats"),
     "eie.interleaved": ("InterleavedCSC", "decode", "encode"),
     "eie.layer": ("CompressedLayer",),

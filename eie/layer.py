@@ -70,6 +70,22 @@ class CompressedLayer:
             set_(self, "bias_codes", _checked_bias(self.bias_codes, self.n_out, top))
 
     @classmethod
+    def trusted(cls, *fields: Any) -> CompressedLayer:
+        """Make a layer of arrays that the library itself has just made: without checks and copies.
+
+        Parameters
+        ----------
+        *fields
+            Values of all attributes in their order, the arrays with their dtypes; they become read-only.
+        """
+        layer = object.__new__(cls)
+        for name, value in zip(cls.__slots__, fields, strict=True):
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+            object.__setattr__(layer, name, value)
+        return layer
+
+    @classmethod
     def from_codes(cls, codes: Any, codebook: Any, bias_codes: Any = None) -> CompressedLayer:
         """Make a layer from a matrix of codes.
 

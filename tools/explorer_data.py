@@ -16,7 +16,7 @@ from eie._files import written_aside
 from eie.cycles import PIPELINE_CYCLES
 from eie.energy_model import mac_pj, register_bit_pj
 from eie.explore import benchmarks
-from eie.explore.synthetic import measured_spread
+from eie.explore.spread import FITTED_SHAPES, MEDIAN, MIN_DENSITY, fitted_spreads, measured_spread
 from eie.machine import Machine
 from eie.studies.baselines import platforms
 
@@ -56,10 +56,17 @@ def machine() -> dict[str, float]:
     }
 
 
-def spread() -> dict[str, float]:
-    """How unevenly layers are filled."""
-    measured = measured_spread()
-    return {"rowCv": measured.row_cv, "columnCv": measured.column_cv, "biasDensity": measured.bias_density}
+def spread() -> dict[str, Any]:
+    """How unevenly layers are filled: the median spread as a function of density and shape."""
+    fitted = fitted_spreads()["magnitude"]
+    at = fitted["percentiles"].index(MEDIAN)
+    return {
+        "row": fitted["row"][at],
+        "column": fitted["column"][at],
+        "biasDensity": measured_spread().bias_density,
+        "minDensity": MIN_DENSITY,
+        "shapes": FITTED_SHAPES,
+    }
 
 
 def layers() -> list[dict[str, Any]]:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from eie import _check, published
 from eie._files import read_toml
-from eie.explore.synthetic import Spread, draw_activations, draw_layer
+from eie.explore.spread import MEDIAN, Spread, typical_spread
+from eie.explore.synthetic import draw_activations, draw_layer
 from eie.layer import MAX_SIZE, CompressedLayer
 
 MAX_SEED = 2**63 - 1
@@ -64,8 +65,12 @@ class Benchmark:
         """Multiplications with a weight and an input that are both not 0, on average."""
         return self.expected_entries * self.act_density
 
+    def spread(self, percentile: float = MEDIAN) -> Spread:
+        """Return the typical spread of layers of this density and shape, see `eie.typical_spread`."""
+        return typical_spread(self.weight_density, percentile, shape=self.n_out / self.n_in)
+
     def draw(
-        self, seed: int = 0, draw: int = 0, spread: Spread | None = None
+        self, seed: int = 0, draw: int = 0, spread: Spread | float | None = None
     ) -> tuple[CompressedLayer, NDArray[np.float32]]:
         """Draw the layer and an input for it.
 
@@ -73,8 +78,8 @@ class Benchmark:
         ----------
         seed, draw : int
             Name the random numbers, together with the layer's name: every layer, and every draw, has its own.
-        spread : Spread, optional
-            Unevenness; as measured on the authors' layer if left out.
+        spread : Spread or float, optional
+            Unevenness, or a percentile of `eie.typical_spread`, 10..90; the median, 50, if left out.
         """
         _check.integer("seed", seed, 0, MAX_SEED)
         for_layer, for_activations = np.random.SeedSequence([seed, draw, crc32(self.name.encode())]).spawn(2)

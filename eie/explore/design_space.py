@@ -32,8 +32,8 @@ from eie._version import __version__
 from eie.explore import parts
 from eie.explore.benchmarks import MAX_SEED, Benchmark
 from eie.explore.points import costs, points_of
+from eie.explore.spread import fitted_spreads
 from eie.explore.sweep import MAX_DRAWS, Job, jobs
-from eie.explore.synthetic import measured_spread
 from eie.machine import MAX_FIFO_DEPTH, MAX_PE, MAX_SPMAT_WIDTH_BITS, Machine
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class DesignSpace:
 
     def plan(self) -> str:
         """Return everything that decides the file's content, as JSON."""
-        more = {"eie": __version__, "spread": asdict(measured_spread()), "columns": list(COLUMNS)}
+        more = {"eie": __version__, "spread": fitted_spreads(), "columns": list(COLUMNS)}
         return json.dumps(asdict(self) | more)
 
 

@@ -20,7 +20,7 @@ from eie.cycles import CycleReport
 from eie.explore.benchmarks import Benchmark
 from eie.explore.many_machines import Designs, memory_layout, simulate_many
 from eie.explore.points import points_of
-from eie.explore.synthetic import Spread, measured_spread
+from eie.explore.spread import MEDIAN, Spread
 from eie.layer import CompressedLayer
 from eie.machine import Machine
 
@@ -48,10 +48,10 @@ class Job:
     draw: int
     machines: tuple[Machine, ...]
     seed: int
-    spread: Spread
+    spread: Spread | float
 
     @property
-    def source(self) -> tuple[Benchmark, int, int, Spread]:
+    def source(self) -> tuple[Benchmark, int, int, Spread | float]:
         """Benchmark, draw, seed and spread: everything that the layer is drawn from."""
         return self.benchmark, self.draw, self.seed, self.spread
 
@@ -70,11 +70,11 @@ class Job:
 
 
 def jobs(
-    benchmarks: Sequence[Benchmark], machines: Sequence[Machine], seed: int, draws: int, spread: Spread | None
+    benchmarks: Sequence[Benchmark], machines: Sequence[Machine], seed: int, draws: int, spread: Spread | float | None
 ) -> Iterator[Job]:
     """Yield every draw of every layer on every machine, in the fewest passes; machines alike keep their order."""
     _check.integer("draws", draws, 1, MAX_DRAWS)
-    spread = spread or measured_spread()
+    spread = MEDIAN if spread is None else spread
     alike = [tuple(group) for _, group in groupby(sorted(machines, key=memory_layout), key=memory_layout)]
     for benchmark in benchmarks:
         for draw in range(draws):
@@ -88,7 +88,7 @@ def sweep(
     *,
     seed: int = 0,
     draws: int = 1,
-    spread: Spread | None = None,
+    spread: Spread | float | None = None,
 ) -> pd.DataFrame:
     """Simulate every layer on every machine, on all cores.
 
@@ -102,8 +102,8 @@ def sweep(
         Random seed; equal seeds give equal layers.
     draws : int
         Independent draws of each layer, 1..1000.
-    spread : Spread, optional
-        Unevenness of the layers; as measured on the authors' layer if left out.
+    spread : Spread or float, optional
+        Unevenness of the layers, or a percentile of `eie.typical_spread`; the median if left out.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def sweep(
     """
     import pandas as pd
 
-    spread = spread or measured_spread()
+    spread = MEDIAN if spread is None else spread
     unknown = map(_unknown, jobs(benchmarks, machines, seed, draws, spread))
     largest_first = sorted((job for job in unknown if job.machines), key=lambda job: -job.benchmark.expected_entries)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -151,5 +151,7 @@ def _drawn(*source: Any) -> tuple[CompressedLayer, NDArray[np.float32]]:
 
 
 @lru_cache(LAYERS_KEPT)
-def _draw(benchmark: Benchmark, draw: int, seed: int, spread: Spread) -> tuple[CompressedLayer, NDArray[np.float32]]:
+def _draw(
+    benchmark: Benchmark, draw: int, seed: int, spread: Spread | float
+) -> tuple[CompressedLayer, NDArray[np.float32]]:
     return benchmark.draw(seed, draw, spread)

@@ -1,80 +1,41 @@
 """Pruned layers and activations drawn at random, with the unevenness of real ones.
 
-The entries of a really pruned layer are not spread evenly: the authors' Alex-8 layer varies over its rows and columns
-by far more than chance. So each row and each column gets a rate of its own, and cell (i, j) is kept with probability
-density x row rate i x column rate j. Rates have mean 1 and the coefficient of variation of `Spread`, and are normal, as
-the authors' are nearly (their skew over rows is -0.2).
+The entries of a really pruned layer are not spread evenly: they vary over its rows and columns by far more than chance.
+So each row and each column gets a rate, and a cell is kept if it is hit at least once by random hits of the hazard
+h x row rate x column rate, that is with probability 1 - exp(-hazard). Rates are gamma distributed with mean 1: the
+entries per row and column of really pruned layers are skewed as those are. `eie.explore.spread` says by how
+much they vary.
+
+Hits cost a random number each, and cells without one cost nothing: a column's number of hits is Poisson distributed,
+and Walker's alias method (1977) finds the row of each. Bits of words mark which rows were hit.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
+from statistics import NormalDist
 from typing import Any
 
 import numba as nb
 import numpy as np
+from numba.cpython.unsafe.numbers import trailing_zeros
 from numpy.typing import NDArray
 
 from eie import _check
-from eie._files import read_toml
+from eie.explore.spread import MAX_CV, Spread, resolved
 from eie.layer import MAX_SIZE, CompressedLayer
 
 MAX_DRAWN = 2**28
 """Rows, columns, and entries of a drawn layer: it and what is needed to draw it stay below 4 GB."""
 
+MAX_HITS = 8.0
+"""Hits per entry, on average; the usual spreads need less than two."""
 
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Unevenness of a pruned matrix.
+_HITS_AT_ONCE = 2**18
+"""Hits whose random numbers are drawn in one go; they stay in the cache."""
 
-    Attributes
-    ----------
-    row_cv, column_cv : float
-        Coefficient of variation of the entries per row and per column, beyond what chance (the binomial) gives.
-        0 is a uniform random matrix.
-    bias_density : float
-        Fraction of the biases that are not 0.
-    block_columns : int
-        Columns that stand together, such as the pixels of one channel; only for experiments, 1 if there are none.
-    block_cv : float
-        Coefficient of variation of a rate that each row has for each such block of columns.
-    """
-
-    row_cv: float
-    column_cv: float
-    bias_density: float
-    block_columns: int = 1
-    block_cv: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name in ("row_cv", "column_cv", "block_cv"):
-            value = _check.real(name, getattr(self, name))
-            if not 0 <= value <= 10:
-                raise ValueError(f"{name} must be of 0..10, got {value:g}")
-        _check.fraction("bias_density", self.bias_density)
-        _check.integer("block_columns", self.block_columns, 1, MAX_SIZE)
-
-
-UNIFORM = Spread(row_cv=0.0, column_cv=0.0, bias_density=1.0)
-"""No unevenness beyond chance."""
-
-
-@cache
-def measured_spread() -> Spread:
-    """Return the spread of the one pruned layer that the authors published (`data/synthetic.toml`)."""
-    return Spread(**read_toml("synthetic.toml")["spread"])
-
-
-def spread_of(layer: CompressedLayer) -> Spread:
-    """Measure the spread of a layer: row and column variation beyond the binomial, and the density of its bias."""
-    row_counts = np.bincount(layer.rows, minlength=layer.n_out)
-    bias = layer.bias_codes
-    return Spread(
-        row_cv=_cv_beyond_chance(row_counts, layer.n_in),
-        column_cv=_cv_beyond_chance(np.diff(layer.indptr), layer.n_out),
-        bias_density=0.0 if bias is None else float(np.count_nonzero(bias) / len(bias)),
-    )
+_GROUPS = 64
+"""Rates are averaged over so many groups where the mean over all cells is computed."""
 
 
 def draw_layer(
@@ -82,7 +43,7 @@ def draw_layer(
     n_in: int,
     density: float,
     seed: int | np.random.SeedSequence,
-    spread: Spread | None = None,
+    spread: Spread | float | None = None,
     *,
     bias: bool = True,
     weight_bits: int = 4,
@@ -97,8 +58,8 @@ def draw_layer(
         Expected fraction of the weights kept, 0..1.
     seed : int or SeedSequence
         The same seed draws the same layer.
-    spread : Spread, optional
-        Unevenness; `measured_spread()` if left out.
+    spread : Spread or float, optional
+        Unevenness, or a percentile of `typical_spread`, 10..90; the median, 50, if left out.
     bias : bool
         Whether the layer has a bias.
     weight_bits : int
@@ -115,18 +76,15 @@ def draw_layer(
     if density * n_out * n_in > MAX_DRAWN:
         raise ValueError(f"a drawn layer must have at most {MAX_DRAWN} entries, got {density * n_out * n_in:.3g}")
     top = (1 << _check.integer("weight_bits", weight_bits, 1, 8)) - 1
-    spread = spread or measured_spread()
+    chosen = resolved(spread, density, n_out / n_in)
     rng = np.random.default_rng(seed)
-    row_rate, column_rate = _fitting(_rates(rng, n_out, spread.row_cv), _rates(rng, n_in, spread.column_cv), density)
-    row_rates, columns_each = _by_block(rng, row_rate, column_rate, spread, density)
-    column_rate *= density
-    room = _room_for(column_rate, row_rates, columns_each)
-    indptr, rows, codes = _draw(rng, column_rate, row_rates, columns_each, top, room)
+    indptr, rows, codes = _draw(rng, n_out, n_in, density, chosen, top)
     bias_codes = None
     if bias:
         drawn = rng.integers(1, top + 1, n_out)
-        bias_codes = np.where(rng.random(n_out) < spread.bias_density, drawn, 0).astype(np.uint8)
-    return CompressedLayer(n_out, n_in, indptr, rows, codes, even_codebook(n_in * density, weight_bits), bias_codes)
+        bias_codes = np.where(rng.random(n_out) < chosen.bias_density, drawn, 0).astype(np.uint8)
+    weights = even_codebook(n_in * density, weight_bits)
+    return CompressedLayer.trusted(n_out, n_in, indptr, rows, codes, weights, bias_codes)
 
 
 def even_codebook(entries_per_row: float, weight_bits: int = 4) -> NDArray[np.float32]:
@@ -156,96 +114,287 @@ def draw_activations(n_in: int, density: float, seed: int | np.random.SeedSequen
     return activations
 
 
+def _draw(
+    rng: np.random.Generator, n_out: int, n_in: int, density: float, spread: Spread, top: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint8]]:
+    """Draw column pointers, rows and codes."""
+    if density in (0.0, 1.0):
+        return _all_or_none(rng, n_out, n_in, bool(density), top)
+    holes = density > 0.5  # then the places of pruned weights are drawn: there are fewer
+    share = 1 - density if holes else density
+    wanted = np.array([spread.row_cv, spread.column_cv]) * (density / share)
+    row_rate, column_rate = (_rates(rng, n, cv) for n, cv in zip((n_out, n_in), _rate_cvs(share, wanted), strict=True))
+    row_rates, columns_each = _by_block(rng, row_rate, n_in, spread, share)
+    column_rate *= _hazard(np.outer(*map(_averaged, (row_rates.ravel(), column_rate))), share)
+    hits = rng.poisson(column_rate * row_rates.sum(axis=1)[np.arange(n_in) // columns_each])
+    return _fill(rng, hits, row_rates, columns_each, holes, top)
+
+
+def _all_or_none(
+    rng: np.random.Generator, n_out: int, n_in: int, kept: bool, top: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint8]]:
+    """Return an empty matrix, or one from which nothing is pruned."""
+    rows = np.tile(np.arange(n_out, dtype=np.int32), n_in * kept)
+    codes = rng.integers(1, top + 1, len(rows), np.uint8)
+    return np.arange(n_in + 1, dtype=np.int64) * n_out * kept, rows, codes
+
+
 def _rates(rng: np.random.Generator, n: int, cv: float) -> NDArray[np.float64]:
-    """Draw `n` normal rates of mean 1, none negative (which narrows the spread when `cv` is large)."""
-    rates = np.maximum(1 + cv * rng.standard_normal(n), 0.0)
-    return rates / (rates.mean() or 1.0)
-
-
-def _fitting(
-    row_rate: NDArray[np.float64], column_rate: NDArray[np.float64], density: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Pull the rates towards 1 until no cell's probability passes 1: a full matrix has no spread."""
-    row_excess, column_excess = row_rate.max() - 1, column_rate.max() - 1
-    if density * (1 + row_excess) * (1 + column_excess) <= 1:
-        return row_rate, column_rate
-    a, b, c = row_excess * column_excess, row_excess + column_excess, 1 - 1 / density
-    t = -2 * c / (b + np.sqrt(b * b - 4 * a * c)) if c < 0 else 0.0
-    return 1 + t * (row_rate - 1), 1 + t * (column_rate - 1)
+    """Draw `n` gamma distributed rates of mean 1."""
+    if not cv:
+        return np.ones(n)
+    rates = rng.gamma(cv**-2, cv**2, n)
+    return rates / rates.mean() if rates.any() else np.ones(n)
 
 
 def _by_block(
-    rng: np.random.Generator,
-    row_rate: NDArray[np.float64],
-    column_rate: NDArray[np.float64],
-    spread: Spread,
-    density: float,
+    rng: np.random.Generator, row_rate: NDArray[np.float64], n_in: int, spread: Spread, density: float
 ) -> tuple[NDArray[np.float64], int]:
-    """Row rates of each block of columns, shape `(blocks, n_out)`, and the columns in a block.
+    """Return the row rates of each block of columns, shape `(blocks, n_out)`, and the columns in a block."""
+    if not spread.block_cv:
+        return row_rate[np.newaxis], n_in
+    shape = (-(-n_in // spread.block_columns), len(row_rate))
+    cv, _ = _rate_cvs(density, np.array([spread.block_cv, 0.0]))
+    rates = row_rate * rng.gamma(cv**-2, cv**2, shape)
+    return rates / np.maximum(rates.mean(axis=1, keepdims=True), 2.0**-1000), spread.block_columns
 
-    Block rates are gamma distributed: unlike normal ones they can leave most of a block empty and fill a few rows.
+
+def _rate_cvs(density: float, wanted: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Find the spread of row and of column rates that gives a spread of entries.
+
+    The entries vary less than the rates, since a cell that is hit twice is kept once; a grid says how much less.
     """
-    if not spread.block_cv or not density:
-        return row_rate[np.newaxis], len(column_rate)
-    shape = (-(-len(column_rate) // spread.block_columns), len(row_rate))
-    rates = row_rate * rng.gamma(spread.block_cv**-2, spread.block_cv**2, shape)
-    return _capped(rates, 1 / (density * column_rate.max())), spread.block_columns
+    cvs = wanted.copy()
+    for _ in range(4):
+        cvs = _bounded(density, cvs)
+        grids = [_grid(cv) for cv in cvs]
+        cells = np.outer(*grids)
+        kept = 1 - np.exp(-_hazard(cells, density) * cells)
+        for side in np.flatnonzero(wanted):
+            passed_on = kept.mean(axis=1 - side).std() / density / grids[side].std()
+            cvs[side] = min(wanted[side] / passed_on, MAX_CV)
+    return _bounded(density, cvs)
 
 
-def _capped(rates: NDArray[np.float64], cap: float) -> NDArray[np.float64]:
-    """Rates scaled and cut at `cap`, so that no cell's probability passes 1 and the mean of each block is 1."""
-    low, high = np.full((len(rates), 1), 2.0**-10), np.full((len(rates), 1), 2.0**10)
-    for _ in range(14):  # halves a factor of 2**20 often enough for a thousandth
-        scale = np.sqrt(low * high)
-        short = np.minimum(rates * scale, cap).mean(axis=1, keepdims=True) < 1
-        low, high = np.where(short, scale, low), np.where(short, high, scale)
-    return np.minimum(rates * high, cap)
+def _bounded(density: float, cvs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pull the spread of rates in until no more than so many hits an entry are needed: a full row cannot get fuller.
+
+    If the product of both rates were gamma distributed, the density would be 1 - (1 + h v)**(-1 / v) for the hazard h
+    and the variance v.
+    """
+    for _ in range(100):
+        variance = (1 + cvs[0] ** 2) * (1 + cvs[1] ** 2) - 1
+        if np.expm1(min(-variance * np.log1p(-density), 700.0)) <= variance * MAX_HITS * density:
+            break
+        cvs = 0.9 * cvs
+    return cvs
 
 
-def _room_for(column_rate: NDArray[np.float64], row_rates: NDArray[np.float64], columns_each: int) -> int:
-    """Return the entries to make room for: ten standard deviations above the mean are never exceeded."""
-    expected = column_rate @ row_rates.sum(axis=1)[np.arange(len(column_rate)) // columns_each]
-    return int(expected + 10 * np.sqrt(expected) + 100)
+def _grid(cv: float) -> NDArray[np.float64]:
+    """Return gamma distributed rates of mean 1 at even steps of probability (Wilson and Hilferty, 1931)."""
+    cv = min(cv, 2.5)  # the approximation has no rate above 0 left from 3 on
+    rates = np.maximum(1 - cv**2 / 9 + cv / 3 * _normal_grid(), 0.0) ** 3
+    return np.asarray(rates / rates.mean())
 
 
-def _cv_beyond_chance(counts: NDArray[Any], trials: int) -> float:
-    mean = counts.mean()
-    if mean == 0:
-        return 0.0
-    chance = mean * (1 - mean / trials)
-    return float(np.sqrt(max(counts.var() - chance, 0.0)) / mean)
+@cache
+def _normal_grid() -> NDArray[np.float64]:
+    return np.array([NormalDist().inv_cdf((k + 0.5) / _GROUPS) for k in range(_GROUPS)])
+
+
+def _hazard(cells: NDArray[np.float64], density: float) -> float:
+    """Find the factor of all cells' rates that gives a density, by Newton's method.
+
+    The density rises ever more slowly with the factor, and that of equal rates is too little; so each step ends below
+    the answer.
+    """
+    hazard = -np.log1p(-density)
+    for _ in range(50):
+        spared = np.exp(-hazard * cells)
+        step = (density - 1 + spared.mean()) / max((cells * spared).mean(), 1e-300)
+        hazard = min(hazard + step, 1e6)
+        if abs(step) < 1e-9 * hazard:
+            break
+    return float(hazard)
+
+
+def _averaged(rates: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Average rates over groups of similar ones, of equal size nearly; each group stands for the same share."""
+    if len(rates) <= _GROUPS:
+        return rates
+    edges = np.linspace(0, len(rates), _GROUPS + 1)[:-1].astype(np.intp)
+    return np.add.reduceat(np.sort(rates), edges) / np.diff(np.append(edges, len(rates)))
+
+
+def _fill(
+    rng: np.random.Generator,
+    hits: NDArray[np.int64],
+    row_rates: NDArray[np.float64],
+    columns_each: int,
+    holes: bool,
+    top: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint8]]:
+    """Draw the rows that so many hits per column find, or with `holes` those that they do not, and codes for them."""
+    n_in, n_out = len(hits), row_rates.shape[1]
+    ends = np.cumsum(hits)
+    indptr = np.zeros(n_in + 1, np.int64)
+    room = n_out * n_in if holes else ends[-1]
+    rows, codes = np.empty(room + _WRITTEN_AHEAD, np.int32), np.empty(room, np.uint8)
+    marked = np.zeros(-(-n_out // 64), np.uint64)
+    first = 0
+    while first < n_in:
+        block, column = divmod(first, columns_each)
+        if not column:
+            alias = _alias(row_rates[block])
+        before = ends[first] - hits[first]
+        last = max(int(np.searchsorted(ends, before + _HITS_AT_ONCE, "right")), first + 1)
+        last = min(last, (block + 1) * columns_each, n_in)
+        n = int(ends[last - 1] - before)
+        keys = rng.integers(2**64, size=2, dtype=np.uint64)
+        bits = _random_bits(keys[0], n, 32)
+        _fill_columns(first, hits[first:last], bits, alias, holes, marked, indptr, rows)
+        part = codes[indptr[first] : indptr[last]]
+        _draw_codes(_random_bits(keys[1], len(part), 16), top, part)
+        first = last
+    return indptr, rows[: indptr[-1]], codes[: indptr[-1]]
+
+
+def _random_bits(key: np.uint64, n: int, width: int) -> NDArray[Any]:
+    """Make `n` or a few more random numbers of so many bits, 16 or 32, from a key; on any machine the same."""
+    _mix(key, words := np.empty(-(-n * width // 64), "<u8"))
+    return words.view(f"<u{width // 8}")
+
+
+_WRITTEN_AHEAD = 64
+"""Room after the last row: rows of a word are written some at a time, and what is too much is written over."""
 
 
 @nb.njit(cache=True, nogil=True)
-def _draw(rng, column_rate, row_rates, columns_each, top, room):  # type: ignore[no-untyped-def]
-    """Column pointers, rows and codes, leaping from one candidate of the likeliest row's rate to the next.
+def _mix(key, words):  # type: ignore[no-untyped-def]
+    """Fill words with the random numbers of SplitMix64 (Steele, Lea and Flood, 2014); each is made by itself."""
+    for i in range(len(words)):
+        word = key + np.uint64(i + 1) * np.uint64(0x9E3779B97F4A7C15)
+        word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        words[i] = word ^ (word >> np.uint64(31))
 
-    A candidate in row i is kept in proportion to that row's rate; what is left of its random number picks the code.
+
+_trailing_zeros: Any = trailing_zeros  # numba's own types say otherwise of what its kernels may call
+
+
+@nb.njit(cache=True, nogil=True)
+def _alias(rates):  # type: ignore[no-untyped-def]
+    """Make the alias table of rates: a threshold of 32 bits above the other row, for each row."""
+    n = len(rates)
+    share = rates * (n / max(rates.sum(), 1e-300))
+    table = np.empty(n, np.uint64)
+    waiting = np.empty(n, np.int64)
+    n_small, n_large = 0, 0
+    for i in range(n):  # those below their share from the front, the others from the back
+        if share[i] < 1.0:
+            waiting[n_small] = i
+            n_small += 1
+        else:
+            n_large += 1
+            waiting[n - n_large] = i
+        table[i] = (np.uint64(0xFFFFFFFF) << np.uint64(32)) | np.uint64(i)
+    while n_small > 0 and n_large > 0:
+        n_small -= 1
+        small, large = waiting[n_small], waiting[n - n_large]
+        table[small] = (np.uint64(share[small] * 4294967295.0) << np.uint64(32)) | np.uint64(large)
+        share[large] -= 1.0 - share[small]
+        if share[large] < 1.0:
+            n_large -= 1
+            waiting[n_small] = large
+            n_small += 1
+    return table
+
+
+@nb.njit(cache=True, nogil=True)
+def _fill_columns(first, hits, bits, alias, holes, marked, indptr, rows):  # type: ignore[no-untyped-def]
+    """Fill the rows of columns from `first` on. Few hits of a high column are sorted, others marked in words."""
+    at, end = np.uint64(0), np.uint64(indptr[first])
+    for j in range(len(hits)):
+        until = at + np.uint64(hits[j])
+        if hits[j] * 32 < len(marked) and not holes:
+            end = _sorted_rows(bits, at, until, alias, rows, end)
+        else:
+            for e in range(at, until):
+                row = _row_hit(bits[e], alias)
+                marked[row >> np.uint64(6)] |= np.uint64(1) << (row & np.uint64(63))
+            if holes:
+                _turn(marked, np.uint64(len(alias)))
+            end = _marked_rows(marked, rows, end)
+        at = until
+        indptr[first + j + 1] = end
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _row_hit(bits, alias):  # type: ignore[no-untyped-def]
+    """Find the row that 32 random bits hit."""
+    place = np.uint64(bits) * np.uint64(len(alias))
+    row = place >> np.uint64(32)
+    entry = alias[row]
+    below = (place & np.uint64(0xFFFFFFFF)) <= (entry >> np.uint64(32))
+    return row if below else entry & np.uint64(0xFFFFFFFF)
+
+
+@nb.njit(cache=True, nogil=True)
+def _turn(marked, n_out):  # type: ignore[no-untyped-def]
+    """Mark the rows that are not marked."""
+    for w in range(len(marked)):
+        marked[w] = ~marked[w]
+    if n_out & np.uint64(63):
+        marked[-1] &= (np.uint64(1) << (n_out & np.uint64(63))) - np.uint64(1)
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _marked_rows(marked, rows, end):  # type: ignore[no-untyped-def]
+    """Write the marked rows and wipe the marks.
+
+    Four rows of a word are written before it is asked whether there are more: processors guess that answer well.
     """
-    n_in, n_out = len(column_rate), row_rates.shape[1]
-    indptr = np.zeros(n_in + 1, np.int64)
-    rows = np.empty(room, np.int32)
-    codes = np.empty(room, np.uint8)
-    n, highest = 0, 0.0
-    for j in range(n_in):
-        row_rate = row_rates[j // columns_each]
-        if j % columns_each == 0:
-            highest = row_rate.max()
-        rate = min(column_rate[j] * highest, 1.0)
-        mean_leap = -1.0 / np.log1p(-rate) if 0.0 < rate < 1.0 else 0.0
-        i = -1 if rate > 0.0 else n_out
+    for w in range(np.uint64(len(marked))):
+        word = marked[w]
+        marked[w] = np.uint64(0)
+        after = end + _ones(word)
         while True:
-            leap = rng.standard_exponential() * mean_leap
-            if leap >= n_out - i - 1:
+            for _ in range(4):
+                rows[end] = np.int32((w << np.uint64(6)) + np.uint64(_trailing_zeros(word)))
+                word &= word - np.uint64(1)
+                end += np.uint64(1)
+            if word == np.uint64(0):
                 break
-            i += 1 + int(leap)
-            kept = min(column_rate[j] * row_rate[i], 1.0) / rate
-            u = rng.random()
-            if u < kept:
-                if n == room:
-                    raise ValueError("more entries were drawn than room was made for")
-                rows[n] = i
-                codes[n] = 1 + int(u / kept * top)
-                n += 1
-        indptr[j + 1] = n
-    return indptr, rows[:n].copy(), codes[:n].copy()
+        end = after
+    return end
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _ones(word):  # type: ignore[no-untyped-def]
+    """Count the ones of a word: by pairs, fours and bytes, whose counts a product adds up."""
+    word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
+    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return (word * np.uint64(0x0101010101010101)) >> np.uint64(56)
+
+
+@nb.njit(cache=True, nogil=True)
+def _sorted_rows(bits, at, until, alias, rows, end):  # type: ignore[no-untyped-def]
+    """Write the rows that are hit in rising order, each once."""
+    n = until - at
+    found = np.empty(n, np.int32)
+    for e in range(n):
+        found[e] = np.int32(_row_hit(bits[at + e], alias))
+    found.sort()
+    for e in range(n):
+        if e == 0 or found[e] != found[e - 1]:
+            rows[end] = found[e]
+            end += np.uint64(1)
+    return end
+
+
+@nb.njit(cache=True, nogil=True)
+def _draw_codes(bits, top, codes):  # type: ignore[no-untyped-def]
+    """Make a code of 1 to `top` from each 16 random bits."""
+    for e in range(len(codes)):
+        codes[e] = np.uint8(1 + ((np.uint32(bits[e]) * np.uint32(top)) >> np.uint32(16)))

@@ -115,6 +115,7 @@ EXPERIMENTS = {
     "patterns": (f"{_RETROSPECTIVE}.patterns:EXPERIMENT", "accuracy of a LeNet pruned by several patterns"),
     "precision": (f"{_PAPER}.accuracy:EXPERIMENT", "accuracy of real networks by the width of arithmetic"),
     "progressive": (f"{_RETROSPECTIVE}.progressive:EXPERIMENT", "attention by some bits of its keys"),
+    "pruned_layers": ("eie.studies.pruned.matrices:EXPERIMENT", "thousands of really pruned matrices on the machine"),
     "reference": (f"{_BASELINES}.measure:EXPERIMENT", "times of the layers of Table III on this machine"),
     "tolerances": ("eie.studies.rounding:EXPERIMENT", "what rounded inputs and the draws do to every claim"),
     "tokens": (f"{_RETROSPECTIVE}.tokens:EXPERIMENT", "translations with fewer tokens"),

@@ -35,7 +35,7 @@ def test_nothing_is_simulated_twice(monkeypatch):
 
 
 def test_spread_matters():
-    even = sweep(LAYERS, [eie.Machine(n_pe=8)], spread=eie.explore.synthetic.UNIFORM)
+    even = sweep(LAYERS, [eie.Machine(n_pe=8)], spread=eie.explore.spread.UNIFORM)
     uneven = sweep(LAYERS, [eie.Machine(n_pe=8)], spread=eie.Spread(1.0, 1.0, 1.0))
     assert np.all(uneven["load_balance"].to_numpy() < even["load_balance"].to_numpy())
 

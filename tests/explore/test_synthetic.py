@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import eie
-from eie.explore.synthetic import UNIFORM, Spread, measured_spread, spread_of
+from eie.explore import synthetic
+from eie.explore.spread import UNIFORM, Spread, fitted_spreads, measured_spread, resolved, spread_of
 
 
 def test_same_seed_same_layer():
@@ -14,9 +15,10 @@ def test_same_seed_same_layer():
 
 
 def test_a_drawn_layer_stays_the_same_over_versions():
-    # What the book shows rests on these numbers; a change of generator must be noticed.
+    # What the book shows rests on these numbers; a change of generator must be noticed. They changed when layers
+    # came to be drawn in bulk, with the spread of really pruned ones.
     layer = eie.draw_layer(1000, 1000, 0.1, 0)
-    assert (layer.nnz, int(layer.rows[:100].sum()), int(layer.codes[:100].sum())) == (100063, 40359, 834)
+    assert (layer.nnz, int(layer.rows[:100].sum()), int(layer.codes[:100].sum())) == (100240, 38916, 702)
 
 
 @pytest.mark.parametrize("density", [0.0, 0.02, 0.25, 0.7, 0.97, 1.0])
@@ -28,14 +30,114 @@ def test_density_is_the_one_asked_for(density, spread):
     assert layer.density == pytest.approx(density, abs=5 * chance + 0.002 * density)
 
 
-@pytest.mark.parametrize(("n_out", "n_in", "density"), [(4096, 4096, 0.09), (1000, 4096, 0.25), (8791, 600, 0.11)])
-def test_spread_is_the_measured_one(n_out, n_in, density):
-    asked = measured_spread()
-    found = spread_of(eie.draw_layer(n_out, n_in, density, 2))
+@pytest.mark.parametrize(
+    ("n_out", "n_in", "density"), [(4096, 4096, 0.09), (1000, 4096, 0.25), (8791, 600, 0.11), (2000, 2000, 0.7)]
+)
+@pytest.mark.parametrize("spread", [measured_spread(), 10, None, 75])
+def test_spread_is_the_one_asked_for(n_out, n_in, density, spread):
+    asked = resolved(spread, density, n_out / n_in)
+    found = spread_of(eie.draw_layer(n_out, n_in, density, 2, spread))
     # A standard deviation over n samples is known to a fraction of 1 / sqrt(2 n); four times that is allowed.
     assert found.row_cv == pytest.approx(asked.row_cv, rel=4 / np.sqrt(2 * n_out) + 0.02)
     assert found.column_cv == pytest.approx(asked.column_cv, rel=4 / np.sqrt(2 * n_in) + 0.02)
     assert found.bias_density == pytest.approx(asked.bias_density, abs=0.02)
+
+
+def test_random_bits_are_those_of_splitmix64():
+    words = np.empty(3, np.uint64)
+    synthetic._mix(np.uint64(1234567), words)
+    assert words.tolist() == [
+        6457827717110365317,
+        3203168211198807973,
+        9817491932198370423,
+    ]  # known answers for this seed
+
+
+def test_rows_are_hit_as_their_rates_say():
+    rates = np.array([3.0, 0.0, 1.0, 0.5, 2.5, 1.0])
+    table = synthetic._alias(rates)
+    below, other = table >> np.uint64(32), table & np.uint64(0xFFFFFFFF)
+    found = below / 2**32
+    np.add.at(found, other.astype(int), 1 - below / 2**32)
+    np.testing.assert_allclose(found, len(rates) * rates / rates.sum(), atol=1e-8)
+
+
+@pytest.mark.parametrize("n_out", [1, 63, 64, 65, 1000])
+@pytest.mark.parametrize("holes", [False, True])
+def test_columns_hold_the_rows_that_are_hit(n_out, holes):
+    # Slow and obvious: the set of the rows that the same bits hit.
+    rng = np.random.default_rng(1)
+    hits, table = np.array([0, 1, 5, 300, 2, 64]), synthetic._alias(rng.random(n_out) + 0.1)
+    bits = rng.integers(0, 2**32, hits.sum(), dtype=np.uint32)
+    indptr, rows = np.zeros(7, np.int64), np.empty(6 * n_out + 500, np.int32)
+    synthetic._fill_columns(0, hits, bits, table, holes, np.zeros(-(-n_out // 64), np.uint64), indptr, rows)
+    for j, part in enumerate(np.split(bits, np.cumsum(hits)[:-1])):
+        place = [divmod(int(word) * n_out, 2**32) for word in part]
+        found = {row if at <= int(table[row]) >> 32 else int(table[row]) & 0xFFFFFFFF for row, at in place}
+        wanted = set(range(n_out)) - found if holes else found
+        assert rows[indptr[j] : indptr[j + 1]].tolist() == sorted(wanted)
+
+
+def test_high_columns_are_drawn_alike_whether_marked_or_sorted():
+    rng, n_out = np.random.default_rng(2), 2**14
+    hits, table = np.full(20, 7), synthetic._alias(rng.random(n_out))
+    bits = rng.integers(0, 2**32, hits.sum(), dtype=np.uint32)
+    found = []
+    for words in (n_out // 64, 2**16):  # with more words than needed, the columns count as nearly empty
+        indptr, rows = np.zeros(21, np.int64), np.empty(300, np.int32)
+        synthetic._fill_columns(0, hits, bits, table, False, np.zeros(words, np.uint64), indptr, rows)
+        found.append((indptr.tolist(), rows[: indptr[-1]].tolist()))
+    assert found[0] == found[1]
+
+
+def test_typical_spread():
+    low, median, high = (eie.typical_spread(0.1, percentile) for percentile in (10, 50, 90))
+    assert low.row_cv < median.row_cv < high.row_cv
+    assert low.column_cv < median.column_cv < high.column_cv
+    assert eie.typical_spread(0.05).row_cv > median.row_cv > eie.typical_spread(0.3).row_cv
+    assert eie.typical_spread(0.1, method="variational_dropout").row_cv > median.row_cv
+    assert eie.typical_spread(0.1, shape=4).row_cv > median.row_cv > eie.typical_spread(0.1, shape=0.2).row_cv
+    assert eie.typical_spread(1.0).row_cv == 0
+    assert eie.typical_spread(0.0) == eie.typical_spread(0.001)
+
+
+def test_typical_spread_is_what_the_file_says():
+    a, b, c = fitted_spreads()["magnitude"]["row"][1]
+    assert eie.typical_spread(0.2, 50, shape=2).row_cv == pytest.approx(a * 4**b * 2**c)
+
+
+def test_percentiles_between_those_fitted():
+    at = [eie.typical_spread(0.1, percentile).row_cv for percentile in range(10, 91, 5)]
+    assert np.all(np.diff(at) > 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"density": 1.5}, r"density must be a fraction of 0..1, got 1.5"),
+        ({"percentile": 5}, r"percentile must be of 10..90, got 5"),
+        ({"percentile": float("nan")}, r"percentile must be of 10..90, got nan"),
+        ({"method": "random"}, r"method must be one of magnitude, variational_dropout, l0, got 'random'"),
+        ({"shape": 0}, r"shape must be finite and above 0, got 0"),
+    ],
+)
+def test_bad_typical_spreads(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        eie.typical_spread(**({"density": 0.1} | arguments))
+
+
+@pytest.mark.parametrize("spread", [eie.Spread(10, 10, 1), eie.Spread(10, 0, 1)])
+@pytest.mark.parametrize("density", [0.02, 0.3, 0.9])
+def test_no_spread_makes_a_layer_take_long(spread, density):
+    layer = eie.draw_layer(300, 200, density, 0, spread)
+    assert layer.density == pytest.approx(density, rel=0.1)
+
+
+def test_drawn_layers_pass_all_checks():
+    drawn = eie.draw_layer(300, 200, 0.2, 0)
+    fields = (drawn.n_out, drawn.n_in, drawn.indptr, drawn.rows, drawn.codes, drawn.codebook, drawn.bias_codes)
+    assert eie.CompressedLayer(*fields) == drawn
+    assert not drawn.rows.flags.writeable
 
 
 def test_uniform_has_no_spread_beyond_chance():

@@ -53,6 +53,7 @@ SMALL = {
     "pareto": OWN | {"n_pes": [32], "fifo_depths": [4], "widths": [64], "index_bits": [4]},
     "real_activations": {"most": {"Alex-6": 1}, "n_pe": 32},
     "retro_ablation": OWN | {"seed": 3},
+    "pruned_layers": {"groups": []},
     "retro_balance": {"layers": ["NT-We"], "fifo_depths": [4], "n_pes": [16], "groups": [4], "draws": 2},
     "retro_capacity": {"draws": 2},
     "retro_density": {"n_in": 300, "n_out": 200, "densities": [0.1, 0.5], "act_densities": [0.5, 1.0], "draws": 2},

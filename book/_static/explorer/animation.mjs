@@ -7,7 +7,7 @@ import { fitted } from "./setting.mjs";
 import { controlOf, stateOf, trace } from "./trace.mjs";
 
 const N_IN = 24;
-const FIRST_SHOWN = 14; // a cycle of the first layer in which one queue is full and other PEs starve
+const FIRST_SHOWN = 20; // a cycle of the first layer in which one queue is full and other PEs starve
 const ROWS_EACH = 12; // of a PE
 const INDEX_BITS = 2; // so narrow that padding zeros show in so small a layer
 const CONTROLS = {
@@ -15,7 +15,7 @@ const CONTROLS = {
   depth: { label: "Queue depth", range: { min: 2, max: 8, step: 1 }, value: 3 },
   kept: { label: "Weights kept", unit: "%", scale: 100, range: { min: 0.05, max: 0.6, step: 0.05 }, value: 0.15 },
   active: { label: "Inputs not zero", unit: "%", scale: 100, range: { min: 0.1, max: 1, step: 0.05 }, value: 0.6 },
-  draw: { label: "Seed of the draw", range: { min: 0, max: 99, step: 1 }, value: 11 },
+  draw: { label: "Seed of the draw", range: { min: 0, max: 99, step: 1 }, value: 18 },
   speed: { label: "Cycles a second", range: { min: 1, max: 20, step: 1 }, value: 3 },
 };
 const STATES = {

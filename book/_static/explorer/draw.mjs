@@ -1,5 +1,5 @@
-// Pruned layers and inputs drawn at random, from the statistics that eie/explore/synthetic.py draws from: each row and each column
-// has a normal rate of its own, and cell (i, j) is kept with probability density x row rate i x column rate j, nearly.
+// Pruned layers and inputs drawn at random, from the statistics that eie/explore/synthetic.py draws from: each row and each
+// column has a gamma distributed rate, and a cell is kept with probability 1 - exp(-h x row rate x column rate).
 // The random numbers are others than the library's, so a layer here is another draw of the same kind.
 
 import { Exponentials, RandomBits } from "./random.mjs";
@@ -7,6 +7,8 @@ import { Exponentials, RandomBits } from "./random.mjs";
 const STREAMS = { rates: 1, leaps: 2, inputs: 3 };
 const WHOLE = 2 ** 32;
 const STEPS_A_ROW = 4;
+const GROUPS = 64;
+const MAX_CV = 1; // of rates; more is needed only where hardly a cell is empty
 
 /**
  * Draw a pruned layer; see cycles.mjs for its fields. Time and memory go with the entries drawn.
@@ -14,11 +16,16 @@ const STEPS_A_ROW = 4;
  * @param nOut, nIn Rows and columns.
  * @param density Expected fraction of the weights kept, 0..1.
  * @param seed The same seed draws the same layer.
- * @param spread { rowCv, columnCv, biasDensity }, as in the library's Spread.
+ * @param spread { row, column, biasDensity, minDensity, shapes }, the fit of the library's typical_spread.
  */
 export function drawLayer(nOut, nIn, density, seed, spread) {
   const bits = new RandomBits(seed, STREAMS.rates);
-  const [rowRate, columnRate] = fitting(rates(bits, nOut, spread.rowCv), rates(bits, nIn, spread.columnCv), density);
+  const { rowCv, columnCv } = typicalSpread(nOut, nIn, density, spread);
+  const narrowed = density < 1 ? (hazard(density) * (1 - density)) / Math.max(density, spread.minDensity) : 1;
+  const [rowRate, columnRate] = [
+    rates(bits, nOut, Math.min(rowCv / narrowed, MAX_CV)),
+    rates(bits, nIn, Math.min(columnCv / narrowed, MAX_CV)),
+  ];
   const expected = nOut * nIn * density;
   const room = Math.ceil(expected + 10 * Math.sqrt(expected) + 100); // ten standard deviations are never exceeded
   const rows = new (nOut <= 2 ** 16 ? Uint16Array : Int32Array)(room + nOut);
@@ -30,15 +37,22 @@ export function drawLayer(nOut, nIn, density, seed, spread) {
   return { nOut, nIn, hasBias: true, indptr, rows: rows.subarray(0, end) };
 }
 
+/** Spread of the entries of really pruned layers of a size and density: the library's typical_spread, the median. */
+export function typicalSpread(nOut, nIn, density, spread) {
+  const odds = 1 / Math.max(density, spread.minDensity) - 1;
+  const shape = Math.min(Math.max(nOut / nIn, spread.shapes[0]), spread.shapes[1]);
+  const [rowCv, columnCv] = [spread.row, spread.column].map(([a, b, c]) => a * odds ** b * shape ** c);
+  return { rowCv, columnCv };
+}
+
 /**
  * Fill rows and indptr from the hits of a Poisson process: a cell of hazard h is hit with probability 1 - exp(-h), which
- * costs one random number a hit and none for the cells between. Row i has the hazard -log(1 - d r) for its rate r and the
- * density d, and column j so many times it that a row of rate 1 is kept with d c. So d r c is off only where row and
- * column both stand out, and there by the product of three small numbers.
+ * costs one random number a hit and none for the cells between.
  */
 function drawColumns(rowRate, columnRate, density, seed, rows, indptr) {
   const leaps = new Exponentials(new RandomBits(seed, STREAMS.leaps));
-  const until = cumulated(rowRate.map((rate) => hazard(density * rate)));
+  const factor = commonHazard(averaged(rowRate), averaged(columnRate), density);
+  const until = cumulated(rowRate.map((rate) => factor * rate));
   const total = until.at(-1);
   const steps = (STEPS_A_ROW * until.length) / total;
   const near = firstRows(until, steps);
@@ -46,7 +60,7 @@ function drawColumns(rowRate, columnRate, density, seed, rows, indptr) {
   let at = 0;
   let end = 0;
   for (let j = 0; j < columnRate.length; j++) {
-    const meanLeap = hazard(density) / hazard(density * columnRate[j]);
+    const meanLeap = 1 / columnRate[j];
     for (let place = 0, last = -1; ;) {
       if (at === leap.length) {
         leap = leaps.refill();
@@ -109,22 +123,48 @@ export function activeInputs(order, density) {
   return order.slice(0, Math.round(density * order.length)).sort();
 }
 
-/** n normal rates of mean 1, none negative. */
+/** Hazard of a cell of rates 1 that gives a density, by Newton's method; see the library's _hazard. */
+function commonHazard(rowRate, columnRate, density) {
+  let found = hazard(density);
+  for (let step = 1, n = 0; n < 50 && Math.abs(step) > 1e-9 * found; n++) {
+    let [spared, slope] = [0, 0];
+    for (const row of rowRate) {
+      for (const column of columnRate) {
+        const left = Math.exp(-found * row * column);
+        spared += left;
+        slope += left * row * column;
+      }
+    }
+    step = ((density - 1) * rowRate.length * columnRate.length + spared) / Math.max(slope, 1e-300);
+    found = Math.min(found + step, 40);
+  }
+  return found;
+}
+
+/** Rates averaged over groups of similar ones. */
+function averaged(all) {
+  if (all.length <= GROUPS) return all;
+  const sorted = Float64Array.from(all).sort();
+  const edge = (group) => Math.floor((group * all.length) / GROUPS);
+  return Float64Array.from({ length: GROUPS }, (_, group) => {
+    const part = sorted.subarray(edge(group), edge(group + 1));
+    return part.reduce((sum, rate) => sum + rate, 0) / part.length;
+  });
+}
+
+/** n gamma distributed rates of mean 1. */
 function rates(bits, n, cv) {
-  const drawn = Float64Array.from({ length: n }, () => Math.max(1 + cv * bits.normal(), 0));
+  const drawn = Float64Array.from({ length: n }, () => (cv ? cv * cv * gamma(bits, 1 / (cv * cv)) : 1));
   const mean = drawn.reduce((sum, rate) => sum + rate, 0) / n || 1;
   return drawn.map((rate) => rate / mean);
 }
 
-/** The rates, drawn towards 1 until no cell's probability passes 1: a full matrix has no spread. */
-function fitting(rowRate, columnRate, density) {
-  const [row, column] = [highest(rowRate) - 1, highest(columnRate) - 1];
-  if (density * (1 + row) * (1 + column) <= 1) return [rowRate, columnRate];
-  const [a, b, c] = [row * column, row + column, 1 - 1 / density];
-  const t = c < 0 ? (-2 * c) / (b + Math.sqrt(b * b - 4 * a * c)) : 0;
-  return [rowRate, columnRate].map((drawn) => drawn.map((rate) => 1 + t * (rate - 1)));
-}
-
-function highest(values) {
-  return values.reduce((most, value) => Math.max(most, value), 0);
+/** A gamma distributed number of a shape of 1 or more (Marsaglia and Tsang, 2000). */
+function gamma(bits, shape) {
+  const d = shape - 1 / 3;
+  for (;;) {
+    const x = bits.normal();
+    const v = (1 + x / Math.sqrt(9 * d)) ** 3;
+    if (v > 0 && Math.log(bits.uniform()) < x * x / 2 + d * (1 - v + Math.log(v))) return d * v;
+  }
 }

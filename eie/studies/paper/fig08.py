@@ -9,8 +9,8 @@ from itertools import product
 import pandas as pd
 
 from eie import _check
-from eie.explore.benchmarks import columns_together
-from eie.explore.synthetic import measured_spread
+from eie.explore.benchmarks import Benchmark, columns_together
+from eie.explore.spread import MEDIAN
 from eie.machine import MAX_FIFO_DEPTH
 from eie.studies import plots
 from eie.studies.paper.series import Series, machine_warning, series
@@ -48,8 +48,8 @@ def figure8(setup: Setup, fifo_depths: Sequence[int] = DEPTHS) -> Figure8:
         Queue depths, each 2..1048576. A queue of depth D holds D - 1 activations, so depth 1 does not exist.
     """
     depths = _check.integers("fifo_depths", fifo_depths, 2, MAX_FIFO_DEPTH)
-    runs = setup.sweep([setup.machine(fifo_depth=depth) for depth in depths])
-    points = series("fig08", runs, "load_balance", 100, "fifo_depth")
+    machines = [setup.machine(fifo_depth=depth) for depth in depths]
+    points = series("fig08", setup.sweep(machines), "load_balance", 100, "fifo_depth", ends=setup.ends(machines))
     other = machine_warning(setup.machine())
     labels = ("fifo_depth", "depth of the activation queues", "load balance, %")
     return Figure8("Figure 8", "load balance", *labels, "points", points, False, other)
@@ -128,9 +128,10 @@ def blocks(
         return Blocks(_no_points("block_cv", "difference"), _no_points())
     frames = []
     for (name, columns), cv in product(together.items(), block_cvs):
-        spread = replace(measured_spread(), block_columns=columns, block_cv=cv) if cv else measured_spread()
+        even = Benchmark.named(name).spread()
+        spread = replace(even, block_columns=columns, block_cv=cv) if cv else MEDIAN
         runs = replace(setup, layers=[name]).sweep(machines, spread)
-        frames.append(series("fig08", runs, "load_balance", 100, "fifo_depth").assign(block_cv=spread.block_cv))
+        frames.append(series("fig08", runs, "load_balance", 100, "fifo_depth").assign(block_cv=cv))
     points = pd.concat(frames).rename(columns={"computed": "load_balance"})
     reference = points.drop_duplicates(["layer", "fifo_depth"])[["layer", "fifo_depth", "published"]]
     return Blocks(points.dropna(subset=["load_balance"]), reference.rename(columns={"published": "load_balance"}))

@@ -90,10 +90,8 @@ def figure11(setup: Setup, n_pes: Sequence[int] = PE_COUNTS) -> Figure11:
     n_pes : sequence of int
         Numbers of processing elements, each 1..65536.
     """
-    runs = _runs(setup, [1, *_check.integers("n_pes", n_pes, 1, MAX_PE)])
-    one = runs[runs["n_pe"] == 1].set_index(["layer", "draw"])["cycles"]
-    alone = one.reindex(pd.MultiIndex.from_frame(runs[["layer", "draw"]])).to_numpy()
-    points = series("fig11", runs.assign(speedup=alone / runs["cycles"]), "speedup", 1, "n_pe", relative=True)
+    runs, *ends = map(_with_speedup, _runs(setup, [1, *_check.integers("n_pes", n_pes, 1, MAX_PE)]))
+    points = series("fig11", runs, "speedup", 1, "n_pe", relative=True, ends=ends)
     # The figure's axis ends below its highest points, which are known only to lie there or above.
     points.loc[points["published"] == published.load("fig11")["speedup"].max(), "difference"] = np.nan
     other = machine_warning(setup.machine())
@@ -103,7 +101,8 @@ def figure11(setup: Setup, n_pes: Sequence[int] = PE_COUNTS) -> Figure11:
 @exhibit("layers", "fifo_depth", "seed", "own_layers", draws=1)
 def figure12(setup: Setup, n_pes: Sequence[int] = PE_COUNTS) -> Figure12:
     """Compute Figure 12: entries that are no padding zeros, of all entries processed, on `n_pes` as for `figure11`."""
-    points = series("fig12", _runs(setup, n_pes), "real_work", 100, "n_pe")
+    runs, *ends = _runs(setup, n_pes)
+    points = series("fig12", runs, "real_work", 100, "n_pe", ends=ends)
     label = "real work, % of all work"
     return Figure12("Figure 12", "fraction of real work", "n_pe", "PEs", label, "points", points)
 
@@ -111,13 +110,22 @@ def figure12(setup: Setup, n_pes: Sequence[int] = PE_COUNTS) -> Figure12:
 @exhibit("layers", "fifo_depth", "seed", "own_layers", draws=1)
 def figure13(setup: Setup, n_pes: Sequence[int] = PE_COUNTS) -> Series:
     """Compute Figure 13: load balance against the number of PEs, on `n_pes` as for `figure11`."""
-    points = series("fig13", _runs(setup, n_pes), "load_balance", 100, "n_pe")
+    runs, *ends = _runs(setup, n_pes)
+    points = series("fig13", runs, "load_balance", 100, "n_pe", ends=ends)
     other = machine_warning(setup.machine())
     return Series("Figure 13", "load balance", "n_pe", "PEs", "load balance, %", "points", points, False, other)
 
 
-def _runs(setup: Setup, n_pes: Sequence[int]) -> pd.DataFrame:
-    return setup.sweep([setup.machine(n_pe=n_pe) for n_pe in _check.integers("n_pes", n_pes, 1, MAX_PE)])
+def _runs(setup: Setup, n_pes: Sequence[int]) -> list[pd.DataFrame]:
+    """Run the layers with the median spread, and with those at the ends of the band."""
+    machines = [setup.machine(n_pe=n_pe) for n_pe in _check.integers("n_pes", n_pes, 1, MAX_PE)]
+    return [setup.sweep(machines), *setup.ends(machines)]
+
+
+def _with_speedup(runs: pd.DataFrame) -> pd.DataFrame:
+    one = runs[runs["n_pe"] == 1].set_index(["layer", "draw"])["cycles"]
+    alone = one.reindex(pd.MultiIndex.from_frame(runs[["layer", "draw"]])).to_numpy()
+    return runs.assign(speedup=alone / runs["cycles"])
 
 
 def _partner(name: str, other: dict[str, str]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from eie import published
@@ -34,8 +36,8 @@ class Series:
     unit : str
         Unit of differences: "points" (of percent) or "%" (of the published value).
     points : DataFrame
-        Columns `layer`, the one that `x` names, `computed` (mean over draws), `sd` (over draws), `published`,
-        `reading_error` and `difference`.
+        Columns `layer`, the one that `x` names, `computed` (mean over draws with the median spread), `sd` (over draws),
+        `low` and `high` (ends of the band of spreads), `published`, `reading_error` and `difference`.
     log_y : bool
         Whether the vertical axis is logarithmic.
     other_machine : str
@@ -95,8 +97,36 @@ class Series:
             f"{self.other_machine}At the {len(both)} points that can be compared, the computed {self.quantity} differs "
             f"from the published one by **{self.mean_absolute_difference:.2f} {self.unit}** on average (mean absolute "
             f"difference), and is {abs(bias):.2f} {self.unit} {'higher' if bias > 0 else 'lower'} on the whole. The "
-            f"figure itself can be read to {exact:.1f} {self.unit}. {_ranked(self.by_layer())}"
+            f"figure itself can be read to {exact:.1f} {self.unit}. {_ranked(self.by_layer())} "
+            f"{in_words(self.places(), 'published points')} {BAND_IS}"
         )
+
+    def places(self) -> pd.Series:
+        """Tell for each point of `both` whether the published value is `inside`, `above` or `below` the band.
+
+        The band reaches from the 10th to the 90th percentile of the spread of really pruned layers, and is wider by the
+        reading error of the figure.
+        """
+        return placed(self.both, self.both["published"], self.both["reading_error"])
+
+
+BAND_IS = (
+    "The band reaches from layers that are as even as the 10th percentile of really pruned ones to layers that are as "
+    "uneven as the 90th."
+)
+"""What the band is, for a page."""
+
+
+def placed(rows: pd.DataFrame, values: pd.Series, slack: pd.Series | float = 0.0) -> pd.Series:
+    """Tell whether values are `inside`, `above` or `below` the band from `low` to `high` of rows, wider by `slack`."""
+    above, below = values > rows["high"] + slack, values < rows["low"] - slack
+    return pd.Series(np.select([above, below], ["above", "below"], "inside"), rows.index)
+
+
+def in_words(places: pd.Series, what: str) -> str:
+    """Count places: "Of the 72 published points, **40** lie inside the band, 2 above it and 30 below it."."""
+    inside, above, below = (int((places == place).sum()) for place in ("inside", "above", "below"))
+    return f"Of the {len(places)} {what}, **{inside}** lie inside the band, {above} above it and {below} below it."
 
 
 def _ranked(sizes: pd.Series) -> str:
@@ -107,7 +137,16 @@ def _ranked(sizes: pd.Series) -> str:
     return f"Closest is {named[0]}; furthest are {', '.join(named[:-4:-1])}."
 
 
-def series(name: str, runs: pd.DataFrame, value: str, scale: float, x: str, *, relative: bool = False) -> pd.DataFrame:
+def series(
+    name: str,
+    runs: pd.DataFrame,
+    value: str,
+    scale: float,
+    x: str,
+    *,
+    relative: bool = False,
+    ends: Sequence[pd.DataFrame] = (),
+) -> pd.DataFrame:
     """Join computed runs with a published figure: the points of `Series`.
 
     Parameters
@@ -124,10 +163,16 @@ def series(name: str, runs: pd.DataFrame, value: str, scale: float, x: str, *, r
         The parameter.
     relative : bool
         Give differences in percent of the published value, instead of in its unit.
+    ends : sequence of DataFrame
+        Runs with the spreads at the ends of the band; without them it has no width.
     """
     layers = list(dict.fromkeys(runs["layer"]))
     over_draws = runs.groupby(["layer", x], sort=False)[value]
-    mine = pd.DataFrame({"computed": scale * over_draws.mean(), "sd": scale * over_draws.std()}).reset_index()
+    mine = pd.DataFrame({"computed": scale * over_draws.mean(), "sd": scale * over_draws.std()})
+    at_ends = [scale * end.groupby(["layer", x], sort=False)[value].mean() for end in ends] or [mine["computed"]]
+    mine = mine.assign(
+        low=pd.concat(at_ends, axis=1).min(axis=1), high=pd.concat(at_ends, axis=1).max(axis=1)
+    ).reset_index()
     theirs = published.load(name).rename(columns={value: "published"})
     theirs = theirs.loc[theirs["layer"].isin(layers), ["layer", x, "published", "reading_error"]]
     points = mine.merge(theirs, on=["layer", x], how="outer")

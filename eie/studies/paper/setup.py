@@ -12,9 +12,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import pandas as pd
 
 from eie.explore.benchmarks import Benchmark, select
+from eie.explore.spread import Spread
 from eie.explore.sweep import sweep
-from eie.explore.synthetic import Spread
 from eie.machine import Machine
+
+BAND = (10.0, 90.0)
+"""Percentiles of the spread of really pruned layers: the ends of the band that simulated results are shown with."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,9 +59,13 @@ class Setup:
         """Return the chip, with further parameters of `Machine`."""
         return replace(Machine(n_pe=self.n_pe, fifo_depth=self.fifo_depth), **changes)
 
-    def sweep(self, machines: Sequence[Machine], spread: Spread | None = None) -> pd.DataFrame:
+    def sweep(self, machines: Sequence[Machine], spread: Spread | float | None = None) -> pd.DataFrame:
         """Run all draws of all layers on each machine, see `eie.explore.sweep.sweep`."""
         return sweep(self.benchmarks, machines, seed=self.seed, draws=self.draws, spread=spread)
+
+    def ends(self, machines: Sequence[Machine]) -> list[pd.DataFrame]:
+        """Run one draw of all layers with the spread of each percentile of `BAND`."""
+        return [replace(self, draws=1).sweep(machines, percentile) for percentile in BAND]
 
 
 def exhibit(*shared: str, **defaults: Any) -> Callable[[Callable[Concatenate[Setup, P], T]], Callable[..., T]]:

@@ -9,12 +9,12 @@ import pandas as pd
 
 from eie import published
 from eie.explore.benchmarks import Benchmark
-from eie.explore.synthetic import measured_spread, spread_of
+from eie.explore.spread import MEDIAN, spread_of
 from eie.formats import authors
 from eie.interleaved import decode
 from eie.layer import CompressedLayer
 from eie.studies import plots
-from eie.studies.paper.setup import Setup, exhibit, usual
+from eie.studies.paper.setup import BAND, Setup, exhibit, usual
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ def table3(setup: Setup) -> Table3:
 
 
 def authors_layer() -> pd.DataFrame:
-    """The spread of the authors' own layer, which all drawn layers are given.
+    """The spread of the authors' own layer.
 
     Raises
     ------
@@ -85,11 +85,19 @@ def authors_layer() -> pd.DataFrame:
     )
 
 
-def drawn_with() -> pd.DataFrame:
-    """The spread that all layers are drawn with, in percent."""
-    spread = measured_spread()
-    values = {"rows": spread.row_cv, "columns": spread.column_cv, "biases that are not 0": spread.bias_density}
-    return pd.DataFrame({"all layers": {name: 100 * value for name, value in values.items()}})
+@exhibit("layers", "own_layers")
+def drawn_with(setup: Setup) -> pd.DataFrame:
+    """List the spread that layers are drawn with, in percent: the median, and the ends of the band."""
+    return pd.DataFrame(
+        {
+            benchmark.name: {
+                f"{side}, {word}": 100 * getattr(benchmark.spread(percentile), f"{name}_cv")
+                for side, name in (("rows", "row"), ("columns", "column"))
+                for word, percentile in (("median", MEDIAN), ("even", BAND[0]), ("uneven", BAND[1]))
+            }
+            for benchmark in setup.benchmarks
+        }
+    )
 
 
 def _row(benchmark: Benchmark, seed: int, printed: pd.DataFrame) -> dict[str, object]:

@@ -19,7 +19,7 @@ from eie.interleaved import encode
 from eie.machine import Machine
 from eie.studies import plots
 from eie.studies.baselines import platforms
-from eie.studies.paper.series import machine_warning
+from eie.studies.paper.series import BAND_IS, in_words, machine_warning, placed
 from eie.studies.paper.setup import Setup, exhibit, usual
 
 CLOSE = 0.10
@@ -34,7 +34,8 @@ class Table4:
     ----------
     rows : DataFrame
         A row a layer. Times in microseconds: `published theoretical`, `theoretical`, `published actual`, `actual`,
-        and `sd` of the actual time over draws; `ratio`, computed / published actual time; `load balance %`; `cycles`.
+        its `low` and `high` end over the band of spreads and `sd` over draws; `ratio`, computed / published actual
+        time; `load balance %`; `cycles`; where in the band the `printed is`.
     other_machine : str
         A warning, where the machine is not the paper's; empty if it is.
     """
@@ -94,7 +95,7 @@ class Table4:
             f"**{len(self.close)} of {len(self.known)}** layers come within {100 * CLOSE:.0f} % of the printed actual "
             f"time{far}. The geometric mean of computed over printed time is **{self.geomean_ratio:.3f}**. Waiting "
             f"makes the machine {100 * slower:.1f} % slower than its theoretical time, {100 * theirs:.1f} % in "
-            "the paper's own rows."
+            f"the paper's own rows. {in_words(self.known['printed is'], 'printed times')} {BAND_IS}"
         )
 
 
@@ -108,7 +109,12 @@ def table4(setup: Setup, clock_mhz: float = 800.0) -> Table4:
         Clock in MHz.
     """
     machine = setup.machine(clock_hz=1e6 * _check.positive("clock_mhz", clock_mhz))
-    return Table4(_with_published(setup.sweep([machine])), machine_warning(machine))
+    rows = _with_published(setup.sweep([machine])).set_index("layer")
+    ends = [_with_published(end).set_index("layer")["actual"] for end in setup.ends([machine])]
+    rows.insert(rows.columns.get_loc("sd"), "low", np.minimum(*ends))
+    rows.insert(rows.columns.get_loc("sd"), "high", np.maximum(*ends))
+    rows["printed is"] = placed(rows, rows["published actual"]).where(rows["published actual"].notna(), "")
+    return Table4(rows.reset_index(), machine_warning(machine))
 
 
 def all_platforms() -> pd.DataFrame:

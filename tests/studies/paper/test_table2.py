@@ -63,13 +63,13 @@ def test_the_shipped_value_does_not_fit_table_2(result):
     default, shipped, bounds = (rows.loc[name] for name in ("itrs-lop", table2.AS_SHIPPED, "Table II"))
     for memory in ("matrix memory", "pointer memory"):
         assert default[memory] < bounds[memory] < shipped[memory]
-    assert default["memory"] == pytest.approx(4.86, abs=0.005)  # mW
-    assert shipped["memory"] == pytest.approx(7.30, abs=0.005)
+    assert default["memory"] == pytest.approx(4.74, abs=0.005)  # mW
+    assert shipped["memory"] == pytest.approx(7.18, abs=0.005)
     assert "a row of another table" in result.finding()
 
 
 def test_words_say_how_far_the_model_is(result):
-    assert "-9 % against Table II" in result.words()
+    assert "-11 % against Table II" in result.words()
     assert f"{result.models.loc['itrs-lop', 'total']:.2f} mW" in result.words()
 
 

@@ -12,7 +12,7 @@ def result():
 def test_table_4_seven_of_nine_are_close(result):
     assert len(result.close) == 7
     assert result.far == ["Alex-8", "VGG-6"]
-    assert result.geomean_ratio == pytest.approx(0.934, abs=0.005)
+    assert result.geomean_ratio == pytest.approx(0.948, abs=0.005)
 
 
 def test_table_4_theoretical_time_is_entries_over_peak(result):
@@ -23,8 +23,8 @@ def test_table_4_theoretical_time_is_entries_over_peak(result):
 
 def test_alex_8_at_its_measured_input_density():
     cases = table4.at_measured_densities()
-    assert cases.loc["measured input density", "ratio"] == pytest.approx(1, abs=0.03)
-    assert cases.loc["both measured", "ratio"] == pytest.approx(1, abs=0.02)
+    assert cases.loc["measured input density", "ratio"] == pytest.approx(0.969, abs=0.005)
+    assert cases.loc["both measured", "ratio"] == pytest.approx(1, abs=0.01)
     assert cases.loc["measured input density", "inputs %"] == pytest.approx(42.94, abs=0.01)
 
 
@@ -35,7 +35,7 @@ def test_what_the_far_layers_would_need(result):
     assert needs.loc["Alex-8", "for the theoretical time"] == pytest.approx(
         needs.loc["Alex-8", "for the actual time"], abs=1.0
     )
-    assert needs.loc["VGG-6", "for the actual time"] - needs.loc["VGG-6", "for the theoretical time"] > 2
+    assert needs.loc["VGG-6", "for the actual time"] - needs.loc["VGG-6", "for the theoretical time"] > 1.5
 
 
 def test_needs_beyond_a_full_input():

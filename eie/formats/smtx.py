@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from eie.formats.errors import FormatError
+from eie.formats.errors import FormatError, guarded
 from eie.formats.weights import WeightFile, WeightLayer, check_file, check_size
 
 MAX_BYTES = 2**28
@@ -26,6 +26,7 @@ _DIGITS = 10
 """Digits of a number; more than any size or offset of a file that is not too large has."""
 
 
+@guarded
 def read(path: Path) -> WeightFile:
     """Read a matrix; each entry gets the weight 1.
 

@@ -55,4 +55,4 @@ def test_the_first_sample_of_the_committed_table():
     table = experiments.read(claims_file.SPREADS).set_index("id")
     now = rounding.make(0)["values"]
     for name, row in table.iterrows():
-        assert now[name] == pytest.approx(row["first"], rel=2e-6, abs=1e-9), name
+        assert now[name] == pytest.approx(row["first"], rel=1e-5, abs=1e-9), name  # six digits are kept

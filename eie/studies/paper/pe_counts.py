@@ -29,11 +29,9 @@ class Figure11(Series):
         linear = (100 * self.table()[most] / most).sort_values()
         labelled, swapped = apart["as labelled"].mean(), apart["swapped"].mean()
         return (
-            f"{super().words()} On {most} PEs the layers are {linear.iloc[0]:.0f} % ({linear.index[0]}) to "
-            f"{linear.iloc[-1]:.0f} % ({linear.index[-1]}) of {most} times as fast as on one, {linear.median():.0f} "
-            "% in "
-            "the median; whether that is nearly linear is a matter of taste. The figure's AlexNet and VGG labels "
-            "look swapped: for those six layers the difference "
+            f"{super().words()} On {most} PEs, {linear.index[0]} is {linear.iloc[0]:.0f} % of {most} times as fast as "
+            f"on one and {linear.index[1]} {linear.iloc[1]:.0f} %; the median is {linear.median():.0f} %. The figure's "
+            "AlexNet and VGG labels look swapped: for those six layers the difference "
             f"is {labelled:.1f} % as labelled and **{swapped:.1f} %** when each AlexNet layer is compared with the VGG "
             "curve of the same number and the other way round."
         )

@@ -11,7 +11,7 @@ SOURCES := $(shell find eie -type f ! -path '*/__pycache__/*')
 LENETS := lenet-300-100 lenet-5
 PROSE := $(shell find book -type f) CONTRIBUTING.md CHANGELOG.md
 
-.PHONY: book data check pdf links test test-fast fuzz lint format bench lenets clean lock
+.PHONY: fork book data check pdf links test test-fast fuzz lint format bench lenets clean lock
 .DELETE_ON_ERROR:
 
 book: data
@@ -88,6 +88,10 @@ clean:
 # After pyproject.toml names other packages: install them anew and write down what was taken.
 lock:
 	$(PYTHON) tools/lock.py
+
+# In a fork: set the repository's address everywhere, as in `make fork URL=https://github.com/OWNER/REPO`.
+fork:
+	@$(PYTHON) tools/fork.py $(URL)
 
 # What the book needs, and then what only tests and checks need.
 .venv/ready: requirements.lock pyproject.toml tools/install.py

@@ -54,9 +54,10 @@ class EnergySteps:
         return table
 
     def plot(self) -> plots.Figure:
-        """Draw the components of the energy, largest first."""
+        """Draw the share of each component of the energy, largest first."""
         parts = self.rows.groupby("component")["nJ"].sum().sort_values(ascending=False)
-        return plots.bars.log_bars(list(parts.index), [round(value, 1) for value in parts], "energy, nJ (logarithmic)")
+        shares = [float(f"{value:.2g}") for value in 100 * parts / self.total_nj]
+        return plots.bars.linear_bars(list(parts.index), shares, "share of the energy, %")
 
     def words(self) -> str:
         """Say the total, where most of it goes, and what the library computes."""

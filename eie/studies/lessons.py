@@ -159,9 +159,9 @@ def turns(mem: InterleavedCSC) -> list[int]:
 
 
 def pipeline(mem: InterleavedCSC) -> pd.DataFrame:
-    """Compute what happens to each entry in each cycle: rows are entries, columns cycles, cells numbers of stages."""
+    """Compute the stage of each entry in each cycle: rows are entries, columns cycles; 0 is an entry's turn."""
     taken = turns(mem)
     last = taken[-1] + len(STAGES)
-    rows = [["turn" if c == t else c - t if 0 < c - t <= len(STAGES) else "" for c in range(last + 1)] for t in taken]
+    rows = [[c - t if 0 <= c - t <= len(STAGES) else "" for c in range(last + 1)] for t in taken]
     index = [f"entry {entry}" for entry in range(len(taken))]
     return pd.DataFrame(rows, index=index, columns=[str(cycle) for cycle in range(last + 1)])

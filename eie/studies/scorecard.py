@@ -96,6 +96,21 @@ def headline(results: Sequence[Result]) -> str:
     )
 
 
+CHIEF = ("speedup-over-cpu", "energy-over-cpu", "tablev-throughput-64", "tablev-power-64", "tablev-area-64")
+"""The claims on the one-page summary."""
+
+
+def chief(results: Sequence[Result]) -> str:
+    """Return the claims of the one-page summary as a table, Markdown."""
+    by_id = {result.claim.id: result for result in results}
+    rows = ["| result | published | computed here | verdict |", "|---|---:|---:|---|"]
+    for result in map(by_id.__getitem__, CHIEF):
+        claim, verdict = result.claim, result.verdict
+        shown = " | ".join((number(claim.published), number(result.computed), f"{SIGNS[verdict]} {verdict.value}"))
+        rows.append(f"| {claim.statement}, {claim.unit} | {shown} |")
+    return "\n".join(rows)
+
+
 def bar(results: Sequence[Result]) -> str:
     """The totals as two bars with a key, HTML: claims that are simulated or measured, and the others apart."""
     own = tests(results)

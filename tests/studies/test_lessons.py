@@ -44,7 +44,8 @@ def test_all_steps_are_there_without_scripts(memory):
 def test_pipeline_takes_the_cycles_of_the_library(memory):
     machine = eie.Machine(n_pe=1)
     assert lessons.pipeline(memory).shape[1] == eie.simulate(memory, np.ones(3), machine).cycles
-    assert (lessons.pipeline(memory) == "turn").sum(axis=1).eq(1).all()
+    for stage in range(len(lessons.STAGES) + 1):
+        assert (lessons.pipeline(memory) == stage).sum(axis=1).eq(1).all()
 
 
 @pytest.mark.parametrize("n_shared", [1, 2, 4, 7])

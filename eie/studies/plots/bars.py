@@ -79,12 +79,26 @@ def bars(
 @in_house_style
 def log_bars(names: Sequence[str], values: Sequence[float], x_label: str) -> Drawn:
     """Draw bars from left to right on a logarithmic axis, each with its value, the first at the top."""
+    return _across(names, values, x_label, log=True)
+
+
+@in_house_style
+def linear_bars(names: Sequence[str], values: Sequence[float], x_label: str) -> Drawn:
+    """Draw bars from left to right from zero, each with its value, the first at the top."""
+    return _across(names, values, x_label, log=False)
+
+
+def _across(names: Sequence[str], values: Sequence[float], x_label: str, *, log: bool) -> Drawn:
     fig, ax = plt.subplots(figsize=(7.2, 0.36 * len(names) + 0.9))
     ax.barh(range(len(names)), values, color=PALETTE[0], height=0.65)
     for i, value in enumerate(values):
         ax.annotate(f"{value:g}", (value, i), (4, 0), textcoords="offset points", va="center")
-    ax.set(xscale="log", xlabel=x_label, xlim=(min(values) / 2, max(values) * 2.5))
-    plain_numbers(ax.xaxis)
+    if log:
+        ax.set(xscale="log", xlim=(min(values) / 2, max(values) * 2.5))
+        plain_numbers(ax.xaxis)
+    else:
+        ax.set_xlim(0, 1.15 * max(values))
+    ax.set_xlabel(x_label)
     names_down(ax, range(len(names)), names)
     ax.minorticks_off()
     return Drawn(fig, {"values": pd.Series(values, index=names, name=x_label)})

@@ -58,7 +58,7 @@ def yosys(script: list[str], folder: Path | None = None) -> str:
 
     Raises
     ------
-    ToolError
+    eie.hardware.build.ToolError
         When pyosys is not installed, or a command fails; then the message ends with what yosys said.
     """
     if find_spec("pyosys") is None:
@@ -93,7 +93,7 @@ def library(geometry: Geometry, *, rtl: Path = RTL, trace: bool = False) -> Path
 
     Raises
     ------
-    ToolError
+    eie.hardware.build.ToolError
         When a tool is missing or fails.
     """
     if missing := missing_tools():

@@ -52,7 +52,7 @@ def simulate(
 
     Raises
     ------
-    ToolError
+    eie.hardware.build.ToolError
         When Icarus Verilog is not installed, or finds fault with the RTL.
     ValueError
         As `eie.hardware.simulate` does; also when an output is unknown.

@@ -83,7 +83,7 @@ def prove(proof: Proof, rtl: Path = RTL) -> Verdict:
 
     Raises
     ------
-    ToolError
+    eie.hardware.build.ToolError
         When pyosys is missing, or cannot read the RTL.
     """
     files = " ".join([*(str(rtl / f"{name}.sv") for name in _FILES), str(FORMAL / f"{proof.name}.sv")])

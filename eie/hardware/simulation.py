@@ -62,7 +62,7 @@ def simulate(
     ValueError
         As `eie.simulate` and `eie.infer` do; also when the layer is outside the hardware's limits (`Geometry`), or when
         an activation that is not 0 rounds to 0: the hardware sends raw values that are not 0.
-    ToolError
+    eie.hardware.build.ToolError
         When a tool is missing.
     """
     mem = encoded_for(mem, machine)

@@ -51,7 +51,7 @@ def trace(
     ------
     ValueError
         As `eie.hardware.simulate` does; also when `path` is no .vcd file.
-    ToolError
+    eie.hardware.build.ToolError
         When a tool is missing.
     """
     if Path(path).suffix != ".vcd":

@@ -96,7 +96,7 @@ def headline(results: Sequence[Result]) -> str:
     )
 
 
-CHIEF = ("speedup-over-cpu", "energy-over-cpu", "tablev-throughput-64", "tablev-power-64", "tablev-area-64")
+CHIEF = ("speedup-over-cpu", "energy-over-cpu", "time-actual-alex-7", "power-section-one", "chip-area")
 """The claims on the one-page summary."""
 
 
@@ -106,8 +106,9 @@ def chief(results: Sequence[Result]) -> str:
     rows = ["| result | published | computed here | verdict |", "|---|---:|---:|---|"]
     for result in map(by_id.__getitem__, CHIEF):
         claim, verdict = result.claim, result.verdict
-        shown = " | ".join((number(claim.published), number(result.computed), f"{SIGNS[verdict]} {verdict.value}"))
-        rows.append(f"| {claim.statement}, {claim.unit} | {shown} |")
+        shown = " | ".join((number(claim.published), computed(result), f"{SIGNS[verdict]} {verdict.value}"))
+        unit = {"x": "×", "us": "µs", "mm2": "mm²"}.get(claim.unit, claim.unit)
+        rows.append(f"| {claim.statement}, {unit} | {shown} |")
     return "\n".join(rows)
 
 

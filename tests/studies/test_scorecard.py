@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from eie.studies import claims, scorecard
+from eie.studies import claims, claims_file, scorecard
 from eie.studies.claim import Result, Verdict
 
 pytestmark = pytest.mark.slow
@@ -62,3 +62,16 @@ def test_scorecard_lists_what_was_simulated_or_measured_first(results):
     assert max(order) < min(
         html.index(f'id="claim-{one.claim.id}"') for one in results if not one.claim.evidence.is_test
     )
+
+
+def test_one_page_summary_has_published_and_computed_numbers():
+    known = {claim.id: claim for claim in claims_file.load()}
+    results = claims.evaluate_all([known["chip-area"]])
+    assert set(scorecard.CHIEF) <= set(known)
+    every = [replace(results[0], claim=known[name]) for name in scorecard.CHIEF]
+    lines = scorecard.chief(every).splitlines()[2:]
+    assert len(lines) == len(scorecard.CHIEF)
+    assert all(
+        f"| {claims.number(known[name].published)} |" in line for name, line in zip(scorecard.CHIEF, lines, strict=True)
+    )
+    assert "mm²" in lines[-1]

@@ -107,7 +107,7 @@ def chief(results: Sequence[Result]) -> str:
     for result in map(by_id.__getitem__, CHIEF):
         claim, verdict = result.claim, result.verdict
         shown = " | ".join((number(claim.published), computed(result), f"{SIGNS[verdict]} {verdict.value}"))
-        unit = {"x": "×", "us": "µs", "mm2": "mm²"}.get(claim.unit, claim.unit)
+        unit = {"x": "times", "us": "µs", "mm2": "mm²"}.get(claim.unit, claim.unit)
         rows.append(f"| {claim.statement}, {unit} | {shown} |")
     return "\n".join(rows)
 

@@ -10,6 +10,7 @@ import pytest
 
 import eie
 from eie.cli import main
+from eie.cli.group import cli
 from eie.networks import importing
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,8 +69,8 @@ def test_readme_runs(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("arguments", commands(README), ids=" ".join)
 def test_commands_of_the_readme_are_commands(arguments):
-    context = main.cli.make_context("eie", list(arguments))
-    _, command, rest = main.cli.resolve_command(context, [*context._protected_args, *context.args])
+    context = cli.make_context("eie", list(arguments))
+    _, command, rest = cli.resolve_command(context, [*context._protected_args, *context.args])
     while isinstance(command, click.Group):
         _, command, rest = command.resolve_command(context, rest)
     command.make_context(command.name, rest)

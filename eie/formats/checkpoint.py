@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,10 @@ _EMBEDDING = re.compile(r"(\w*_)?(emb|embs|embed|embedding|embeddings|embed_toke
 _GPT2 = re.compile(r"(.*\.)?(c_attn|c_proj|c_fc|q_attn)\.weight")
 
 
+MAX_BLOCKS = 64
+"""Blocks of rows that a matrix of more than `MAX_WEIGHTS` weights is cut into."""
+
+
 def layers_of(path: Path, tensors: Mapping[str, Tensor], others: Sequence[Unmapped] = ()) -> WeightFile:
     """Sort tensors into layers that the machine runs and other parts; `others` are parts found before."""
     found = _Checkpoint(joined(tensors), in_order=path.suffix != ".safetensors")
@@ -57,7 +62,8 @@ class _Checkpoint:
 
     def parts(self) -> list[WeightLayer | Unmapped]:
         """Make a layer of every weight, or say why there is none."""
-        return [self._part(name) for name in self.tensors if not self._belongs_to_another(name)]
+        own = (self._part(name) for name in self.tensors if not self._belongs_to_another(name))
+        return [block for part in own for block in _blocks(part)]
 
     def _belongs_to_another(self, name: str) -> bool:
         """Tell whether a tensor is the bias or the state's half of a layer that is listed under its weight."""
@@ -103,7 +109,7 @@ class _Checkpoint:
             return "buffer", f"{size}: {tensor.kind or 'whole'} numbers, not floating-point weights"
         if len(shape) < 2:
             return "vector", f"{size}: {vector_reason(name, self.tensors)}"
-        if 0 in shape or prod(shape) > MAX_WEIGHTS:
+        if 0 in shape or prod(shape) > (MAX_BLOCKS if len(shape) == 2 else 1) * MAX_WEIGHTS:
             return "weights", f"{size}: a layer must have 1..{MAX_WEIGHTS} weights"
         if self._is_embedding(name):
             return "embedding", f"{size}: a row is looked up, nothing is multiplied"
@@ -195,9 +201,36 @@ def _matrix(tensor: Tensor, is_kernel: bool, turned: bool, bias: tuple[int, ...]
     return shape[0], prod(shape[1:]), lambda: _plain(tensor, turned)
 
 
+def _blocks(part: WeightLayer | Unmapped) -> list[WeightLayer | Unmapped]:
+    """Cut a layer of too many weights into blocks of rows, each a layer: a vocabulary's of a large language model."""
+    if isinstance(part, Unmapped) or part.weights <= MAX_WEIGHTS:
+        return [part]
+    n_rows = MAX_WEIGHTS // part.n_in
+    return [_block(part, slice(start, min(start + n_rows, part.n_out))) for start in range(0, part.n_out, n_rows)]
+
+
+def _block(layer: WeightLayer, rows: slice) -> WeightLayer:
+    bias, read, start, stop = layer.bias, layer.read, rows.start, rows.stop
+    note = "; ".join(filter(None, [layer.note, f"a block of rows of {layer.n_out} x {layer.n_in} weights"]))
+    return replace(
+        layer,
+        name=f"{layer.name}[{start}:{stop}]",
+        n_out=stop - start,
+        read=lambda: _rows(read(), rows),
+        bias=None if bias is None else lambda: bias()[rows],
+        note=note,
+    )
+
+
+def _rows(matrix: Any, rows: slice) -> Any:
+    return sp.csc_array(matrix[rows]) if sp.issparse(matrix) else as_float32(matrix[rows])
+
+
 def _plain(tensor: Tensor, turned: bool) -> Any:
-    """Read a matrix; a sparse one stays sparse."""
+    """Read a matrix; a sparse one stays sparse. What has more numbers than a layer may have is not converted yet."""
     found = tensor.read()
+    if prod(tensor.shape) > MAX_WEIGHTS and not sp.issparse(found):
+        return found.T if turned else found
     if sp.issparse(found):
         return sp.csc_array(found.T if turned else found)
     return as_float32(found.T if turned else taps_then_channels(np.asarray(found)))

@@ -16,7 +16,7 @@ from torch.ao.nn.quantized import dynamic
 from torch.nn.utils import parametrizations, prune, spectral_norm, weight_norm
 
 from eie.cli.main import main
-from eie.formats import FormatError
+from eie.formats import FormatError, checkpoint
 from eie.networks import importing
 
 
@@ -383,3 +383,17 @@ def test_the_command_ends_with_the_share_of_the_weights(capsys, tmp_path):
     saved(tmp_path / "a.pt", {"fc.weight": weight(6, 5), "emb.weight": weight(2, 5)})
     assert main(["inspect", str(tmp_path / "a.pt")]) == 0
     assert capsys.readouterr().out.endswith("\n75 % of the file's weights are on the machine\n")
+
+
+@pytest.mark.parametrize("ending", ["pt", "safetensors"])
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_large_layers_run_in_blocks_of_rows(capsys, tmp_path, monkeypatch, ending, kind):
+    monkeypatch.setattr(checkpoint, "MAX_WEIGHTS", 40)
+    given = weight(10, 9, density=0.5).to(kind)
+    path = saved(tmp_path / f"a.{ending}", {"head.weight": given, "head.bias": torch.arange(10.0)})
+    found = seen(capsys, path)
+    assert list(shapes(found)) == ["head[0:4]", "head[4:8]", "head[8:10]"]
+    assert "a block of rows of 10 x 9" in found["layers"][0]["note"]
+    np.testing.assert_array_equal(np.vstack(list(matrices(path).values())), given.float())
+    biases = [layer.bias() for layer in importing.read(path).layers]
+    np.testing.assert_array_equal(np.concatenate(biases), np.arange(10))

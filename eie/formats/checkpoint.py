@@ -79,7 +79,7 @@ class _Checkpoint:
         tensor = self.tensors[name]
         kind, why = self._refusal(name, tensor)
         if why:
-            return Unmapped(name, kind, why, prod(tensor.shape) if tensor.is_float and not tensor.fault else 0)
+            return Unmapped(name, kind, why, prod(tensor.shape) if tensor.is_float else 0)
         if _RECURRENT.match(name):
             return self._recurrent(name, tensor)
         return self._product(name, tensor, kind)
@@ -249,7 +249,11 @@ def _label(name: str) -> str:
 
 
 def _by_name(name: str) -> str:
-    return "a factor of LoRA, which is added to the layer beside it" if re.search(r"(?i)lora_?[abAB]\b", name) else ""
+    return (
+        "a factor of LoRA, which is added to the layer beside it"
+        if re.search(r"(?i)lora_?(a|b|down|up)([._]|$)", name)
+        else ""
+    )
 
 
 def _bias_name(weight: str) -> str:

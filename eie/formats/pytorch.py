@@ -222,22 +222,28 @@ def _flat(part: Any) -> dict[str, Any]:
     while waiting:
         before, current, depth = waiting.pop()
         inner = []
-        for name, value in current.items() if isinstance(current, Mapping) else ():
+        for name, value in _items(current):
             own = f"{before}{name}"
             n_seen += 1
             if n_seen > MAX_NAMES:
                 raise FormatError(f"has more than {MAX_NAMES} names in dictionaries within dictionaries")
             if _is_tensor(value):
                 found[own] = value
-            elif isinstance(value, Mapping):
-                if depth < MAX_DEPTH and not (depth == 0 and _NO_NETWORK.fullmatch(str(name).lower())):
-                    inner.append((f"{own}.", value, depth + 1))
             elif own.endswith("_packed_params") and isinstance(value, tuple):
                 module = own.removesuffix("_packed_params").rstrip(".").removesuffix("_packed_params")
                 both = zip(("weight", "bias"), value, strict=False)
                 found |= {f"{module}{each}": tensor for each, tensor in both if _is_tensor(tensor)}
+            elif depth < MAX_DEPTH and (depth or not _NO_NETWORK.fullmatch(str(name).lower())):
+                inner.append((f"{own}.", value, depth + 1))
         waiting += inner[::-1]
     return found
+
+
+def _items(part: Any) -> Iterable[tuple[Any, Any]]:
+    """List the names and values of a dictionary, or the places and values of a list."""
+    if isinstance(part, Mapping):
+        return part.items()
+    return enumerate(part) if isinstance(part, (list, tuple)) else ()
 
 
 def _is_tensor(value: Any) -> bool:
@@ -251,11 +257,11 @@ def _described(value: torch.Tensor | Tensor, file_size: int) -> Tensor:
         return value
     shape, kind = tuple(value.shape), str(value.dtype).removeprefix("torch.")
     if value.device.type != "cpu":
-        return Tensor(shape, False, value.detach, fault=f"a tensor on {value.device.type}, without its numbers")
+        return Tensor(shape, True, value.detach, fault=f"a tensor on {value.device.type}, without its numbers")
     if not all(part.numel() * part.element_size() <= file_size for part in _stored(value)):
         return Tensor(shape, False, value.detach, fault="says that it holds more numbers than its file does")
     if value.dtype.is_complex:
-        return Tensor(shape, False, value.detach, kind, fault="complex numbers, of which the machine has none")
+        return Tensor(shape, True, value.detach, kind, fault="complex numbers, of which the machine has none")
     if value.is_quantized:
         return Tensor(shape, True, lambda: np.asarray(value.detach().dequantize()), note=f"{kind} times its scale")
     if value.layout != _strided():

@@ -76,7 +76,7 @@ def tensors_of(path: Path) -> dict[str, Tensor]:
 def _tensor(path: Path, start: int, part: dict[str, Any]) -> Tensor:
     shape, kind = tuple(part["shape"]), _KINDS.get(part["dtype"], "")
     if not kind:
-        return Tensor(shape, False, tuple, part["dtype"], fault=f"{part['dtype']} numbers, which are not read here")
+        return Tensor(shape, True, tuple, part["dtype"], fault=f"{part['dtype']} numbers, which are not read here")
     is_float = kind.startswith(("float", "bfloat"))
     place = start + part["data_offsets"][0]
     return Tensor(shape, is_float, lambda: _values(path, kind, shape, place), "" if kind in _PLAIN else kind)

@@ -45,7 +45,7 @@ Rule = Callable[[str, Tensors], Joined | None]
 
 def joined(tensors: Tensors) -> dict[str, Tensor]:
     """Join all groups of tensors to their weights, in the order of the file."""
-    for rule in (_pruned, _weight_normed, _spectral, _parametrized, _hand_masked, _scaled, _gptq):
+    for rule in (_bitsandbytes, _pruned, _weight_normed, _spectral, _parametrized, _hand_masked, _scaled, _gptq):
         tensors = _applied(rule, tensors)
     return dict(tensors)
 
@@ -60,6 +60,15 @@ def _applied(rule: Rule, tensors: Tensors) -> Tensors:
 def _of_shape(name: str, tensors: Tensors, shape: tuple[int, ...]) -> Tensor | None:
     found = tensors.get(name)
     return found if found is not None and found.shape == shape else None
+
+
+def _bitsandbytes(name: str, tensors: Tensors) -> Joined | None:
+    """Name codes of 4 bits that bitsandbytes packed, which its own tables and quantised scales make weights of."""
+    group = {each for each in tensors if each.startswith((f"{name}.absmax", f"{name}.quant_", f"{name}.nested_"))}
+    if not group or tensors[name].kind != "uint8":
+        return None
+    fault = "4-bit codes of bitsandbytes, two per byte; save the network in another format, or before it is quantised"
+    return name, replace(tensors[name], shape=(2 * prod(tensors[name].shape),), is_float=True, fault=fault), group
 
 
 def _pruned(name: str, tensors: Tensors) -> Joined | None:

@@ -397,3 +397,27 @@ def test_large_layers_run_in_blocks_of_rows(capsys, tmp_path, monkeypatch, endin
     np.testing.assert_array_equal(np.vstack(list(matrices(path).values())), given.float())
     biases = [layer.bias() for layer in importing.read(path).layers]
     np.testing.assert_array_equal(np.concatenate(biases), np.arange(10))
+
+
+def test_tensors_in_lists_and_packed_bits_do_not_vanish(capsys, tmp_path):
+    torch.save(
+        {"model": {"layers": [weight(3, 4), {"w": weight(5, 3)}], "fc": {"weight": weight(2, 5)}}}, tmp_path / "a.pt"
+    )
+    assert sorted(shapes(seen(capsys, tmp_path / "a.pt"))) == ["fc", "layers.0", "layers.1.w"]
+    packed_bits = {"q.weight": torch.zeros(32, 1, dtype=torch.uint8), "q.weight.absmax": weight(4)}
+    packed_bits["q.weight.quant_state.bitsandbytes__nf4"] = torch.zeros(9, dtype=torch.uint8)
+    found = seen(capsys, saved(tmp_path / "b.safetensors", packed_bits | {"fc.weight": weight(4, 4)}))
+    assert shapes(found) == {"fc": (4, 4, 16)}
+    assert "bitsandbytes" in reasons(found)["q.weight"]
+    assert found["weights_on_machine"] == 0.2
+
+
+@pytest.mark.parametrize("names", [("q.lora_A", "q.lora_B"), ("q.lora_down", "q.lora_up"), ("loraA.0", "loraB.0")])
+def test_factors_of_lora_are_marked(capsys, tmp_path, names):
+    tensors = {f"{names[0]}.weight": weight(2, 8), f"{names[1]}.weight": weight(8, 2), "q.weight": weight(8, 8)}
+    found = seen(capsys, saved(tmp_path / "a.safetensors", tensors))
+    assert {layer["name"]: "LoRA" in layer["note"] for layer in found["layers"]} == {
+        names[0]: True,
+        names[1]: True,
+        "q": False,
+    }

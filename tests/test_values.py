@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import eie
+from eie import values
 from eie.fixedpoint import FixedPoint, LayerFormats
 
 
@@ -181,3 +182,26 @@ def test_bias_must_fit_the_activation_format():
         ValueError, match=r"activation format must hold the bias's 1.0, got FixedPoint\(bits=16, frac=15\)"
     ):
         eie.infer(layer, [0.5], formats=formats)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_calibrated_formats_are_the_finest(bits, rng):
+    """In the next finer format of weights, activations or sums, something would not fit."""
+    layer = eie.CompressedLayer.from_codes(rng.integers(0, 16, (20, 30)), CODEBOOK)
+    activations = rng.uniform(0, 3, 30)
+    found = eie.calibrate(layer, activations, eie.Machine(n_pe=4), bits=bits)
+    for fmt, held in ((found.weight, CODEBOOK), (found.activation, activations)):
+        assert fmt.quantize(np.asarray(held))[1] == 0
+        assert FixedPoint(bits, fmt.frac + 1).quantize(np.asarray(held))[1] > 0
+    finer = LayerFormats(found.weight, found.activation, FixedPoint(bits, found.output.frac + 1))
+    assert eie.infer(layer, activations, eie.Machine(n_pe=4), formats=finer).saturations > 0
+
+
+@pytest.mark.parametrize("n_columns", [1, 1000, 2**20])
+def test_exact_sums_of_many_columns_fit_64_bits(n_columns):
+    fmt = FixedPoint(32, 20)
+    sums = values._exact_sums(fmt, fmt, np.zeros(1), n_columns)
+    largest = (1 << 31) ** 2 * n_columns  # in steps of 2**-40
+    assert largest * 2.0 ** (sums.frac - 40) < 2**63
+    # And no coarser than that takes, but for a bit or two.
+    assert sums.frac == 40 or largest * 2.0 ** (sums.frac - 40) >= 2**59

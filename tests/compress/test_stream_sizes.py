@@ -67,6 +67,18 @@ def test_hand_solved_layer():
     assert layer.coded(tables=False) == 8 + 8 + 128 + 96
 
 
+def test_widths_of_codes_and_indices_are_not_each_others():
+    """With codes of 4 bits and indices of 2, the gap of five zeros needs its filler; indices of 4 bits need none."""
+    codes = np.array([[1, 1, 0, 1], [0, 0, 0, 0], [2, 1, 0, 0]])
+    narrow = sizes.layer_size("a", codes, weight_bits=4, index_bits=2, biases=0)
+    wide = sizes.layer_size("a", codes, weight_bits=2, index_bits=4, biases=0)
+    assert (narrow.entries, wide.entries) == (6, 5)
+    assert (narrow.weight_bits, narrow.index_bits) == (4, 2)
+    assert (narrow.shared, wide.shared) == (6 * (4 + 2) + 32 * 16, 5 * (2 + 4) + 32 * 4)
+    table = sizes.published_form([narrow])
+    assert table.loc["a", ["weight bits (P+Q)", "index bits (P+Q)"]].tolist() == [4, 2]
+
+
 def test_published_form_of_the_hand_solved_layer():
     table = sizes.published_form([hand_solved(), hand_solved()])
     assert table.index.tolist() == ["a", "total"]  # layers of one name fall together

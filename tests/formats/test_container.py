@@ -202,6 +202,22 @@ def test_forged_layers_are_refused_before_they_are_used(tmp_path, change, facts,
     refused(tmp_path / "a.eie", "layer 0 is no encoded layer", message)
 
 
+def test_a_row_just_below_the_last_is_refused(tmp_path):
+    """A row of the number `n_out` would be written one past the end of the outputs."""
+    layer = eie.decode(layers()[0].mem)
+    last = int(max(layer.rows.max(), np.flatnonzero(layer.bias_codes).max()))
+    forged(tmp_path / "a.eie", {}, {"n_out": last})
+    refused(tmp_path / "a.eie", "lead out of the layer")
+
+
+def test_a_file_without_layers_is_refused(tmp_path):
+    facts = {"version": 1, "layers": [], "checksums": {}}
+    save_file({}, tmp_path / "a.eie", {"eie": json.dumps(facts | {"checksum": container._header_checksum(facts, {})})})
+    refused(tmp_path / "a.eie", "the header at byte 8 is damaged")
+    with pytest.raises(ValueError, match="must have at least one, got none"):
+        container.write(tmp_path / "b.eie", [])
+
+
 def test_other_safetensors_files_and_versions(tmp_path, path, monkeypatch):
     save_file({"a": np.zeros(3)}, tmp_path / "a.eie")
     refused(tmp_path / "a.eie", "is no .eie file")

@@ -116,3 +116,11 @@ def test_import_of_the_package_loads_none_of_the_libraries():
     script = "import eie, eie.networks.importing, sys; print({'torch', 'onnx', 'safetensors'} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_a_file_without_a_layer_says_why(tmp_path):
+    from safetensors.numpy import save_file
+
+    save_file({"norm.weight": np.ones(3, np.float32)}, tmp_path / "net.safetensors")
+    with pytest.raises(FormatError, match=r"net\.safetensors: has no layer that the machine runs: norm\.weight"):
+        importing.read(tmp_path / "net.safetensors")

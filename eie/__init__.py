@@ -20,32 +20,11 @@ if TYPE_CHECKING:
     from eie.values import Inference, calibrate, infer
 
 __all__ = [
-    "EIE_28NM",
-    "EIE_45NM",
-    "Benchmark",
-    "CompressedLayer",
-    "CycleReport",
-    "EnergyReport",
-    "Evaluation",
-    "FixedPoint",
-    "Inference",
-    "InterleavedCSC",
-    "LayerFormats",
-    "Machine",
-    "Spread",
-    "__version__",
-    "calibrate",
-    "decode",
-    "draw_activations",
-    "draw_layer",
-    "encode",
-    "energy",
-    "evaluate",
-    "infer",
-    "simulate",
-    "step",
-    "typical_spread",
-]
+    "EIE_28NM", "EIE_45NM", "Benchmark", "CompressedLayer", "CycleReport", "EnergyReport", "Evaluation",
+    "FixedPoint", "Inference", "InterleavedCSC", "LayerFormats", "Machine", "Spread", "__version__",
+    "calibrate", "decode", "draw_activations", "draw_layer", "encode", "energy", "evaluate", "infer",
+    "simulate", "step", "typical_spread",
+]  # fmt: skip
 
 _HOMES = {
     "eie.cycles": ("CycleReport", "simulate"),

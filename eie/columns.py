@@ -16,14 +16,10 @@ NONEMPTY, AT_ROW, ROW_BEGINS = range(3)
 class ColumnTables(NamedTuple):
     """What timing needs to know of the columns, for one width of the sparse-matrix memory.
 
-    Attributes
-    ----------
-    lengths : uint8 or int32 array of shape `(n_columns, n_pe)`
-        Cycles that a PE is busy with a column: its entries, or 1 to find out that there are none.
-    masks : uint64 array of shape `(n_columns, 3, words)`
-        `NONEMPTY`, `AT_ROW` and `ROW_BEGINS`, one bit per PE.
-    totals : int64 array of shape `(n_columns, 3)`
-        Over all PEs: entries that are no padding, entries, and Spmat rows that these lie in.
+    `lengths` are the cycles that a PE is busy with a column: its entries, or 1 to find out that there are none, of
+    shape `(n_columns, n_pe)`; `masks` are `NONEMPTY`, `AT_ROW` and `ROW_BEGINS`, one bit per PE, of shape
+    `(n_columns, 3, words)`; `totals`, over all PEs, are entries that are no padding, entries, and Spmat rows that these
+    lie in, of shape `(n_columns, 3)`.
     """
 
     lengths: NDArray[np.uint8 | np.int32]

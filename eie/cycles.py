@@ -229,12 +229,7 @@ def scan(nonzero, n_pe, has_bias):  # type: ignore[no-untyped-def]
     address is looked at a time. Moving on to the next costs an idle cycle unless the last broadcast was from the last
     bank, and an address without a non-zero costs a cycle.
 
-    Returns
-    -------
-    active : int64 array of shape `(broadcasts,)`
-        Columns in the order of their broadcasts.
-    idle : int64 array of shape `(broadcasts,)`
-        Cycles that the scan wastes before each broadcast.
+    Return the columns in the order of their broadcasts, and the cycles that the scan wastes before each, as int64.
     """
     n_in = len(nonzero)
     n_addresses = -(-n_in // n_pe)

@@ -14,6 +14,8 @@ from eie.columns import ColumnTables, column_tables
 from eie.layer import MAX_SIZE, CompressedLayer, checked_codebook
 from eie.machine import Machine
 
+_WIDE = 2**26
+"""Pointers over all PEs, from which on they are kept in as few bytes as they need."""
 MAX_ENTRIES = 2**31 - 1
 """Entries over all PEs: pointers have 32 bits here (the chip's have 16)."""
 
@@ -30,10 +32,8 @@ class InterleavedCSC:
 
     Attributes
     ----------
-    n_out, n_in, n_pe : int
-        Outputs, inputs and processing elements.
-    weight_bits, index_bits : int
-        Bits of a code and of a relative index.
+    n_out, n_in, n_pe, weight_bits, index_bits : int
+        Outputs, inputs, processing elements, and bits of a code and of a relative index.
     codebook : float32 array of shape `(2**weight_bits,)`
         The shared weights; entry 0 is 0.0.
     has_bias : bool
@@ -43,7 +43,8 @@ class InterleavedCSC:
     pe_start : int64 array of shape `(n_pe + 1,)`
         PE p's entries are `pe_start[p]` to `pe_start[p + 1]`.
     pointers : int32 array of shape `(n_columns + 1, n_pe)`
-        Column j's entries on PE p are `pointers[j, p]` to `pointers[j + 1, p]`, counted from that PE's first.
+        Column j's entries on PE p are `pointers[j, p]` to `pointers[j + 1, p]`, counted from that PE's first. From
+        2**26 pointers on their type is the smallest that holds them, such as uint8.
     column_macs : int64 array of shape `(n_columns,)`
         Entries of each column over all PEs that are no padding.
     """
@@ -195,7 +196,11 @@ def encode(layer: CompressedLayer, machine: Machine) -> InterleavedCSC:
     check_codebook(layer, machine)
     indptr, rows, codes = _with_bias_column(layer)
     pe_of, local_of = (part.astype(np.int32) for part in place(np.arange(layer.n_out), machine.n_pe))
-    pointers = _count_entries(indptr, rows, pe_of, local_of, machine.n_pe, machine.index_bits)
+    pointers = np.zeros((1, machine.n_pe), np.int32)
+    if len(indptr) * machine.n_pe > _WIDE:  # many PEs hold little each
+        _count_entries(indptr, rows, pe_of, local_of, machine.index_bits, pointers)
+    pointers = np.zeros((len(indptr), machine.n_pe), _pointer_type(pointers[0], len(indptr)))
+    _count_entries(indptr, rows, pe_of, local_of, machine.index_bits, pointers)
     n_entries = int(pointers.sum(dtype=np.int64))  # before they are summed in 32 bits
     if n_entries > MAX_ENTRIES:
         raise ValueError(f"the encoded layer must have at most {MAX_ENTRIES} entries, got {n_entries}")
@@ -213,7 +218,7 @@ def encode(layer: CompressedLayer, machine: Machine) -> InterleavedCSC:
         _check.readonly(out_codes, np.uint8),
         _check.readonly(out_skips, np.uint8),
         _check.readonly(pe_start, np.int64),
-        _check.readonly(pointers, np.int32),
+        _check.readonly(pointers, pointers.dtype),
         _check.readonly(np.diff(indptr), np.int64),
     )
     mem._by_column.append((indptr, rows, codes))
@@ -300,19 +305,28 @@ def _count_macs(
     return np.diff(macs_before[pe_start[:-1] + pointers].sum(axis=1))
 
 
+def _pointer_type(entries: NDArray[Any], size: int) -> Any:
+    """Choose the smallest type for `size` pointers per PE, of PEs with so many entries; 32 bits where they are few."""
+    few = size * len(entries) <= _WIDE
+    return np.int32 if few or entries.max() >= 2**16 else np.min_scalar_type(int(entries.max()))
+
+
 @Kernel
-def _count_entries(indptr, rows, pe_of, local_of, n_pe, index_bits):  # type: ignore[no-untyped-def]
-    """Count the entries of column j on PE p, padding included, at `[j + 1, p]`: the pointers before they are summed."""
-    counts = np.zeros((len(indptr), n_pe), np.int32)
-    last = np.empty(n_pe, np.int32)
+def _count_entries(indptr, rows, pe_of, local_of, index_bits, counts):  # type: ignore[no-untyped-def]
+    """Count the entries of column j on PE p, padding included, at `[j + 1, p]`: the pointers before they are summed.
+
+    With a single row of `counts`, those of all columns are added up there.
+    """
+    last = np.empty(counts.shape[1], np.int32)
     for j in range(len(indptr) - 1):
-        last[:] = -1
+        place = min(j + 1, counts.shape[0] - 1)
+        for p in range(len(last)):
+            last[p] = -1
         for e in range(indptr[j], indptr[j + 1]):
             p, local = pe_of[rows[e]], local_of[rows[e]]
             # One index spans 2**index_bits rows, its own included; each full span of the gap costs a padding zero.
-            counts[j + 1, p] += 1 + ((local - last[p] - 1) >> index_bits)
+            counts[place, p] += 1 + ((local - last[p] - 1) >> index_bits)
             last[p] = local
-    return counts
 
 
 @Kernel

@@ -220,7 +220,7 @@ def _sums(
     Every sum starts from `start`, of shape `(n_out,)`.
     """
     weights, _ = formats.weight.quantize(mem.codebook)
-    setting = (weights, start, formats.places, *limits)
+    setting = (weights, start, formats.places, *limits, np.abs(start).max())
     if len(inputs) < _FEW:
         parts = [_add_by_column(*mem.by_column(), vector.astype(np.int64), *setting) for vector in inputs]
     else:
@@ -262,11 +262,11 @@ def _by_column(block: NDArray[Any]) -> NDArray[np.int32]:
 
 
 @Kernel
-def _add_by_column(indptr, rows, codes, activations, weights, start, places, low, high):  # type: ignore[no-untyped-def]
+def _add_by_column(indptr, rows, codes, activations, weights, start, places, low, high, peak):  # type: ignore[no-untyped-def]
     """Add up one vector, column by column; sums are of shape `(1, n_out)`."""
     out = start.copy().reshape(1, -1)
     sums = out[0]
-    saturations, peak = 0, _largest(start)
+    saturations = 0
     right, left = max(places, 0), max(-places, 0)
     half = (1 << right) >> 1  # added before the shift, it rounds halves up; 0 where nothing is shifted right
     terms = np.zeros(256, np.int64)
@@ -336,11 +336,11 @@ def _rows(indptr, rows, codes, n_out):  # type: ignore[no-untyped-def]
 
 
 @Kernel
-def _add_by_row(first, columns, codes, activations, weights, start, places, low, high):  # type: ignore[no-untyped-def]
+def _add_by_row(first, columns, codes, activations, weights, start, places, low, high, peak):  # type: ignore[no-untyped-def]
     """Add up a block of vectors, row by row; sums are `(n_vectors, n_out)`, inputs `(n_columns, n_vectors)`."""
     n_vectors = activations.shape[1]
     sums = np.empty((n_vectors, len(start)), np.int64)
-    saturations, peak = 0, _largest(start)
+    saturations = 0
     right, left = max(places, 0), max(-places, 0)
     half = (1 << right) >> 1
     row = np.empty(n_vectors, np.int64)
@@ -380,12 +380,3 @@ def _add_freely_by_row(first, columns, codes, activations, weights, start, place
         for v in range(n_vectors):
             sums[v, i] = np.int64(row[v]) + low
     return sums, (seen >> np.uint32(bits)) != 0
-
-
-@Kernel
-def _largest(numbers):  # type: ignore[no-untyped-def]
-    """Find the largest magnitude."""
-    largest = np.int64(0)
-    for number in numbers:
-        largest = max(largest, abs(number))
-    return largest

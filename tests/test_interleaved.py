@@ -101,3 +101,16 @@ def test_too_many_padding_zeros_are_refused_before_they_overflow():
     layer = eie.CompressedLayer.from_codes(codes, CODEBOOK)
     with pytest.raises(ValueError, match="the encoded layer must have at most 2147483647 entries, got 4297064448"):
         eie.encode(layer, eie.Machine(n_pe=1, index_bits=1, spmat_width_bits=40))
+
+
+def test_pointers_of_very_many_pes_take_one_byte_each(monkeypatch):
+    layer, machine = eie.draw_layer(300, 40, 0.3, 0), eie.Machine(n_pe=64)
+    usual = eie.encode(layer, machine)
+    monkeypatch.setattr("eie.interleaved._WIDE", 64)
+    mem = eie.encode(layer, machine)
+    assert (usual.pointers.dtype, mem.pointers.dtype) == (np.int32, np.uint8)
+    np.testing.assert_array_equal(mem.pointers, usual.pointers)
+    assert eie.decode(mem) == layer
+    activations = eie.draw_activations(40, 0.5, 0)
+    assert eie.simulate(mem, activations, machine) == eie.simulate(usual, activations, machine)
+    assert eie.encode(eie.draw_layer(3000, 900, 0.3, 0), eie.Machine(n_pe=1)).pointers.dtype == np.int32

@@ -213,7 +213,7 @@ def _account(pointers, macs, nonzero, has_bias, fifo_depth, times, waits):  # ty
                 held_back = min(gap, broadcast - found)
                 spent[p, _STARVATION] += held_back
                 spent[p, _SCAN] += gap - held_back
-            n = pointers[j + 1, p] - pointers[j, p]
+            n = np.int64(pointers[j + 1, p]) - np.int64(pointers[j, p])
             spent[p, _WORK] += macs[j, p]
             spent[p, _PADDING] += n - macs[j, p]
             spent[p, _EMPTY] += n == 0

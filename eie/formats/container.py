@@ -143,7 +143,9 @@ def read(path: str | Path) -> tuple[EncodedLayer, ...]:
 
 
 def _tensors(i: int, layer: EncodedLayer) -> list[tuple[str, NDArray[Any]]]:
-    parts = [(f"{i}.{name}", np.ascontiguousarray(getattr(layer.mem, name))) for name in _PARTS]
+    parts = [
+        (f"{i}.{name}", np.ascontiguousarray(getattr(layer.mem, name), _DTYPES[kind])) for name, kind in _PARTS.items()
+    ]
     return parts if layer.bias is None else [*parts, (f"{i}.bias", np.ascontiguousarray(layer.bias, np.float32))]
 
 

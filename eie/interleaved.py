@@ -313,10 +313,7 @@ def _pointer_type(entries: NDArray[Any], size: int) -> Any:
 
 @Kernel
 def _count_entries(indptr, rows, pe_of, local_of, index_bits, counts):  # type: ignore[no-untyped-def]
-    """Count the entries of column j on PE p, padding included, at `[j + 1, p]`: the pointers before they are summed.
-
-    With a single row of `counts`, those of all columns are added up there.
-    """
+    """Count the entries of column j on PE p, padding included, at `[j + 1, p]`, or those of all columns in one row."""
     last = np.empty(counts.shape[1], np.int32)
     for j in range(len(indptr) - 1):
         place = min(j + 1, counts.shape[0] - 1)

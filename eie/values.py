@@ -233,10 +233,7 @@ def _sums(
 def _free_sums(
     mem: InterleavedCSC, inputs: NDArray[Any], formats: LayerFormats, start: NDArray[np.int64]
 ) -> NDArray[np.int64] | None:
-    """Compute raw sums as `_sums` does, but without clipping: None when a sum left its range, and so has to be clipped.
-
-    Numbers of 32 bits are enough for that, and the processor does more of them at a time.
-    """
+    """Compute raw sums as `_sums` does, in 32 bits and without clipping; None when one left its range."""
     weights, _ = formats.weight.quantize(mem.codebook)
     setting = (weights, start, formats.places, formats.output.low, formats.output.bits)
     if formats.output.bits > _FREE_BITS:

@@ -11,7 +11,7 @@ SOURCES := $(shell find eie -type f ! -path '*/__pycache__/*')
 LENETS := lenet-300-100 lenet-5
 PROSE := $(shell find book -type f) CONTRIBUTING.md CHANGELOG.md
 
-.PHONY: fork book data check pdf links test test-fast fuzz lint format bench lenets clean lock
+.PHONY: fork book data check pdf links test test-fast fuzz mutate lint format bench lenets clean lock
 .DELETE_ON_ERROR:
 
 book: data
@@ -51,6 +51,10 @@ test-fast: .venv/ready-for-tests
 # Damaged files for every reader, at length: `make fuzz SEED=1` tries others. A few are read by `make test`, too.
 fuzz: .venv/ready-for-tests
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py --times $(or $(TIMES),10000) --seed $(or $(SEED),0)
+
+# Deliberate bugs: each is put into a copy, and the tests that it names must fail.
+mutate: .venv/ready-for-tests
+	$(BIN)/python tools/mutate.py
 
 lint: .venv/ready-for-tests
 	$(BIN)/ruff check .

@@ -42,6 +42,21 @@ def fetch(names: tuple[str, ...]) -> int:
     return failed
 
 
+@data.command(cls=options.Command, epilog="example: eie data verify mnist")
+@click.argument("names", nargs=-1, metavar="[NAME...]", help="names of data sets (default: all at hand)")
+def verify(names: tuple[str, ...]) -> int:
+    """Compare data sets with their hashes."""
+    from eie.datasets import catalogue
+
+    faults = {name: catalogue.verify(name) for name in names or filter(catalogue.find, catalogue.names())}
+    for name, found in faults.items():
+        print("\n".join(found) if found else f"{name}: right")
+    wrong = [name for name, found in faults.items() if found]
+    if wrong:
+        print(f"eie: remove what is wrong, and run: eie data fetch {' '.join(wrong)}", file=sys.stderr)
+    return int(bool(wrong))
+
+
 @data.command(cls=options.Command, epilog="example: eie data path mnist")
 @click.argument("name", help="name of a data set")
 def path(name: str) -> None:

@@ -8,6 +8,14 @@ from collections.abc import Sequence
 
 from eie.cli.commands import is_wide, print_help
 
+EXTRAS = {
+    **dict.fromkeys(("onnx", "safetensors", "ml_dtypes", "torch", "sentencepiece", "sacrebleu"), "networks"),
+    "pyarrow": "sweep",
+    "distributed": "dask",
+    "papermill": "book",
+}
+"""The extra of this package that has a package which is not installed."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status. No error leaves it."""
@@ -55,6 +63,10 @@ def _told(error: BaseException) -> int:
         return _fail("stopped; no file was left half-written", 1)
     if isinstance(error, ValueError):
         return _fail(str(error), 2)
+    if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS and "pip install" not in str(error):
+        return _fail(
+            f"this needs the package {error.name}; install it with: pip install 'eie[{EXTRAS[error.name]}]'", 1
+        )
     if isinstance(error, (OSError, ModuleNotFoundError)):
         return _fail(str(error), 1)
     if isinstance(error, MemoryError):

@@ -68,17 +68,50 @@ def find(name: str) -> Path | None:
 
 
 def require(name: str) -> Path:
-    """Return the folder of a data set, or raise an error.
+    """Return the folder of a data set, or raise an error. Files are compared by size, which costs next to nothing.
 
     Raises
     ------
     FileNotFoundError
-        When it is not at hand; the message says how to get it.
+        When it is not at hand, or a file of it is missing; the message says how to get it.
+    ValueError
+        When a file has another size than it should.
     """
     folder = find(name)
     if folder is None:
         raise FileNotFoundError(how_to_get(name))
+    _check_sizes(name, folder)
     return folder
+
+
+def _check_sizes(name: str, folder: Path) -> None:
+    for file, (size, _) in _entry(name)["files"].items():
+        found = (folder / file).stat().st_size if (folder / file).is_file() else None
+        if found is None:
+            raise FileNotFoundError(f"{folder / file} is missing; remove {folder} and run: eie data fetch {name}")
+        if found != size:
+            raise ValueError(
+                f"{folder / file} must have {size} bytes, has {found}; remove it and run: eie data fetch {name}"
+            )
+
+
+def verify(name: str) -> list[str]:
+    """Compare every file of a data set with its hash; return a sentence for each that is missing or wrong.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the data set is not at hand; the message says how to get it.
+    """
+    from eie.datasets.sources import is_right
+
+    folder = find(name)
+    if folder is None:
+        raise FileNotFoundError(how_to_get(name))
+    wrong = [file for file, (_, digest) in _entry(name)["files"].items() if not is_right(folder / file, digest)]
+    return [
+        f"{folder / file} {'is not what it should be' if (folder / file).is_file() else 'is missing'}" for file in wrong
+    ]
 
 
 def how_to_get(*names: str, anywhere: bool = False) -> str:

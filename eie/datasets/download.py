@@ -91,7 +91,8 @@ def _go_on(url: str, part: Path, limit: int, label: str, verify: bool | str) -> 
 
 
 def _append(answer: requests.Response, part: Path, have: int, limit: int, label: str) -> None:
-    total = have + int(answer.headers.get("Content-Length", 0))
+    said = answer.headers.get("Content-Length", "")
+    total = have + int(said) if said.isascii() and said.isdecimal() else 0  # what else it says tells nothing
     bar = tqdm(desc=label, total=total or None, initial=have, unit="B", unit_scale=True, disable=None, leave=False)
     with bar, part.open("ab" if have else "wb") as file:
         for chunk in answer.iter_content(CHUNK_BYTES):

@@ -56,7 +56,8 @@ def guarded(read: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(read)
     def reader(*given: P.args, **options: P.kwargs) -> R:
-        with guard(next(iter((*given, *options.values())), "the default file")):
+        paths = (one for one in (*given, *options.values()) if isinstance(one, (str, Path)))
+        with guard(next(paths, "the data set")):
             return read(*given, **options)
 
     return reader

@@ -50,6 +50,16 @@ def test_any_error_is_one_line(capsys, monkeypatch, error, status, said):
     assert err.count("\n") == 1
 
 
+def test_a_missing_extra_is_named(capsys, monkeypatch):
+    missing = ModuleNotFoundError("No module named 'safetensors'", name="safetensors")
+    monkeypatch.setitem(paper.TABLES, 4, raising(missing))
+    assert main(["table", "4"]) == 1
+    assert (
+        capsys.readouterr().err
+        == "eie: this needs the package safetensors; install it with: pip install 'eie[networks]'\n"
+    )
+
+
 def test_debug_shows_the_traceback(capsys, monkeypatch):
     monkeypatch.setitem(paper.TABLES, 4, raising(TypeError("odd")))
     assert main(["--debug", "table", "4"]) == 1

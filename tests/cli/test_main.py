@@ -40,7 +40,7 @@ def test_version(capsys):
     assert run(capsys, "--version") == (0, f"eie {eie.__version__}\n", "")
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS, "data list", "data fetch", "data path"])
+@pytest.mark.parametrize("command", ["", *COMMANDS, "data list", "data fetch", "data verify", "data path"])
 def test_help_fits_a_screen(capsys, monkeypatch, command):
     monkeypatch.setenv("COLUMNS", "80")
     status, out, err = run(capsys, *command.split(), "--help")

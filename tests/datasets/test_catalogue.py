@@ -1,3 +1,4 @@
+import os
 import re
 from pathlib import Path, PurePosixPath
 
@@ -49,8 +50,11 @@ def test_names_are_those_of_the_data_file():
 
 @pytest.mark.parametrize("folder", [FOLDER, f"{FOLDER}/data"])
 def test_both_layouts_are_found(data, folder):
-    (data / folder).mkdir(parents=True)
-    (data / folder / "act.dat").touch()
+    for file, (size, _) in read_toml("datasets.toml")[NAME]["files"].items():
+        path = data / folder / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.truncate(path, size)
     assert catalogue.find(NAME) == data / folder
     assert catalogue.require(NAME) == data / folder
 

@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import requests
 
 from eie.cli.main import main
 from eie.datasets import catalogue, registries, sources, unpack
@@ -492,6 +493,43 @@ def test_command_fetches_and_names_the_folder(server, known, capsys):
     assert Path(capsys.readouterr().out.strip()) == folder
     assert main(["data", "list"]) == 0
     assert str(folder) in capsys.readouterr().out
+
+
+def test_data_are_compared_with_their_hashes_on_demand_and_by_size_on_use(server, known, capsys):
+    folder = known(source(server.serve("/x", ARCHIVES["zip"])))
+    assert main(["data", "verify", "made"]) == 1
+    assert "eie data fetch made" in capsys.readouterr().err
+    catalogue.fetch("made")
+    assert main(["data", "verify"]) == 0
+    assert capsys.readouterr().out == "made: right\n"
+    name = next(iter(FILES))
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    assert main(["data", "verify", "made"]) == 1
+    assert f"{folder / name} is not what it should be" in capsys.readouterr().out
+    assert catalogue.require("made") == folder  # of the right size
+    (folder / name).write_bytes(content[:-1])
+    with pytest.raises(ValueError, match=rf"must have {len(content)} bytes, has {len(content) - 1}; remove it"):
+        catalogue.require("made")
+    (folder / list(FILES)[-1]).unlink()
+    (folder / name).write_bytes(content)
+    with pytest.raises(FileNotFoundError, match="is missing; remove"):
+        catalogue.require("made")
+
+
+@pytest.mark.parametrize("said", ["many", "-5", "1e3", ""])
+def test_a_wrong_content_length_does_not_stop_the_other_sources(server, known, monkeypatch, said):
+    """Of a length that is none, nothing is expected; the hash tells whether all came."""
+    answered = requests.get
+
+    def get(*given, **options):
+        answer = answered(*given, **options)
+        answer.headers["Content-Length"] = said
+        return answer
+
+    monkeypatch.setattr(requests, "get", get)
+    wrong = source(server.serve("/wrong", b"nothing"))
+    assert_fetched(known(wrong, source(server.serve("/good", ARCHIVES["tar.gz"]))))
 
 
 def test_command_says_what_failed(known, server, capsys):

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import tomllib
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = ("eie", "data", "tests", "tools", "notebooks", "book", "pyproject.toml")
@@ -17,7 +18,7 @@ SECONDS = 600
 """A bug that makes a test hang is noticed, too."""
 
 
-def survivors(bugs, copy):
+def survivors(bugs: list[dict[str, Any]], copy: Path) -> list[str]:
     """Try one bug after the other; return the names of those that no test noticed."""
     found = []
     for bug in bugs:
@@ -36,14 +37,14 @@ def survivors(bugs, copy):
     return found
 
 
-def forget_compiled(source, copy):
+def forget_compiled(source: str, copy: Path) -> None:
     """Remove what numba has compiled if a kernel may have changed: it does not see that a kernel calls another one."""
     if "@Kernel" in source or "@nb.njit" in source:
         for compiled in (copy / "eie").rglob("*.nb[ic]"):
             compiled.unlink()
 
 
-def passes(tests, copy):
+def passes(tests: list[str], copy: Path) -> bool:
     """Run tests on the copy. Those marked slow run last, and only if no other one fails."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
     environment = os.environ | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
@@ -59,7 +60,7 @@ def passes(tests, copy):
     return True
 
 
-def main(parts):
+def main(parts: list[str]) -> bool:
     """Try the bugs whose names have one of these parts in them, or all."""
     bugs = tomllib.loads((ROOT / "tests" / "mutants.toml").read_text(encoding="utf-8"))["bugs"]
     chosen = [bug for bug in bugs if not parts or any(part in bug["name"] for part in parts)]

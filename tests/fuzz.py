@@ -310,6 +310,15 @@ def _mtx(folder):
     return [folder / "a.mtx"], importing.read
 
 
+@reader("smtx")
+def _smtx(folder):
+    """A pattern of three rows and four columns."""
+    from eie.networks import importing
+
+    (folder / "a.smtx").write_bytes(b"3, 4, 5\n0 2 3 5\n0 2 1 0 3\n")
+    return [folder / "a.smtx"], importing.read
+
+
 @reader("dense mtx")
 def _mtx_dense(folder):
     from eie.networks import importing

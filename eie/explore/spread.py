@@ -14,7 +14,7 @@ from eie import _check
 from eie._files import read_toml
 from eie.layer import MAX_SIZE, CompressedLayer
 
-MEDIAN = 50.0
+MEDIAN = 50
 """Percentile of the spread that layers are drawn with, where nothing else is said."""
 
 MAX_CV = 10.0
@@ -72,7 +72,7 @@ def measured_spread() -> Spread:
 def typical_spread(
     density: float, percentile: float = MEDIAN, method: str = "magnitude", *, shape: float = 1.0
 ) -> Spread:
-    """Return the spread of really pruned layers of a density and shape, as fitted on 1,200 of them.
+    """Return the spread of really pruned layers of a density and shape, as fitted on those of DLMC.
 
     Each coefficient of variation is a x ((1 - density) / density)**b x shape**c, with the a, b and c of the percentile
     in `data/synthetic.toml`.

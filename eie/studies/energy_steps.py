@@ -50,7 +50,7 @@ class EnergySteps:
     def table(self) -> pd.DataFrame:
         """Return one row per kind of event, and the sum."""
         table = self.rows.drop(columns="component").set_index("event")
-        table.loc["sum"] = {"nJ": self.total_nj, "share, %": 100.0}
+        table.loc["sum"] = {"nJ": self.total_nj, "share, %": 100}
         return table
 
     def plot(self) -> plots.Figure:

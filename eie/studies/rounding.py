@@ -59,7 +59,7 @@ EVERY = 95
 
 
 def half_digit(value: float) -> float:
-    """Return half of the last digit of a number as it is printed, such as 0.05 of 35.1 and 5 of 640.
+    """Return half of the last digit of a number as it is printed, such as 0.05 of 12.3 and 5 of 120.
 
     Zeros at the end of a whole number only fill.
     """

@@ -58,10 +58,11 @@ def test_without_weights_the_message_says_how_to_get_them(empty):
         backbones.load("Alex-6")
 
 
-def test_file_without_the_arrays(empty):
+def test_file_without_the_arrays(empty, monkeypatch):
     (empty / "trunks").mkdir()
     path = empty / "trunks" / "alexnet.ckpt"
     path.write_bytes(pickle.dumps({"AlexNet_0": {"Conv_0": {"kernel": np.ones((2, 2), "f4")}}}, protocol=3))
+    monkeypatch.setattr(catalogue, "_check_sizes", lambda *_: None)  # this file is a small one
     with pytest.raises(FormatError, match="must have an array AlexNet_0/Conv_0/kernel of 4 dimensions") as caught:
         backbones.load("Alex-6")
     assert str(path) in str(caught.value)

@@ -16,7 +16,7 @@ from eie.explore.spread import Spread
 from eie.explore.sweep import sweep
 from eie.machine import Machine
 
-BAND = (10.0, 90.0)
+BAND = (10, 90)
 """Percentiles of the spread of really pruned layers: the ends of the band that simulated results are shown with."""
 
 P = ParamSpec("P")

@@ -240,7 +240,7 @@ def one_by_one_goes_furthest() -> Margin:
     fine = lowest(frame, FINE)
     others = [name for name, pattern in PATTERNS.items() if name != FINE and fine and pattern.least <= fine]
     if fine is None:
-        return Margin(-100.0)
+        return Margin(-100)
     next_best = min(lowest(frame, name) or 1.0 for name in others)
     tried = sorted(frame["density"].unique())
     steps = [after - before for before, after in pairwise(tried) if fine in (before, after)]

@@ -74,13 +74,15 @@ def toc_notebooks(toc: Path) -> list[str]:
 
 
 def faults(notebook: dict[str, Any]) -> Iterator[str]:
-    """Yield what no reader should meet: cells that were not run, errors, and anything written to stderr."""
+    """Yield what no reader should meet: cells not run, figures not shown, errors, and anything written to stderr."""
     for number, cell in enumerate(notebook["cells"], start=1):
         if cell["cell_type"] != "code":
             continue
         name = cell.get("id", number)
         if "".join(cell["source"]).strip() and cell["execution_count"] is None:
             yield f"cell {name} was not executed"
+        if "figure" in cell["metadata"].get("mystnb", {}) and not cell["outputs"]:
+            yield f"cell {name} has the caption of a figure, and shows nothing"
         for output in cell["outputs"]:
             if output["output_type"] == "error":
                 yield f"cell {name} raised {output['ename']}: {output['evalue']}"

@@ -109,11 +109,13 @@ def preload() -> None:
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"  # as a kernel of its own would have it
     import ipykernel.kernelapp  # noqa: F401
     import papermill.engines  # noqa: F401
+    from matplotlib import pyplot
 
     import eie.studies.claims  # noqa: F401
     from eie.studies import paper
 
     paper.table4.table4(draws=1).plot()
+    pyplot.close("all")
 
 
 class Kernel:
@@ -132,7 +134,11 @@ class Kernel:
         from ipykernel.kernelapp import IPKernelApp
 
         parent = f"--IPKernelApp.parent_handle={os.getppid()}"  # the kernel ends when its parent does
-        IPKernelApp.launch_instance(argv=["-f", receiver.recv(), parent])
+        app = IPKernelApp.instance()
+        app.initialize(argv=["-f", receiver.recv(), parent])
+        # Matplotlib does this when it is first imported, which was before there was a kernel.
+        app.shell.enable_matplotlib("inline")
+        app.start()
 
     def begin(self, connection_file: str) -> None:
         """Become a kernel."""

@@ -46,6 +46,10 @@ def test_executed_notebook_is_printed_as_it_is(printed):
         (code(outputs=[STDOUT, STDERR]), "cell compute wrote to stderr: Warning: slow"),
         (code(outputs=[ERROR]), "cell compute raised ValueError: n_pe must be .."),
         (code(execution_count=None), "cell compute was not executed"),
+        (
+            code(metadata={"mystnb": {"figure": {"caption": "A plot."}}}),
+            "cell compute has the caption of a figure, and shows nothing",
+        ),
     ],
 )
 def test_what_no_reader_should_meet_is_refused(build_book, printed, tmp_path, cell, message):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, wraps
+from functools import wraps
 from typing import Any, NamedTuple, ParamSpec
 
 import matplotlib as mpl
@@ -88,10 +88,10 @@ def in_house_style(draw: Callable[P, Drawn]) -> Callable[P, Figure]:
     return drawn
 
 
-@cache
 def _draw_svg_in_notebooks() -> None:
     """Let the notebook that this process runs, if any, show figures as SVG, with the same bytes each time."""
-    if "IPython" not in sys.modules or sys.modules["IPython"].get_ipython() is None:
+    outside = "IPython" not in sys.modules or sys.modules["IPython"].get_ipython() is None
+    if outside or mpl.rcParams["svg.hashsalt"] == STYLE["svg.hashsalt"]:  # set below, once
         return
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 

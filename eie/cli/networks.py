@@ -1,4 +1,4 @@
-"""Commands on networks of one's own: inspect, encode, run and explain."""
+"""Commands that take your own network: inspect, encode, run and explain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The nine layers of Table III, and layers of one's own, drawn at random."""
+"""The nine layers of Table III and your own layers, drawn at random."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_SEED = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A layer to be drawn, of Table III or of one's own.
+    """A layer to draw: one of Table III, or your own.
 
     Its densities are the fractions of the weights kept and of the inputs that are not 0, 0..1; `model` is the network
     that it is from.

@@ -56,7 +56,7 @@ def relative_spread(results: Iterable[Result]) -> dict[str, float]:
 
 
 def table(results: Iterable[Result]) -> pd.DataFrame:
-    """A row a claim, as the scorecard shows them."""
+    """One row per claim, as the scorecard shows them."""
     rows = [
         {
             "id": result.claim.id,

@@ -35,9 +35,9 @@ class Measurement:
     Attributes
     ----------
     rows : pandas.DataFrame
-        A row a timing: `platform`, `batch`, `variant`, `layer`, `time_us`, `low_us`, `high_us`, `repeats`, `library`
-        (the fastest at hand), `copies`, `cold`, `watts` (NaN where none was read) and `slower` (medians of the other
-        libraries by name, NaN where there is none).
+        One row per timing: `platform`, `batch`, `variant`, `layer`, `time_us`, `low_us`, `high_us`, `repeats`,
+        `library` (the fastest at hand), `copies`, `cold`, `watts` (NaN where none was read) and `slower` (medians of
+        the other libraries by name, NaN where there is none).
     provenance : dict
         The machine, its libraries and the seed.
     left_out : pandas.DataFrame

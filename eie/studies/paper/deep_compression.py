@@ -52,7 +52,7 @@ class DeepCompression:
     Attributes
     ----------
     runs : DataFrame
-        A row a network and seed, as `eie experiment lenets` wrote it.
+        One row per network and seed, as `eie experiment lenets` wrote it.
     sweep : DataFrame
         The same of the first seed's networks compressed to other sizes.
     trace, histograms : DataFrame
@@ -82,7 +82,7 @@ class DeepCompression:
         return pd.DataFrame(rows).T[rows[f"{title}, here: mean"].index]
 
     def over_seeds(self, name: str) -> pd.DataFrame:
-        """A network's errors and sizes, a row a seed."""
+        """A network's errors and sizes, one row per seed."""
         runs, before = self.runs[self.runs["network"] == name], self._before(name)
         return pd.DataFrame(
             {
@@ -147,7 +147,7 @@ class DeepCompression:
         return pd.DataFrame(rows).T[list(PRINTED_COLUMNS.values())]
 
     def parts(self) -> pd.DataFrame:
-        """Where the bits go, in kB: a row a network and a way to store it."""
+        """Where the bits go, in kB: one row per network and a way to store it."""
         rows = {}
         for name, net in self.nets.items():
             layers = net.sizes

@@ -80,14 +80,14 @@ class Disagreements:
     cases : tuple of Disagreement
         In the order of the page.
     swapped : DataFrame
-        Differences to Figure 11 in percent, a row a layer, as labelled and with labels swapped.
+        Differences to Figure 11 in percent, one row per layer, as labelled and with labels swapped.
     """
 
     cases: tuple[Disagreement, ...]
     swapped: pd.DataFrame
 
     def table(self) -> pd.DataFrame:
-        """A row a case."""
+        """One row per case."""
         rows = [
             {"case": case.title, "sides": "; ".join(f"{said.what} ({said.place})" for said in case.statements)}
             | {"verdict": case.verdict, "why": case.why}

@@ -45,8 +45,8 @@ def _by_density(name: str, densities: Sequence[float], seed: int) -> dict[str, A
     Returns
     -------
     dict
-        `off`, differences in %, a row a density, a column a table or figure; the same in words, `listed`; and the
-        density that fits best on average, `nearest`.
+        `off`, differences in %, one row per density, one column per table or figure; the same in words, `listed`; and
+        the density that fits best on average, `nearest`.
     """
     off = pd.DataFrame({f"{percent:g} %": _off(name, percent, seed) for percent in densities}).T
     listed = [

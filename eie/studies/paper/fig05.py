@@ -43,8 +43,8 @@ class Figure5:
     machine : Machine
         The chip that the PE is of.
     blocks : DataFrame
-        A row a rectangle: `block`, `module`, `area, mm2`, and in mm `x`, `y` (of the lower left corner), `width` and
-        `height`.
+        One row per rectangle: `block`, `module`, `area, mm2`, and in mm `x`, `y` (of the lower left corner), `width`
+        and `height`.
     """
 
     machine: Machine

@@ -71,7 +71,7 @@ class Blocks:
     published: pd.DataFrame
 
     def table(self) -> pd.DataFrame:
-        """Mean absolute difference to the figure in points, a row a layer, a column a spread of the block rates."""
+        """Mean absolute difference to the figure in points, one row per layer, by spread of the block rates."""
         sizes = self.runs.assign(difference=self.runs["difference"].abs())
         return sizes.pivot_table(index="layer", columns="block_cv", values="difference", sort=False)
 

@@ -42,8 +42,8 @@ class Figure9:
     runs : DataFrame
         Columns `layer`, `width_bits`, `reads` (mean over draws) and `sd`.
     energies : DataFrame
-        Energy of a read in pJ, a row a table: the figure's bars, two that its right panel implies, and the settings of
-        the SRAM sweep; a column a width.
+        Energy of a read in pJ, one row per table: the figure's bars, two that its right panel implies, and the settings
+        of the SRAM sweep; one column per width.
     other_machine : str
         A warning, where the machine is not the paper's; empty if it is.
     """
@@ -58,11 +58,11 @@ class Figure9:
         return list(dict.fromkeys(self.runs["layer"]))
 
     def reads(self) -> pd.DataFrame:
-        """Computed reads, a row a layer, a column a width."""
+        """Computed reads, one row per layer, one column per width."""
         return self.runs.pivot(index="layer", columns="width_bits", values="reads").loc[self.layers]
 
     def table(self, energies: str = BY_MARKERS) -> pd.DataFrame:
-        """Energy of all reads in nJ, a row a layer: computed reads times one table of energies."""
+        """Energy of all reads in nJ, one row per layer: computed reads times one table of energies."""
         return 1e-3 * self.reads() * self.energies.loc[energies]
 
     def panel(self) -> pd.DataFrame:
@@ -70,7 +70,7 @@ class Figure9:
         return _right_panel().reindex(index=self.layers, columns=self.reads().columns).dropna(how="all")
 
     def least(self) -> pd.DataFrame:
-        """The width that takes the least energy: a row a table, a column a layer and one for their sum.
+        """The width that takes the least energy: one row per table, one column per layer and one for their sum.
 
         The last row is the right panel itself; where its reading error does not tell, it lists all that may be.
         """
@@ -266,7 +266,7 @@ class Runs:
     rows: pd.DataFrame
 
     def table(self) -> pd.DataFrame:
-        """Differences to the markers in percent, a row a mean length, a column a width, and the mean of their sizes."""
+        """Differences to the markers in percent, one row per mean length, by width, and their mean size."""
         wide = self.rows.pivot(index="run", columns="width_bits", values="difference")
         wide.index = pd.Index([f"{run:.2f}" for run in wide.index], name="run")
         return wide.assign(**{"mean size": wide.abs().mean(axis=1)})

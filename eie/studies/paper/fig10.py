@@ -20,7 +20,7 @@ class Figure10:
     Attributes
     ----------
     rows : DataFrame
-        A row a precision, widest first: `precision`, `kind`, `bits`; `published energy` (the figure's) and `energy`
+        One row per precision, widest first: `precision`, `kind`, `bits`; `published energy` (the figure's) and `energy`
         (of the table that the energy model uses) of a multiplication, `multiply and add`, all in pJ; `published
         accuracy` in percent; `power, mW` and `share of a PE, %` of a multiply-and-add a cycle, against Table II.
     clock_mhz : float
@@ -34,7 +34,7 @@ class Figure10:
     measured: pd.DataFrame
 
     def table(self) -> pd.DataFrame:
-        """A row a precision."""
+        """One row per precision."""
         return self.rows.set_index("precision").drop(columns=["kind", "bits"])
 
     @property
@@ -66,7 +66,7 @@ class Figure10:
         )
 
     def accuracies(self) -> pd.DataFrame:
-        """Accuracy in percent: a row a network and its pictures, the paper's first, a column a precision."""
+        """Accuracy in percent: one row per network and its pictures, the paper's first, one column per precision."""
         paper = self.rows.set_index("precision")["published accuracy"]
         found = pd.DataFrame([paper.rename(PAPER)]).rename_axis(columns=None)
         return pd.concat([found, by_network(self.measured)])
@@ -117,7 +117,7 @@ PAPER = "AlexNet (paper)"
 
 
 def by_network(measured: pd.DataFrame) -> pd.DataFrame:
-    """First answers that are right, percent: a row a network and its pictures, a column a precision."""
+    """First answers that are right, percent: one row per network and its pictures, one column per precision."""
     named = measured["network"] + ", " + measured["count"].astype(str) + " of " + measured["pictures"]
     wide = measured.assign(row=named).pivot(index="row", columns="precision", values="top-1, %")
     order = list(dict.fromkeys(measured["precision"]))

@@ -44,7 +44,7 @@ class Ladder:
     Attributes
     ----------
     joules : DataFrame
-        A row a layer, a column a step.
+        One row per layer, one column per step.
     other_machine : str
         A warning, where the machine is not the paper's; empty if it is.
     """
@@ -53,7 +53,7 @@ class Ladder:
     other_machine: str = ""
 
     def table(self) -> pd.DataFrame:
-        """Microjoules, a row a layer, a column a step."""
+        """Microjoules, one row per layer, one column per step."""
         return 1e6 * self.joules
 
     def factors(self) -> pd.DataFrame:

@@ -55,7 +55,7 @@ class OneInference:
         return int(self.run.outputs[0].argmax())
 
     def table(self) -> pd.DataFrame:
-        """A row a layer, and their sum."""
+        """One row per layer, and their sum."""
         layers = layer_run.table(self.run.layers)
         layers.insert(5, "broadcasts", [layer.report.broadcasts for layer in self.run.layers])
         sums = layers[["vectors", "broadcasts", "cycles", "time, us", "energy, uJ", "saturations"]].sum()

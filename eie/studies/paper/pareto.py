@@ -37,9 +37,10 @@ class Pareto:
     Attributes
     ----------
     designs : DataFrame
-        A row a design, by its `PARAMETERS`: `time` (us) and `energy` (uJ, bottom-up), geometric means over the layers;
-        `area` (mm2); `fill`, the most that a layer takes of a sparse-matrix memory; `holds all`, whether every layer
-        fits; `front`, whether no design that holds all is at least as good in time, energy and area and better in one.
+        One row per design, by its `PARAMETERS`: `time` (us) and `energy` (uJ, bottom-up), geometric means over the
+        layers; `area` (mm2); `fill`, the most that a layer takes of a sparse-matrix memory; `holds all`, whether every
+        layer fits; `front`, whether no design that holds all is at least as good in time, energy and area and better in
+        one.
     layers : int
         Layers that the means are over.
     """
@@ -195,7 +196,7 @@ def undominated(values: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _by_design(points: pd.DataFrame) -> pd.DataFrame:
-    """A row a design: means over the layers, and which are on the front."""
+    """One row per design: means over the layers, and which are on the front."""
     logs = points.assign(time=np.log(points["seconds"] * 1e6), energy=np.log(points["energy_j"] * 1e6))
     groups = logs.groupby(list(PARAMETERS))
     designs = np.exp(groups[["time", "energy"]].mean())

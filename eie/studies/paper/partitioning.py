@@ -22,8 +22,8 @@ class Partitioning:
     Attributes
     ----------
     runs : DataFrame
-        A row a layer and grid: `layer`, `grid`, `cycles`, `reduce_cycles`, `load_balance`, `relative` (time over that
-        of rows to PEs), `entries`.
+        One row per layer and grid: `layer`, `grid`, `cycles`, `reduce_cycles`, `load_balance`, `relative` (time over
+        that of rows to PEs), `entries`.
     other_machine : str
         A warning, where the machine is not the paper's; empty if it is.
     """
@@ -32,7 +32,7 @@ class Partitioning:
     other_machine: str = ""
 
     def table(self) -> pd.DataFrame:
-        """Time over that of rows to PEs, a row a layer, a column a grid."""
+        """Time over that of rows to PEs, one row per layer, one column per grid."""
         return self._wide("relative")
 
     def balance(self) -> pd.DataFrame:

@@ -40,11 +40,11 @@ class RealActivations:
     Attributes
     ----------
     runs : DataFrame
-        A row a layer and picture: `layer`, `set` and `picture`; `density` of the inputs, and `dead`, the share of
+        One row per layer and picture: `layer`, `set` and `picture`; `density` of the inputs, and `dead`, the share of
         channels without any input that is not 0, both in percent; `real` and `shuffled`, time in us, and
         `balance, real` and `balance, shuffled`, load balance in percent. Empty when the data are not at hand.
     published : DataFrame
-        A row a layer: `density` as Table III has it, in percent; `time` in us and `balance`, the load balance in
+        One row per layer: `density` as Table III has it, in percent; `time` in us and `balance`, the load balance in
         percent, of an input drawn at that density.
     example : dict
         The first picture's inputs of the first layer: whether each is not 0, bool arrays of shape
@@ -69,7 +69,7 @@ class RealActivations:
         return stats.rename(columns={"deviation": "standard deviation"}).set_index("layer")
 
     def times(self) -> pd.DataFrame:
-        """A row a layer and kind of input: mean time in us, least and most, and load balance in percent."""
+        """One row per layer and kind of input: mean time in us, least and most, and load balance in percent."""
         rows = []
         for layer, found in self.runs.groupby("layer", sort=False):
             drawn = self.published.loc[layer]
@@ -180,7 +180,7 @@ def _wanted(most: Any) -> dict[str, int]:
 def _layer(
     layer: str, count: int, machine: Machine, seed: int
 ) -> tuple[list[dict[str, Any]], dict[str, float], dict[str, NDArray[np.bool_]]]:
-    """A row a picture; what an input drawn at the published density takes; the first picture's input."""
+    """One row per picture; what an input drawn at the published density takes; the first picture's input."""
     (benchmark,) = select([layer])
     weights, drawn = benchmark.draw(seed)
     mem = encode(weights, machine)
@@ -215,5 +215,5 @@ def _measured(report: CycleReport) -> dict[str, float]:
 
 
 def _channels(layer: str, inputs: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which inputs are not 0, a row a channel."""
+    """Which inputs are not 0, one row per channel."""
     return inputs.reshape(-1, columns_together()[layer]) > 0

@@ -70,11 +70,11 @@ class Series:
         return sizes.groupby("layer", sort=False)["size"].mean().sort_values()
 
     def table(self) -> pd.DataFrame:
-        """Computed values, a row a layer."""
+        """Computed values, one row per layer."""
         return self._pivot("computed")
 
     def differences(self) -> pd.DataFrame:
-        """Computed minus published, a row a layer, and the mean of their absolute values."""
+        """Computed minus published, one row per layer, and the mean of their absolute values."""
         return self._pivot("difference").assign(**{"mean absolute": self.by_layer()})
 
     def _pivot(self, value: str) -> pd.DataFrame:

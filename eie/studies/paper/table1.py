@@ -60,13 +60,13 @@ class Table1:
         return self.rows.set_index("operation")
 
     def arithmetic(self) -> pd.DataFrame:
-        """Energy of arithmetic by width in pJ, from the table that the energy model uses; a column a width."""
+        """Energy of arithmetic by width in pJ, from the table that the energy model uses; one column per width."""
         wide = alu_table().pivot(index=["kind", "operation"], columns="bits", values="pJ").sort_index(ascending=False)
         wide.index = pd.Index([f"{kind} {_KINDS[operation]}" for kind, operation in wide.index])
         return wide.rename(columns=lambda bits: f"{bits} bit")
 
     def memories(self) -> pd.DataFrame:
-        """The SRAM of Table I in the SRAM sweep, pJ a read: a row a setting that has this size and width."""
+        """The SRAM of Table I in the SRAM sweep, pJ a read: one row per setting that has this size and width."""
         width, size = _sram_of_table_1()
         sweep = sram_table()
         same = sweep[(sweep["size"] == size) & (sweep["width"] == width)].set_index("setting")["read_pJ"]

@@ -49,7 +49,7 @@ class Table2:
     layer : str
         The layer that it ran.
     printed : DataFrame
-        Table II, a row a part: `group`, `part`, `power`, `power_share`, `area`, `area_share` as printed, and
+        Table II, one row per part: `group`, `part`, `power`, `power_share`, `area`, `area_share` as printed, and
         `power share, computed`, `area share, computed`.
     models : DataFrame
         One row per setting of the SRAM sweep: the parts of `PARTS` in mW per PE, `memory` (accesses and leakage),
@@ -90,7 +90,7 @@ class Table2:
         return rows
 
     def bottom_up(self) -> pd.DataFrame:
-        """Power in mW by Table II's components: printed, and a column a setting of the SRAM sweep."""
+        """Power in mW by Table II's components: printed, and one column per setting of the SRAM sweep."""
         printed = pd.Series(pe_breakdown("power", "component"))
         rows = [*printed.index, "total"]
         models = self.models[rows].T

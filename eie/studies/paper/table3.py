@@ -24,13 +24,13 @@ class Table3:
     Attributes
     ----------
     rows : DataFrame
-        A row a layer; percentages, except for sizes and entries.
+        One row per layer; percentages, except for sizes and entries.
     """
 
     rows: pd.DataFrame
 
     def table(self) -> pd.DataFrame:
-        """A row a layer."""
+        """One row per layer."""
         return self.rows.set_index("layer")
 
     def plot(self) -> plots.Figure:

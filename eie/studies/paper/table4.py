@@ -33,7 +33,7 @@ class Table4:
     Attributes
     ----------
     rows : DataFrame
-        A row a layer. Times in microseconds: `published theoretical`, `theoretical`, `published actual`, `actual`,
+        One row per layer. Times in microseconds: `published theoretical`, `theoretical`, `published actual`, `actual`,
         its `low` and `high` end over the band of spreads and `sd` over draws; `ratio`, computed / published actual
         time; `load balance %`; `cycles`; where in the band the `printed is`.
     other_machine : str
@@ -64,7 +64,7 @@ class Table4:
         return [] if self.other_machine else [name for name in self.known["layer"] if name not in self.close]
 
     def table(self) -> pd.DataFrame:
-        """A row a layer."""
+        """One row per layer."""
         return self.rows.set_index("layer")
 
     def plot(self) -> plots.Figure:
@@ -123,8 +123,8 @@ def all_platforms() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a platform, batch and variant (`"CPU, batch 1, dense"`; measured ones end in `", measured"`), a column a
-        layer.
+        One row per platform, batch and variant (`"CPU, batch 1, dense"`; measured ones end in `", measured"`), a column
+        a layer.
     """
     printed = published.load("table4").rename(columns={"time": "time_us"})
     found = platforms.measured()
@@ -212,7 +212,7 @@ def needs(names: Sequence[str], seed: int = 0) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a layer, percentages: `printed`, `for the theoretical time`, `for the actual time`.
+        One row per layer, percentages: `printed`, `for the theoretical time`, `for the actual time`.
     """
     columns = ["printed", "for the theoretical time", "for the actual time"]
     times = _eie_times()
@@ -237,7 +237,7 @@ def _need(benchmark: Benchmark, printed: pd.Series, seed: int) -> tuple[float, f
 
 
 def _eie_times() -> pd.DataFrame:
-    """Printed times in microseconds, a row a layer, columns `theoretical` and `actual`."""
+    """Printed times in microseconds, one row per layer, columns `theoretical` and `actual`."""
     table = published.load("table4")
     return table[table["platform"] == "EIE"].pivot(index="layer", columns="variant", values="time")
 

@@ -38,7 +38,7 @@ class Table5:
     Attributes
     ----------
     printed : DataFrame
-        A row a quantity, a column a platform.
+        One row per quantity, one column per platform.
     derived : DataFrame
         EIE's two columns from the printed time of the layer, the printed speed-up of the larger chip, and the chip
         model.

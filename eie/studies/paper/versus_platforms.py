@@ -43,7 +43,7 @@ class Versus:
     figure, quantity : str
         Its name in the paper, and what it plots.
     labels : DataFrame
-        A row a layer and the geometric mean, a column a platform: what the figure's bars are labelled.
+        One row per layer and the geometric mean, one column per platform: what the figure's bars are labelled.
     derived : DataFrame
         The same, worked out from Table IV (and the published watts). NaN where the paper prints no watts.
     computed : Series
@@ -66,7 +66,7 @@ class Versus:
     other_machine: str = ""
 
     def table(self) -> pd.DataFrame:
-        """What the tables give, a row a layer; what was measured on a machine of today; and EIE as computed here."""
+        """Values of the tables, one row per layer; what was measured; and EIE as computed."""
         known = [self.derived] if self.measured is None else [self.derived, self.measured]
         return pd.concat(known, axis=1).assign(**{"EIE, computed": self.computed})
 
@@ -176,7 +176,8 @@ def against_measured(result: Versus) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a platform, batch and variant, a column a layer and the geometric mean; empty where nothing was measured.
+        One row per platform, batch and variant, one column per layer and the geometric mean; empty where nothing was
+        measured.
     """
     found = platforms.measured()
     if found is None:
@@ -202,14 +203,14 @@ def _measured(paper_us: pd.Series) -> pd.DataFrame | None:
 
 
 def _times() -> pd.DataFrame:
-    """Table IV at batch 1, microseconds: a row a layer, a column a platform."""
+    """Table IV at batch 1, microseconds: one row per layer, one column per platform."""
     table = published.load("table4")
     table = table[table["batch"] == 1].pivot(index="layer", columns=["platform", "variant"], values="time")
     return pd.DataFrame({label: table[row] for label, row in ROWS.items()})
 
 
 def _watts() -> pd.DataFrame:
-    """Published watts at batch 1, a row a layer, a column a platform; EIE's as the abstract gives them."""
+    """Published watts at batch 1, one row per layer, one column per platform; EIE's as the abstract gives them."""
     table = published.load("power")
     table = table[table["batch"] == 1].pivot(index="layer", columns=["platform", "variant"], values="power")
     columns = {label: table.get(row, np.nan) for label, row in ROWS.items()}
@@ -331,7 +332,7 @@ def compressed_gain(platform: str, of: str) -> float:
 
 
 def _by_variant(file: str, column: str, platform: str) -> pd.DataFrame:
-    """A platform's numbers at batch 1, a row a layer that has both variants."""
+    """A platform's numbers at batch 1, one row per layer that has both variants."""
     table = published.load(file)
     table = table[(table["platform"] == platform) & (table["batch"] == 1)]
     return table.pivot(index="layer", columns="variant", values=column).dropna()

@@ -178,7 +178,7 @@ def precision(rows: pd.DataFrame, accuracies: pd.DataFrame, published: str) -> D
     rows : DataFrame
         Columns `precision`, `published energy` and `energy` (pJ).
     accuracies : DataFrame
-        Percent: a row a network, a column a precision.
+        Percent: one row per network, one column per precision.
     published : str
         The row of `accuracies` that is the paper's.
     """

@@ -131,9 +131,9 @@ def vector(times: pd.DataFrame, lanes: pd.DataFrame) -> Drawn:
     Parameters
     ----------
     times : DataFrame
-        Index: batch and density; a column a kernel, us. Empty where nothing was timed.
+        Index: batch and density; one column per kernel, us. Empty where nothing was timed.
     lanes : DataFrame
-        Index: lanes; a column a model, %.
+        Index: lanes; one column per model, %.
     """
     fig, axes = plt.subplots(1, 3, figsize=(9.6, 4.6))
     batches = [] if times.empty else sorted(times.index.unique("batch"))

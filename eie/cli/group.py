@@ -38,7 +38,6 @@ class Commands(options.Group):
     no_args_is_help=False,
     options_metavar=OPTIONS,
     subcommand_metavar=REST,
-    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(eie.__version__, message="eie %(version)s")
 @click.option("--debug", is_flag=True, help="show where an error came from")

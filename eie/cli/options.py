@@ -16,6 +16,10 @@ Decorator = Callable[[Function], Function]
 class Command(click.Command):
     """A command whose help ends with an example."""
 
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:
+        """Return the options that show the help, also for a command that is not reached through the group."""
+        return ["-h", "--help"]
+
     def format_epilog(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the epilog as the last line, at the left."""
         formatter.write_paragraph()

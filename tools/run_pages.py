@@ -134,7 +134,7 @@ class Kernel:
         from ipykernel.kernelapp import IPKernelApp
 
         parent = f"--IPKernelApp.parent_handle={os.getppid()}"  # the kernel ends when its parent does
-        app = IPKernelApp.instance()
+        app: Any = IPKernelApp.instance()
         app.initialize(argv=["-f", receiver.recv(), parent])
         # Matplotlib does this when it is first imported, which was before there was a kernel.
         app.shell.enable_matplotlib("inline")

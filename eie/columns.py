@@ -1,4 +1,4 @@
-"""What timing needs to know of an encoded layer's columns, found once and used for every run."""
+"""Tables of an encoded layer's columns for timing, made once and used for every run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NONEMPTY, AT_ROW, ROW_BEGINS = range(3)
 
 
 class ColumnTables(NamedTuple):
-    """What timing needs to know of the columns, for one width of the sparse-matrix memory.
+    """Tables of the columns for timing, for one width of the sparse-matrix memory.
 
     `lengths` are the cycles that a PE is busy with a column: its entries, or 1 to find out that there are none, of
     shape `(n_columns, n_pe)`; `masks` are `NONEMPTY`, `AT_ROW` and `ROW_BEGINS`, one bit per PE, of shape

@@ -1,4 +1,4 @@
-"""How unevenly the entries of a pruned matrix are spread: as measured, and as is typical of really pruned layers."""
+"""Spread of a pruned matrix's entries over rows and columns: as measured, and as typical of really pruned layers."""
 
 from __future__ import annotations
 

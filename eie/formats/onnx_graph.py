@@ -1,4 +1,4 @@
-"""What is in an ONNX file: its nodes, its initializers (in the file or beside it), and the shapes of its values.
+"""Contents of an ONNX file: its nodes, its initializers (in the file or beside it), and the shapes of its values.
 
 The file is read by ONNX's own library; before that its structure is measured, since a protobuf message takes up to
 some fifty times its bytes in memory. Weights are not counted: they stay as they are.

@@ -1,4 +1,4 @@
-"""What of an ONNX file is no product of a matrix and vectors: every part by its name, with the reason."""
+"""Parts of an ONNX file that are no product of a matrix and vectors, each by its name and with the reason."""
 
 from __future__ import annotations
 

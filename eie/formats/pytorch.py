@@ -46,7 +46,7 @@ _NAMES = (
     *("state_dict", "model_state_dict", "model_state", "model", "net", "network", "module", "weights", "params"),
     *("ema_state_dict", "model_ema", "params_ema", "ema", "state", "shadow"),
 )
-"""Where training scripts put the state dict, the first first. A moving average comes last: it is a copy."""
+"""Names under which training scripts put the state dict, in order. A moving average comes last: it is a copy."""
 
 _NO_NETWORK = re.compile(
     r"optim\w*|\w*scheduler\w*|scaler|amp|rng\w*|callbacks|loops|hyper_parameters|args|config|masks?"

@@ -1,4 +1,4 @@
-"""What this project finds out: the paper, the retrospective, baselines, claims and pages.
+"""Results of this project: the paper, the retrospective, baselines, claims and pages.
 
 Only the command line imports it.
 """

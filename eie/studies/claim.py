@@ -21,11 +21,11 @@ CLOSE_TIMES = 2
 """A claim is close within so many tolerances."""
 
 VALUES = ("bool", "float", "int", "Margin", "Estimate")
-"""What a finding returns: whether a message in words holds, by what margin, or a number in the unit of its claim."""
+"""Value of a finding: whether a message in words holds, by what margin, or a number in the unit of its claim."""
 
 
 class Evidence(StrEnum):
-    """What a verdict rests on, strongest first.
+    """Evidence that a verdict rests on, strongest first.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Evidence(StrEnum):
 
     @property
     def is_test(self) -> bool:
-        """Whether the paper's statement could have failed on evidence of its own."""
+        """True if the paper's statement could have failed on evidence of its own."""
         return self in (Evidence.SIMULATED, Evidence.MEASURED)
 
 

@@ -60,7 +60,7 @@ ABOUT = (
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What is timed together: one number of threads, one density of inputs and of weights.
+    """Settings that are timed together: one number of threads, one density of inputs and of weights.
 
     `density` 1 stands for the variants that do not see it.
     """

@@ -27,7 +27,7 @@ GPU_CALLS = 10
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Device:
-    """What calls are timed on.
+    """Device that calls are timed on.
 
     Attributes
     ----------

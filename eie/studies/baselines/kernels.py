@@ -57,7 +57,7 @@ class Work:
 
     @cached_property
     def exact(self) -> NDArray[np.float64]:
-        """What to expect, of shape `(batch, n_out)`."""
+        """Expected result, of shape `(batch, n_out)`."""
         return (self.csr.astype(np.float64) @ self.inputs.T.astype(np.float64)).T
 
 

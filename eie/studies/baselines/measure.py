@@ -36,7 +36,7 @@ TOLERANCE = {
     "int8": 0.03,
     "int4": 0.15,
 }
-"""How far a result may lie from the exact one, as a fraction of its norm; wider where weights are rounded."""
+"""Largest distance of a result from the exact one, as a fraction of its norm; wider where weights are rounded."""
 ABOUT = (
     "time_us is the median time per input vector in microseconds (time of a call / batch), low_us and high_us are the "
     "quartiles. Inputs and outputs are float32 vectors in the memory of the device; what a variant must do with them "
@@ -125,7 +125,7 @@ def header(facts: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, A
 
 
 class Bench:
-    """What this machine has to time layers on, and how.
+    """Devices of this machine that time layers, and the settings of the timing.
 
     Parameters
     ----------

@@ -1,14 +1,12 @@
-"""Furnish executed notebooks for the book: what every page has and no notebook need repeat.
+"""Furnish executed notebooks for the book: put their cells in a reader's order and add what every page has.
 
-Under each figure and table stand links to files with its picture and its numbers; the note on running a page again
-becomes a box with buttons; the page's claims come with their verdicts; the code that made the page is at its end.
+Under the title stands a line that leads to the end of the page. Under each figure and table stand links to files with
+its picture and its numbers. The page's claims come with their verdicts. At the end, folded away, stand command and
+buttons that run the page again, its set-up code and the modules that it uses.
 """
 
 from __future__ import annotations
 
-import ast
-import csv
-import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,19 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import book_claims
+import book_code
+import book_order
+
 DATA_MIME = "application/vnd.eie.data+json"  # as in eie/studies/plots/carry.py
 SVG_MIME = "image/svg+xml"
-SIGNS = {"reproduced": "✓", "close": "≈", "undecided": "?", "differs": "✗", "not testable": r"\-"}
-NOT_TELLING = ("eie.datasets", "eie.studies.experiments", "eie.studies.paper.display", "eie.studies.plots")
-"""Modules, or wings, that a page uses although its numbers are computed elsewhere."""
-
-LEAD = re.compile(
-    r"^\*\*(What the (?:paper|retrospective) says|What we do|What we get|Why they differ)\.\*\* ", re.MULTILINE
-)
-"""How a page that has no headings yet begins its parts."""
-
 RUN_AGAIN = "**Run this page again**"  # how the note on it begins
-INSTALL = "%pip install"  # in the cell that Colab needs
+WHY = "why-they-differ"  # the cell that the page's claims follow
+CHANGE = "change"  # the cell that says what would change the answer, which claims stand before
 WORDS = re.compile(r"[^A-Za-z0-9]+")  # what stands between words, and in no file name
 
 Cell = dict[str, Any]
@@ -45,47 +39,49 @@ class Site:
 
 def furnish(notebook: dict[str, Any], page: str, site: Site, folder: Path) -> dict[str, Any]:
     """Furnish a page and return it; the files that it links to are written beside it, under `folder`."""
-    modules = code_of(notebook, site.sources)
-    ids = {cell.get("id") for cell in notebook["cells"]}
-    cells: list[Cell] = []
+    parts = book_order.parted(notebook["cells"])
+    cells = [*parts.title]
+    if parts.run_again:
+        cells.append(
+            _markdown("to-the-end", f"{{.to-the-end}}\n[Run this page again, parameters, code](#{_run(page)})")
+        )
+    for cell in with_claims(parts.shown, site.claims.get(page, [])):
+        cells += [cell, *_files(cell, page, folder)]
+    if parts.run_again:
+        cells.append(_markdown("run-again", _ending(parts, notebook, page, site, folder)))
     for cell in notebook["cells"]:
-        cells.append(_in_form(cell, page, site.url))
-        cells += _after(cell, page, site, folder, bool(modules))
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(DATA_MIME, None)  # in files now, and nothing that a page could show
-    if "why-they-differ" not in ids and page in site.claims:
-        cells.append(_markdown("why-they-differ", "## Why they differ"))
-        cells.append(_markdown("page-claims", claims_text(site.claims[page])))
-    cells += _code_cells(modules, site.sources, folder)
+    write_executed(notebook, page, folder)
     return notebook | {"cells": cells}
 
 
-def _is_run_again(cell: Cell) -> bool:
-    return "".join(cell["source"]).startswith(RUN_AGAIN)
+def with_claims(cells: Sequence[Cell], claims: Sequence[Mapping[str, str]]) -> list[Cell]:
+    """Return the cells of a page with the verdicts on its claims, under a heading if the page itself has none."""
+    if not claims:
+        return [*cells]
+    ids = [cell.get("id") for cell in cells]
+    added = [_markdown("page-claims", book_claims.text(claims))]
+    if WHY in ids:
+        place = ids.index(WHY) + 1
+    else:
+        place = ids.index(CHANGE) if CHANGE in ids else len(ids)
+        added.insert(0, _markdown(WHY, book_claims.heading(claims)))
+    return [*cells[:place], *added, *cells[place:]]
 
 
-def _in_form(cell: Cell, page: str, url: str) -> Cell:
-    """A cell of prose in the book's form; any other as it is."""
-    if _is_run_again(cell):
-        return _markdown(cell["id"], run_box(cell, page, url))
-    if cell["cell_type"] == "markdown":
-        return cell | {"source": LEAD.sub(r"## \1\n\n", "".join(cell["source"])).splitlines(keepends=True)}
-    return cell
-
-
-def _after(cell: Cell, page: str, site: Site, folder: Path, has_code: bool) -> Iterator[Cell]:
-    """What follows a cell: links to its files, or the claims."""
-    if cell.get("id") == "why-they-differ":
-        yield _markdown("page-claims", claims_text(site.claims.get(page, [])))
+def _files(cell: Cell, page: str, folder: Path) -> Iterator[Cell]:
+    """Links to the files of a cell, if it has any."""
     files = write_files(cell, folder / "files" / page)
     if files:
         links = [f"{{download}}`{label} <files/{page}/{name}>`" for name, label in files]
-        if has_code and any(name.endswith(".svg") for name, _ in files):
-            links += ["[code](#the-code-behind-this-page)", f"[run it again](#{_run_label(page)})"]
+        if any(name.endswith(".svg") for name, _ in files):
+            links.append(f"[code](#{_run(page)})")
         yield _markdown(f"{cell['id']}-files", "{.files}\n" + " · ".join(links))
 
 
-def _run_label(page: str) -> str:
+def _run(page: str) -> str:
+    """The anchor of the end of a page."""
     return f"run-{page.replace('_', '-')}"
 
 
@@ -115,9 +111,21 @@ def write_files(cell: Cell, folder: Path) -> list[tuple[str, str]]:
     return [(file, label) for file, label, _ in texts]
 
 
-def run_box(cell: Cell, page: str, url: str) -> str:
-    """Return the note on running a page again as a box with buttons; its first words become the title."""
-    text = "".join(cell["source"]).replace(f"{RUN_AGAIN}, with", "With", 1)
+def _ending(parts: book_order.Parts, notebook: Mapping[str, Any], page: str, site: Site, folder: Path) -> str:
+    """The end of a page, all of it folded away but the heading."""
+    assert parts.run_again is not None  # by who calls it
+    modules = book_code.code_of(notebook, site.sources)
+    folds = [
+        run_box("".join(parts.run_again["source"]), page, site.url),
+        *book_code.setup_folds(parts.setup),
+        *book_code.source_folds(modules, site.sources, folder),
+    ]
+    return f"({_run(page)})=\n## Run this page again\n\n" + "\n".join(folds)
+
+
+def run_box(note: str, page: str, url: str) -> str:
+    """Return the note on running a page again, with buttons, folded away; its first words lose their emphasis."""
+    text = note.replace(RUN_AGAIN, RUN_AGAIN.strip("*"), 1)
     repository = url.removeprefix("https://github.com/")
     buttons = {
         "Open in Colab": f"https://colab.research.google.com/github/{repository}/blob/main/notebooks/{page}.ipynb",
@@ -125,93 +133,21 @@ def run_box(cell: Cell, page: str, url: str) -> str:
         "The notebook's source": f"{url}/blob/main/notebooks/{page}.ipynb",
     }
     linked = [f"[{label}]({target})" for label, target in buttons.items()]
-    executed = f"{{download}}`The notebook as it ran <{page}.ipynb>`"
+    executed = f"{{download}}`The notebook as it ran <files/{page}/{page}.ipynb>`"
     row = "{.buttons}\n" + "\n".join([*linked, executed])
-    box = f"````{{admonition}} Run this page again\n:class: tip run-again\n\n{text}\n\n{row}\n````\n"
-    return f"({_run_label(page)})=\n{box}"
+    return f"::::{{dropdown}} Command, Colab, Binder, and the notebook\n{text}\n\n{row}\n::::\n"
 
 
-def claims_by_page(scorecard: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
+def write_executed(notebook: Mapping[str, Any], page: str, folder: Path) -> None:
+    """Write the notebook as it ran, in its own order, for readers to fetch."""
+    path = folder / "files" / page / f"{page}.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def claims_by_page(scorecard: Mapping[str, Any]) -> dict[str, list[Mapping[str, str]]]:
     """Return the claims that the executed scorecard carries, by page."""
-    found: dict[str, list[dict[str, str]]] = {}
-    for cell in scorecard["cells"]:
-        for data in outputs_of(cell, DATA_MIME):
-            for row in csv.DictReader(io.StringIO(data.get("claims", ""))):
-                found.setdefault(row["page"], []).append(row)
-    return found
-
-
-def claims_text(claims: Sequence[Mapping[str, str]]) -> str:
-    """Return the verdicts on a page's claims: those that are not reproduced with the reason, the others folded away."""
-    apart = [claim for claim in claims if claim["verdict"] != "reproduced"]
-    same = [claim for claim in claims if claim["verdict"] == "reproduced"]
-    if not claims:
-        return ""
-    said = f"Claims of this page that the [scorecard](scorecard.ipynb) finds reproduced: {len(same)} of {len(claims)}."
-    parts = [said, "\n".join(map(_claim, apart))]
-    if same:
-        listed = "\n".join(map(_claim, same))
-        parts.append(f":::{{dropdown}} What is reproduced ({len(same)})\n{listed}\n:::")
-    return "\n\n".join(filter(None, parts))
-
-
-def _claim(claim: Mapping[str, str]) -> str:
-    """One claim as an item of a list."""
-    computed = f", computed {claim['computed']}" if claim["computed"] != "-" else ""
-    numbers = f"published {claim['published']}{computed}"
-    unit = "" if claim["unit"] == "yes or no" else f" ({claim['unit']})"
-    why = f" {claim['reason']}" if claim["reason"] else ""
-    where = f'<a href="scorecard.html#claim-{claim["id"]}">{claim["statement"]}</a>'
-    return f"- {SIGNS[claim['verdict']]} *{claim['verdict']}* ({claim['evidence']}): {where}; {numbers}{unit}.{why}"
-
-
-def code_of(notebook: Mapping[str, Any], sources: Path) -> list[str]:
-    """Return the modules whose functions a page calls, as paths in the repository, exhibits first."""
-    found = (name for name in modules_used(notebook, sources) if not name.startswith(NOT_TELLING))
-    paths = (f"{name.replace('.', '/')}.py" for name in found)
-    return [path for path in paths if (sources / path).is_file()]
-
-
-def modules_used(notebook: Mapping[str, Any], sources: Path) -> list[str]:
-    """Return the dotted names that a page's code imports from the package, and modules of exhibits before them."""
-    code = ("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code")
-    tree = ast.parse("\n".join(text for text in code if INSTALL not in text))
-    known = _exported(sources / "eie" / "studies" / "paper" / "__init__.py")
-    called: dict[str, None] = {}
-    named: dict[str, None] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "paper":
-            called[known.get(node.attr, "")] = None
-        elif isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "eie":
-            named |= dict.fromkeys([str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)])
-    return list(filter(None, called | named))
-
-
-def _exported(init: Path) -> dict[str, str]:
-    """Return the module of each name that `eie.studies.paper` re-exports; a module is its own."""
-    if not init.is_file():
-        return {}
-    nodes = ast.walk(ast.parse(init.read_text(encoding="utf-8")))
-    imported = (node for node in nodes if isinstance(node, ast.ImportFrom) and node.module)
-    return {
-        alias.name: f"{node.module}.{alias.name}" if node.module == "eie.studies.paper" else str(node.module)
-        for node in imported
-        for alias in node.names
-    }
-
-
-def _code_cells(modules: Sequence[str], sources: Path, folder: Path) -> Iterator[Cell]:
-    """The code behind a page, folded away, and copies of it for Sphinx to read."""
-    if not modules:
-        return
-    parts = ["## The code behind this page\n"]
-    for module in modules:
-        copy = folder / "code" / module
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text((sources / module).read_text(encoding="utf-8"), encoding="utf-8")
-        shown = f"```{{literalinclude}} code/{module}\n:language: python\n```"
-        parts.append(f"::::{{dropdown}} {module}\n{{download}}`{Path(module).name} <code/{module}>`\n\n{shown}\n::::\n")
-    yield _markdown("code-behind", "\n".join(parts))
+    return book_claims.by_page([data for cell in scorecard["cells"] for data in outputs_of(cell, DATA_MIME)])
 
 
 def write_cells(notebook: Mapping[str, Any], folder: Path) -> None:
@@ -221,8 +157,3 @@ def write_cells(notebook: Mapping[str, Any], folder: Path) -> None:
             for text in outputs_of(cell, mime)[:1]:
                 folder.mkdir(parents=True, exist_ok=True)
                 (folder / f"{cell['id']}.{suffix}").write_text(text, encoding="utf-8")
-
-
-def read(text: str) -> dict[str, Any]:
-    """Parse a notebook."""
-    return dict(json.loads(text))

@@ -214,6 +214,12 @@ def lighten(html: Path) -> None:
     (html / "_static" / "scripts" / "fontawesome.js").unlink(missing_ok=True)
 
 
+def offer_notebooks(source: Path, html: Path) -> None:
+    """Let the theme's download button give the notebooks as they ran, whose cells stand in the order of their code."""
+    for notebook in (source / NOTEBOOKS / "files").rglob("*.ipynb"):
+        shutil.copyfile(notebook, html / "_sources" / NOTEBOOKS / notebook.name)
+
+
 def publish(html: Path, out: Path) -> None:
     """Put a finished build in place by renaming, so that a reader never meets half of one."""
     new, old = out.with_name(f"{out.name}.new"), out.with_name(f"{out.name}.old")
@@ -235,6 +241,8 @@ def build(executed: Path, out: Path, work: Path, builder: str = "html", root: Pa
     copy_mathjax(work / "static")
     run_sphinx(work, url, builder)
     lighten(work / "html")
+    if builder == "html":
+        offer_notebooks(work / "source", work / "html")
     publish(work / "html", out)
 
 

@@ -1,6 +1,7 @@
 """Keep the committed notebooks in one normal form: `python tools/notebooks.py check|write [FILE ...]`.
 
-No outputs, no execution state, stable cell ids that say what a cell is for, one cell of parameters, short code cells.
+No outputs, no execution state, stable cell ids that say what a cell is for, one cell of parameters, short code cells,
+and the order of cells that all pages have (`tools/book_order.py`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import re
 import sys
 from pathlib import Path
 from typing import Any
+
+import book_order
 
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 LONGEST_CODE_CELL = 12
@@ -41,7 +44,13 @@ def text_of(notebook: dict[str, Any]) -> str:
 
 
 def faults(path: Path) -> list[str]:
-    """What keeps a notebook from being in normal form."""
+    """Return what keeps a notebook from being in normal form, and from being a page."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    return [*form_faults(path), *book_order.faults(notebook)]
+
+
+def form_faults(path: Path) -> list[str]:
+    """Return what keeps a notebook from being in normal form."""
     text = path.read_text(encoding="utf-8")
     notebook = json.loads(text)
     found = [] if text == text_of(notebook) else ["is not in normal form; run: python tools/notebooks.py write"]

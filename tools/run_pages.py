@@ -60,9 +60,9 @@ def common_sources(root: Path, found: Path) -> list[Path]:
 
 def code_sources(notebook: Path, graph: Any, root: Path) -> list[Path]:
     """Return the modules that a page depends on: those it names, what they import, and the machine."""
-    import book_pages
+    import book_code
 
-    used = set(book_pages.modules_used(json.loads(notebook.read_text(encoding="utf-8")), root)) & graph.modules
+    used = set(book_code.modules_used(json.loads(notebook.read_text(encoding="utf-8")), root)) & graph.modules
     if used & ANYTHING:
         return package_sources(root)
     packages = {module for module in graph.modules if graph.find_children(module)}

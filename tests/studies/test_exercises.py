@@ -18,7 +18,7 @@ SOLUTIONS = [name for name in CELLS if name.endswith("-solution")]
 def run(*names):
     """Names that are known after the page's first cells and these."""
     found, printed = {}, io.StringIO()
-    for name in ("parameters", "setup", *names):
+    for name in ("parameters", "compute", *names):
         with redirect_stdout(printed):
             exec("".join(CELLS[name]["source"]), found)
     return found, printed.getvalue()

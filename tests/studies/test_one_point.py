@@ -84,11 +84,6 @@ def source(page, name):
     return "".join(cell["source"])
 
 
-def computes(page):
-    """The id of the cell that makes the page's result."""
-    return "run" if any(cell["id"] == "run" for cell in CELLS[page]) else "compute"
-
-
 def parameters(page):
     """The page's parameters, changed to those of `SMALL`."""
     known = {}
@@ -111,7 +106,7 @@ def test_cell_is_short_and_follows_a_sentence(page):
     ids = [cell["id"] for cell in CELLS[page]]
     assert 5 <= len(source(page, ONE_POINT).splitlines()) <= 12
     assert CELLS[page][ids.index(ONE_POINT) - 1]["cell_type"] == "markdown"
-    assert ids.index(computes(page)) < ids.index(ONE_POINT)
+    assert ids.index("compute") < ids.index(ONE_POINT)
 
 
 @pytest.mark.parametrize("page", sorted(SMALL))
@@ -132,7 +127,7 @@ def test_cell_prints_the_number_of_the_page(page):
     if missing := [name for name in NEEDS.get(page, ()) if catalogue.find(name) is None]:
         pytest.skip(f"{', '.join(missing)} not at hand")
     names = parameters(page)
-    exec(source(page, computes(page)), names)
+    exec(source(page, "compute"), names)
     with redirect_stdout(io.StringIO()) as printed:
         exec(source(page, ONE_POINT), names)
     assert PRINTED.fullmatch(printed.getvalue().strip()), printed.getvalue()
@@ -142,6 +137,6 @@ def test_cell_prints_the_number_of_the_page(page):
 def test_without_its_data_the_cell_prints_nothing(page, monkeypatch, capsys):
     monkeypatch.setattr(catalogue, "find", lambda name: None)
     names = parameters(page)
-    exec(source(page, computes(page)), names)
+    exec(source(page, "compute"), names)
     exec(source(page, ONE_POINT), names)
     assert capsys.readouterr().out == ""

@@ -64,22 +64,40 @@ def test_what_has_no_files_has_no_links(furnished):
     assert list(furnished(code("words", **{"text/markdown": "hello"}))) == ["words"]
 
 
-def test_note_on_running_again_becomes_a_box_with_buttons(furnished):
-    box = furnished(markdown("run-again", "**Run this page again**, with other parameters:\n"))["run-again"]
-    assert box.startswith("(run-fig)=\n````{admonition} Run this page again\n")
-    assert "With other parameters:" in box
+RUN = markdown("run-again", "**Run this page again**, with other parameters:\n")
+SETUP = [code("install", "%pip install eie"), code("parameters", "seed = 0"), code("compute", "x = seed")]
+
+
+def test_reader_meets_the_answer_before_the_setup(furnished):
+    cells = furnished(markdown("title", "# A"), *SETUP, code("answer"), code("plot"), markdown("paper", "P"), RUN)
+    assert list(cells) == ["title", "to-the-end", "answer", "plot", "paper", "run-again"]
+    assert "(#run-fig)" in cells["to-the-end"]
+
+
+def test_end_of_a_page_is_folded_but_for_its_heading(furnished):
+    end = furnished(*SETUP, RUN)["run-again"]
+    assert end.startswith("(run-fig)=\n## Run this page again\n\n::::{dropdown} ")
+    assert "Run this page again, with other parameters:" in end
+    assert "```python\nseed = 0\n\nx = seed\n```" in end
+    assert "%pip" not in end
     for link in (
         "https://colab.research.google.com/github/owner/name/blob/main/notebooks/fig.ipynb",
         "https://mybinder.org/v2/gh/owner/name/main?labpath=notebooks%2Ffig.ipynb",
-        "<fig.ipynb>",
+        "<files/fig/fig.ipynb>",
     ):
-        assert link in box
+        assert link in end
+
+
+def test_notebook_that_readers_fetch_has_its_own_order(furnished, tmp_path):
+    furnished(markdown("title", "# A"), *SETUP, code("answer"), RUN)
+    cells = json.loads((tmp_path / "files" / "fig" / "fig.ipynb").read_text())["cells"]
+    assert [cell["id"] for cell in cells] == ["title", "install", "parameters", "compute", "answer", "run-again"]
 
 
 def test_claims_come_by_page_with_the_reason_of_what_differs(book_pages, furnished):
     claims = book_pages.claims_by_page({"cells": [code("table", **data(book_pages, claims=CLAIMS))]})
     text = furnished(markdown("why-they-differ", "## Why they differ"), claims=claims)["page-claims"]
-    assert "finds reproduced: 1 of 3." in text
+    assert "finds 1 of the 3 claims of this page reproduced." in text
     differs = 'differs* (measured): <a href="scorecard.html#claim-b">B</a>; published 1, computed 2 (x). As I say, so.'
     assert differs in text
     assert text.index("claim-b") < text.index("claim-d") < text.index("{dropdown} What is reproduced (1)")
@@ -87,13 +105,22 @@ def test_claims_come_by_page_with_the_reason_of_what_differs(book_pages, furnish
     assert "claim-c" not in text
 
 
-def test_code_behind_a_page_is_that_of_what_it_calls(book_pages):
+def test_claims_have_a_heading_and_stand_before_what_would_change(book_pages, furnished):
+    claims = book_pages.claims_by_page({"cells": [code("table", **data(book_pages, claims=CLAIMS))]})
+    cells = furnished(code("plot"), markdown("change", "C"), claims=claims)
+    assert list(cells) == ["plot", "why-they-differ", "page-claims", "change"]
+    assert cells["why-they-differ"] == "## Why they differ"
+    same = {"fig": [claim for claim in claims["fig"] if claim["verdict"] == "reproduced"]}
+    assert furnished(code("plot"), claims=same)["why-they-differ"] == "## The paper's claims"
+
+
+def test_code_behind_a_page_is_that_of_what_it_calls(tool):
     cell = code(
         "compute",
         "from eie.studies import paper\nfrom eie.studies.paper import table4\npaper.figure6(1)\npaper.ladder.ladder(1)",
     )
     install = code("install", "try:\n  import eie\nexcept ImportError:\n    %pip install eie")
-    found = book_pages.code_of({"cells": [install, cell]}, ROOT)
+    found = tool("book_code").code_of({"cells": [install, cell]}, ROOT)
     paths = ("versus_platforms", "ladder", "table4")
     assert found == [f"eie/studies/paper/{name}.py" for name in paths]
 
@@ -101,9 +128,8 @@ def test_code_behind_a_page_is_that_of_what_it_calls(book_pages):
 def test_code_behind_a_page_stands_last(furnished, tmp_path):
     (tmp_path / "eie").mkdir()
     (tmp_path / "eie" / "claims.py").write_text("x = 1\n")
-    cells = furnished(code("compute", "from eie import claims"), code("table", "x"))
-    assert list(cells) == ["compute", "table", "code-behind"]
-    assert "```{literalinclude} code/eie/claims.py" in cells["code-behind"]
+    end = furnished(code("compute", "from eie import claims"), code("table", "x"), RUN)["run-again"]
+    assert end.index("from eie import claims") < end.index("```{literalinclude} code/eie/claims.py")
     assert (tmp_path / "code" / "eie" / "claims.py").read_text() == "x = 1\n"
 
 
@@ -125,6 +151,5 @@ def test_cells_are_written_for_prose_to_include(book_pages, tmp_path):
 def test_pages_of_the_paper_have_one_form(path):
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
-    parts = ["\n## What the paper says\n", "\n## What we do\n", "\n## What we get", "\n## Why they differ"]
-    assert [text.count(part) for part in parts] == [1, 1, 1, 1]
-    assert sorted(parts, key=text.index) == parts
+    parts = ["\n## What the paper says\n", "\n## How we compute it\n"]
+    assert [text.count(part) for part in parts] == [1, 1]

@@ -144,7 +144,13 @@ def test_assemble_puts_notebooks_beside_the_prose(build_book, tmp_path):
         (executed / f"{name}.ipynb").write_text(json.dumps(page(code("words", outputs=[shown]))))
     build_book.assemble(tmp_path, executed, source, "https://host/owner/name")
     found = {str(path.relative_to(source)) for path in source.rglob("*") if path.is_file()}
-    assert found == {"_toc.yml", "_static/book.css", "notebooks/fig.ipynb", "cells/fig/words.md"}
+    assert found == {
+        "_toc.yml",
+        "_static/book.css",
+        "notebooks/fig.ipynb",
+        "notebooks/files/fig/fig.ipynb",
+        "cells/fig/words.md",
+    }
 
 
 def test_only_what_lies_in_static_itself_is_on_every_page(build_book, tmp_path):

@@ -37,9 +37,15 @@ def faults(notebooks, tmp_path):
     def found(notebook, normal=True):
         path = tmp_path / "page.ipynb"
         path.write_text(notebooks.text_of(notebook) if normal else json.dumps(notebook), encoding="utf-8")
-        return notebooks.faults(path)
+        return notebooks.form_faults(path)
 
     return found
+
+
+@pytest.fixture
+def any_order(notebooks, monkeypatch):
+    """Pages need not have the cells that all pages of the book have."""
+    monkeypatch.setattr(notebooks.book_order, "faults", lambda notebook: [])
 
 
 @pytest.fixture
@@ -123,7 +129,7 @@ def test_not_one_cell_of_parameters(faults, cells):
     assert faults(page(*cells)) == ["must have exactly one cell tagged 'parameters'"]
 
 
-def test_write_then_check(notebooks, tmp_path, capsys, untidy):
+def test_write_then_check(notebooks, any_order, tmp_path, capsys, untidy):
     path = tmp_path / "page.ipynb"
     path.write_text(json.dumps(untidy), encoding="utf-8")
     assert notebooks.main(["check", str(path)]) == 1
@@ -134,6 +140,13 @@ def test_write_then_check(notebooks, tmp_path, capsys, untidy):
     assert capsys.readouterr().out.splitlines()[-1] == "1 notebooks in normal form"
 
 
+def test_order_of_the_cells_is_checked(notebooks, tmp_path, capsys, untidy):
+    path = tmp_path / "page.ipynb"
+    path.write_text(notebooks.text_of(untidy), encoding="utf-8")
+    assert notebooks.main(["check", str(path)]) == 1
+    assert "page.ipynb: must begin with the cells title, install," in capsys.readouterr().out
+
+
 def test_check_changes_nothing(notebooks, tmp_path, untidy):
     path = tmp_path / "page.ipynb"
     path.write_text(json.dumps(untidy), encoding="utf-8")
@@ -141,7 +154,7 @@ def test_check_changes_nothing(notebooks, tmp_path, untidy):
     assert json.loads(path.read_text(encoding="utf-8")) == untidy
 
 
-def test_without_files_those_of_the_folder_are_checked(notebooks, tmp_path, capsys, monkeypatch):
+def test_without_files_those_of_the_folder_are_checked(notebooks, any_order, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(notebooks, "FOLDER", tmp_path)
     for name in ("b", "a"):
         (tmp_path / f"{name}.ipynb").write_text(notebooks.text_of(page(code("1"))))

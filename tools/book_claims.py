@@ -1,0 +1,51 @@
+"""Print the verdicts on the claims that a page of the book tests."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+SIGNS = {"reproduced": "✓", "close": "≈", "undecided": "?", "differs": "✗", "not testable": r"\-"}
+
+Claim = Mapping[str, str]
+
+
+def by_page(tables: Sequence[Mapping[str, Any]]) -> dict[str, list[Claim]]:
+    """Return the claims that the executed scorecard carries, by page; `tables` are the CSV files of its cells."""
+    found: dict[str, list[Claim]] = {}
+    for data in tables:
+        for row in csv.DictReader(io.StringIO(data.get("claims", ""))):
+            found.setdefault(row["page"], []).append(row)
+    return found
+
+
+def heading(claims: Sequence[Claim]) -> str:
+    """Return the heading under which a page's claims stand: something differs, or nothing does."""
+    differs = any(claim["verdict"] != "reproduced" for claim in claims)
+    return "## Why they differ" if differs else "## The paper's claims"
+
+
+def text(claims: Sequence[Claim]) -> str:
+    """Return the verdicts on a page's claims: those that are not reproduced with the reason, the others folded away."""
+    apart = [claim for claim in claims if claim["verdict"] != "reproduced"]
+    same = [claim for claim in claims if claim["verdict"] == "reproduced"]
+    if not claims:
+        return ""
+    said = f"The [scorecard](scorecard.ipynb) finds {len(same)} of the {len(claims)} claims of this page reproduced."
+    parts = [said, "\n".join(map(_item, apart))]
+    if same:
+        listed = "\n".join(map(_item, same))
+        parts.append(f":::{{dropdown}} What is reproduced ({len(same)})\n{listed}\n:::")
+    return "\n\n".join(filter(None, parts))
+
+
+def _item(claim: Claim) -> str:
+    """One claim as an item of a list."""
+    computed = f", computed {claim['computed']}" if claim["computed"] != "-" else ""
+    numbers = f"published {claim['published']}{computed}"
+    unit = "" if claim["unit"] == "yes or no" else f" ({claim['unit']})"
+    why = f" {claim['reason']}" if claim["reason"] else ""
+    where = f'<a href="scorecard.html#claim-{claim["id"]}">{claim["statement"]}</a>'
+    return f"- {SIGNS[claim['verdict']]} *{claim['verdict']}* ({claim['evidence']}): {where}; {numbers}{unit}.{why}"

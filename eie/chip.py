@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from math import ceil
 
-import numpy as np
-
-from eie.interleaved import InterleavedCSC
 from eie.machine import EIE_45NM, Machine
 from eie.technology import Sram, chip_facts, paper_value, pe_breakdown, reference_clock_hz, sram
 
@@ -88,54 +83,6 @@ def pe_memories() -> PeMemories:
     facts = chip_facts()["sram"]
     pointers = facts["pointer_bytes"] * facts["pointer_banks"]
     return PeMemories(facts["spmat_bytes"], pointers, facts["activation_bytes"])
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryFit:
-    """Memory that one layer needs on the fullest PE.
-
-    Attributes
-    ----------
-    spmat, pointers, activations : float
-        Bytes: rows of the fullest PE's entries; one pointer per column and one for the end; and inputs and outputs of
-        16 bits, spread over the PEs.
-    """
-
-    spmat: float
-    pointers: float
-    activations: float
-
-    def filled(self) -> dict[str, float]:
-        """Return each need as a fraction of the PE's memory; above 1 it does not fit."""
-        has = pe_memories()
-        return {name: getattr(self, name) / getattr(has, name) for name in ("spmat", "pointers", "activations")}
-
-    @property
-    def chips(self) -> int:
-        """Chips for this layer alone, with its columns spread over them."""
-        return chips_needed([self])
-
-
-def memory_fit(mem: InterleavedCSC, machine: Machine) -> MemoryFit:
-    """Compute the memory that an encoded layer needs on the fullest PE of a machine."""
-    fullest = int(np.diff(mem.pe_start).max())
-    bytes_per_activation = chip_facts()["arithmetic"]["bits"] // 8
-    return MemoryFit(
-        -(-fullest // machine.entries_per_row) * machine.spmat_width_bits / 8,
-        (mem.n_columns + 1) * POINTER_BYTES,
-        (-(-mem.n_in // mem.n_pe) + -(-mem.n_out // mem.n_pe)) * bytes_per_activation,
-    )
-
-
-def chips_needed(layers: Iterable[MemoryFit]) -> int:
-    """Count the chips that hold all these layers at once.
-
-    Columns may be spread over chips, so entries and pointers are added up over the layers. The result is the least
-    number: the way layers are cut may take one more chip. Activations are not kept from layer to layer and do not
-    count.
-    """
-    filled = [layer.filled() for layer in layers]
-    return max(1, *(ceil(sum(layer[name] for layer in filled)) for name in ("spmat", "pointers")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from eie import _check
-from eie.chip import MemoryFit, chips_needed, memory_fit
 from eie.cycles import CycleReport, checked_activations, simulate
 from eie.energy_model import EnergyReport, energy
 from eie.explore.benchmarks import MAX_SEED
@@ -27,6 +26,7 @@ from eie.formats.container import EncodedLayer
 from eie.machine import EIE_45NM, Machine
 from eie.networks.encoding import encoded
 from eie.networks.layer_run import LayerRun, table
+from eie.networks.memory_fit import MemoryFit, chips_needed, memory_fit
 
 BLOCK_NUMBERS = 2**24
 """Activations that are drawn at one time, to bound the memory."""

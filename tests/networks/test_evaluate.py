@@ -5,7 +5,6 @@ import onnx_models as make
 import pytest
 
 import eie
-from eie.chip import memory_fit
 from eie.explore.benchmarks import select
 from eie.explore.explain import explain
 from eie.formats import FormatError, container
@@ -13,6 +12,7 @@ from eie.formats.weights import WeightFile, WeightLayer
 from eie.networks import host_operations, operations
 from eie.networks.encoding import encoded, machine_for, save
 from eie.networks.evaluate import evaluate, explain_layer
+from eie.networks.memory_fit import memory_fit
 from eie.networks.network import Network
 
 MACHINE = eie.Machine(n_pe=4)

@@ -1,4 +1,17 @@
-"""EIE, the efficient inference engine on compressed deep neural networks, as an exact model (ISCA 2016)."""
+"""EIE, the efficient inference engine on compressed deep neural networks, as an exact model (ISCA 2016).
+
+A pruned layer with shared weights is encoded for the processing elements of a machine; what `simulate` counts on it
+gives the time and `energy` the energy, and `infer` computes its outputs in fixed point, all as the hardware does.
+`evaluate` does this for a whole network. For example, one layer of Table III on the chip of the paper:
+
+    >>> import eie
+    >>> layer, activations = eie.Benchmark.named("NT-We").draw()
+    >>> report = eie.simulate(layer, activations)
+    >>> report.n_in, report.n_out, report.n_pe
+    (4096, 600, 64)
+    >>> round(eie.energy(report, eie.EIE_45NM).watts, 1)
+    0.7
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -42,6 +55,9 @@ _HOMES = {
 }
 
 if not TYPE_CHECKING:  # a checker that saw this would take every name for one of the package
+
+    def __dir__() -> list[str]:
+        return sorted(__all__)
 
     def __getattr__(name: str) -> Any:
         """Import a public name when it is first used, so that `import eie` and `eie --help` are quick."""

@@ -21,6 +21,13 @@ def integer(name: str, value: Any, low: int, high: int) -> int:
     return number
 
 
+def kind(name: str, value: Any, *kinds: type) -> None:
+    """Raise a `ValueError` that names the parameter unless `value` is of one of these classes (two may be swapped)."""
+    if not isinstance(value, kinds):
+        wanted = " or ".join(one.__name__ for one in kinds)
+        raise ValueError(f"{name} must be of class {wanted}, got {type(value).__name__}")
+
+
 def literal(value: Any) -> Any:
     """Turn the text of a list or mapping into one: papermill hands over `-p fifo_depths "[2, 8]"` as text."""
     if not isinstance(value, str) or value[:1] not in ("[", "(", "{"):
@@ -34,8 +41,9 @@ def literal(value: Any) -> Any:
 def integers(name: str, values: Any, low: int, high: int) -> list[int]:
     """Return a list of different integers of `low`..`high`, rising, or raise a `ValueError`."""
     values = literal(values)
-    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+    if isinstance(values, (str, bytes, bool, float)):
         raise ValueError(f"{name} must be a list of integers of {low}..{high}, got {values!r}")
+    values = values if hasattr(values, "__iter__") else [values]  # a bare number stands for a list of one
     numbers = sorted({integer(f"each of {name}", value, low, high) for value in values})
     if not numbers:
         raise ValueError(f"{name} must have at least one integer of {low}..{high}, got none")

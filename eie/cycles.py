@@ -19,8 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eie import _check
 from eie._blocks import map_blocks
 from eie._compile import Kernel
+from eie._display import Shown
 from eie.columns import AT_ROW, NONEMPTY, ROW_BEGINS
 from eie.interleaved import InterleavedCSC, encode
 from eie.layer import CompressedLayer
@@ -32,7 +34,7 @@ arithmetic unit (ISCA 2016, section IV); measured on the authors' simulator."""
 
 
 @dataclass(frozen=True, slots=True)
-class CycleReport:
+class CycleReport(Shown):
     """Counters of one layer's run, on one vector or added up over several. Reports of the same layer add with `+`.
 
     Attributes
@@ -181,10 +183,10 @@ def simulate(
 
 def encoded_for(mem: InterleavedCSC | CompressedLayer, machine: Machine) -> InterleavedCSC:
     """Return `mem` encoded for `machine`, or raise a `ValueError` when it was encoded for another."""
+    _check.kind("mem", mem, InterleavedCSC, CompressedLayer)
+    _check.kind("machine", machine, Machine)
     if isinstance(mem, CompressedLayer):
         return encode(mem, machine)
-    if not isinstance(mem, InterleavedCSC):
-        raise ValueError(f"mem must be an encoded layer or a CompressedLayer, got {type(mem).__name__}")
     for name in ("n_pe", "weight_bits", "index_bits"):
         if getattr(mem, name) != getattr(machine, name):
             raise ValueError(

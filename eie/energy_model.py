@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from eie import chip
+from eie import _check, chip
+from eie._display import Shown
 from eie.cycles import CycleReport
 from eie.machine import Machine
 from eie.technology import (
@@ -28,7 +29,7 @@ MILLI = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class EnergyReport:
+class EnergyReport(Shown):
     """Energy of one run, bottom-up. Reports add with `+`.
 
     Attributes
@@ -56,6 +57,9 @@ class EnergyReport:
     def watts(self) -> float:
         """Mean power of the whole chip, bottom-up."""
         return self.total / self.seconds
+
+    def __repr__(self) -> str:
+        return f"EnergyReport({self.total:.4g} J in {self.seconds:.4g} s, {self.watts:.4g} W)"
 
     def __add__(self, other: EnergyReport) -> EnergyReport:
         """Add up two runs, one after the other."""
@@ -90,6 +94,8 @@ def energy(report: CycleReport, machine: Machine, setting: str | None = None) ->
         When the run was on another machine, or the sweep has no memory of the machine's width or no such setting; the
         message lists what it has.
     """
+    _check.kind("report", report, CycleReport)
+    _check.kind("machine", machine, Machine)
     for name in ("n_pe", "clock_hz"):
         if getattr(report, name) != getattr(machine, name):
             raise ValueError(f"the run had {name}={getattr(report, name)}, the machine has {getattr(machine, name)}")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check
+from eie._display import Shown
 
 MAX_BITS = 32
 """Widest format: a product of two must fit 64 bits."""
@@ -19,7 +20,7 @@ FINEST = 48
 
 
 @dataclass(frozen=True, slots=True)
-class FixedPoint:
+class FixedPoint(Shown):
     """A signed fixed-point format: a whole number of steps of 2**-frac, in two's complement.
 
     Attributes
@@ -111,7 +112,7 @@ def saturate(value: int, fmt: FixedPoint) -> tuple[int, bool]:
 
 
 @dataclass(frozen=True, slots=True)
-class LayerFormats:
+class LayerFormats(Shown):
     """The three formats of one layer's arithmetic.
 
     Attributes

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from eie import _check
 from eie._compile import Kernel
+from eie._display import Shown
 from eie.columns import ColumnTables, column_tables
 from eie.layer import MAX_SIZE, CompressedLayer, checked_codebook
 from eie.machine import Machine
@@ -23,7 +24,7 @@ Columns = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class InterleavedCSC:
+class InterleavedCSC(Shown):
     """Content of the sparse-matrix and pointer memories of all PEs. Made by `encode`; read back by `decode`.
 
     Row i lives on PE `i % n_pe` as local row `i // n_pe`. An entry is a code and the number of zeros since the entry
@@ -193,6 +194,8 @@ def encode(layer: CompressedLayer, machine: Machine) -> InterleavedCSC:
     ValueError
         When the codebook's size is not the machine's.
     """
+    _check.kind("layer", layer, CompressedLayer)
+    _check.kind("machine", machine, Machine)
     check_codebook(layer, machine)
     indptr, rows, codes = _with_bias_column(layer)
     pe_of, local_of = (part.astype(np.int32) for part in place(np.arange(layer.n_out), machine.n_pe))
@@ -227,6 +230,7 @@ def encode(layer: CompressedLayer, machine: Machine) -> InterleavedCSC:
 
 def decode(mem: InterleavedCSC) -> CompressedLayer:
     """Read a layer back from the memories of the PEs; `decode(encode(layer, machine)) == layer`."""
+    _check.kind("mem", mem, InterleavedCSC)
     columns, rows = _coordinates(mem.codes, mem.skips, mem.pe_start, mem.pointers)
     kept = mem.codes != 0
     order = np.argsort(columns[kept] * np.int64(mem.n_out) + rows[kept])

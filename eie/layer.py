@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from eie import _check
 from eie._compile import Kernel
+from eie._display import Shown
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -19,7 +20,7 @@ MAX_SIZE = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class CompressedLayer:
+class CompressedLayer(Shown):
     """An `n_out` x `n_in` matrix of codes into a codebook, stored by columns; zeros are not stored.
 
     Make one with `from_codes`. All arrays are read-only.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from eie import _check
+from eie._display import Shown
 
 MAX_PE = 65_536
 MAX_FIFO_DEPTH = 1_048_576
@@ -12,7 +13,7 @@ MAX_SPMAT_WIDTH_BITS = 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(Shown):
     """One EIE chip: an array of processing elements (PEs) and what each of them holds.
 
     The defaults are the chip of the paper: 64 PEs in 45 nm at 800 MHz (ISCA 2016, section VI and Table II).

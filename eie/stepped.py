@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eie._display import Shown
 from eie.central_control import Broadcast, CentralControl
 from eie.cycles import CycleReport, checked_activations, encoded_for
 from eie.fixedpoint import FixedPoint, LayerFormats, saturate, shift
@@ -277,12 +278,15 @@ class ProcessingElement:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class SteppedRun:
+class SteppedRun(Shown):
     """Report of a run, raw accumulators of shape `(n_out,)` before ReLU, and number of additions that saturated."""
 
     report: CycleReport
     raw: NDArray[np.int64]
     saturations: int
+
+    def __repr__(self) -> str:
+        return f"SteppedRun({self.report!r}, {len(self.raw)} outputs, {self.saturations} saturations)"
 
 
 def step(

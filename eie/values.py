@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eie import _check
 from eie._blocks import map_blocks
 from eie._compile import Kernel
+from eie._display import Shown
 from eie.cycles import checked_activations, encoded_for
 from eie.fixedpoint import FixedPoint, LayerFormats
 from eie.interleaved import InterleavedCSC
@@ -35,7 +37,7 @@ _BLOCK_VECTORS = 64, 256
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Inference:
+class Inference(Shown):
     """The outputs of one layer, for one vector or several.
 
     Acts as a NumPy array of real numbers: `np.asarray(y)`, `y[i]`, `len(y)`.
@@ -69,6 +71,9 @@ class Inference:
 
     def __len__(self) -> int:
         return len(self.raw)
+
+    def __repr__(self) -> str:
+        return f"Inference(outputs of shape {self.raw.shape}, {self.saturations} saturations)"
 
     def __getitem__(self, index: Any) -> Any:
         return self.values[index]
@@ -113,6 +118,7 @@ def infer(
     """
     mem = encoded_for(mem, machine)
     formats = formats or calibrate(mem, activations, machine, bias=bias, signed=signed)
+    _check.kind("formats", formats, LayerFormats)
     values = checked_activations(activations, mem.n_in, signed, several=True)
     inputs, clipped = formats.activation.quantize(np.atleast_2d(values))
     raw, saturations = multiply(mem, inputs, formats, bias)

@@ -51,19 +51,6 @@ def test_weights_held():
     assert chip.weights_held(Machine(n_pe=2, index_bits=5)) == 2 * 7 * 16384  # of 64 bits a row, 63 are used
 
 
-def test_projection_by_hand():
-    machine = Machine(n_pe=256)
-    found = chip.project(machine, 45, 28)
-    assert found.clock_hz == pytest.approx(800e6 * 45 / 28)
-    assert found.area_mm2 == pytest.approx(chip.area(machine) * 28**2 / 45**2)
-    assert found.power_mw == chip.power(machine)
-
-
-def test_projection_to_the_same_technology_changes_nothing():
-    found = chip.project(EIE_45NM, 45, 45)
-    assert (found.clock_hz, found.area_mm2) == (EIE_45NM.clock_hz, chip.area(EIE_45NM))
-
-
 def test_capacities_are_those_of_the_paper():
     held = pe_memories()
     assert (held.spmat, held.pointers, held.activations) == (128 * 1024, 32 * 1024, 2 * 1024)

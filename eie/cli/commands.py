@@ -33,7 +33,7 @@ def print_help() -> int:
     """Print the help of all commands as click does; returns the exit status."""
     longest = max(map(len, COMMANDS))
     print(f"Usage: eie {OPTIONS} {REST}\n")
-    print(fill(str(eie.__doc__), _WIDTH - 2, initial_indent="  ", subsequent_indent="  "))
+    print(fill(str(eie.__doc__).splitlines()[0], _WIDTH - 2, initial_indent="  ", subsequent_indent="  "))
     print("\nCommands:")
     for name, (_, words) in COMMANDS.items():
         print(f"  {name:{longest}}  {words}")

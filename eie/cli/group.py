@@ -33,7 +33,7 @@ class Commands(options.Group):
 
 @click.group(
     cls=Commands,
-    help=eie.__doc__,
+    help=str(eie.__doc__).splitlines()[0],
     epilog=EPILOG,
     no_args_is_help=False,
     options_metavar=OPTIONS,

@@ -44,6 +44,8 @@ def figure(number: int, output: str | None, changes: dict[str, Any]) -> None:
         exhibit = _exhibit(FIGURES, "figure", number, changes)
         # Without the date the same figure gives the same file.
         exhibit.plot().savefig(aside, metadata={"Date": None} if target.endswith(".svg") else None)
+    if changes.get("own_layers"):  # a picture alone does not give their numbers
+        print(exhibit.table().to_string(float_format=lambda value: f"{value:.2f}", na_rep="-"))
     print(f"{exhibit.words()}\nwritten to {target}".replace("**", ""))
 
 

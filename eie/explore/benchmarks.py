@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check, published
+from eie._display import Shown
 from eie._files import read_toml
 from eie.explore.spread import MEDIAN, Spread, typical_spread
 from eie.explore.synthetic import draw_activations, draw_layer
@@ -21,7 +22,7 @@ MAX_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Benchmark:
+class Benchmark(Shown):
     """A layer to draw: one of Table III, or your own.
 
     Its densities are the fractions of the weights kept and of the inputs that are not 0, 0..1; `model` is the network
@@ -102,7 +103,7 @@ def select(names: Sequence[str] | None = None, own_layers: Mapping[str, Any] | N
     Parameters
     ----------
     names : sequence of str, optional
-        Names from Table III; all nine if left out.
+        Names from Table III, or of `own_layers`; all nine if left out. One name stands for a list of one.
     own_layers : mapping of str to mapping or sequence, optional
         Further layers by name, each `{"inputs": 2048, "outputs": 1024, "weights": 0.1, "activations": 0.4}` or a list
         of these four in that order. The last two are densities: fractions of the weights kept and of the inputs
@@ -115,12 +116,13 @@ def select(names: Sequence[str] | None = None, own_layers: Mapping[str, Any] | N
         numbers, or a name is given twice.
     """
     known = {benchmark.name: benchmark for benchmark in nine_layers()}
+    own = {name: _own(name, given) for name, given in _mapped(own_layers).items()}
     chosen = list(known) if names is None else _listed(names)
     for name in chosen:
-        if name not in known:
+        if name not in known | own:
             raise ValueError(f"unknown layer {name!r}; Table III has {', '.join(known)}")
-    own = [_own(name, given) for name, given in _mapped(own_layers).items()]
-    everything = [known[name] for name in chosen] + own
+    everything = [known.get(name) or own[name] for name in chosen]
+    everything += [layer for name, layer in own.items() if name not in chosen or name in known]
     if not everything:
         raise ValueError("layers must name at least one layer, got none")
     if len({benchmark.name for benchmark in everything}) < len(everything):
@@ -135,6 +137,7 @@ def columns_together() -> dict[str, int]:
 
 def _listed(names: Any) -> list[str]:
     names = _check.literal(names)
+    names = [names] if isinstance(names, str) else names
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
         raise ValueError(f"layers must be a list of names, got {names!r}")
     return list(names)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check
+from eie._display import Shown
 from eie._files import read_toml
 from eie.layer import MAX_SIZE, CompressedLayer
 
@@ -28,7 +29,7 @@ FITTED_SHAPES = (1 / 9, 4.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class Spread(Shown):
     """Unevenness of a pruned matrix.
 
     Attributes

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import reduce
+from html import escape
 from operator import add
 from typing import Any
 from zlib import crc32
@@ -89,6 +90,15 @@ class Evaluation:
         frame = table(layer.run for layer in self.layers).drop(columns="saturations")
         more = pd.DataFrame([_more(layer) for layer in self.layers], index=frame.index)
         return pd.concat([frame, more], axis=1)
+
+    def __repr__(self) -> str:
+        return (
+            f"Evaluation({self.name}, {len(self.layers)} layers, {1e6 * self.seconds:.4g} µs, "
+            f"{1e6 * self.energy.total:.4g} µJ)"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{self.table().to_html(float_format='{:.4g}'.format)}"
 
     def to_dict(self) -> dict[str, Any]:
         """Convert everything to plain numbers and texts for JSON, in seconds, joules and bytes."""

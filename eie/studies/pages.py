@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -20,21 +21,37 @@ def names() -> list[str]:
     return sorted(path.stem for path in resource("notebooks").glob("*.ipynb"))
 
 
+NAMED_BY_NUMBER = re.compile(r"(?P<kind>fig|table|sec)?[a-z]*[ ._]*0*(?P<number>\d+)", re.IGNORECASE)
+"""What people call a page of the paper: `fig8`, `Figure 8`, `table 4`, `08`."""
+
+
 def find(name: str) -> Path:
-    """The notebook of a page, by its name or the beginning of it, such as `"fig08"`.
+    """The notebook of a page, by its name or the beginning of it, or by what the paper calls it, such as `"figure 8"`.
 
     Raises
     ------
     PageError
-        When no page, or more than one, begins like that; the message lists all pages.
+        When no page fits (the message lists all pages) or several do (the message lists them).
     """
     matches = [page for page in names() if page.startswith(name)] if name else []
     if name in matches:
         matches = [name]
-    if len(matches) != 1:
-        what = "no page begins" if not matches else f"{len(matches)} pages begin"
-        raise PageError(f"{what} with {name!r}; pages are {', '.join(names())}")
+    matches = matches or [page for page in names() if _is_number(page, name)]
+    if not matches:
+        raise PageError(f"no page begins with {name!r} or has that number; pages are {', '.join(names())}")
+    if len(matches) > 1:
+        raise PageError(f"{len(matches)} pages fit {name!r}: {', '.join(matches)}")
     return resource("notebooks") / f"{matches[0]}.ipynb"
+
+
+def _is_number(page: str, asked: str) -> bool:
+    """True when the page is the figure, table or section of the paper that is asked for."""
+    wanted = NAMED_BY_NUMBER.fullmatch(asked.strip())
+    shown = re.findall(r"(fig|table|sec)(\d+)(?=_)", page)
+    if not wanted:
+        return False
+    asked_kind, asked_number = (wanted["kind"] or "").lower(), int(wanted["number"])
+    return any(int(number) == asked_number and asked_kind in ("", kind) for kind, number in shown)
 
 
 def parameters(name: str) -> dict[str, Any]:
@@ -105,6 +122,8 @@ def _check_change(key: str, value: Any, defaults: Mapping[str, Any]) -> None:
     if key not in defaults:
         raise PageError(f"there is no parameter {key!r}; this page has {listed}")
     default = defaults[key]
+    if isinstance(default, list) and default and isinstance(value, _kinds(default[0])):
+        return  # a bare value stands for a list of one
     if default is not None and not isinstance(value, _kinds(default)):
         raise PageError(f"{key} must be of the kind of {default!r}, got {value!r}; this page has {listed}")
 

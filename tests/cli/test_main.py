@@ -1,4 +1,5 @@
 import inspect
+import re
 import subprocess
 import sys
 from xml.etree import ElementTree
@@ -145,6 +146,13 @@ def test_figure_has_a_name_of_its_own(capsys, here):
     assert [path.name for path in here.iterdir()] == ["figure3.svg"]
 
 
+def test_figure_with_an_own_layer_prints_its_numbers(capsys, here):
+    own = '{"mine": [64, 128, 0.2, 0.5]}'
+    status, out, _ = run(capsys, "figure", "13", "-p", "layers", "mine", "-p", "own_layers", own)
+    assert status == 0
+    assert re.search(r"^mine +\d", out, re.MULTILINE)
+
+
 @pytest.mark.parametrize("name", ["fig.gif", "fig", "fig.svg.txt", "svg"])
 def test_figure_of_another_kind(capsys, here, name):
     said = refused(capsys, "figure", "2", "-o", name)
@@ -188,7 +196,7 @@ def test_unknown_parameter_lists_the_right_ones(capsys, here, kind, number, make
         ("draws", "0", "draws must be an integer of 1..1000, got 0"),
         ("seed", "-1", "seed must be an integer of 0..9223372036854775807, got -1"),
         ("layers", "['NT-We', 'NT']", "unknown layer 'NT'; Table III has Alex-6,"),
-        ("layers", "NT-We", "layers must be a list of names, got 'NT-We'"),
+        ("layers", "6", "layers must be a list of names, got 6"),
         ("layers", "[]", "layers must name at least one layer"),
         ("own_layers", "{'mine': [64, 64, 0.1]}", "by name or in a list, got [64, 64, 0.1]"),
         ("own_layers", "{'mine': [64, 64, 1.1, 0.5]}", "weight density of mine must be a fraction of 0..1, got 1.1"),
@@ -211,7 +219,7 @@ def test_interrupted(capsys, monkeypatch):
 def test_rerun_of_no_single_page_lists_them(capsys, here, page):
     said = refused(capsys, "rerun", page, "-o", "out.ipynb")
     assert repr(page) in said
-    assert ", ".join(pages.names()) in said
+    assert ", ".join(name for name in pages.names() if name.startswith(page) or page == "nothing") in said
     assert list(here.iterdir()) == []
 
 

@@ -29,7 +29,16 @@ def test_layers_of_one_size_are_drawn_apart():
 def test_select():
     assert [layer.name for layer in select(["VGG-7", "Alex-7"])] == ["VGG-7", "Alex-7"]
     assert [layer.name for layer in select([], {"mine": [10, 20, 0.1, 1.0]})] == ["mine"]
+    assert select("VGG-7") == select(["VGG-7"])  # one name stands for a list of one
     assert len(select()) == 9
+
+
+def test_own_layers_can_be_named_among_the_layers():
+    own = {"mine": [10, 20, 0.1, 1.0], "other": [10, 20, 0.2, 1.0]}
+    assert [layer.name for layer in select(["mine", "VGG-7"], own)] == ["mine", "VGG-7", "other"]
+    assert [layer.name for layer in select("mine", own)] == ["mine", "other"]
+    with pytest.raises(ValueError, match=r"every layer must have a name of its own, got \['VGG-7', 'VGG-7'\]"):
+        select(["VGG-7"], {"VGG-7": [10, 20, 0.1, 1.0]})
 
 
 def test_layer_by_its_name():
@@ -54,7 +63,7 @@ def test_own_layers_by_name_or_in_order():
     ("names", "own_layers", "message"),
     [
         (["Alex-9"], None, r"unknown layer 'Alex-9'; Table III has Alex-6, .* NT-LSTM"),
-        ("Alex-6", None, r"layers must be a list of names, got 'Alex-6'"),
+        (6, None, r"layers must be a list of names, got 6"),
         (5, None, r"layers must be a list of names, got 5"),
         ([[1]], None, r"layers must be a list of names, got \[\[1\]\]"),
         ([], None, r"at least one layer"),

@@ -9,6 +9,7 @@ from eie.cycles import simulate
 from eie.explore.benchmarks import Benchmark
 from eie.machine import EIE_45NM
 from eie.studies.paper.fig09 import left_product
+from eie.studies.paper.projection import project
 from eie.studies.paper.table2 import sum_of
 from eie.studies.paper.versus_platforms import compressed_gain, figure7
 from eie.technology import chip_facts, paper_value, sram
@@ -36,7 +37,7 @@ def projected_clock(_seed: int) -> dict[str, Any]:
     )
     factor = large / small / paper_value("scaling-256-over-64")
     facts = chip_facts()["technology"]
-    rule = chip.project(EIE_45NM, facts["paper_nm"], facts["projected_nm"])
+    rule = project(EIE_45NM, facts["paper_nm"], facts["projected_nm"])
     return {"factor": factor, "throughput_mhz": factor * EIE_45NM.clock_hz / 1e6, "rule_mhz": rule.clock_hz / 1e6}
 
 
@@ -70,7 +71,7 @@ def panels_of_figure9(_seed: int) -> dict[str, Any]:
 def technologies(_seed: int) -> dict[str, Any]:
     """Compute how many times faster EIE would be in the GPU's process."""
     size = published.value("table5", platform="GPU", quantity="technology")
-    return {"faster": chip.project(EIE_45NM, paper_value("technology"), size).clock_hz / EIE_45NM.clock_hz}
+    return {"faster": project(EIE_45NM, paper_value("technology"), size).clock_hz / EIE_45NM.clock_hz}
 
 
 def sram_energy(_seed: int) -> dict[str, Any]:

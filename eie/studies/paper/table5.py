@@ -11,6 +11,7 @@ from eie import chip, published
 from eie.explore.benchmarks import Benchmark
 from eie.machine import EIE_28NM, EIE_45NM, Machine
 from eie.studies import plots
+from eie.studies.paper.projection import project
 from eie.studies.paper.setup import Setup, exhibit, usual
 from eie.technology import chip_facts, paper_value
 
@@ -131,7 +132,7 @@ def table5(setup: Setup, layer: str = PRINTED_LAYER) -> Table5:
 
 def _columns(small_s: float, large_s: float) -> pd.DataFrame:
     facts = chip_facts()["technology"]
-    large = chip.project(Machine(n_pe=EIE_28NM.n_pe), facts["paper_nm"], facts["projected_nm"])
+    large = project(Machine(n_pe=EIE_28NM.n_pe), facts["paper_nm"], facts["projected_nm"])
     return pd.DataFrame(
         {
             SMALL: _column(EIE_45NM.clock_hz, EIE_45NM.n_pe, chip.area(EIE_45NM), chip.power(EIE_45NM) / 1e3, small_s),

@@ -345,7 +345,7 @@ def test_a_range_without_a_power_of_two():
         ({"n_pe": (0,)}, r"each of n_pe must be an integer of 1..65536, got 0"),
         ({"fifo_depth": ()}, r"fifo_depth must have at least one integer of 2..1048576, got none"),
         ({"index_bits": (9,)}, r"each of index_bits must be an integer of 1..8, got 9"),
-        ({"spmat_width_bits": 64}, r"spmat_width_bits must be a list of integers"),
+        ({"spmat_width_bits": "wide"}, r"spmat_width_bits must be a list of integers"),
         ({"draws": 0}, r"draws must be an integer of 1..1000, got 0"),
         ({"seed": -1}, r"seed must be an integer of 0"),
     ],

@@ -110,7 +110,7 @@ fork:
 	@$(BIN)/python tools/install.py networks book hardware sweep dask dev
 	@touch $@
 
-build/html/index.html: build/pages $(SOURCES) $(PROSE) $(wildcard tools/*book*.py) tools/layout.py pyproject.toml
+build/html/index.html: build/pages $(SOURCES) $(PROSE) $(wildcard tools/*book*.py) tools/explorer_bundle.py tools/layout.py pyproject.toml
 	$(BIN)/python tools/build_book.py --notebooks build/notebooks --out build/html --work build/book-source
 	$(BIN)/python tools/check_book.py build/html
 

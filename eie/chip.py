@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from eie.machine import EIE_45NM, Machine
-from eie.technology import Sram, chip_facts, paper_value, pe_breakdown, reference_clock_hz, sram
+from eie.technology import Sram, chip_facts, memories, paper_value, pe_breakdown, reference_clock_hz, sram
 
 POINTER_BYTES = 2
 """Bytes of a column pointer: it has 16 bits (ISCA 2016, section IV)."""
@@ -61,6 +61,16 @@ def power(machine: Machine) -> float:
     """Compute Table II's power of the chip, mW: PEs and detection nodes."""
     per_node = paper_value("lnzd-power") * machine.clock_hz / reference_clock_hz() / shrink(machine)
     return machine.n_pe * sum(pe_power(machine).values()) + lnzd_nodes(machine) * per_node
+
+
+def memory_clock_hz(machine: Machine) -> float:
+    """Return the highest clock at which each memory of a PE can be read once per cycle, Hz.
+
+    Cycle times are those of the SRAM sweep; in another technology they shrink linearly. `Machine` takes any clock, also
+    a higher one.
+    """
+    slowest = max(memory.cycle_ns for memory, _ in memories(machine, chip_facts()["sram"]["setting"]).values())
+    return 1e9 / slowest * shrink(machine)
 
 
 def weights_held(machine: Machine) -> int:

@@ -37,12 +37,15 @@ class Sram:
         Leakage power, sub-threshold and gate, mW.
     area_mm2 : float
         Area, mm2.
+    cycle_ns : float
+        Least time between two accesses, ns.
     """
 
     read_pj: float
     write_pj: float
     leakage_mw: float
     area_mm2: float
+    cycle_ns: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,8 @@ def sram(size: int, width: int, setting: str) -> Sram:
         raise ValueError(f"the SRAM sweep has no memory of {size} bytes, {width} bits, setting {setting!r}")
     row = table.iloc[0]
     leakage = float(own.subthreshold * row["leakage_mW"] + own.gate * row["gate_leakage_mW"])
-    return Sram(float(row["read_pJ"]), float(row["write_pJ"]), leakage, float(row["area_mm2"]))
+    rest = (float(row[name]) for name in ("area_mm2", "cycle_ns"))
+    return Sram(float(row["read_pJ"]), float(row["write_pJ"]), leakage, *rest)
 
 
 @cache

@@ -70,11 +70,17 @@ def tool():
 
 
 @pytest.fixture(scope="module")
-def address(tool, tmp_path_factory):
-    """Where the explorer's page is served."""
+def explorer_folder(tool, tmp_path_factory):
+    """The explorer's page, as files."""
     root = tmp_path_factory.mktemp("book")
-    explorer_page.write(root)
-    with tool("browser").served(root) as host:
+    explorer_page.write(root, tool("explorer_bundle"))
+    return root
+
+
+@pytest.fixture(scope="module")
+def address(tool, explorer_folder):
+    """Where the explorer's page is served."""
+    with tool("browser").served(explorer_folder) as host:
         yield f"{host}/explorer.html"
 
 
@@ -90,18 +96,20 @@ def browser(tool):
 
 
 @pytest.fixture
-def open_page(browser, address):
+def open_page(browser, address, explorer_folder):
     """A function that opens the explorer's page; at the end it must have had no error and asked no other host."""
-    contexts, faults, host = [], [], address.removesuffix("explorer.html")
+    contexts, faults = [], []
 
-    def opened(query="", **options):
+    def opened(query="", as_file=False, **options):
+        start = (explorer_folder / "explorer.html").as_uri() if as_file else address
+        own = (start.removesuffix("explorer.html"), "blob:")
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-        page.on("request", lambda request: None if request.url.startswith(host) else faults.append(request.url))
-        page.goto(address + query)
+        page.on("request", lambda request: request.url.startswith(own) or faults.append(request.url))
+        page.goto(start + query)
         return page
 
     yield opened

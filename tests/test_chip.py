@@ -5,6 +5,7 @@ import pytest
 from eie import chip
 from eie.chip import pe_memories
 from eie.machine import EIE_45NM, Machine
+from eie.technology import sram_table
 
 
 @pytest.mark.parametrize(("n_pe", "nodes"), [(64, 21), (1, 0), (2, 1), (4, 1), (5, 3), (16, 5), (17, 8), (256, 85)])
@@ -43,6 +44,14 @@ def test_a_width_that_the_sweep_has_not():
     for of in (chip.area, chip.power):
         with pytest.raises(ValueError, match="has width 32, 64, 128, 256, 512, not 96"):
             of(replace(EIE_45NM, spmat_width_bits=96))
+
+
+def test_memories_allow_the_papers_clock_and_no_wide_one():
+    sweep = sram_table().query("setting == 'itrs-lop'").set_index(["size", "width"])["cycle_ns"]
+    assert chip.memory_clock_hz(EIE_45NM) == pytest.approx(1e9 / sweep[131072, 64])
+    assert chip.memory_clock_hz(EIE_45NM) > EIE_45NM.clock_hz
+    assert chip.memory_clock_hz(replace(EIE_45NM, spmat_width_bits=256)) < EIE_45NM.clock_hz
+    assert chip.memory_clock_hz(replace(EIE_45NM, feature_nm=22.5)) == pytest.approx(2e9 / sweep[131072, 64])
 
 
 def test_weights_held():

@@ -21,6 +21,7 @@ from typing import Any
 
 import book_pages
 import citation
+import explorer_bundle
 import layout
 import nbformat
 from jupyter_book.config import get_final_config
@@ -239,6 +240,7 @@ def build(executed: Path, out: Path, work: Path, builder: str = "html", root: Pa
         shutil.rmtree(work / folder, ignore_errors=True)
     assemble(root, executed, work / "source", url)
     copy_mathjax(work / "static")
+    explorer_bundle.write(work / "static" / "explorer")
     run_sphinx(work, url, builder)
     lighten(work / "html")
     if builder == "html":

@@ -1,4 +1,4 @@
-"""Write what the book's explorer knows, `book/_static/explorer/facts.json`, from `data/` and the library's defaults.
+"""Write what the book's explorer knows, `book/explorer/facts.json`, from `data/` and the library's defaults.
 
 The explorer's scripts hold no number of the paper and no constant of the technology: they read this file. It is in git,
 and a test compares it with what this tool would write.
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from eie import published, technology
+from eie import chip, published, technology
 from eie._files import written_aside
 from eie.cycles import PIPELINE_CYCLES
 from eie.energy_model import mac_pj, register_bit_pj
@@ -21,7 +21,7 @@ from eie.machine import Machine
 from eie.studies.baselines import platforms
 
 ROOT = Path(__file__).resolve().parent.parent
-FACTS = ROOT / "book" / "_static" / "explorer" / "facts.json"
+FACTS = ROOT / "book" / "explorer" / "facts.json"
 MACHINES_OF_FIGURES = {
     "fig08": ("load_balance", {"n_pe": Machine().n_pe}),
     "fig12": ("real_work", {"fifo_depth": Machine().fifo_depth}),
@@ -45,14 +45,14 @@ def facts() -> dict[str, Any]:
 
 def machine() -> dict[str, float]:
     """The paper's chip: the defaults of `eie.Machine`."""
-    chip = Machine()
+    papers = Machine()
     return {
-        "nPe": chip.n_pe,
-        "fifoDepth": chip.fifo_depth,
-        "spmatWidthBits": chip.spmat_width_bits,
-        "clockHz": chip.clock_hz,
-        "weightBits": chip.weight_bits,
-        "indexBits": chip.index_bits,
+        "nPe": papers.n_pe,
+        "fifoDepth": papers.fifo_depth,
+        "spmatWidthBits": papers.spmat_width_bits,
+        "clockHz": papers.clock_hz,
+        "weightBits": papers.weight_bits,
+        "indexBits": papers.index_bits,
     }
 
 
@@ -105,7 +105,6 @@ def paper() -> dict[str, Any]:
     return {
         "us": dict(zip(eie_rows["layer"], eie_rows["time"], strict=True)),
         "areaMm2": printed("table5", platform="EIE 64PE", quantity="area"),
-        "watts": printed("table5", platform="EIE 64PE", quantity="power"),
         "figures": [point for name in MACHINES_OF_FIGURES for point in figure_points(name)],
     }
 
@@ -134,13 +133,12 @@ def figure_points(name: str) -> list[dict[str, Any]]:
 
 def technology_facts() -> dict[str, Any]:
     """Energies in pJ, powers in mW, areas in um2 or as named."""
-    chip = technology.chip_facts()
-    bits = chip["registers"]
+    known = technology.chip_facts()
+    bits = known["registers"]
     return {
-        "sram": sram_facts(chip),
+        "sram": sram_facts(known),
         "table2": {
             "moduleUm2": technology.pe_breakdown("area", "module"),
-            "moduleMw": technology.pe_breakdown("power", "module"),
             "componentMw": technology.pe_breakdown("power", "component"),
         },
         "registerBits": {name.removesuffix("_bits"): bits[name] for name in bits},
@@ -148,16 +146,16 @@ def technology_facts() -> dict[str, Any]:
         "macPj": mac_pj(),
         "referenceClockHz": technology.reference_clock_hz(),
         "lnzd": {
-            "children": chip["lnzd"]["children"],
+            "children": known["lnzd"]["children"],
             "um2": technology.paper_value("lnzd-area"),
             "mw": technology.paper_value("lnzd-power"),
         },
     }
 
 
-def sram_facts(chip: dict[str, Any]) -> dict[str, Any]:
+def sram_facts(known: dict[str, Any]) -> dict[str, Any]:
     """The memories of a PE: the Spmat memory in every width that the SRAM sweep has, by the width in bits."""
-    sizes = chip["sram"]
+    sizes = known["sram"]
     table = technology.sram_table()
     widths = table[(table["setting"] == sizes["setting"]) & (table["size"] == sizes["spmat_bytes"])]["width"]
     return {
@@ -165,8 +163,10 @@ def sram_facts(chip: dict[str, Any]) -> dict[str, Any]:
         "spmatBytes": sizes["spmat_bytes"],
         "pointer": memory(sizes, "pointer", sizes["pointer_width_bits"]),
         "pointerBanks": sizes["pointer_banks"],
+        "pointerMemoryBytes": sizes["pointer_bytes"],
+        "pointerBytes": chip.POINTER_BYTES,
         "activation": memory(sizes, "activation", sizes["activation_width_bits"]),
-        "activationsPerRow": sizes["activation_width_bits"] // chip["arithmetic"]["bits"],
+        "activationsPerRow": sizes["activation_width_bits"] // known["arithmetic"]["bits"],
     }
 
 
@@ -178,6 +178,7 @@ def memory(sizes: dict[str, Any], name: str, width: int) -> dict[str, float]:
         "writePj": found.write_pj,
         "leakageMw": found.leakage_mw,
         "areaMm2": found.area_mm2,
+        "cycleNs": found.cycle_ns,
     }
 
 

@@ -2,13 +2,13 @@
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import naive
 import numpy as np
 import pytest
+from explorer_page import node
 from scipy import sparse
 
 import eie
@@ -19,14 +19,6 @@ from eie.explore.sweep import sweep
 HERE = Path(__file__).resolve().parent
 CASES = 200
 SEEDS = range(4)
-
-
-def node():
-    """The Node binary; a machine that checks changes must have it, a reader's need not."""
-    found = shutil.which("node")
-    if found is None and os.environ.get("CI"):
-        pytest.fail("the explorer's scripts are tested in Node, which is not installed (Debian: apt install nodejs)")
-    return found or pytest.skip("the explorer's scripts are tested in Node 20 or newer, which is not installed")
 
 
 def camel(report):
@@ -71,8 +63,9 @@ def timeline(machine, codes, bias, active):
 def expected_case(rng, with_timeline):
     machine, codes, bias, active = random_case(rng)
     indptr, rows = as_columns(codes, bias)
-    codebook = np.linspace(0, 1, 16)
-    report = eie.simulate(eie.CompressedLayer.from_codes(codes, codebook, bias), active.astype(float), machine)
+    mem = eie.encode(eie.CompressedLayer.from_codes(codes, np.linspace(0, 1, 16), bias), machine)
+    report = eie.simulate(mem, active.astype(float), machine)
+    memory = chip.memory_fit(mem, machine).filled()
     shape = {"nOut": codes.shape[0], "nIn": codes.shape[1], "hasBias": bias is not None}
     return {
         "layer": shape | {"indptr": indptr, "rows": rows},
@@ -83,7 +76,9 @@ def expected_case(rng, with_timeline):
             "entriesPerRow": machine.entries_per_row,
             "indexBits": machine.index_bits,
         },
-        "report": camel(report),
+        "width": machine.spmat_width_bits,
+        "report": camel(report) | {"fullest": int(np.diff(mem.pe_start).max())},
+        "memory": {"weights": memory["spmat"], "pointers": memory["pointers"]},
         "timeline": timeline(machine, codes, bias, active) if with_timeline else None,
     }
 
@@ -111,11 +106,10 @@ def expected_energy(rng):
         "nPe": machine.n_pe,
         "fifoDepth": machine.fifo_depth,
         "width": machine.spmat_width_bits,
-        "entriesPerRow": machine.entries_per_row,
         "clockHz": machine.clock_hz,
         "components": eie.energy(report, machine).components,
         "areaMm2": chip.area(machine),
-        "powerMw": chip.power(machine),
+        "memoryClockHz": chip.memory_clock_hz(machine),
     }
 
 
@@ -164,9 +158,10 @@ def test_scripts_agree_with_the_library(request):
 
 SNIPPETS = """
 import { readFileSync } from "node:fs";
-import { decode, python } from "./setting.mjs";
+import { python } from "./python.mjs";
+import { decode } from "./setting.mjs";
 const facts = JSON.parse(readFileSync("facts.json", "utf8"));
-console.log(JSON.stringify(process.argv.slice(1).map((query) => python(decode(query, facts), facts))));
+console.log(JSON.stringify(process.argv.slice(1).map((query) => python(decode(query, facts).setting, facts))));
 """
 
 
@@ -183,9 +178,9 @@ def test_the_python_it_shows_runs_the_machine_it_shows(tool, capsys):
     assert machines == [
         ("Alex-7", eie.Machine()),
         ("NT-We", eie.Machine(n_pe=8)),
-        ("own", eie.Machine(spmat_width_bits=63, index_bits=5, clock_hz=500e6)),
+        ("own", eie.Machine(index_bits=5, clock_hz=500e6)),
     ]
-    assert [len(line.split()) for line in capsys.readouterr().out.splitlines()] == [3, 3, 2]
+    assert [len(line.split()) for line in capsys.readouterr().out.splitlines()] == [3, 3, 3]
 
 
 def test_facts_are_current(tool):

@@ -33,11 +33,11 @@ def test_a_slider_is_answered_once(open_page, query, slider):
 def test_papers_values_stand_beside_ours_only_where_the_paper_has_the_setting(open_page):
     page = open_page()
     wait_for_answer(page, 0)
-    assert page.locator(".x-tile .x-paper").count() == 7
+    assert page.locator(".x-tile .x-paper").count() == 6
     move(page, "Clock", "ArrowRight")
-    assert page.locator(".x-tile .x-paper").count() == 2  # load balance and padding do not depend on the clock
+    assert page.locator(".x-tile .x-paper").count() == 3  # load balance, padding and area do not depend on the clock
     move(page, "Inputs", "ArrowRight")
-    assert page.locator(".x-tile .x-paper").count() == 0
+    assert page.locator(".x-tile .x-paper").count() == 1  # the area does not depend on the layer
     expect(setting(page).get_by_label("Layer", exact=True)).to_have_value("own")
 
 
@@ -81,21 +81,119 @@ def test_a_box_takes_any_number_of_the_range_and_nothing_else(open_page):
     box.fill("48")
     box.press("Enter")
     wait_for_answer(page, 1)
+    said = box.locator("xpath=../..").get_by_role("alert")
     for text, kept in (("", "48"), ("100000", "512")):
         box.fill(text)
         box.press("Enter")
         expect(box).to_have_value(kept)
         expect(box).to_be_focused()
+    expect(said).to_have_text("100000 is not valid (1 to 512). 512 is used.")
+    box.fill("64")
+    expect(said).to_be_empty()
 
 
-def test_a_layer_too_large_for_the_page_is_refused_in_words(open_page):
+def test_old_numbers_are_dimmed_in_the_task_of_the_input_and_a_sign_shows_within_50_ms(open_page):
     page = open_page()
     wait_for_answer(page, 0)
-    move(page, "Weights kept", "ArrowRight")
-    setting(page).get_by_label("Weights kept", exact=True).press("End")
-    expect(page.get_by_role("alert")).to_contain_text("keep 16\u202f777\u202f216 weights")
-    setting(page).get_by_label("Weights kept", exact=True).press("Home")
-    expect(page.get_by_role("alert")).to_be_hidden()
+    expect(page.locator(".x-hero")).to_have_attribute("aria-busy", "false")
+    # A worker cannot answer before this script has returned to the browser.
+    found = page.evaluate("""() => {
+        const track = document.getElementById("x-nPe");
+        track.stepUp();
+        track.dispatchEvent(new Event("input"));
+        const delay = (part) => {
+            const style = getComputedStyle(document.querySelector(part));
+            return [style.transitionDelay, style.transitionDuration];
+        };
+        const parts = [".x-hero .x-value", ".x-results .x-figure", ".x-results .x-rows", ".x-stack", ".x-busy"];
+        const busy = [...document.querySelectorAll("[aria-busy]")].map((part) => part.ariaBusy);
+        return [busy, document.querySelector(".x-busy").textContent, ...parts.slice(1).map(delay)];
+    }""")
+    assert found[:2] == [["true", "true"], "Computing"]
+    for delay, duration in found[2:]:
+        assert float(delay.removesuffix("s")) + float(duration.removesuffix("s")) <= 0.05
+
+
+def test_a_long_run_shows_how_far_it_is_and_a_new_input_ends_it(open_page):
+    page = open_page("?layer=own&nIn=32768&nOut=16384&weightDensity=0.9")
+    expect(page.locator(".x-busy")).to_be_visible()
+    expect(page.locator(".x-busy")).to_contain_text(re.compile("Computing: [1-9]"))
+    assert float(page.locator(".x-time .x-figure").evaluate("(part) => getComputedStyle(part).opacity")) < 0.5
+    assert answers(page) == []
+    move(page, "Outputs", "Home")
+    assert len(answers(page)) == 1
+    expect(page.locator(".x-busy")).to_be_hidden()
+    with_few = tiles(page)
+    page.wait_for_url(re.compile("nOut=16&"))
+    page.reload()
+    wait_for_answer(page, 0)
+    assert tiles(page) == with_few
+
+
+def test_a_failed_computation_is_said_and_its_numbers_stay_dimmed(browser, address):
+    page = browser.new_page()
+    page.add_init_script("""Worker.prototype.postMessage = function () {
+        setTimeout(() => this.onerror({ message: "out of memory" }), 100);
+    };""")
+    page.goto(address)
+    expect(page.locator(".x-warning")).to_contain_text("The computation failed: out of memory")
+    expect(page.locator(".x-busy")).to_contain_text("No answer")
+    expect(page.locator(".x-hero")).to_have_attribute("aria-busy", "true")
+    page.close()
+
+
+def test_what_is_not_valid_in_the_address_is_said_until_the_next_input(open_page):
+    page = open_page("?nPe=99999&npe=3&layer=Alex&depth=1&at=4000")
+    wait_for_answer(page, 0)
+    said = page.locator(".x-warning li").all_text_contents()
+    for text, start in zip(
+        said,
+        (
+            "layer=Alex is not valid (Layer: one of Alex-6,",
+            "nPe=99999 is not valid (Processing elements: 1 to 512). 512 is used.",
+            "depth=1 is not valid (Queue depth: 2 to 8). 2 is used.",
+            "at=4000 is not valid (Cycle of this run: 0 to ",
+            "npe is not a setting. The settings are layer, nIn,",
+        ),
+        strict=True,
+    ):
+        assert text.startswith(start)
+    assert setting(page).get_by_label("Processing elements, exact number").input_value() == "512"
+    move(page, "Processing elements", "ArrowLeft")
+    expect(page.locator(".x-warning")).to_be_hidden()
+
+
+def test_a_clock_above_what_the_memories_allow_is_marked(open_page):
+    page = open_page()
+    wait_for_answer(page, 0)
+    marks = page.locator(".x-beyond:not(:empty)")
+    expect(marks).to_have_count(0)
+    setting(page).get_by_label("Clock, exact number").fill("1000")
+    wait_for_answer(page, 1)
+    expect(marks).to_have_text(["the memories are too slow for this clock", re.compile("^the memories allow 856 MHz")])
+
+
+def test_without_pruning_the_dense_platforms_stay_to_compare_with(open_page):
+    page = open_page("?layer=Alex-7&weightDensity=1")
+    wait_for_answer(page, 0)
+    names = page.locator(".x-row .x-name").all_text_contents()
+    assert sorted(names) == ["CPU, dense", "EIE, here", "GPU, dense", "mGPU, dense"]
+    assert float(figure(page, "Speed-up over CPU")) > 1
+    expect(page.get_by_text("Weights kept: Table III has 9.00")).to_be_visible()
+    page.get_by_role("button", name="Reset").click()
+    wait_for_answer(page, 1)
+    assert page.locator(".x-row .x-name").count() == 8
+
+
+def test_opened_as_a_file_it_answers_too(open_page, explorer_folder):
+    page = open_page("?layer=VGG-6", as_file=True)
+    wait_for_answer(page, 0)
+    shown = tiles(page)
+    move(page, "Queue depth", "ArrowRight")
+    assert tiles(page) != shown
+    page.wait_for_url(re.compile(r"^file:.*\?layer=VGG-6&fifoDepth=12$"))
+    page.get_by_role("button", name="Next", exact=True).click()
+    expect(page.locator(".x-sentence")).to_contain_text("Cycle 21")
 
 
 def test_the_small_machine_steps_plays_and_pauses(open_page):

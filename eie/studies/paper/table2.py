@@ -288,20 +288,12 @@ def _model(report: CycleReport, machine: Machine, setting: str) -> dict[str, flo
         "total": sum(parts.values()),
         "layer, uJ": 1e6 * joules.total,
         "memory area": area,
-        "cycle": _cycle_ns(machine, setting),
+        "cycle": held["spmat"][0].cycle_ns,
     }
 
 
 def _percent(value: float, printed: float) -> str:
     return f"{100 * (value / printed - 1):+.0f} %"
-
-
-def _cycle_ns(machine: Machine, setting: str) -> float:
-    """Time between two reads of the matrix memory, ns."""
-    sweep, own = sram_table(), variant(setting)
-    size = chip_facts()["sram"]["spmat_bytes"] // own.spmat_blocks
-    same = sweep[(sweep["setting"] == own.base) & (sweep["size"] == size)]
-    return float(same.loc[same["width"] == machine.spmat_width_bits, "cycle_ns"].iloc[0])
 
 
 def _printed() -> pd.DataFrame:

@@ -6,8 +6,9 @@
 //   r[p, k] = max(b[k] + 1, r[p, k - 1] + max(n[p, k - 1], 1))
 //   cycles  = max over p of (r[p, K - 1] + max(n[p, K - 1], 1)) + pipelineCycles
 //
-// A layer is { nOut, nIn, hasBias, indptr, rows }: column j keeps the rows `rows[indptr[j] .. indptr[j + 1]]`, rising,
-// and the bias, where there is one, is the last column. A machine is { nPe, fifoDepth, entriesPerRow, indexBits }.
+// A layer is { nOut, nIn, hasBias, columns }: `columns()` gives a function that returns the rows kept in the next column,
+// rising, at each call; the bias, where there is one, is the last column. What it returned before may then be overwritten.
+// A machine is { nPe, fifoDepth, entriesPerRow, indexBits }.
 
 /**
  * Columns in the order of their broadcasts, and the cycles that the scan wastes before each.
@@ -34,49 +35,61 @@ export function scan(active, nIn, nPe, hasBias) {
 }
 
 /**
- * Time one layer on one vector, exactly.
+ * Time one layer on one vector, exactly, one column after the other: between them it yields the fraction that is done.
  *
  * @param layer The layer.
  * @param active Inputs that are not zero, rising.
  * @param machine The machine.
  * @param pipelineCycles Cycles in which the pipeline empties.
- * @param watch Called after each broadcast with (k, column, cycle, start, end, free): PE p holds the entries start[p] to
- *   end[p] of the column and is free again in cycle free[p]. The arrays are the machine's own; copy what is kept.
- * @returns Counters with the names and meanings of the library's CycleReport.
+ * @param watch Called after each broadcast with { column, cycle, rows, start, end, free }: PE p holds the entries start[p]
+ *   to end[p] of the column and is free again in cycle free[p]. The arrays are the machine's own; copy what is kept.
+ * @returns Counters with the names and meanings of the library's CycleReport, and `fullest`, the entries of the PE that
+ *   holds the most.
  */
-export function simulate(layer, active, machine, pipelineCycles, watch = null) {
+export function* simulate(layer, active, machine, pipelineCycles, watch = null) {
   const { nPe, fifoDepth, entriesPerRow } = machine;
   const { columns, idle } = scan(active, layer.nIn, nPe, layer.hasBias);
-  const deal = dealer(layer, machine);
+  const nColumns = layer.nIn + (layer.hasBias ? 1 : 0);
+  const rowsOfNext = layer.columns();
+  const deal = dealer(layer.nOut, machine);
   const holds = fifoDepth - 1;
   const taken = new Int32Array(holds).fill(-1); // the cycle in which the last PE took each of the latest broadcasts
   const free = new Int32Array(nPe); // the cycle from which each PE can take its next activation
   const row = new Int32Array(nPe).fill(-1); // the Spmat row that each PE read last
   const start = new Int32Array(nPe);
   const end = new Int32Array(nPe);
-  let broadcast = -1;
-  let column = 0;
-  let macs = 0;
-  let entries = 0;
-  let spmatReads = 0;
-  for (let k = 0; k < columns.length; k++) {
-    for (; column < columns[k]; column++) deal(column, end); // a skipped column only moves the pointers on
+  let [broadcast, k, macs, entries, spmatReads] = [-1, 0, 0, 0, 0];
+  for (let column = 0; column < nColumns; column++) {
+    const rows = rowsOfNext();
     start.set(end);
-    deal(column++, end);
-    broadcast = Math.max(broadcast + 1 + idle[k], taken[k % holds] + 1);
-    taken[k % holds] = take(start, end, broadcast, free);
-    spmatReads += read(start, end, entriesPerRow, row);
-    entries += total(start, end);
-    macs += layer.indptr[column] - layer.indptr[column - 1];
-    if (watch) watch(k, columns[k], broadcast, start, end, free);
+    deal(rows, end);
+    if (column === columns[k]) {
+      broadcast = Math.max(broadcast + 1 + idle[k], taken[k % holds] + 1);
+      taken[k % holds] = take(start, end, broadcast, free);
+      spmatReads += read(start, end, entriesPerRow, row);
+      entries += total(start, end);
+      macs += rows.length;
+      if (watch) watch({ column, cycle: broadcast, rows, start, end, free });
+      k++;
+    }
+    yield column / nColumns;
   }
   const sent = columns.length;
   const cycles = sent ? highest(free) + pipelineCycles : Math.ceil(layer.nIn / nPe);
-  return { cycles, broadcasts: sent, macs, padding: entries - macs, ptrReads: sent * nPe, spmatReads };
+  const padding = entries - macs;
+  return { cycles, broadcasts: sent, macs, padding, ptrReads: sent * nPe, spmatReads, fullest: highest(end) };
+}
+
+/** What a generator returns, at once. */
+export function finished(work) {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+  }
 }
 
 /** A function that adds the entries of one column, padding counted, to the pointers of the PEs that hold them. */
-function dealer({ nOut, indptr, rows }, { nPe, indexBits }) {
+function dealer(nOut, { nPe, indexBits }) {
   const peOf = new Int32Array(nOut);
   const localOf = new Int32Array(nOut);
   for (let i = 0; i < nOut; i++) {
@@ -84,9 +97,9 @@ function dealer({ nOut, indptr, rows }, { nPe, indexBits }) {
     localOf[i] = Math.floor(i / nPe);
   }
   const last = new Int32Array(nPe);
-  return (column, pointers) => {
+  return (rows, pointers) => {
     last.fill(-1);
-    for (let e = indptr[column]; e < indptr[column + 1]; e++) {
+    for (let e = 0; e < rows.length; e++) {
       const p = peOf[rows[e]];
       const local = localOf[rows[e]];
       pointers[p] += 1 + ((local - last[p] - 1) >> indexBits);

@@ -1,4 +1,4 @@
-// Energy, area and power of the chip, as in eie/energy_model.py and eie/chip.py; every constant comes from facts.json.
+// Energy, area and memories of the chip, as in eie/energy_model.py and eie/chip.py; every constant comes from facts.json.
 // `technology` is that file's part of the same name; a report is what cycles.mjs counts.
 
 const PICO = 1e-12;
@@ -40,14 +40,19 @@ export function area(nPe, fifoDepth, width, technology, paper) {
   return PER_MM2 * (nPe * sum(parts) + lnzdNodes(nPe, lnzd.children) * lnzd.um2);
 }
 
-/** Table II's power of the chip, mW; an entry of the Spmat memory has `entriesPerRow` to a row. */
-export function power(nPe, width, entriesPerRow, clockHz, technology, paper) {
-  const { sram, table2, lnzd, referenceClockHz } = technology;
-  const parts = { ...table2.moduleMw };
-  const paperEntries = Math.floor(paper.spmatWidthBits / (paper.weightBits + paper.indexBits));
-  const anEntry = sram.spmat[width].readPj / entriesPerRow;
-  parts.SpmatRead *= anEntry / (sram.spmat[paper.spmatWidthBits].readPj / paperEntries);
-  return (clockHz / referenceClockHz) * (nPe * sum(parts) + lnzdNodes(nPe, lnzd.children) * lnzd.mw);
+/** The highest clock at which each memory of a PE can be read once per cycle, Hz. */
+export function memoryClockHz(width, { sram }) {
+  return 1e9 / Math.max(sram.spmat[width].cycleNs, sram.pointer.cycleNs, sram.activation.cycleNs);
+}
+
+/** Fractions of the fullest PE's memories that a layer needs: weights and pointers, as eie/chip.py has it. */
+export function filled({ fullest }, nIn, { entriesPerRow }, width, { sram }) {
+  const spmatBytes = (Math.ceil(fullest / entriesPerRow) * width) / 8;
+  const pointers = nIn + 2; // one for each column, one for the bias, and the end
+  return {
+    weights: spmatBytes / sram.spmatBytes,
+    pointers: (pointers * sram.pointerBytes) / (sram.pointerMemoryBytes * sram.pointerBanks),
+  };
 }
 
 /** Nodes of the tree that finds the next non-zero input. */

@@ -1,6 +1,6 @@
 // What happens in every cycle of a small run: for the animation, which shows it step by step.
 
-import { scan, simulate } from "./cycles.mjs";
+import { finished, scan, simulate } from "./cycles.mjs";
 
 /**
  * Run a small layer and keep everything.
@@ -12,20 +12,21 @@ import { scan, simulate } from "./cycles.mjs";
 export function trace(layer, active, machine, pipelineCycles) {
   const { idle } = scan(active, layer.nIn, machine.nPe, layer.hasBias);
   const sent = [];
-  const report = simulate(layer, active, machine, pipelineCycles, (k, column, cycle, start, end, free) => {
-    const ready = (k ? sent[k - 1].cycle + 1 : 0) + idle[k];
+  const watch = ({ column, cycle, rows, start, end, free }) => {
+    const ready = (sent.length ? sent.at(-1).cycle + 1 : 0) + idle[sent.length];
     const taken = Array.from(free, (until, p) => until - Math.max(end[p] - start[p], 1));
-    sent.push({ column, ready, cycle, taken, work: workOf(layer, column, machine) });
-  });
+    sent.push({ column, ready, cycle, taken, work: workOf(rows, machine) });
+  };
+  const report = finished(simulate(layer, active, machine, pipelineCycles, watch));
   return { report, sent, cycles: report.cycles };
 }
 
 /** For each PE the entries of a column in order: true where there is a weight, false where there is a padding zero. */
-function workOf({ indptr, rows }, column, { nPe, indexBits }) {
+function workOf(rows, { nPe, indexBits }) {
   const work = Array.from({ length: nPe }, () => []);
   const last = new Array(nPe).fill(-1);
-  for (let e = indptr[column]; e < indptr[column + 1]; e++) {
-    const [p, local] = [rows[e] % nPe, Math.floor(rows[e] / nPe)];
+  for (const row of rows) {
+    const [p, local] = [row % nPe, Math.floor(row / nPe)];
     const fillers = (local - last[p] - 1) >> indexBits;
     work[p].push(...new Array(fillers).fill(false), true);
     last[p] = local;

@@ -11,9 +11,10 @@ const GROUPS = 64;
 const MAX_CV = 1; // of rates; more is needed only where hardly a cell is empty
 
 /**
- * Draw a pruned layer; see cycles.mjs for its fields. Time and memory go with the entries drawn.
+ * Draw a pruned layer; see cycles.mjs for its fields. Each call of `columns` draws the same ones anew, in the order in
+ * which they are read, so that a layer needs no memory; `kept` keeps them.
  *
- * @param nOut, nIn Rows and columns.
+ * @param nOut, nIn Rows, 65536 at most, and columns.
  * @param density Expected fraction of the weights kept, 0..1.
  * @param seed The same seed draws the same layer.
  * @param spread { row, column, biasDensity, minDensity, shapes }, the fit of the library's typical_spread.
@@ -26,15 +27,30 @@ export function drawLayer(nOut, nIn, density, seed, spread) {
     rates(bits, nOut, Math.min(rowCv / narrowed, MAX_CV)),
     rates(bits, nIn, Math.min(columnCv / narrowed, MAX_CV)),
   ];
-  const expected = nOut * nIn * density;
-  const room = Math.ceil(expected + 10 * Math.sqrt(expected) + 100); // ten standard deviations are never exceeded
-  const rows = new (nOut <= 2 ** 16 ? Uint16Array : Int32Array)(room + nOut);
-  const indptr = new Int32Array(nIn + 2);
-  if (density > 0) (density < 1 ? drawColumns : fillColumns)(rowRate, columnRate, density, seed, rows, indptr);
-  let end = indptr[nIn];
-  for (let i = 0; i < nOut; i++) if (bits.uniform() <= spread.biasDensity) rows[end++] = i;
-  indptr[nIn + 1] = end;
-  return { nOut, nIn, hasBias: true, indptr, rows: rows.subarray(0, end) };
+  const all = Uint16Array.from({ length: nOut }, (_, i) => i);
+  const bias = all.filter(() => bits.uniform() <= spread.biasDensity);
+  const isPruned = density > 0 && density < 1;
+  const factor = isPruned ? commonHazard(averaged(rowRate), averaged(columnRate), density) : 0;
+  const columns = () => {
+    const draw = isPruned ? columnDrawer(rowRate, columnRate, factor, seed) : () => (density ? all : all.subarray(0, 0));
+    let column = 0;
+    return () => (column < nIn ? draw(column++) : bias);
+  };
+  return { nOut, nIn, hasBias: true, columns };
+}
+
+/** The same layer, with each column kept once it has been read. */
+export function kept(layer) {
+  const draw = layer.columns();
+  const found = [];
+  const columns = () => {
+    let column = 0;
+    return () => {
+      if (column === found.length) found.push(draw().slice());
+      return found[column++];
+    };
+  };
+  return { ...layer, columns };
 }
 
 /** Spread of the entries of really pruned layers of a size and density: the library's typical_spread, the median. */
@@ -46,36 +62,35 @@ export function typicalSpread(nOut, nIn, density, spread) {
 }
 
 /**
- * Fill rows and indptr from the hits of a Poisson process: a cell of hazard h is hit with probability 1 - exp(-h), which
- * costs one random number a hit and none for the cells between.
+ * A function that draws the columns one after the other from the hits of a Poisson process: a cell of hazard h is hit
+ * with probability 1 - exp(-h), which costs one random number a hit and none for the cells between.
  */
-function drawColumns(rowRate, columnRate, density, seed, rows, indptr) {
+function columnDrawer(rowRate, columnRate, factor, seed) {
   const leaps = new Exponentials(new RandomBits(seed, STREAMS.leaps));
-  const factor = commonHazard(averaged(rowRate), averaged(columnRate), density);
   const until = cumulated(rowRate.map((rate) => factor * rate));
   const total = until.at(-1);
   const steps = (STEPS_A_ROW * until.length) / total;
   const near = firstRows(until, steps);
+  const rows = new Uint16Array(until.length + 1);
   let leap = leaps.refill();
   let at = 0;
-  let end = 0;
-  for (let j = 0; j < columnRate.length; j++) {
-    const meanLeap = 1 / columnRate[j];
+  return (column) => {
+    const meanLeap = 1 / columnRate[column];
+    let end = 0;
     for (let place = 0, last = -1; ;) {
       if (at === leap.length) {
         leap = leaps.refill();
         at = 0;
       }
       place += leap[at++] * meanLeap;
-      if (!(place < total)) break;
+      if (!(place < total)) return rows.subarray(0, end);
       let i = near[(place * steps) | 0];
       while (until[i] <= place) i++;
       rows[end] = i;
       end += i > last ? 1 : 0; // a row that is hit again is kept once
       last = i;
     }
-    indptr[j + 1] = end;
-  }
+  };
 }
 
 /** Hazard of a cell that is kept with this probability; 40 is as good as certain. */
@@ -96,15 +111,6 @@ function firstRows(until, steps) {
     near[step] = i;
   }
   return near;
-}
-
-/** Fill rows and indptr with a matrix from which nothing is pruned. */
-function fillColumns(rowRate, columnRate, density, seed, rows, indptr) {
-  const nOut = rowRate.length;
-  for (let j = 0; j < columnRate.length; j++) {
-    for (let i = 0; i < nOut; i++) rows[j * nOut + i] = i;
-    indptr[j + 1] = (j + 1) * nOut;
-  }
 }
 
 /** The order in which inputs become non-zero as their density rises: a random one for each seed. */

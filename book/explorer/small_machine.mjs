@@ -1,9 +1,9 @@
 // A machine small enough to follow: its queues fill and its PEs starve, cycle by cycle.
 
+import { read, written } from "./address.mjs";
 import { slider } from "./controls.mjs";
 import { el, percent, svg } from "./dom.mjs";
 import { activeInputs, drawLayer, inputOrder } from "./draw.mjs";
-import { fitted } from "./setting.mjs";
 import { controlOf, stateOf, trace } from "./trace.mjs";
 
 const N_IN = 24;
@@ -11,13 +11,15 @@ const FIRST_SHOWN = 20; // a cycle of the first layer in which one queue is full
 const ROWS_EACH = 12; // of a PE
 const INDEX_BITS = 2; // so narrow that padding zeros show in so small a layer
 const CONTROLS = {
-  pes: { label: "PEs", range: { min: 1, max: 16, step: 1 }, value: 4 },
-  depth: { label: "Queue depth", range: { min: 2, max: 8, step: 1 }, value: 3 },
-  kept: { label: "Weights kept", unit: "%", scale: 100, range: { min: 0.05, max: 0.6, step: 0.05 }, value: 0.15 },
-  active: { label: "Inputs not zero", unit: "%", scale: 100, range: { min: 0.1, max: 1, step: 0.05 }, value: 0.6 },
-  draw: { label: "Seed of the draw", range: { min: 0, max: 99, step: 1 }, value: 18 },
-  speed: { label: "Cycles a second", range: { min: 1, max: 20, step: 1 }, value: 3 },
+  pes: { label: "PEs", min: 1, max: 16, step: 1 },
+  depth: { label: "Queue depth", min: 2, max: 8, step: 1 },
+  kept: { label: "Weights kept", unit: "%", scale: 100, min: 0.05, max: 0.6, step: 0.05 },
+  active: { label: "Inputs not zero", unit: "%", scale: 100, min: 0.1, max: 1, step: 0.05 },
+  draw: { label: "Seed of the draw", min: 0, max: 99, step: 1 },
+  speed: { label: "Cycles per second", min: 1, max: 20, step: 1 },
 };
+const FIRST = { pes: 4, depth: 3, kept: 0.15, active: 0.6, draw: 18, speed: 3, at: FIRST_SHOWN };
+export const NAMES_OF_SMALL = Object.keys(FIRST);
 const STATES = {
   work: "multiplies",
   padding: "padding zero",
@@ -32,14 +34,14 @@ const OF_CONTROL = { send: "sends an input", search: "searches the next input", 
  *
  * @param query The page's address, which may name its settings.
  * @param changed Called with the part of an address that tells the settings, when they change.
- * @returns { query }: a function that gives that part.
+ * @returns A sentence for each setting in the address that is not valid.
  */
 export function smallMachine(mount, facts, query, changed) {
-  const set = decode(query);
+  const { values: set, faults } = read(query, CONTROLS, FIRST);
   const sliders = Object.fromEntries(
     Object.entries(CONTROLS).map(([key, spec]) => [
       key,
-      slider({ ...spec, key: `small-${key}` }, (value) => change(key, value)),
+      slider(`x-small-${key}`, spec, (value) => change(key, value)),
     ]),
   );
   const stage = el("div", { class: "x-stage" });
@@ -59,7 +61,7 @@ export function smallMachine(mount, facts, query, changed) {
     set[key] = value;
     sliders[key].show(set[key]);
     if (key !== "speed") restart();
-    changed(encode(set, player.cycle()));
+    changed(written({ ...set, at: player.cycle() }, FIRST));
   }
 
   function restart() {
@@ -77,7 +79,7 @@ export function smallMachine(mount, facts, query, changed) {
     sentence.replaceChildren(el("strong", {}, `Cycle ${cycle}`), ` ${sentenceOf(run, cycle, set)}`);
     showRows(stage, run, set, cycle);
     timeline.querySelector(".x-cursor").setAttribute("x", cycle);
-    changed(encode(set, cycle));
+    changed(written({ ...set, at: cycle }, FIRST));
   }
 
   mount.replaceChildren(
@@ -94,26 +96,9 @@ export function smallMachine(mount, facts, query, changed) {
   );
   for (const [key, control] of Object.entries(sliders)) control.show(set[key]);
   restart();
-  player.go(set.at);
-  return { query: () => encode(set, player.cycle()) };
-}
-
-function decode(query) {
-  const given = new URLSearchParams(query);
-  const value = (key, range, otherwise) => {
-    const found = Number(given.get(key));
-    return given.get(key) && Number.isFinite(found) ? fitted(found, range) : otherwise;
-  };
-  const set = { at: value("at", { min: 0, max: 100000, step: 1 }, FIRST_SHOWN) };
-  for (const [key, spec] of Object.entries(CONTROLS)) set[key] = value(key, spec.range, spec.value);
-  return set;
-}
-
-function encode(set, cycle) {
-  const query = new URLSearchParams();
-  for (const [key, spec] of Object.entries(CONTROLS)) if (set[key] !== spec.value) query.set(key, set[key]);
-  if (cycle !== FIRST_SHOWN) query.set("at", cycle);
-  return String(query);
+  const at = read(query, { at: { label: "Cycle of this run", min: 0, max: run.cycles - 1, step: 1 } }, FIRST);
+  player.go(at.values.at);
+  return [...faults, ...at.faults];
 }
 
 function runOf({ pes, depth, kept, active, draw }, facts) {

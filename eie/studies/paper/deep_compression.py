@@ -173,8 +173,11 @@ class DeepCompression:
         """Error against ratio."""
         dense = self.runs.groupby("network")["dense_error"].mean()[list(self.nets)].rename(TITLES)
         printed = pd.DataFrame({title: _printed_row(title) for title in dense.index}).T
-        points = printed[["times smaller", "error after, %"]]
-        return plots.compression.error_by_factor(self.sweep.replace({"network": TITLES}), dense, points)
+        columns = ["times smaller", "error after, %"]
+        mine = {TITLES[name]: self.over_seeds(name)[columns] for name in self.nets}
+        mean, spread = (pd.DataFrame({t: getattr(own, how)() for t, own in mine.items()}).T for how in ("mean", "std"))
+        sweep = self.sweep.replace({"network": TITLES})
+        return plots.compression.error_by_factor(sweep, dense, printed[columns], mean, spread)
 
     def plot_centroids(self, name: str) -> plots.Figure:
         """Shared weights of a network while they are trained."""

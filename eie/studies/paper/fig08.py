@@ -86,6 +86,7 @@ class Blocks:
             "block_cv",
             "depth of the activation queues",
             "load balance, %",
+            "coefficient of variation of the blocks' rates",
             self.published,
             "paper",
         )

@@ -49,15 +49,27 @@ class FormatExample:
         owners[self.layer.rows, columns] = self.layer.rows % self.machine.n_pe % shown
         return plots.pictures.matrix(owners, list(self.activations > 0), [f"PE{p}" for p in range(shown)])
 
-    def memory(self, p: int = 0) -> pd.DataFrame:
-        """What PE `p` holds, in the three rows of Figure 3; one entry a column, pointers last."""
+    def plot_memory(self, p: int = 0) -> plots.Figure:
+        """What PE `p` holds, each pointer where it points."""
+        _, skips, pointers = self.mem.pe(p)
+        columns = np.repeat(np.arange(self.mem.n_columns), np.diff(pointers))
+        names = [name.removeprefix("W") for name in self._names(p)]
+        entries = pd.DataFrame({"weight": names, "skipped": skips, "column": columns})
+        return plots.pictures.memory(entries, pointers.tolist())
+
+    def _names(self, p: int) -> list[str]:
+        """The weight of each entry of PE `p` by row and column; "0" for padding."""
         codes, skips, pointers = self.mem.pe(p)
         columns = np.repeat(np.arange(self.mem.n_columns), np.diff(pointers))
-        local = _local_rows(skips, pointers)
-        names = [
+        return [
             f"W{row * self.mem.n_pe + p},{column}" if code else "0"
-            for code, row, column in zip(codes, local, columns, strict=True)
+            for code, row, column in zip(codes, _local_rows(skips, pointers), columns, strict=True)
         ]
+
+    def memory(self, p: int = 0) -> pd.DataFrame:
+        """What PE `p` holds, in the three rows of Figure 3; one entry a column, pointers last."""
+        _, skips, pointers = self.mem.pe(p)
+        names = self._names(p)
         width = max(len(names), len(pointers))
         rows = {
             "virtual_weight": names,

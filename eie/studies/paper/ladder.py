@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from eie import published
@@ -73,8 +74,12 @@ class Ladder:
         return saved
 
     def plot(self) -> plots.Figure:
-        """A small plot a layer: one bar a step."""
-        return plots.bars.steps(1e6 * self.joules, "energy of one pass, uJ")
+        """One waterfall: energy relative to the first step, with the factor of each step, here and by the paper."""
+        levels = self.joules.div(self.joules[STEPS[0]], axis=0)
+        mean = levels.apply(geomean)
+        words = [_step_in_words(mean, step) for step in STEPS]
+        label = f"energy of one pass; {STEPS[0]} = 1"
+        return plots.bars.waterfall(levels, mean, _by_the_paper(), words, label)
 
     def words(self) -> str:
         """The product of the four savings, and what is left of it on the chip."""
@@ -92,6 +97,29 @@ class Ladder:
             f"{paper_value('saving-shortfall'):g}. Indices, padding zeros and pointers cost a factor of "
             f"{format_costs:.1f}, everything else on the chip another {chip_costs:.1f}."
         )
+
+
+def _by_the_paper() -> pd.Series:
+    """The abstract's energy after each step relative to the first; NaN where it names no factor."""
+    levels = pd.Series(np.nan, index=list(STEPS))
+    levels[STEPS[0]] = 1.0
+    levels[list(SAVINGS)] = 1 / np.cumprod([paper_value(name) for name in SAVINGS.values()])
+    levels[STEPS[-1]] = paper_value("saving-shortfall") / paper_value("saving-product")
+    return levels
+
+
+def _step_in_words(mean: pd.Series, step: str) -> str:
+    """The factor from one step to the next, in the mean and by the paper; at the end that of all steps, too."""
+    i = STEPS.index(step)
+    if i == 0:
+        return "1"
+    factor = mean.iloc[i - 1] / mean.iloc[i]
+    said = f"÷ {factor:.3g}" if factor > 1 else f"\N{MULTIPLICATION SIGN} {1 / factor:.2g}"
+    if step in SAVINGS:
+        return f"{said} (paper ÷ {paper_value(SAVINGS[step]):g})"
+    if step == STEPS[-1]:
+        return f"{said}; in all ÷ {mean.iloc[0] / mean.iloc[i]:,.0f} (paper ÷ {1 / _by_the_paper().iloc[i]:,.0f})"
+    return said
 
 
 @exhibit("layers", "n_pe", "seed", "own_layers")

@@ -10,11 +10,15 @@ import pandas as pd
 from eie import _check, published
 from eie.explore.benchmarks import nine_layers
 from eie.machine import MAX_PE
+from eie.studies import plots
 from eie.studies.paper.series import Series, machine_warning, series
 from eie.studies.paper.setup import Setup, exhibit
 
 PE_COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 """Numbers of PEs in the paper's figures."""
+
+
+_OTHER = {"Alex": "VGG", "VGG": "Alex"}
 
 
 class Figure11(Series):
@@ -36,13 +40,29 @@ class Figure11(Series):
             "curve of the same number and the other way round."
         )
 
+    def plot(self) -> plots.Figure:
+        """A small plot per layer: speed-up per PE, and the paper's curve that bears the other network's label.
+
+        Points at the top of the figure's axis are left out of the paper's lines: they lie there or above.
+        """
+        per_pe = self.points.assign(speedup=self.points["computed"], published_speedup=self.points["published"])
+        clipped = per_pe["published"].notna() & per_pe["difference"].isna() & per_pe["computed"].notna()
+        per_pe.loc[clipped, ["published", "reading_error"]] = np.nan
+        values = ["computed", "sd", "low", "high", "published", "reading_error"]
+        per_pe[values] = per_pe[values].mul(100 / per_pe["n_pe"], axis=0)
+        theirs = per_pe.dropna(subset=["published"])
+        theirs = theirs.assign(layer=[_partner(name) for name in theirs["layer"]])
+        others = ("paper, labels Alex and VGG swapped", theirs[["layer", "n_pe", "published"]])
+        return plots.panels.panels(
+            per_pe, self.x, self.x_label, "speed-up per PE, % of linear", others=others, ideal=100
+        )
+
     def swapped(self) -> pd.DataFrame:
         """Mean absolute difference in percent of the AlexNet and VGG layers, as labelled and with labels swapped."""
         both = self.both
         if both.empty:
             return pd.DataFrame(columns=["as labelled", "swapped"])
-        other = {"Alex": "VGG", "VGG": "Alex"}
-        pairs = both.assign(partner=[_partner(name, other) for name in both["layer"]])
+        pairs = both.assign(partner=[_partner(name) for name in both["layer"]])
         theirs = both[["layer", "n_pe", "published"]].rename(columns={"layer": "partner", "published": "of_partner"})
         pairs = pairs.merge(theirs, on=["partner", "n_pe"])  # points at the top of the axis have no partner
         pairs["as labelled"] = pairs["difference"].abs()
@@ -93,7 +113,7 @@ def figure11(setup: Setup, n_pes: Sequence[int] = PE_COUNTS) -> Figure11:
     # The figure's axis ends below its highest points, which are known only to lie there or above.
     points.loc[points["published"] == published.load("fig11")["speedup"].max(), "difference"] = np.nan
     other = machine_warning(setup.machine())
-    return Figure11("Figure 11", "speed-up", "n_pe", "PEs", "speed-up over one PE", "%", points, True, other)
+    return Figure11("Figure 11", "speed-up", "n_pe", "PEs", "speed-up over one PE", "%", points, False, other)
 
 
 @exhibit("layers", "fifo_depth", "seed", "own_layers", draws=1)
@@ -126,6 +146,7 @@ def _with_speedup(runs: pd.DataFrame) -> pd.DataFrame:
     return runs.assign(speedup=alone / runs["cycles"])
 
 
-def _partner(name: str, other: dict[str, str]) -> str:
+def _partner(name: str) -> str:
+    """The layer of the same number of the other network that Figure 11 may have swapped it with; empty if none."""
     network, _, number = name.partition("-")
-    return f"{other[network]}-{number}" if network in other else ""
+    return f"{_OTHER[network]}-{number}" if network in _OTHER else ""

@@ -96,17 +96,12 @@ class Versus:
         return could - len(self.unlike()), could
 
     def plot(self) -> plots.Figure:
-        """Bars, logarithmic: what the tables give, and EIE as computed here."""
-        frame = self.table().drop(columns="CPU Dense").rename_axis("layer").reset_index()
-        colours = {column: plots.style.PLATFORM_COLOURS[column.split()[0].rstrip(",")] for column in frame.columns[1:]}
-        dense = {column: plots.style.paler(colour) for column, colour in colours.items() if column.endswith("Dense")}
-        series = {column: column if column != "EIE" else "EIE, paper" for column in frame.columns[1:]}
-        measured = {column: plots.style.MEASURED for column in colours if column.endswith("measured")}
-        measured |= {column: plots.style.paler(plots.style.MEASURED) for column in measured if "Dense" in column}
-        colours |= dense | measured | {"EIE": plots.style.PUBLISHED}
-        return plots.bars.bars(
-            frame, series, f"{self.quantity}, CPU dense = 1", log_y=True, colours=colours, legend_columns=3
-        )
+        """Bars, logarithmic: each platform with the pruned matrix, EIE as computed here, and the figure's labels."""
+        names = {f"{name} Compressed": f"{name}, pruned matrix" for name in ("CPU", "GPU", "mGPU")}
+        values = self.table()[[*names, "EIE, computed"]].rename(columns=names)
+        labels = self.labels[[*names, "EIE"]].rename(columns=names | {"EIE": "EIE, computed"})
+        colours = {column: plots.style.PLATFORM_COLOURS[column.split(",")[0]] for column in values}
+        return plots.bars.bars_and_labels(values, labels, colours, f"{self.quantity}, CPU dense = 1")
 
     def words(self) -> str:
         """Whether the labels follow from the tables, and how far the computed mean is from the paper's."""

@@ -10,17 +10,21 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from eie.studies.plots.style import (
+    HOLLOW,
     PALETTE,
     PUBLISHED,
+    WIDEST,
     Drawn,
     in_house_style,
-    layer_colour,
+    legend,
+    legend_above,
     names_down,
     plain_numbers,
     side_by_side,
-    small_plots,
     stack,
 )
 
@@ -34,7 +38,6 @@ def bars(
     errors: dict[str, str] | None = None,
     log_y: bool = False,
     colours: dict[str, str] | None = None,
-    legend_columns: int | None = None,
 ) -> Drawn:
     """Draw bars side by side, one group per layer.
 
@@ -52,8 +55,6 @@ def bars(
         Make the vertical axis logarithmic.
     colours : mapping of column to colour, optional
         Colours of single series.
-    legend_columns : int, optional
-        Columns of the legend; as many as there are series if left out.
     """
     width, offsets = side_by_side(len(series))
     places = np.arange(len(frame))
@@ -71,9 +72,8 @@ def bars(
     ax.set_xticks(places, [name.replace(" ", "\n") for name in frame["layer"]])
     ax.grid(visible=False, axis="x")
     ax.set_ylabel(y_label)
-    columns = legend_columns or len(series)
-    fig.legend(*ax.get_legend_handles_labels(), loc="upper center", ncols=columns)
-    return Drawn(fig, {"frame": frame}, above=0.07 * -(-len(series) // columns) * 3.6)
+    legend_above(fig, ax)
+    return Drawn(fig, {"frame": frame})
 
 
 @in_house_style
@@ -138,8 +138,8 @@ def stacked(parts: pd.DataFrame, beside: pd.Series, x_label: str, beside_label: 
     ax.axvline(parts.iloc[0].sum(), color=PUBLISHED, linestyle=":")
     _plain_bars(right, beside.loc[parts.index], beside_label)
     names_down(ax, rows, parts.index)
-    fig.legend(*ax.get_legend_handles_labels(), loc="upper center", ncols=3, handlelength=1.2)
-    return Drawn(fig, {"parts": parts, "beside": beside}, above=0.55)
+    legend_above(fig, ax)
+    return Drawn(fig, {"parts": parts, "beside": beside})
 
 
 def _plain_bars(ax: Axes, values: pd.Series, label: str) -> None:
@@ -156,17 +156,77 @@ def _plain_bars(ax: Axes, values: pd.Series, label: str) -> None:
 
 
 @in_house_style
-def steps(frame: pd.DataFrame, x_label: str) -> Drawn:
-    """Draw a small plot per row of the frame: its columns as horizontal bars from top to bottom, logarithmic."""
-    fig, axes = small_plots(len(frame), (2.3, 1.9), (1.6, 0.5))
-    for ax, (name, values) in zip(axes.flat, frame.iterrows(), strict=False):
-        ax.barh(range(len(values)), values, color=layer_colour(str(name)), height=0.7)
-        ax.set_title(str(name))
-        ax.grid(visible=False, axis="y")
-    axes.flat[0].set(xscale="log", yticks=range(len(frame.columns)), yticklabels=list(frame.columns))
-    axes.flat[0].invert_yaxis()
-    fig.supxlabel(x_label, fontsize=10)
-    return Drawn(fig, {"frame": frame})
+def bars_and_labels(values: pd.DataFrame, labels: pd.DataFrame, colours: dict[str, str], y_label: str) -> Drawn:
+    """Draw bars side by side, logarithmic, each with the number that the paper prints for it as a hollow square.
+
+    Parameters
+    ----------
+    values, labels : DataFrame
+        Heights of the bars and printed numbers: one row per group, one column per series. A bar may be missing (NaN).
+        Printed numbers of the last series are written out, too.
+    colours : mapping of column to colour
+        Series and their colours.
+    y_label : str
+        Label of the vertical axis.
+    """
+    width, offsets = side_by_side(len(colours))
+    places = np.arange(len(values))
+    fig, ax = plt.subplots(figsize=(WIDEST, 3.8))
+    for offset, (series, colour) in zip(offsets, colours.items(), strict=True):
+        ax.bar(places + offset, values[series] - 1, width, 1, color=colour, label=series)
+        ax.plot(places + offset, labels[series], **HOLLOW, markersize=4)
+    for place, printed, value in zip(places + offset, labels[series], values[series], strict=True):
+        where: Any = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center"}
+        ax.annotate(f"{printed:,g}", (place, np.fmax(printed, value)), color=PUBLISHED, fontsize=9, **where)
+    ax.plot([], [], **HOLLOW, markersize=4, label="printed in the paper")
+    ax.set(yscale="log", ylabel=y_label, ylim=(0.7, 3 * values.max().max()))
+    ax.axhline(1, color="black", linewidth=1)
+    plain_numbers(ax.yaxis)
+    ax.set_xticks(places, [name.replace(" ", "\n") for name in values.index], fontsize=9)
+    ax.grid(visible=False, axis="x")
+    legend_above(fig, ax)
+    return Drawn(fig, {"values": values, "printed": labels})
+
+
+@in_house_style
+def waterfall(levels: pd.DataFrame, mean: pd.Series, printed: pd.Series, words: Sequence[str], x_label: str) -> Drawn:
+    """Draw how a quantity falls and rises from step to step, from top to bottom, logarithmic.
+
+    Parameters
+    ----------
+    levels : DataFrame
+        One row per layer, one column per step.
+    mean : Series
+        The level after each step that the bars join.
+    printed : Series
+        The same by the paper; NaN where it states none.
+    words : sequence of str
+        What to write beside each step.
+    x_label : str
+        Label of the axis.
+    """
+    fig, ax = plt.subplots(figsize=(WIDEST, 0.5 * len(mean) + 1.2))
+    places = np.arange(len(mean))
+    before = mean.shift(fill_value=mean.iloc[0])
+    for place, old, new, word in zip(places, before, mean, words, strict=True):
+        ax.barh(place, new - old, 0.6, old, color=PALETTE[0] if new < old else PALETTE[1])
+        ax.plot([new, new], [place - 0.3, min(place + 1.3, places[-1] + 0.3)], color="black", linewidth=0.8)
+        right = max(old, new, levels.iloc[:, place].max())
+        ax.annotate(word, (right, place), (7, 0), textcoords="offset points", va="center")
+    for _, one in levels.iterrows():
+        ax.plot(one, places, ".", color="black", markersize=3)
+    ax.plot(printed, places, **HOLLOW)
+    handles = [
+        Patch(color=PALETTE[0]),
+        Patch(color=PALETTE[1]),
+        Line2D([], [], color="black", marker=".", markersize=3, linestyle="none"),
+        Line2D([], [], **HOLLOW),
+    ]
+    legend(fig, handles, ["saves", "costs", "one layer", "by the paper's factors"])
+    ax.set(xscale="log", xlabel=x_label, xlim=(None, 100 * mean.max()), ylim=(len(mean) - 0.5, -0.5))
+    ax.set_yticks(places, mean.index)
+    ax.grid(visible=False, axis="y")
+    return Drawn(fig, {"levels": levels, "mean": mean, "printed": printed})
 
 
 @in_house_style

@@ -7,11 +7,22 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from eie.studies.plots.style import PALETTE, PUBLISHED, Drawn, in_house_style, names_down, plain_numbers, stack
+from eie.studies.plots.style import (
+    HOLLOW,
+    PALETTE,
+    WIDEST,
+    Drawn,
+    in_house_style,
+    legend_above,
+    names_down,
+    stack,
+)
 
 
 @in_house_style
-def error_by_factor(sweep: pd.DataFrame, dense: pd.Series, printed: pd.DataFrame) -> Drawn:
+def error_by_factor(
+    sweep: pd.DataFrame, dense: pd.Series, printed: pd.DataFrame, mean: pd.DataFrame, spread: pd.DataFrame
+) -> Drawn:
     """Draw error against how many times smaller a network is, one small plot per network.
 
     Parameters
@@ -22,21 +33,25 @@ def error_by_factor(sweep: pd.DataFrame, dense: pd.Series, printed: pd.DataFrame
         Error before compression, by network; its order is that of the plots.
     printed : DataFrame
         By network, the published `factor` and `error`.
+    mean, spread : DataFrame
+        The same, found here: mean over seeds, and standard deviation.
     """
-    fig, axes = plt.subplots(1, len(dense), figsize=(8.2, 3.6), squeeze=False)
+    fig, axes = plt.subplots(1, len(dense), figsize=(WIDEST, 3.8), squeeze=False)
     for ax, (name, before) in zip(axes.flat, dense.items(), strict=True):
         for colour, (bits, points) in zip(PALETTE, sweep[sweep["network"] == name].groupby("bits"), strict=False):
             ranked = points.sort_values("factor")
             ax.plot(ranked["factor"], ranked["compressed_error"], "o-", color=colour, label=f"{bits}-bit codes")
         ax.axhline(before, color="black", linestyle=":", label="before compression")
-        ax.plot(*printed.loc[name], "s", color=PUBLISHED, fillstyle="none", label="published")
+        ax.plot(*printed.loc[name], **HOLLOW, markersize=7, label="published")
+        bars = dict(zip(("xerr", "yerr"), spread.loc[name], strict=True))
+        ax.errorbar(*mean.loc[name], **bars, fmt="*", color="black", markersize=12, label="found here, mean over seeds")
         ax.set(xscale="log", title=name, xlabel="times smaller, everything counted")
-        plain_numbers(ax.xaxis, 1, 2, 5)
         ax.xaxis.set_minor_locator(mpl.ticker.NullLocator())
+        ax.set_xticks([20, 50, 100], ["20", "50", "100"])
         ax.set_ylim(bottom=0)
     axes.flat[0].set_ylabel("test error, %")
-    fig.legend(*axes.flat[0].get_legend_handles_labels(), loc="upper center", ncols=5, handlelength=1.4)
-    return Drawn(fig, {"sweep": sweep, "dense": dense, "printed": printed}, above=0.252)
+    legend_above(fig, axes.flat[0])
+    return Drawn(fig, {"sweep": sweep, "dense": dense, "printed": printed, "mean": mean, "spread": spread})
 
 
 @in_house_style
@@ -94,5 +109,5 @@ def parts_of_sizes(parts: pd.DataFrame, x_label: str) -> Drawn:
         ax.annotate(f"{total:.1f}", (total, row), (4, 0), textcoords="offset points", va="center")
     ax.set(xlabel=x_label, xlim=(0, 1.12 * totals.max()))
     names_down(ax, range(len(parts)), parts.index)
-    fig.legend(*ax.get_legend_handles_labels(), loc="upper center", ncols=len(parts.columns), handlelength=1.2)
-    return Drawn(fig, {"parts": parts}, above=0.4)
+    legend_above(fig, ax)
+    return Drawn(fig, {"parts": parts})

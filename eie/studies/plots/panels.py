@@ -18,14 +18,26 @@ from eie.studies.plots.style import (
     Drawn,
     in_house_style,
     layer_colour,
+    legend,
+    legend_above,
     plain_numbers,
+    plot_per_layer,
     powers_of_two,
     small_plots,
 )
 
 
 @in_house_style
-def panels(points: pd.DataFrame, x: str, x_label: str, y_label: str, *, log_y: bool = False) -> Drawn:
+def panels(
+    points: pd.DataFrame,
+    x: str,
+    x_label: str,
+    y_label: str,
+    *,
+    log_y: bool = False,
+    others: tuple[str, pd.DataFrame] | None = None,
+    ideal: float | None = None,
+) -> Drawn:
     """Draw published and computed series, one small plot per layer, all on the same axes.
 
     Parameters
@@ -37,23 +49,35 @@ def panels(points: pd.DataFrame, x: str, x_label: str, y_label: str, *, log_y: b
         Column and labels of the axes. The horizontal axis is logarithmic, base 2.
     log_y : bool
         Make the vertical axis logarithmic too.
+    others : (str, DataFrame), optional
+        A label, and another published line for some layers: columns `layer`, the one that `x` names, and `published`.
+    ideal : float, optional
+        A value to mark in every plot.
     """
     layers = list(dict.fromkeys(points["layer"]))
-    fig, axes = small_plots(len(layers), (2.6, 2.1), (0.4, 0.8))
+    fig, axes = small_plots(len(layers), (2.2, 2.1), (0.2, 0.8))
     for ax, layer in zip(axes.flat, layers, strict=False):
+        if ideal is not None:
+            ax.axhline(ideal, color=PUBLISHED, linewidth=0.8)
+        if others is not None:
+            _other_line(ax, others[0], others[1][others[1]["layer"] == layer], x)
         _panel(ax, points[points["layer"] == layer], x, layer)
     powers_of_two(axes.flat[0], points[x])
     if log_y:
         axes.flat[0].set_yscale("log", base=2)
         plain_numbers(axes.flat[0].yaxis)
-    for column in axes.T:  # the lowest visible panel of each column carries the label
-        last = [ax for ax in column if ax.get_visible()][-1]
-        last.set_xlabel(x_label)
-        last.tick_params(labelbottom=True)
+    for column in axes.T:  # the lowest visible panel of each column carries the numbers
+        [ax for ax in column if ax.get_visible()][-1].tick_params(labelbottom=True)
+    fig.supxlabel(x_label, fontsize=10)
     fig.supylabel(y_label, fontsize=10)
     handles = _legend_of(axes.flat[: len(layers)])
-    fig.legend(handles.values(), handles, loc="upper center", ncols=len(handles))
-    return Drawn(fig, {"points": points}, above=0.35)
+    legend(fig, handles.values(), handles)
+    return Drawn(fig, {"points": points})
+
+
+def _other_line(ax: Axes, label: str, points: pd.DataFrame, x: str) -> None:
+    if len(points):
+        ax.plot(points[x], points["published"], color="black", linestyle=":", linewidth=2, label=label)
 
 
 def _panel(ax: Axes, points: pd.DataFrame, x: str, layer: str) -> None:
@@ -88,6 +112,7 @@ def lines(
     by: str,
     x_label: str,
     y_label: str,
+    by_label: str,
     reference: pd.DataFrame,
     reference_label: str,
 ) -> Drawn:
@@ -97,25 +122,25 @@ def lines(
     ----------
     frame : DataFrame
         Columns `layer`, `x`, `y`, `by`.
+    x, y, by, x_label, y_label, by_label : str
+        Columns, and what to call them.
     reference : DataFrame
         Columns `layer`, `x` and `y` of the reference line.
     """
-    layers = list(dict.fromkeys(frame["layer"]))
-    fig, axes = plt.subplots(1, len(layers), figsize=(2.6 * len(layers) + 0.4, 3.4), sharey=True, squeeze=False)
+    fig, axes = plot_per_layer(frame, 3.4, y_label, sharey=True)
     values = sorted(frame[by].unique())
     shades = plt.get_cmap("viridis_r")(np.linspace(0.1, 0.95, len(values)))
-    for ax, layer in zip(axes.flat, layers, strict=True):
+    for layer, ax in axes.items():
         for value, shade in zip(values, shades, strict=True):
             line = frame[(frame["layer"] == layer) & (frame[by] == value)]
             ax.plot(line[x], line[y], color=shade, marker="o", markersize=3, label=f"{value:g}")
         line = reference[reference["layer"] == layer]
         ax.plot(line[x], line[y], color=PUBLISHED, marker="s", markerfacecolor="white", label=reference_label)
-        ax.set_title(layer)
-        ax.set_xlabel(x_label)
         powers_of_two(ax, frame[x])
-    axes.flat[0].set_ylabel(y_label)
-    fig.legend(*axes.flat[0].get_legend_handles_labels(), loc="upper center", ncols=len(values) + 1)
-    return Drawn(fig, {"frame": frame, "reference": reference}, above=0.34)
+    fig.supxlabel(x_label, fontsize=10)
+    handles, labels = ax.get_legend_handles_labels()
+    legend(fig, handles, labels, title=by_label)
+    return Drawn(fig, {"frame": frame, "reference": reference})
 
 
 @in_house_style
@@ -159,7 +184,5 @@ def series_by_panel(
         axes.flat[0].set_yscale("log")
         plain_numbers(axes.flat[0].yaxis, 1, 2, 5)
     fig.supylabel(y_label, fontsize=10)
-    handles, labels = axes.flat[0].get_legend_handles_labels()
-    n_columns = min(len(labels), 2 * len(names))
-    fig.legend(handles, labels, loc="upper center", ncols=n_columns)
-    return Drawn(fig, {"points": points}, above=0.3 * -(-len(labels) // n_columns))
+    legend_above(fig, axes.flat[0])
+    return Drawn(fig, {"points": points})

@@ -11,7 +11,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from eie.studies.plots.style import PALETTE, PUBLISHED, Drawn, in_house_style
+from eie.studies.plots.style import PALETTE, PUBLISHED, WIDEST, Drawn, in_house_style, legend
+
+LUMINANCE = (0.2126, 0.7152, 0.0722)
+"""Weights of red, green and blue in the brightness of a colour (ITU-R BT.709)."""
 
 
 @in_house_style
@@ -29,11 +32,12 @@ def matrix(owners: Any, vector: Sequence[bool], labels: Sequence[str]) -> Drawn:
     """
     owners = np.asarray(owners)
     n_out, n_in = owners.shape
-    fig, (top, ax) = plt.subplots(2, 1, figsize=(4.6, 7.2), height_ratios=[1, n_out], sharex=True)
+    size = (0.55 * n_in + 1.2, 0.3 * (n_out + 1) + 1.4)
+    fig, (top, ax) = plt.subplots(2, 1, figsize=size, height_ratios=[1, n_out], sharex=True)
     for each in (top, ax):
         each.grid(visible=False)
-    _cells(ax, owners)
-    _cells(top, np.where(vector, len(labels), -1)[np.newaxis])
+    _cells(ax, owners, "{},{}")
+    _cells(top, np.where(vector, len(labels), -1)[np.newaxis], "a{1}")
     ax.set_yticks(range(n_out), [f"{i}" for i in range(n_out)])
     top.set_yticks([0], ["a"])
     top.tick_params(bottom=False, left=False)
@@ -41,20 +45,64 @@ def matrix(owners: Any, vector: Sequence[bool], labels: Sequence[str]) -> Drawn:
     ax.set_xlabel("column j (input)")
     ax.set_ylabel("row i (output)")
     handles = [mpl.patches.Patch(color=colour) for colour in PALETTE[: len(labels) + 1]]
-    fig.legend(handles, [*labels, "a, not 0"], loc="upper center", ncols=len(labels) + 1, handlelength=1)
-    return Drawn(fig, {"owners": pd.DataFrame(owners)}, above=0.36)
+    legend(fig, handles, [*labels, "a, not 0"])
+    return Drawn(fig, {"owners": pd.DataFrame(owners)})
 
 
-def _cells(ax: Axes, values: np.ndarray) -> None:
+def _cells(ax: Axes, values: np.ndarray, text: str) -> None:
     for i, j in np.ndindex(values.shape):
         stored = values[i, j] >= 0
-        colour = PALETTE[values[i, j]] if stored else "#f4f4f4"
-        ax.add_patch(mpl.patches.Rectangle((j - 0.46, i - 0.46), 0.92, 0.92, color=colour))
-        if stored:
-            text = f"{i},{j}" if values.shape[0] > 1 else f"{j}"
-            ax.text(j, i, text, ha="center", va="center", color="white", fontsize=8)
-    ax.set(xlim=(-0.6, values.shape[1] - 0.4), ylim=(values.shape[0] - 0.4, -0.6), aspect="equal")
+        _cell(ax, j - 0.5, i, text.format(i, j) if stored else "", PALETTE[values[i, j]] if stored else "#f4f4f4")
+    ax.set(xlim=(-0.6, values.shape[1] - 0.4), ylim=(values.shape[0] - 0.4, -0.6))
     ax.spines[:].set_visible(False)
+
+
+def _cell(ax: Axes, left: float, y: float, text: str, colour: str) -> None:
+    """Draw a cell of width 1, its text in black or white, whichever stands out more."""
+    ax.add_patch(mpl.patches.Rectangle((left + 0.03, y - 0.46), 0.94, 0.92, color=colour))
+    ink = "black" if np.dot(mpl.colors.to_rgb(colour), LUMINANCE) > 0.45 else "white"
+    ax.text(left + 0.5, y, text, ha="center", va="center", color=ink, fontsize=9)
+
+
+@in_house_style
+def memory(entries: pd.DataFrame, pointers: Sequence[int], across: int = 14) -> Drawn:
+    """Draw the memory of one PE: its entries one after the other, and each column's pointer where the column starts.
+
+    Parameters
+    ----------
+    entries : DataFrame
+        One row per entry: `weight` (text), `skipped` (zeros before it) and `column`.
+    pointers : sequence of int
+        Where each column starts, and the end.
+    across : int
+        Entries side by side; more go to the next line.
+    """
+    n = len(entries)
+    lines = max(1, -(-n // across))
+    most = max(pointers.count(place) for place in set(pointers))
+    fig, axes = plt.subplots(lines, 1, figsize=(WIDEST, lines * (1.3 + 0.2 * most)), squeeze=False)
+    for line, ax in enumerate(axes.flat):
+        first, last = line * across, min(n, (line + 1) * across)
+        for place in range(first, last):
+            entry = entries.iloc[place]
+            _cell(ax, place - first, 0, entry["weight"], PALETTE[5] if entry["column"] % 2 else "#cfe3f3")
+            _cell(ax, place - first, 1, f"{entry['skipped']}", "#f0f0f0")
+        for place in sorted(set(pointers)):
+            if first <= place < last or place == last == n:
+                _pointers(ax, place - first, [j for j, start in enumerate(pointers) if start == place], place)
+        ax.set(xlim=(-0.6, across + 0.4), ylim=(2.4 + 0.6 * most, -0.6), xticks=[])
+        ax.set_yticks([0, 1, 2.4], ["weight", "zeros skipped", "pointers"])
+        ax.tick_params(left=False)
+        ax.grid(visible=False)
+        ax.spines[:].set_visible(False)
+    return Drawn(fig, {"entries": entries, "pointers": pd.Series(pointers, name="pointer")})
+
+
+def _pointers(ax: Axes, x: float, columns: Sequence[int], value: int) -> None:
+    """Draw an arrow to the left side of an entry, and below it the pointers that lead there."""
+    ax.annotate("", (x, 1.45), (x, 2.1), arrowprops={"arrowstyle": "->", "shrinkA": 0, "shrinkB": 0})
+    text = "\n".join(f"$p_{{{j}}}$" for j in columns)
+    ax.text(x, 2.1, f"{text}\n= {value}", ha="center", va="top", fontsize=9)
 
 
 @in_house_style
@@ -96,7 +144,7 @@ def mosaics(steps: dict[str, tuple[np.ndarray, int]], columns: int = 3) -> Drawn
         shown = ax.imshow(_mosaic(pictures, across), cmap=_WHITE_AT_ZERO, vmin=0, vmax=top)
         ax.set_title(title, fontsize=9)
         bar = fig.colorbar(shown, ax=ax, shrink=0.8)
-        bar.ax.tick_params(labelsize=7)
+        bar.ax.tick_params(labelsize=8)
     return Drawn(fig, {"pictures": pd.concat([_numbers(title, shown) for title, (shown, _) in steps.items()])})
 
 

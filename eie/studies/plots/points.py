@@ -11,30 +11,47 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from eie.studies.plots.style import (
+    HOLLOW,
     PALETTE,
+    PLATFORM_COLOURS,
     PUBLISHED,
+    WIDEST,
     Drawn,
     in_house_style,
     layer_colour,
+    legend,
+    legend_above,
     plain_numbers,
+    plot_per_layer,
     powers_of_two,
 )
 
 
 @in_house_style
-def scatter(frame: pd.DataFrame, x: str, y: str, x_label: str, y_label: str, highlight: Sequence[str] = ()) -> Drawn:
-    """Draw named points, both axes logarithmic; those to highlight in colour, the others as the paper's."""
-    points = frame[[x, y]].astype(float).dropna()
-    fig, ax = plt.subplots(figsize=(8.2, 4.2))
+def scatter(printed: pd.DataFrame, computed: pd.DataFrame, x: str, y: str, x_label: str, y_label: str) -> Drawn:
+    """Draw named points, both axes logarithmic: those of the paper, and some of them as computed here.
+
+    Parameters
+    ----------
+    printed, computed : DataFrame
+        One row per point, with columns that `x` and `y` name; the rows of `computed` are some of `printed`.
+    x, y, x_label, y_label : str
+        Columns and labels of the axes.
+    """
+    points = printed[[x, y]].astype(float).dropna()
+    fig, ax = plt.subplots(figsize=(WIDEST, 4.2))
     for name, point in points.iterrows():
-        mine = name in highlight
-        colour = PALETTE[1] if mine else PUBLISHED
-        ax.plot(point[x], point[y], "o" if mine else "s", color=colour, fillstyle="full" if mine else "none")
-        place: dict[str, Any] = {"xytext": (6, -14), "ha": "left"} if mine else {"xytext": (-6, 5), "ha": "right"}
-        ax.annotate(str(name), (point[x], point[y]), textcoords="offset points", fontsize=9, color=colour, **place)
+        rightmost = point[x] == points[x].max()
+        where: Any = {"xytext": (9 if rightmost else -9, 0), "ha": "left" if rightmost else "right", "va": "center"}
+        ax.annotate(str(name), (point[x], point[y]), textcoords="offset points", **where)
+    ax.plot(points[x], points[y], **HOLLOW, markersize=8, label="printed in the paper")
+    ax.plot(computed[x], computed[y], "o", color=PLATFORM_COLOURS["EIE"], label="EIE, computed here")
     ax.set(xscale="log", yscale="log", xlabel=x_label, ylabel=y_label)
+    for axis in (ax.xaxis, ax.yaxis):
+        plain_numbers(axis, 1)
     ax.margins(x=0.3, y=0.1)
-    return Drawn(fig, {"frame": frame})
+    legend_above(fig, ax)
+    return Drawn(fig, {"printed": printed, "computed": computed})
 
 
 @in_house_style
@@ -67,8 +84,8 @@ def design_space(designs: pd.DataFrame, chosen: tuple[Any, ...], objectives: Seq
         ax.set(xscale="log", yscale="log", xlabel=x, ylabel=y)
         for axis, marks in ((ax.xaxis, (1.0,)), (ax.yaxis, (1.0, 2.0, 5.0))):
             plain_numbers(axis, *marks)
-    fig.legend(*axes[0][0].get_legend_handles_labels(), loc="lower center", ncols=4, markerscale=1.5)
-    return Drawn(fig, {"designs": designs}, below=0.312)
+    legend(fig, *axes[0][0].get_legend_handles_labels(), loc="lower center", markerscale=1.5)
+    return Drawn(fig, {"designs": designs})
 
 
 @in_house_style
@@ -93,8 +110,8 @@ def dots(frame: pd.DataFrame, x: str, by: str, reference: pd.Series, x_label: st
     ax.set(xlabel=x_label, ylim=(len(layers) - 0.5, -0.5), xlim=(0, None))
     ax.set_yticks(places, layers)
     ax.grid(visible=False, axis="y")
-    fig.legend(loc="upper center", ncols=3)
-    return Drawn(fig, {"frame": frame, "reference": reference}, above=0.3)
+    legend_above(fig, ax)
+    return Drawn(fig, {"frame": frame, "reference": reference})
 
 
 @in_house_style
@@ -193,15 +210,13 @@ def clouds(
     reference : DataFrame
         One row per layer: columns `layer`, `x` and `time`.
     """
-    layers = list(dict.fromkeys(frame["layer"]))
-    fig, axes = plt.subplots(1, len(layers), figsize=(4.1 * len(layers), 3.4), squeeze=False)
-    for ax, layer in zip(axes.flat, layers, strict=True):
+    fig, axes = plot_per_layer(frame, 3.4, y_label, sharey=False)
+    for layer, ax in axes.items():
         points, printed = frame[frame["layer"] == layer], reference[reference["layer"] == layer]
         for number, (column, label) in enumerate(series.items()):
             size = {"markersize": 3} if number else {"markersize": 7, "fillstyle": "none"}
             ax.plot(points[x], points[column], "o", color=PALETTE[number], label=label, **size)
         ax.plot(printed[x], printed["time"], "ks", markersize=6, label=reference_label)
-        ax.set(title=layer, xlabel=x_label, xlim=(0, None), ylim=(0, None))
-    axes.flat[0].set_ylabel(y_label)
-    fig.legend(*axes.flat[0].get_legend_handles_labels(), loc="upper center", ncols=len(series) + 1)
-    return Drawn(fig, {"frame": frame, "reference": reference}, above=0.272)
+        ax.set(xlabel=x_label, xlim=(0, None), ylim=(0, None))
+    legend_above(fig, ax)
+    return Drawn(fig, {"frame": frame, "reference": reference})

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from eie.studies.plots.style import PALETTE, PUBLISHED, Drawn, in_house_style, plain_numbers
+from eie.studies.plots.style import PALETTE, PUBLISHED, Drawn, in_house_style, legend, plain_numbers
 
 
 @in_house_style
@@ -32,9 +32,9 @@ def real_and_synthetic(rows: pd.DataFrame, names: Mapping[str, str], families: M
         ax.axhline(0, color=PUBLISHED, linewidth=1)
         ax.set(title=title, xlabel="load balance, real, %", xlim=(0, 100), ylim=(-20, 25))
     axes[0].set_ylabel("synthetic minus real, points")
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="lower center", ncols=len(families), markerscale=3)
+    legend(fig, *axes[0].get_legend_handles_labels(), loc="lower center", markerscale=3)
     shown = rows[["family", "layer", "load_balance", *names]]
-    return Drawn(fig, {"matrices": shown}, below=0.4)
+    return Drawn(fig, {"matrices": shown})
 
 
 @in_house_style
@@ -69,9 +69,9 @@ def unevenness(
         ax.set(
             xscale="log", yscale="log", xlabel="weights kept, %", title=side.removesuffix("_cv") + "s", ylim=(0.02, 6)
         )
-    axes[0].set_ylabel("standard deviation / mean, beyond chance")
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="lower center", ncols=4)
-    return Drawn(fig, {"matrices": rows[["family", "layer", "density", *sides]], "curves": curves}, below=0.7)
+    axes[0].set_ylabel("standard deviation / mean,\nbeyond chance")
+    legend(fig, *axes[0].get_legend_handles_labels(), loc="lower center", markerscale=3)
+    return Drawn(fig, {"matrices": rows[["family", "layer", "density", *sides]], "curves": curves})
 
 
 @in_house_style
@@ -96,7 +96,7 @@ def padding(rows: pd.DataFrame, curve: pd.DataFrame, families: Mapping[str, str]
     ax.plot(100 * curve["density"], curve["padding"], color="black", label="uniform, one PE")
     ax.set(xscale="log", xlabel="weights kept, %", ylabel="padding, % of entries")
     plain_numbers(ax.xaxis, 1.0)
-    ax.legend()
+    ax.legend(markerscale=3)
     return Drawn(fig, {"matrices": rows[["family", "layer", "density", "padding"]], "curve": curve})
 
 

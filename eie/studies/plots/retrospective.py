@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -50,7 +51,8 @@ def ratios(frame: pd.DataFrame, claimed: float) -> Drawn:
         ax.set_title(f"{100 * act:g} % of the inputs not 0")
     for ax in axes[1]:
         ax.set_xlabel("weights kept, %")
-    return Drawn(fig, {"ratios": frame}, above=legend_above(fig, axes[0][0], 2))
+    legend_above(fig, axes[0][0])
+    return Drawn(fig, {"ratios": frame})
 
 
 def _by_line(ax: Axes, frame: pd.DataFrame, by: str, quantity: str, x: str = "density", scale: float = 100) -> None:
@@ -80,7 +82,8 @@ def savings(table: pd.DataFrame, quantities: Sequence[str]) -> Drawn:
     plain_numbers(ax.yaxis, 1, 2, 5)
     ax.set_xticks(places, [str(name).replace(" ", "\n") for name in table.index])
     ax.grid(visible=False, axis="x")
-    return Drawn(fig, {"savings": table}, above=legend_above(fig, ax, len(quantities)))
+    legend_above(fig, ax)
+    return Drawn(fig, {"savings": table})
 
 
 @in_house_style
@@ -90,14 +93,15 @@ def bit_parts(panels: Mapping[str, pd.DataFrame]) -> Drawn:
     fig, axes = plt.subplots(1, len(panels), figsize=(9.6, 3.6), width_ratios=[len(part) for part in panels.values()])
     for ax, (label, part) in zip(axes, panels.items(), strict=True):
         stack(ax.bar, np.arange(len(part)), part, (PUBLISHED, *PALETTE), 0.75)
-        ax.set_xticks(range(len(part)), [f"{value:g}" for value in part.index])
-        ax.set_xlabel(label.replace("block, ", "block,\n"))
+        ax.set_xticks(range(len(part)), [f"{value:g}" for value in part.index], fontsize=9)
+        ax.set_xlabel(fill(label, 12))
         ax.set_ylim(0, 1.05 * max(tops))
         ax.grid(visible=False, axis="x")
     for ax in axes[1:]:
         ax.tick_params(labelleft=False)
     axes[0].set_ylabel("bits of a kept weight")
-    return Drawn(fig, {"bits": pd.concat(panels, names=["parameter", "value"])}, above=legend_above(fig, axes[0], 5))
+    legend_above(fig, axes[0])
+    return Drawn(fig, {"bits": pd.concat(panels, names=["parameter", "value"])})
 
 
 @in_house_style
@@ -121,7 +125,8 @@ def energy_parts(parts: pd.DataFrame, chips: pd.Series) -> Drawn:
     on_chip = [f"{model}, {n:,.0f} chip{'s' if n > 1 else ''}, SRAM" for model, n in chips.items()]
     names_down(ax, places, [name for own in on_chip for name in (own, "weights from DRAM")])
     ax.set(xlim=(0, 100), xlabel="share of the energy of one inference, %")
-    return Drawn(fig, {"energy": parts}, above=legend_above(fig, ax, len(parts.columns)))
+    legend_above(fig, ax)
+    return Drawn(fig, {"energy": parts})
 
 
 @in_house_style
@@ -183,7 +188,8 @@ def losses(rows: pd.DataFrame, unharmed: float) -> Drawn:
     ticks = [tick for tick in (-0.5, 0, unharmed, 0.5, 1, 2, 5, 10, 20, 50) if low <= tick <= high]
     ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.set(xlabel="weights kept, %", ylabel="accuracy lost, points")
-    return Drawn(fig, {"losses": rows}, above=legend_above(fig, ax, 3))
+    legend_above(fig, ax)
+    return Drawn(fig, {"losses": rows})
 
 
 @in_house_style
@@ -207,4 +213,5 @@ def balance(frame: pd.DataFrame, labels: Mapping[int, str]) -> Drawn:
         powers_of_two(ax, own["value"], most=len(own))
         ax.set(xlabel=label, ylim=(0, 100))
     axes[0].set_ylabel("load balance, %")
-    return Drawn(fig, {"balance": drawn}, above=legend_above(fig, axes[0], 3))
+    legend_above(fig, axes[0])
+    return Drawn(fig, {"balance": drawn})

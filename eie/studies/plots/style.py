@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
-from typing import Any, NamedTuple, ParamSpec
+from typing import Any, Literal, NamedTuple, ParamSpec
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -13,8 +14,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 from eie.studies.plots.carry import with_data
@@ -23,6 +27,9 @@ P = ParamSpec("P")
 
 PUBLISHED = "#555555"
 """The paper's numbers, in every plot."""
+
+HOLLOW: Any = {"color": PUBLISHED, "marker": "s", "markerfacecolor": "white", "linestyle": "none"}
+"""Points of the paper, in every plot."""
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Colours that colour-blind readers tell apart (Okabe and Ito, 2008)."""
@@ -35,6 +42,12 @@ MEASURED = "#CC79A7"
 
 MARKERS = "osD^vPX*"
 """Shapes of the points of up to eight lines of a plot."""
+
+WIDEST = 6.8
+"""Width of a plot, inches: on a phone that is 390 pixels wide its letters are still 7 pixels high."""
+
+UNITS = re.compile(r"(?<=, )(us|uJ|mm2)$|(?<=/)mm2$")
+"""Units in plain letters, at the end of a label."""
 
 _GROUPS = {"Alex": 0, "VGG": 1, "NT": 2}
 
@@ -49,6 +62,8 @@ STYLE: Any = {
     "axes.axisbelow": True,
     "grid.color": "#e5e5e5",
     "legend.frameon": False,
+    "legend.handlelength": 1.4,
+    "legend.columnspacing": 1.4,
     "lines.linewidth": 1.4,
     "lines.markersize": 5,
     "svg.hashsalt": "eie",  # the same picture gives the same bytes
@@ -63,14 +78,10 @@ class Drawn(NamedTuple):
     figure : Figure
     tables : mapping of str to DataFrame or Series
         Numbers that the figure shows, by name.
-    above, below : float
-        Room for a legend above and below the plots, inches.
     """
 
     figure: Figure
     tables: Mapping[str, pd.DataFrame | pd.Series]
-    above: float = 0.0
-    below: float = 0.0
 
 
 def in_house_style(draw: Callable[P, Drawn]) -> Callable[P, Figure]:
@@ -80,12 +91,42 @@ def in_house_style(draw: Callable[P, Drawn]) -> Callable[P, Figure]:
     def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
         _draw_svg_in_notebooks()
         with mpl.rc_context(STYLE):
-            fig, tables, above, below = draw(*args, **kwargs)
-            height = fig.get_size_inches()[1]
-            fig.tight_layout(rect=(0, below / height, 1, 1 - above / height))
+            fig, tables = draw(*args, **kwargs)
+            width, height = fig.get_size_inches()
+            fig.set_size_inches(min(width, WIDEST), height)
+            _print_units(fig)
+            fig.tight_layout(rect=_beside_legends(fig))
         return with_data(fig, **tables)
 
     return drawn
+
+
+def _print_units(fig: Figure) -> None:
+    """Write the units of axes as they are printed: columns of tables that label axes have them in plain letters."""
+    for ax in fig.axes:
+        ax.set_xlabel(_printed(ax.get_xlabel()))
+        ax.set_ylabel(_printed(ax.get_ylabel()))
+
+
+def _printed(label: str) -> str:
+    return UNITS.sub(lambda unit: {"us": "µs", "uJ": "µJ", "mm2": "mm²"}[unit[0]], label)
+
+
+def _beside_legends(fig: Figure) -> tuple[float, float, float, float]:
+    """Return the part of a figure that its legends leave free: left, bottom, right and top, as fractions of it."""
+    bottom, top = 0.0, 1.0
+    for legend in fig.legends:
+        box = _box(legend, fig).transformed(fig.transFigure.inverted())
+        if box.y0 + box.y1 > 1:
+            top = min(top, box.y0)
+        else:
+            bottom = max(bottom, box.y1)
+    return 0, bottom, 1, top
+
+
+def _box(legend: Legend, fig: Figure) -> Bbox:
+    """Return where a legend lies, in dots."""
+    return legend.get_window_extent(FigureCanvasAgg(fig).get_renderer())
 
 
 def _draw_svg_in_notebooks() -> None:
@@ -122,7 +163,7 @@ def paler(colour: str) -> str:
 
 def plain_numbers(axis: Axis, *marks: float) -> None:
     """Label an axis with plain numbers; with `marks`, at these multiples of each power of ten and nowhere else."""
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
     if marks:
         axis.set_major_locator(LogLocator(subs=marks))
         axis.set_minor_formatter(NullFormatter())
@@ -183,8 +224,33 @@ def small_plots(n: int, each: tuple[float, float], around: tuple[float, float]) 
     return fig, axes
 
 
-def legend_above(fig: Figure, ax: Axes, columns: int) -> float:
-    """Put the legend of one plot above all plots of the figure, and return the room that it takes, inches."""
-    handles, labels = ax.get_legend_handles_labels()
-    fig.legend(handles, labels, loc="upper center", ncols=columns)
-    return 0.1 + 0.21 * -(-len(labels) // columns)
+def legend_above(fig: Figure, ax: Axes) -> None:
+    """Put the legend of one plot above all plots of the figure."""
+    legend(fig, *ax.get_legend_handles_labels())
+
+
+def legend(
+    fig: Figure,
+    handles: Iterable[Any],
+    labels: Iterable[str],
+    *,
+    loc: Literal["upper center", "lower center"] = "upper center",
+    **style: Any,
+) -> None:
+    """Put a legend above or below all plots of a figure, in as few rows as its width allows, all about as long."""
+    handles, labels = list(handles), list(labels)
+    for rows in range(1, len(labels) + 1):
+        made = fig.legend(handles, labels, loc=loc, ncols=-(-len(labels) // rows), **style)
+        if rows == len(labels) or _box(made, fig).width < fig.dpi * min(WIDEST, fig.get_figwidth()):
+            return
+        made.remove()
+
+
+def plot_per_layer(frame: pd.DataFrame, height: float, y_label: str, *, sharey: bool) -> tuple[Figure, dict[str, Axes]]:
+    """Make a figure with one plot per layer of a frame, side by side; returns the plots by layer."""
+    layers = list(dict.fromkeys(frame["layer"]))
+    fig, axes = plt.subplots(1, len(layers), figsize=(WIDEST, height), sharey=sharey, squeeze=False)
+    for ax, layer in zip(axes.flat, layers, strict=True):
+        ax.set_title(layer)
+    axes.flat[0].set_ylabel(y_label)
+    return fig, dict(zip(layers, axes.flat, strict=True))

@@ -48,6 +48,16 @@ def test_plot(n_pe):
     assert fig.axes[1].get_xlabel() == "column j (input)"
 
 
+@pytest.mark.parametrize("n_pe", [1, 4, 64])
+def test_memory_is_drawn_with_each_pointer_where_it_points(n_pe):
+    example = paper.figures2_3(n_pe=n_pe)
+    _, _, pointers = example.mem.pe(0)
+    texts = [text for ax in example.plot_memory().axes for text in ax.texts if "p_" in text.get_text()]
+    said = {int(text.get_text().rpartition("= ")[2]): text.get_text().count("p_") for text in texts}
+    assert said == {place: pointers.tolist().count(place) for place in set(pointers.tolist())}
+    assert all(text.get_position()[0] == place % 14 for text, place in zip(texts, sorted(said), strict=True))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [({"n_pe": 0}, "n_pe must be an integer of 1..65536, got 0"), ({"index_bits": 9}, "index_bits must be .* got 9")],

@@ -22,4 +22,8 @@ def test_ladder_climbs_back_up():
 def test_ladder_words_and_plot():
     result = paper.ladder.ladder(["NT-We"], own_layers={"mine": [64, 64, 0.5, 0.5]})
     assert "28,800" in result.words()
-    assert [ax.get_title() for ax in result.plot().axes if ax.get_visible()] == ["NT-We", "mine"]
+    (ax,) = result.plot().axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(paper.ladder.STEPS)
+    written = [text.get_text() for text in ax.texts]
+    assert written[1] == "÷ 128 (paper ÷ 120)"
+    assert written[-1].endswith("(paper ÷ 2,880)")

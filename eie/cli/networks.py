@@ -14,19 +14,23 @@ from eie.cli import options
 if TYPE_CHECKING:
     from eie.machine import Machine
 
+Shapes = dict[str, tuple[int, ...]] | None
+
 
 @options.command("eie inspect model.onnx")
 @click.argument("file", metavar="FILE", help="ONNX, PyTorch, safetensors, .npz, .mtx, .smtx or .eie file")
 @click.option("--key", metavar="NAME", help="state dict of a PyTorch file with several")
+@options.input_shapes
 @click.option("--json", "as_json", is_flag=True, help="print everything as JSON")
-def inspect(file: str, key: str | None, *, as_json: bool) -> None:
+def inspect(file: str, key: str | None, input_shapes: Shapes, *, as_json: bool) -> None:
     """List a file's layers, and what does not map."""
     from eie.networks import importing
 
     if as_json:
-        print(json.dumps(importing.described(file, key), indent=1))
+        print(json.dumps(importing.described(file, key, input_shapes), indent=1))
         return
-    runs, rest = importing.inspect(file, key)
+    runs, rest = importing.inspect(file, key, input_shapes)
+    runs["vectors"] = ["?" if n is None else n for n in runs["vectors"]]
     print(runs.set_index("layer").to_string(float_format=lambda value: f"{value:.3f}"))
     if len(rest):
         print("\nNot on the machine:")
@@ -38,17 +42,20 @@ def inspect(file: str, key: str | None, *, as_json: bool) -> None:
 @options.command("eie encode model.onnx --prune-to 0.1 -o model.eie")
 @options.file
 @options.prune_to
+@options.input_shapes
 @options.n_pe
 @options.index_bits
 @options.weight_bits
 @options.output("FILE", ".eie file to write", required=True)
-def encode(file: str, density: dict[str, float] | None, output: str, **fields: int | None) -> None:
+def encode(
+    file: str, density: dict[str, float] | None, input_shapes: Shapes, output: str, **fields: int | None
+) -> None:
     """Encode a network once, into an .eie file."""
     from eie.formats import container
     from eie.networks import encoding
 
     container.check_path(output)
-    network = encoding.encoded(file, _machine(file, fields), density=density)
+    network = encoding.encoded(file, _machine(file, fields), density=density, input_shapes=input_shapes)
     encoding.save(network, output, progress=sys.stderr.isatty())
     print(f"{network.count} layers written to {output}")
 
@@ -56,6 +63,7 @@ def encode(file: str, density: dict[str, float] | None, output: str, **fields: i
 @options.command("eie run model.onnx --act-density 0.35 -o report/")
 @options.file
 @options.prune_to
+@options.input_shapes
 @options.activations
 @options.machine
 @options.output("FOLDER", "folder for report.html, layers.csv and .json")
@@ -77,6 +85,7 @@ def run(file: str, output: str | None, **given: Any) -> None:
 @options.command("eie explain Alex-7")
 @options.file
 @options.prune_to
+@options.input_shapes
 @click.option("--layer", metavar="NAME", help="name of one layer; a wrong name lists all")
 @options.activations
 @options.machine
@@ -101,7 +110,7 @@ def _inputs(given: dict[str, Any]) -> dict[str, Any]:
     """Take out of the options what `evaluate` and `explain_layer` need beside a network and a machine."""
     from eie.formats import arrays
 
-    names = ("activations", "act_density", "density", "seed", "signed")
+    names = ("activations", "act_density", "density", "seed", "signed", "input_shapes")
     inputs = {name: given.pop(name) for name in names}
     path = inputs["activations"]
     if path == "":

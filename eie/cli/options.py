@@ -55,6 +55,16 @@ def fractions(_context: click.Context, _parameter: click.Parameter, given: tuple
     return found or None
 
 
+def shapes(
+    _context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]
+) -> dict[str, tuple[int, ...]] | None:
+    """Read the sides of inputs by name; no name stands for the only input. Return None where none are given."""
+    from eie.formats.onnx_shapes import sides_of
+
+    named = [text.rpartition("=") for text in given]
+    return {name: sides_of(text) for name, _, text in named} or None
+
+
 def output(metavar: str, text: str, *, required: bool = False) -> Decorator:
     """Make the option for the file or folder to write."""
     return click.option("-o", "--output", metavar=metavar, required=required, help=text)
@@ -89,6 +99,14 @@ prune_to = click.option(
     multiple=True,
     callback=fractions,
     help="prune dense layers to this; may be repeated",
+)
+input_shapes = click.option(
+    "--input",
+    "input_shapes",
+    metavar="[NAME=]SIZE",
+    multiple=True,
+    callback=shapes,
+    help="size of an ONNX file's input: 1x3x224x224, or a .npy",
 )
 n_pe = integer("--pe", "--n-pe", "n_pe", text="PEs (default: 64)")
 index_bits = integer("--index-bits", text="bits of a relative index (default: 4)")

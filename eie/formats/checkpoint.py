@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,13 @@ from numpy.typing import NDArray
 from eie.formats.reasons import parameter_reason, vector_reason
 from eie.formats.tensors import CODES, Tensor, dense, joined
 from eie.formats.weights import (
+    MAX_BLOCKS,
     MAX_WEIGHTS,
     Unmapped,
     WeightFile,
     WeightLayer,
     as_float32,
+    in_blocks,
     side_by_side,
     taps_then_channels,
 )
@@ -37,10 +38,6 @@ _GATES = {4: "lstm", 3: "gru", 1: "rnn"}
 _ONE_PRODUCT = "a checkpoint does not say how often it is used: one product is taken"
 _EMBEDDING = re.compile(r"(\w*_)?(emb|embs|embed|embedding|embeddings|embed_tokens|wte|wpe|shared|lookup)")
 _GPT2 = re.compile(r"(.*\.)?(c_attn|c_proj|c_fc|q_attn)\.weight")
-
-
-MAX_BLOCKS = 64
-"""Blocks of rows that a matrix of more than `MAX_WEIGHTS` weights is cut into."""
 
 
 def layers_of(path: Path, tensors: Mapping[str, Tensor], others: Sequence[Unmapped] = ()) -> WeightFile:
@@ -62,8 +59,7 @@ class _Checkpoint:
 
     def parts(self) -> list[WeightLayer | Unmapped]:
         """Make a layer of every weight, or say why there is none."""
-        own = (self._part(name) for name in self.tensors if not self._belongs_to_another(name))
-        return [block for part in own for block in _blocks(part)]
+        return [part for name in self.tensors if not self._belongs_to_another(name) for part in self._parts_of(name)]
 
     def _belongs_to_another(self, name: str) -> bool:
         """Tell whether a tensor is the bias or the state's half of a layer that is listed under its weight."""
@@ -75,19 +71,19 @@ class _Checkpoint:
         match = re.fullmatch(r"((?:.*[._])?)weight_hh(_l\d+(?:_reverse)?)?", name)
         return match is not None and f"{match[1]}weight_ih{match[2] or ''}" in self.tensors
 
-    def _part(self, name: str) -> WeightLayer | Unmapped:
+    def _parts_of(self, name: str) -> Sequence[WeightLayer | Unmapped]:
         tensor = self.tensors[name]
         kind, why = self._refusal(name, tensor)
         if why:
-            return Unmapped(name, kind, why, prod(tensor.shape) if tensor.is_float else 0)
+            return [Unmapped(name, kind, why, prod(tensor.shape) if tensor.is_float else 0)]
         if _RECURRENT.match(name):
             return self._recurrent(name, tensor)
         return self._product(name, tensor, kind)
 
-    def _product(self, name: str, tensor: Tensor, kind: str) -> WeightLayer:
+    def _product(self, name: str, tensor: Tensor, kind: str) -> list[WeightLayer]:
         is_kernel, turned = _last(name) == "kernel", name in self.turned
         n_out, n_in, read = _matrix(tensor, is_kernel, turned, self._bias_shape(name))
-        notes = [tensor.note, _ONE_PRODUCT if kind == "conv" else "", _by_name(name)]
+        notes = [tensor.note, _ONE_PRODUCT, _by_name(name)]
         if turned and not is_kernel:
             notes.append("stored as inputs x outputs, as its bias tells")
         if tensor.kind in CODES and not tensor.note:
@@ -97,7 +93,9 @@ class _Checkpoint:
         if self._may_be_looked_up(name, tensor):
             notes.append("no bias: if this is an embedding, rows of it are looked up and nothing is multiplied")
         bias = _bias(self.tensors.get(_bias_name(name)), n_out)
-        return WeightLayer(_label(name), kind, n_out, n_in, read, bias, note="; ".join(filter(None, notes)))
+        note = "; ".join(filter(None, notes))
+        layer = WeightLayer(_label(name), kind, n_out, n_in, read, bias, note=note, counted=False)
+        return in_blocks(layer, lambda rows: _converted(read()[rows]))
 
     def _refusal(self, name: str, tensor: Tensor) -> tuple[str, str]:
         """Return the kind of a tensor, and the reason why the machine cannot run it, or an empty text."""
@@ -109,8 +107,8 @@ class _Checkpoint:
             return "buffer", f"{size}: {tensor.kind or 'whole'} numbers, not floating-point weights"
         if len(shape) < 2:
             return "vector", f"{size}: {vector_reason(name, self.tensors)}"
-        if 0 in shape or prod(shape) > (MAX_BLOCKS if len(shape) == 2 else 1) * MAX_WEIGHTS:
-            return "weights", f"{size}: a layer must have 1..{MAX_WEIGHTS} weights"
+        if 0 in shape or prod(shape) > MAX_BLOCKS * MAX_WEIGHTS:
+            return "weights", f"{size}: a layer must have 1..{MAX_BLOCKS * MAX_WEIGHTS} weights"
         if self._is_embedding(name):
             return "embedding", f"{size}: a row is looked up, nothing is multiplied"
         if why := parameter_reason(name, shape):
@@ -160,7 +158,7 @@ class _Checkpoint:
         tall = len(tensor.shape) == 2 and tensor.shape[0] >= 8 * tensor.shape[1]
         return tall and not self._bias_shape(name) and not re.search(r"head|output|decoder|classifier|fc", name)
 
-    def _recurrent(self, name: str, tensor: Tensor) -> WeightLayer | Unmapped:
+    def _recurrent(self, name: str, tensor: Tensor) -> Sequence[WeightLayer | Unmapped]:
         other = name.replace("weight_ih", "weight_hh")
         state, projection = (self.tensors.get(each) for each in (other, name.replace("weight_ih", "weight_hr")))
         rows = tensor.shape[0]
@@ -169,71 +167,47 @@ class _Checkpoint:
         gates = _GATES.get(rows // hidden if hidden else 0)
         if state is None or state.shape != (rows, width) or gates is None or rows % hidden or not state.is_float:
             why = f"{other} must be there with 1, 3 or 4 times as many rows as columns"
-            return Unmapped(name, "recurrent", why, prod(tensor.shape))
+            return [Unmapped(name, "recurrent", why, prod(tensor.shape))]
         n_in = tensor.shape[1] + width
-        if rows * n_in > MAX_WEIGHTS:
-            why = f"{rows} x {n_in}: a layer must have 1..{MAX_WEIGHTS} weights"
-            return Unmapped(name, gates, why, rows * n_in)
+
+        def read(some: slice = slice(None)) -> NDArray[np.float32]:
+            return side_by_side([lambda: dense(tensor)[some], lambda: dense(state)[some]])
+
         halves = [_bias(self.tensors.get(_bias_name(each)), rows) for each in (name, other)]
         biases = [half for half in halves if half is not None]
-        return WeightLayer(
+        layer = WeightLayer(
             name.replace("weight_ih", "").replace("._", ".").rstrip("."),
             gates,
             rows,
             n_in,
-            lambda: side_by_side([lambda: dense(tensor), lambda: dense(state)]),
+            read,
             (lambda: as_float32(sum(half() for half in biases))) if biases else None,
             note="all gates on [x, h], one step; " + _ONE_PRODUCT,
             parts=((name, tensor.shape[1]), (other, width)),
+            counted=False,
         )
+        return in_blocks(layer, read)
 
 
 def _matrix(tensor: Tensor, is_kernel: bool, turned: bool, bias: tuple[int, ...]) -> tuple[int, int, Callable[[], Any]]:
-    """Find outputs and inputs of a weight, and how it becomes a matrix of them."""
+    """Find outputs and inputs of a weight, and how it becomes a matrix of them, of any type."""
     shape = tensor.shape
     if is_kernel and turned:
         # The last sides are outputs: one, or those of the bias where a layer has several heads.
         n_sides = len(bias) if len(bias) > 1 and shape[-len(bias) :] == bias else 1
         n_out = prod(shape[-n_sides:])
-        return n_out, prod(shape) // n_out, lambda: as_float32(dense(tensor).reshape(-1, n_out).T)
+        return n_out, prod(shape) // n_out, lambda: dense(tensor).reshape(-1, n_out).T
     if turned:
-        return shape[1], shape[0], lambda: _plain(tensor, turned)
-    return shape[0], prod(shape[1:]), lambda: _plain(tensor, turned)
+        return shape[1], shape[0], lambda: tensor.read().T
+    return shape[0], prod(shape[1:]), lambda: _untapped(tensor.read())
 
 
-def _blocks(part: WeightLayer | Unmapped) -> list[WeightLayer | Unmapped]:
-    """Cut a layer of too many weights into blocks of rows, each a layer: a vocabulary's of a large language model."""
-    if isinstance(part, Unmapped) or part.weights <= MAX_WEIGHTS:
-        return [part]
-    n_rows = MAX_WEIGHTS // part.n_in
-    return [_block(part, slice(start, min(start + n_rows, part.n_out))) for start in range(0, part.n_out, n_rows)]
+def _untapped(found: Any) -> Any:
+    return sp.csr_array(found) if sp.issparse(found) else taps_then_channels(np.asarray(found))
 
 
-def _block(layer: WeightLayer, rows: slice) -> WeightLayer:
-    bias, read, start, stop = layer.bias, layer.read, rows.start, rows.stop
-    note = "; ".join(filter(None, [layer.note, f"a block of rows of {layer.n_out} x {layer.n_in} weights"]))
-    return replace(
-        layer,
-        name=f"{layer.name}[{start}:{stop}]",
-        n_out=stop - start,
-        read=lambda: _rows(read(), rows),
-        bias=None if bias is None else lambda: bias()[rows],
-        note=note,
-    )
-
-
-def _rows(matrix: Any, rows: slice) -> Any:
-    return sp.csc_array(matrix[rows]) if sp.issparse(matrix) else as_float32(matrix[rows])
-
-
-def _plain(tensor: Tensor, turned: bool) -> Any:
-    """Read a matrix; a sparse one stays sparse. What has more numbers than a layer may have is not converted yet."""
-    found = tensor.read()
-    if prod(tensor.shape) > MAX_WEIGHTS and not sp.issparse(found):
-        return found.T if turned else found
-    if sp.issparse(found):
-        return sp.csc_array(found.T if turned else found)
-    return as_float32(found.T if turned else taps_then_channels(np.asarray(found)))
+def _converted(matrix: Any) -> Any:
+    return sp.csc_array(matrix) if sp.issparse(matrix) else as_float32(matrix)
 
 
 def _is_weight(name: str) -> bool:

@@ -5,7 +5,8 @@ header's `__metadata__` has one text, `eie`, which is JSON itself, an object of
 
 - `version`: 1;
 - `layers`: a list with an object a layer: `name`, `kind`, `note`, `n_out`, `n_in`, `n_pe`, `weight_bits`, `index_bits`,
-  `has_bias` (whether the last column is the bias) and `vectors` (products that an inference takes);
+  `has_bias` (whether the last column is the bias), `vectors` (products that an inference takes), `counted` (whether the
+  network's file told them; true if left out) and `groups` (blocks along the diagonal; 1 if left out);
 - `checksums`: the CRC-32 of every tensor's bytes, by its name;
 - `checksum`: the CRC-32 of the text of a JSON list, its keys sorted and without spaces: an object of the three above,
   and one of the type and the shape of every tensor by its name.
@@ -80,11 +81,18 @@ class EncodedLayer:
     bias: NDArray[np.float32] | None = None
     vectors: int = 1
     note: str = ""
+    counted: bool = True
+    groups: int = 1
+
+    @property
+    def weights(self) -> int:
+        """Numbers of the matrix, of its blocks if it has groups."""
+        return self.mem.n_out * self.mem.n_in // self.groups
 
     @property
     def density(self) -> float:
         """Fraction of the weights that is not 0, 0..1."""
-        return int(self.mem.column_macs[: self.mem.n_in].sum()) / (self.mem.n_out * self.mem.n_in)
+        return int(self.mem.column_macs[: self.mem.n_in].sum()) / self.weights
 
 
 def write(path: str | Path, layers: Sequence[EncodedLayer]) -> None:
@@ -150,7 +158,7 @@ def _tensors(i: int, layer: EncodedLayer) -> list[tuple[str, NDArray[Any]]]:
 
 
 def _described(layer: EncodedLayer) -> dict[str, Any]:
-    facts = {name: getattr(layer, name) for name in ("name", "kind", "note", "vectors")}
+    facts = {name: getattr(layer, name) for name in ("name", "kind", "note", "vectors", "counted", "groups")}
     return facts | {name: getattr(layer.mem, name) for name in (*_NUMBERS, "has_bias") if name not in facts}
 
 
@@ -217,8 +225,11 @@ def _checked_layer(i: int, facts: Any, arrays: Mapping[str, NDArray[Any]]) -> En
     numbers = {name: _check.integer(name, facts[name], *limits) for name, limits in _NUMBERS.items()}
     vectors = numbers.pop("vectors")
     name, kind, note, has_bias = (facts[key] for key in ("name", "kind", "note", "has_bias"))
-    if not all(isinstance(text, str) for text in (name, kind, note)) or not isinstance(has_bias, bool):
-        raise ValueError("name, kind and note must be texts, has_bias true or false")
+    counted, groups = facts.get("counted", True), _check.integer("groups", facts.get("groups", 1), 1, numbers["n_out"])
+    if not all(isinstance(text, str) for text in (name, kind, note)):
+        raise ValueError("name, kind and note must be texts")
+    if not isinstance(has_bias, bool) or not isinstance(counted, bool):
+        raise ValueError("has_bias and counted must be true or false")
     parts = {part: arrays[f"{i}.{part}"] for part in _PARTS}
     bias = arrays.get(f"{i}.bias")
     n_columns, n_entries, n_pe = numbers["n_in"] + has_bias, len(parts["codes"]), numbers["n_pe"]
@@ -241,7 +252,7 @@ def _checked_layer(i: int, facts: Any, arrays: Mapping[str, NDArray[Any]]) -> En
     everything: dict[str, Any] = {**numbers, **parts, "has_bias": has_bias}
     mem = InterleavedCSC(**everything)
     _check_memories(mem)
-    return EncodedLayer(name, kind, mem, bias, vectors, note)
+    return EncodedLayer(name, kind, mem, bias, vectors, note, counted, groups)
 
 
 def _check_memories(mem: InterleavedCSC) -> None:

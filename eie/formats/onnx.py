@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from pathlib import Path
@@ -15,15 +15,19 @@ from numpy.typing import NDArray
 from eie.formats.errors import guarded, report_damage
 from eie.formats.onnx_constants import Weights, blocks_of_bits, scaled, turned
 from eie.formats.onnx_functions import bodies, inline
-from eie.formats.onnx_graph import MAX_BYTES, Graph, attribute, check_structure, shapes_of
+from eie.formats.onnx_graph import MAX_BYTES, Graph, attribute, check_structure
 from eie.formats.onnx_rest import rest_of, without_product
+from eie.formats.onnx_shapes import shapes_of
 from eie.formats.weights import (
+    MAX_BLOCKS,
     MAX_WEIGHTS,
     Unmapped,
     WeightFile,
     WeightLayer,
     as_float32,
+    block_diagonal,
     check_file,
+    in_blocks,
     side_by_side,
     taps_then_channels,
 )
@@ -45,22 +49,43 @@ _CODED = {"QLinearMatMul": (3, 4, 5), "QLinearConv": (3, 4, 5), "DynamicQuantize
 
 
 @guarded
-def read(path: Path) -> WeightFile:
+def read(path: Path, sides: Mapping[str, Sequence[int]] | None = None) -> WeightFile:
     """List the layers of an ONNX file; weights are read layer by layer, later.
+
+    Parameters
+    ----------
+    path : path
+    sides : mapping of str to sequence of int, optional
+        Sides of inputs that the file leaves open.
 
     Raises
     ------
     FormatError
         When the file is missing, too large, truncated or damaged, or its weights lie outside its folder.
+    ValueError
+        When `sides` are not those of its inputs.
     """
     check_structure(path, check_file(path, MAX_BYTES))
     import onnx
 
     with report_damage(path, "is no whole ONNX file"):
         model = onnx.load(path, load_external_data=False)
+    return of_model(path, model, sides)
+
+
+def of_model(path: Path, model: onnx.ModelProto, sides: Mapping[str, Sequence[int]] | None = None) -> WeightFile:
+    """List the layers of a model that is in memory; `path` is its name in messages."""
+    import onnx
+
+    with report_damage(path, "is no whole ONNX file"):
         inline(path, model)
         opset = next((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), 0)
-        graph = Graph(path, model.graph, shapes_of(model))
+    try:
+        shapes = shapes_of(model, sides)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    with report_damage(path, "is no whole ONNX file"):
+        graph = Graph(path, model.graph, shapes)
         parts = _Parts()
         parts.add_all(graph, opset or onnx.defs.onnx_opset_version())
     return WeightFile.of(path, list(parts.listed()))
@@ -113,13 +138,13 @@ def _parts(graph: Graph, node: onnx.NodeProto) -> Iterator[WeightLayer | Unmappe
     """Make layers of the weights of one node, or say why there are none."""
     match node.op_type:
         case "Gemm" | "FusedGemm":
-            yield _gemm(graph, node)
+            yield from _gemm(graph, node)
         case "MatMul" | "FusedMatMul" | "TransposeMatMul" | "QLinearMatMul" | "DynamicQuantizeMatMul" | "MatMulNBits":
-            yield _matmul(graph, node)
+            yield from _matmul(graph, node)
         case "Attention" if node.domain == "com.microsoft":
-            yield _matmul(graph, node)
+            yield from _matmul(graph, node)
         case "Conv" | "FusedConv" | "QLinearConv":
-            yield _conv(graph, node)
+            yield from _conv(graph, node)
         case "LSTM" | "GRU" | "RNN":
             yield from _recurrent(graph, node)
         case _:
@@ -135,13 +160,13 @@ def _input(graph: Graph, node: onnx.NodeProto, place: int) -> Weights | None:
     return graph.weights(node.input[place]) if place < len(node.input) and node.input[place] else None
 
 
-def _gemm(graph: Graph, node: onnx.NodeProto) -> WeightLayer | Unmapped:
+def _gemm(graph: Graph, node: onnx.NodeProto) -> Sequence[WeightLayer | Unmapped]:
     first, second = _input(graph, node, 0), _input(graph, node, 1)
     weights = second or first
     if weights is None:
-        return _computed(graph, node, "its weights are computed while it runs")
+        return [_computed(graph, node, "its weights are computed while it runs")]
     if refusal := _refusal(node, weights, 2):
-        return refusal
+        return [refusal]
     is_left = second is None
     # y = A B + C: rows of A are vectors, columns of B outputs. With the weights first it is the other way round.
     transposed = bool(attribute(node, "transA" if is_left else "transB", 0))
@@ -151,7 +176,7 @@ def _gemm(graph: Graph, node: onnx.NodeProto) -> WeightLayer | Unmapped:
     return _linear(graph, node, matrix, is_left, bias, alpha)
 
 
-def _matmul(graph: Graph, node: onnx.NodeProto) -> WeightLayer | Unmapped:
+def _matmul(graph: Graph, node: onnx.NodeProto) -> Sequence[WeightLayer | Unmapped]:
     if node.op_type == "MatMulNBits":
         first, second = None, _of_bits(graph, node)
     elif node.op_type in _CODED:
@@ -160,9 +185,11 @@ def _matmul(graph: Graph, node: onnx.NodeProto) -> WeightLayer | Unmapped:
         first, second = _input(graph, node, 0), _input(graph, node, 1)
     weights = second or first
     if weights is None:
-        return _computed(graph, node, "both factors are computed while it runs, as in attention: there are no weights")
+        return [
+            _computed(graph, node, "both factors are computed while it runs, as in attention: there are no weights")
+        ]
     if refusal := _refusal(node, weights, 2):
-        return refusal
+        return [refusal]
     is_left = second is None
     transposed = bool(attribute(node, "transA" if is_left else "transB", 0)) or node.op_type == "MatMulNBits"
     matrix = weights if transposed != is_left else turned(weights)
@@ -189,41 +216,45 @@ def _of_bits(graph: Graph, node: onnx.NodeProto) -> Weights | None:
 
 def _linear(
     graph: Graph, node: onnx.NodeProto, matrix: Weights, is_left: bool, bias: Bias, scale: float
-) -> WeightLayer:
+) -> list[WeightLayer]:
     """Make a layer of a matrix of outputs x inputs."""
     n_out, n_in = matrix.shape
 
-    def read() -> object:
+    def read(rows: slice) -> object:
         found = matrix.read()
-        found = sp.csc_array(found) if sp.issparse(found) else as_float32(found)
+        found = sp.csc_array(sp.csr_array(found)[rows]) if sp.issparse(found) else as_float32(found[rows])
         return found if scale == 1 else found * np.float32(scale)
 
     source = node.input[0] if node.op_type == "Attention" else node.output[0]
-    vectors = graph.known_sides(source, slice(-1, None)) if is_left else graph.rows(source)
+    vectors = graph.columns(source) if is_left else graph.rows(source)
     count, note = _counted(vectors, "rows of its input")
     notes = "; ".join(filter(None, [note, matrix.note]))
-    return WeightLayer(_name(node), "linear", n_out, n_in, read, bias, count, notes)
+    layer = WeightLayer(_name(node), "linear", n_out, n_in, _unread, bias, count, notes, counted=not note)
+    return in_blocks(layer, read)
 
 
-def _conv(graph: Graph, node: onnx.NodeProto) -> WeightLayer | Unmapped:
+def _conv(graph: Graph, node: onnx.NodeProto) -> list[WeightLayer | Unmapped]:
     coded = node.op_type == "QLinearConv"
     weights = _of_codes(graph, node, 0) if coded else _input(graph, node, 1)
     if weights is None:
-        return _computed(graph, node, "its weights are computed while it runs")
+        return [_computed(graph, node, "its weights are computed while it runs")]
     if refusal := _refusal(node, weights, 3):
-        return refusal
-    group, shape = attribute(node, "group", 1), weights.shape
-    if group != 1:
-        kind = "depthwise" if shape[1] == 1 else f"in {group} groups"
-        return _unmapped(node, f"{_by(shape)}: {kind}, a grouped convolution, which has a matrix for every group")
+        return [refusal]
+    groups, shape = attribute(node, "group", 1), weights.shape
+    if not 1 <= groups <= shape[0] or shape[0] % groups:
+        return [_unmapped(node, f"{_by(shape)}: its outputs cannot be cut into {groups} groups")]
     # The bias of a convolution in codes is in units of two scales.
     bias = None if coded else _bias(_input(graph, node, 2), shape[0], 1.0)
     count, note = _counted(graph.positions(node.output[0]), "output positions")
-    notes = "; ".join(filter(None, [note, weights.note]))
-    n_in = prod(shape[1:])
-    return WeightLayer(
-        _name(node), "conv", shape[0], n_in, lambda: as_float32(taps_then_channels(weights.dense())), bias, count, notes
+    in_groups = f"in {groups} groups, a matrix for each, side by side" if groups > 1 else ""
+    notes = "; ".join(filter(None, [note, weights.note, in_groups]))
+    n_in = prod(shape[1:]) * groups
+    layer = WeightLayer(
+        _name(node), "conv", shape[0], n_in, _unread, bias, count, notes, counted=not note, groups=groups
     )
+    if groups > 1:
+        return [replace(layer, read=lambda: block_diagonal(weights.dense(), groups))]
+    return [*in_blocks(layer, lambda rows: as_float32(taps_then_channels(weights.dense()[rows])))]
 
 
 def _recurrent(graph: Graph, node: onnx.NodeProto) -> Iterator[WeightLayer | Unmapped]:
@@ -239,28 +270,26 @@ def _recurrent(graph: Graph, node: onnx.NodeProto) -> Iterator[WeightLayer | Unm
     if state.shape != (directions, rows, hidden) or rows != _GATES[node.op_type] * hidden or directions > 2:
         yield _unmapped(node, f"{_by(inputs.shape)} and {_by(state.shape)} do not fit each other")
         return
-    steps = graph.known_sides(node.input[0], slice(1, 2) if attribute(node, "layout", 0) else slice(0, 1))
-    vectors, note = _counted(steps, "steps of its sequence")
+    vectors, note = _counted(graph.steps(node.input[0], 1 - attribute(node, "layout", 0)), "steps of its sequence")
+    counted = not note
     note = f"all gates on [x, h]{_RECURRENT_NOTES[node.op_type]}" + (note and f"; {note}")
     biases = _input(graph, node, 3)
     has_bias = biases is not None and biases.shape == (directions, 2 * rows)
     for d in range(directions):
         name = _name(node) + ("", " backwards")[d]
-        yield WeightLayer(
-            name,
-            node.op_type.lower(),
-            rows,
-            n_in + hidden,
-            _gates(inputs, state, d),
-            _gate_bias(biases, d) if biases is not None and has_bias else None,
-            vectors,
-            note,
-            ((f"{name} W", n_in), (f"{name} R", hidden)),
-        )
+        bias = _gate_bias(biases, d) if biases is not None and has_bias else None
+        parts = ((f"{name} W", n_in), (f"{name} R", hidden))
+        kind = node.op_type.lower()
+        layer = WeightLayer(name, kind, rows, n_in + hidden, _unread, bias, vectors, note, parts, counted)
+        yield from in_blocks(layer, _gates(inputs, state, d))
 
 
-def _gates(inputs: Weights, state: Weights, d: int) -> Callable[[], NDArray[np.float32]]:
-    return lambda: side_by_side([lambda: inputs.dense()[d], lambda: state.dense()[d]])
+def _gates(inputs: Weights, state: Weights, d: int) -> Callable[[slice], NDArray[np.float32]]:
+    return lambda rows: side_by_side([lambda: inputs.dense()[d][rows], lambda: state.dense()[d][rows]])
+
+
+def _unread() -> None:
+    """Stand for the reading of a layer until `in_blocks` has said what is read."""
 
 
 def _gate_bias(biases: Weights, d: int) -> Callable[[], NDArray[np.float32]]:
@@ -284,8 +313,8 @@ def _refusal(node: onnx.NodeProto, weights: Weights, n_sides: int) -> Unmapped |
     if not weights.is_float:
         return _unmapped(node, f"{_by(shape)}: not floating-point weights")
     right = len(shape) >= n_sides if n_sides == 3 and node.op_type not in _GATES else len(shape) == n_sides
-    if not right or not 1 <= prod(shape) <= MAX_WEIGHTS or min(shape) < 1:
-        return _unmapped(node, f"{_by(shape)}: must have {n_sides} sides and 1..{MAX_WEIGHTS} weights")
+    if not right or not 1 <= prod(shape) <= MAX_BLOCKS * MAX_WEIGHTS or min(shape) < 1:
+        return _unmapped(node, f"{_by(shape)}: must have {n_sides} sides and 1..{MAX_BLOCKS * MAX_WEIGHTS} weights")
     return None
 
 

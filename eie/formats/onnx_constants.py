@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from eie.formats.errors import report_damage
-from eie.formats.weights import MAX_WEIGHTS
+from eie.formats.weights import MAX_BLOCKS, MAX_WEIGHTS
 
 if TYPE_CHECKING:
     import onnx
@@ -94,7 +94,7 @@ def fold(
     except Exception:  # a damaged node, which its reader will name
         return []
     most = max(MAX_SMALL, MAX_GROWTH * max(prod(each.shape) for each in given))
-    if any(prod(shape) > min(most, MAX_WEIGHTS) for shape in shapes):
+    if any(prod(shape) > min(most, MAX_BLOCKS * MAX_WEIGHTS) for shape in shapes):
         return []
     leaves = frozenset[str]().union(*(each.leaves for each in given))
     note = "; ".join(dict.fromkeys(filter(None, [*(each.note for each in given), _note(node)])))

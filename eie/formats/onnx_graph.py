@@ -9,7 +9,6 @@ from __future__ import annotations
 import mmap
 from collections import ChainMap
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from eie.formats.errors import FormatError, report_damage
 from eie.formats.onnx_constants import MAX_GROWTH, MAX_SMALL, Weights, fold, is_float_kind
 from eie.formats.onnx_functions import bodies
+from eie.formats.onnx_shapes import Shapes
 from eie.formats.weights import check_file
 
 if TYPE_CHECKING:
@@ -40,9 +40,6 @@ MAX_FIELDS = 500_000
 
 MAX_VECTORS = 2**20
 """Positions of one layer."""
-
-_SMALL = 1024
-"""Initializers of no more numbers stay for shape inference: they may be shapes."""
 
 
 class Graph:
@@ -96,29 +93,36 @@ class Graph:
         """Look up a constant; None when the name is a computed value."""
         return self.known.get(name)
 
-    def sides(self, name: str) -> list[int | None] | None:
-        """Return the sides of a value for one input, as far as they are known."""
-        return self.shapes.one.get(name) or self.shapes.whole.get(name)
-
-    def known_sides(self, name: str, axes: slice) -> int | None:
-        """Multiply some of a value's sides in the whole batch; None unless all are known."""
-        return _product(self.shapes.whole.get(name), axes)
+    def steps(self, name: str, batch_axis: int) -> int | None:
+        """Count the steps of a sequence that one inference has, a value whose last side is a step's inputs."""
+        sides = self.shapes.one.get(name)
+        if sides is None or len(sides) != 3 or sides[1 - batch_axis] is None:
+            return None
+        return self._of_one(sides[:2])
 
     def rows(self, name: str) -> int | None:
         """Count the vectors of a value, along its last side, that one inference has; None unless all are known."""
-        total = _product(self.sides(name), slice(-1))
-        return total // self.shapes.batch if total and total % self.shapes.batch == 0 else total
+        sides = self.shapes.one.get(name)
+        return None if sides is None else self._of_one(sides[:-1])
+
+    def columns(self, name: str) -> int | None:
+        """Count the vectors of a value along its last side but one, as `rows` does."""
+        sides = self.shapes.one.get(name)
+        if sides is not None and len(sides) == 2:  # there is no batch: the first side is the outputs
+            return (self.shapes.whole.get(name) or [None])[-1]
+        return None if sides is None else self._of_one([*sides[:-2], *sides[-1:]])
 
     def positions(self, name: str) -> int | None:
-        """Count the positions of a picture's channels; None unless all are known."""
-        return _product(self.sides(name), slice(2, None))
+        """Count the positions of a picture's channels that one inference has; None unless all are known."""
+        sides = self.shapes.one.get(name)
+        return None if sides is None else self._of_one([*sides[:1], *sides[2:]])
 
-
-def _product(sides: list[int | None] | None, axes: slice) -> int | None:
-    if sides is None:
-        return None
-    found = [side for side in sides[axes] if side is not None]
-    return prod(found) if len(found) == len(sides[axes]) and prod(found) <= MAX_VECTORS else None
+    def _of_one(self, sides: list[int | None]) -> int | None:
+        """Divide the product of sides by the inferences in them; None where one is not known, or it does not divide."""
+        found = [side for side in sides if side is not None]
+        total, batch = prod(found), self.shapes.batch
+        is_known = len(found) == len(sides) and total <= MAX_VECTORS * batch
+        return total // batch if is_known and total % batch == 0 else None
 
 
 def _small(given: onnx.AttributeProto) -> Weights:
@@ -207,79 +211,6 @@ def attribute(node: onnx.NodeProto, name: str, default: Any) -> Any:
     from onnx import helper
 
     return next((helper.get_attribute_value(each) for each in node.attribute if each.name == name), default)
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Shapes:
-    """Sides of the values of a model as ONNX infers them.
-
-    `whole` are those of the whole batch as far as the file states them. In `one`, a first side of an input that the
-    file leaves open is one inference, and `batch` is the first side of the first input: the inferences in `one`.
-    """
-
-    whole: dict[str, list[int | None]]
-    one: dict[str, list[int | None]]
-    batch: int
-
-
-def shapes_of(model: onnx.ModelProto) -> Shapes:
-    """Infer the sides of all values as far as ONNX can, from the model without its weights."""
-    import onnx
-
-    light = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import, functions=model.functions)
-    graph, given = light.graph, {value.name for value in model.graph.input}
-    graph.name = model.graph.name
-    graph.node.extend(model.graph.node)
-    for kind in ("input", "output", "value_info"):
-        getattr(graph, kind).extend(getattr(model.graph, kind))
-    for tensor in model.graph.initializer:
-        if prod(tensor.dims) <= _SMALL and tensor.data_location != onnx.TensorProto.EXTERNAL:
-            graph.initializer.append(tensor)
-        elif tensor.name not in given:
-            graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
-    for sparse in model.graph.sparse_initializer:
-        kind, sides = sparse.values.data_type, list(sparse.dims)
-        graph.input.append(onnx.helper.make_tensor_value_info(sparse.values.name, kind, sides))
-    whole = _inferred(light, model)
-    constants = {tensor.name for tensor in model.graph.initializer}
-    inputs = [value for value in model.graph.input if value.name not in constants]
-    names = {value.name for value in inputs if len(_sides(value)) > 1}
-    open_sides = [value.type.tensor_type.shape.dim[0] for value in light.graph.input if value.name in names]
-    open_sides = [side for side in open_sides if side.dim_value <= 0]
-    for side in open_sides:
-        side.dim_value = 1
-    if open_sides:
-        del light.graph.value_info[:]  # what is stated there is of the open batch
-        for value in light.graph.output:
-            value.type.tensor_type.ClearField("shape")
-    one = _inferred(light, model) if open_sides else whole
-    first = next((_sides(value)[0] for value in inputs if value.name in names), None)
-    return Shapes(whole, one, first or 1)
-
-
-def _inferred(light: onnx.ModelProto, model: onnx.ModelProto) -> dict[str, list[int | None]]:
-    import onnx
-
-    try:
-        graph = onnx.shape_inference.infer_shapes(light, data_prop=True).graph
-    except Exception:  # a graph that ONNX cannot follow: only the shapes stated in it are known
-        graph = model.graph
-    return dict(_stated(graph))
-
-
-def _stated(graph: onnx.GraphProto) -> Iterator[tuple[str, list[int | None]]]:
-    """List the sides of values of a graph and of those within it."""
-    for value in (*graph.input, *graph.output, *graph.value_info):
-        if value.type.tensor_type.HasField("shape"):
-            yield value.name, _sides(value)
-    for node in graph.node:
-        for body in bodies(node):
-            yield from _stated(body)
-
-
-def _sides(value: onnx.ValueInfoProto) -> list[int | None]:
-    sides = value.type.tensor_type.shape.dim
-    return [side.dim_value if side.HasField("dim_value") and side.dim_value > 0 else None for side in sides]
 
 
 _GRAPH, _INITIALIZER, _SPARSE = 7, 5, 15

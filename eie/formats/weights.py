@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from eie.formats.errors import FormatError, guarded_part
@@ -20,6 +21,9 @@ MAX_SIDE = 2**20
 
 MAX_WEIGHTS = 2**28
 """Weights of one layer: 1 GB as float32."""
+
+MAX_BLOCKS = 64
+"""Blocks of rows that a matrix of more than `MAX_WEIGHTS` weights is cut into."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -43,6 +47,10 @@ class WeightLayer:
         Gives the bias, a float32 array of shape `(n_out,)`.
     parts : tuple of (str, int)
         Name and inputs of each of the file's matrices that stand side by side in this one; empty if it is one matrix.
+    counted : bool
+        Whether the file tells `vectors`. If not, one product is taken, and there are at least as many.
+    groups : int
+        Blocks of equal size along the diagonal, outside of which the matrix is 0: the groups of a convolution.
     """
 
     name: str
@@ -54,11 +62,13 @@ class WeightLayer:
     vectors: int = 1
     note: str = ""
     parts: tuple[tuple[str, int], ...] = ()
+    counted: bool = True
+    groups: int = 1
 
     @property
     def weights(self) -> int:
-        """Numbers of the matrix."""
-        return self.n_out * self.n_in
+        """Numbers of the matrix, of its blocks if it has groups."""
+        return self.n_out * self.n_in // self.groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +126,32 @@ def _with_own_names(layers: Iterable[WeightLayer]) -> tuple[WeightLayer, ...]:
     return tuple(named)
 
 
+def in_blocks(layer: WeightLayer, read_rows: Callable[[slice], Any]) -> list[WeightLayer]:
+    """Cut a layer of more than `MAX_WEIGHTS` weights into blocks of rows, each a layer; any other layer stays whole.
+
+    `read_rows` gives some rows of the matrix, and takes the place of `layer.read`.
+    """
+    if layer.weights <= MAX_WEIGHTS:
+        return [replace(layer, read=lambda: read_rows(slice(None)))]
+    n_rows = MAX_WEIGHTS // layer.n_in
+    starts = range(0, layer.n_out, n_rows)
+    return [_block(layer, slice(start, min(start + n_rows, layer.n_out)), read_rows) for start in starts]
+
+
+def _block(layer: WeightLayer, rows: slice, read_rows: Callable[[slice], Any]) -> WeightLayer:
+    bias, where = layer.bias, f"[{rows.start}:{rows.stop}]"
+    note = "; ".join(filter(None, [layer.note, f"a block of rows of {layer.n_out} x {layer.n_in} weights"]))
+    return replace(
+        layer,
+        name=layer.name + where,
+        n_out=rows.stop - rows.start,
+        read=lambda: read_rows(rows),
+        bias=None if bias is None else lambda: bias()[rows],
+        note=note,
+        parts=tuple((name + where, n_in) for name, n_in in layer.parts),
+    )
+
+
 def check_size(path: Path, name: str, n_out: int, n_in: int) -> None:
     """Raise a `FormatError` if a matrix is no possible layer, before any array of its size is made."""
     if not (1 <= n_out <= MAX_SIDE and 1 <= n_in <= MAX_SIDE):
@@ -143,6 +179,23 @@ def taps_then_channels(kernel: NDArray[Any]) -> NDArray[Any]:
     A matrix, which has no taps, stays as it is.
     """
     return np.moveaxis(kernel, 1, -1).reshape(len(kernel), -1)
+
+
+def block_diagonal(kernel: NDArray[Any], groups: int) -> Any:
+    """Make the matrix of a convolution in groups from its kernel `(n_out, channels of a group, taps ..)`.
+
+    Columns are ordered by tap, then by channel of all groups. It is sparse: an output sees the channels of its group.
+    """
+    n_out, channels = kernel.shape[:2]
+    values = taps_then_channels(kernel).reshape(n_out, -1, channels)
+    group = np.arange(n_out) // (n_out // groups)
+    tap, channel = np.arange(values.shape[1]), np.arange(channels)
+    column = (tap[:, None] * groups + group[:, None, None]) * channels + channel
+    row = np.broadcast_to(np.arange(n_out)[:, None, None], values.shape)
+    shape = (n_out, values.shape[1] * groups * channels)
+    found = sp.coo_array((as_float32(values).ravel(), (row.ravel(), column.ravel())), shape=shape).tocsc()
+    found.eliminate_zeros()
+    return found
 
 
 def side_by_side(parts: Iterable[Callable[[], NDArray[Any]]]) -> NDArray[np.float32]:

@@ -26,7 +26,9 @@ class Encoded:
     """A network in the form in which a machine holds it.
 
     It has the name of its file or layer. Each of its `count` layers is made when its turn comes, for `machine`;
-    `activations` are inputs that come with some of them, by layer.
+    `activations` are inputs that come with some of them, by layer. `sizes` are the inputs of all layers of the network,
+    by name. `on_machine` is the fraction of the weights of its
+    file that are in layers, 0..1; None if it is of no file.
     """
 
     name: str
@@ -34,6 +36,8 @@ class Encoded:
     count: int
     machine: Machine
     activations: Mapping[str, NDArray[Any]]
+    sizes: Mapping[str, int]
+    on_machine: float | None = None
 
 
 def encoded(
@@ -43,6 +47,7 @@ def encoded(
     density: float | Mapping[str, float] | None = None,
     seed: int = 0,
     only: str | None = None,
+    input_shapes: Mapping[str, Sequence[int]] | None = None,
 ) -> Encoded:
     """Prepare a network for a machine.
 
@@ -61,6 +66,8 @@ def encoded(
         Random seed of a synthetic layer.
     only : str, optional
         Name of a single layer to take.
+    input_shapes : mapping of str to sequence of int, optional
+        Sides of inputs that an ONNX file leaves open, as for `eie.networks.importing.read`.
 
     Raises
     ------
@@ -71,7 +78,7 @@ def encoded(
         for layers that are compressed already.
     """
     if isinstance(network, (str, Path)):
-        found = _named(network, machine, density, seed)
+        found = _named(network, density, seed, input_shapes)
     elif isinstance(network, WeightFile):
         found = _of_file(network, density)
     elif isinstance(network, Mapping) and network:
@@ -88,10 +95,13 @@ def encoded(
             "the network must be a file, a layer of Table III, layers by name, or an eie.networks.network.Network, "
             f"got {type(network).__name__}"
         )
+    if input_shapes and not isinstance(network, (str, Path)):
+        raise ValueError("sizes of inputs are for ONNX files")
     parts = _chosen(found, only)
     chip = machine or _own_machine(parts[0])
     layers = (_encoded_part(found.name, part, chip) for part in parts)
-    return Encoded(found.name, layers, len(parts), chip, found.activations)
+    sizes = {part.name: _matrix_of(part).n_in for part in found.parts}
+    return Encoded(found.name, layers, len(parts), chip, found.activations, sizes, found.on_machine)
 
 
 def save(encoded_network: Encoded, path: str | Path, *, progress: bool = False) -> None:
@@ -120,6 +130,7 @@ class _Part:
     vectors: int = 1
     note: str = ""
     density: float | None = None
+    counted: bool = True
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -129,11 +140,16 @@ class _Source:
     name: str
     parts: Sequence[_Part | EncodedLayer]
     activations: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    on_machine: float | None = None
 
 
-def _named(network: str | Path, machine: Machine | None, density: Any, seed: int) -> _Source:
+def _named(
+    network: str | Path, density: Any, seed: int, input_shapes: Mapping[str, Sequence[int]] | None = None
+) -> _Source:
     path = Path(network)
     known = [benchmark.name for benchmark in nine_layers()]
+    if input_shapes and (str(network) in known or path.suffix.lower() == container.ENDING):
+        raise ValueError(f"sizes of inputs are for ONNX files, {network} is none")
     if str(network) in known:
         _refuse(density, f"{network} is drawn at the density of Table III")
         layer, activations = select([str(network)])[0].draw(seed)
@@ -144,7 +160,7 @@ def _named(network: str | Path, machine: Machine | None, density: Any, seed: int
         return _Source(path.name, container.read(path))
     if not path.exists() and not path.suffix:
         raise ValueError(f"there is no file {network}, and Table III has no such layer; it has {', '.join(known)}")
-    return _of_file(importing.read(path), density)
+    return _of_file(importing.read(path, None, input_shapes), density)
 
 
 def _refuse(density: Any, why: str) -> None:
@@ -159,10 +175,12 @@ def _of_file(file: WeightFile, density: Any) -> _Source:
     if unknown:
         raise ValueError(f"a density is given for {', '.join(unknown)}; the layers are {', '.join(names)}")
     parts = [
-        _Part(one.name, one.kind, one, None, one.vectors, one.note, importing.density_for(one.name, density))
+        _Part(
+            one.name, one.kind, one, None, one.vectors, one.note, importing.density_for(one.name, density), one.counted
+        )
         for one in file.layers
     ]
-    return _Source(file.path.name, parts)
+    return _Source(file.path.name, parts, on_machine=file.on_machine)
 
 
 def _chosen(source: _Source, only: str | None) -> Sequence[_Part | EncodedLayer]:
@@ -184,7 +202,8 @@ def _encoded_part(source: str, part: _Part | EncodedLayer, machine: Machine) -> 
         return part
     if isinstance(part.layer, WeightLayer):
         return _imported(part, part.layer, machine)
-    return EncodedLayer(part.name, part.kind, encoded_for(part.layer, machine), part.bias, part.vectors, part.note)
+    mem = encoded_for(part.layer, machine)
+    return EncodedLayer(part.name, part.kind, mem, part.bias, part.vectors, part.note, part.counted)
 
 
 def _imported(part: _Part, layer: WeightLayer, machine: Machine) -> EncodedLayer:
@@ -192,13 +211,18 @@ def _imported(part: _Part, layer: WeightLayer, machine: Machine) -> EncodedLayer
     bias = layer.bias() if layer.bias is not None else None
     origin = "dense; --prune-to would prune it" if part.density is None else "pruned, and not trained again"
     note = "; ".join(filter(None, ["" if was_pruned else origin, part.note]))
-    return EncodedLayer(part.name, part.kind, encode(compressed, machine), bias, part.vectors, note)
+    mem = encode(compressed, machine)
+    return EncodedLayer(part.name, part.kind, mem, bias, part.vectors, note, part.counted, layer.groups)
 
 
 def _own_machine(part: _Part | EncodedLayer) -> Machine:
     """Return the paper's machine, or that of an encoded layer."""
-    mem = part.mem if isinstance(part, EncodedLayer) else part.layer
+    mem = _matrix_of(part)
     return machine_of(mem) if isinstance(mem, InterleavedCSC) else EIE_45NM
+
+
+def _matrix_of(part: _Part | EncodedLayer) -> CompressedLayer | InterleavedCSC | WeightLayer:
+    return part.mem if isinstance(part, EncodedLayer) else part.layer
 
 
 def machine_of(mem: InterleavedCSC) -> Machine:

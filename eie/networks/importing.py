@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,7 +65,9 @@ def register(ending: str, reader: Reader) -> None:
     _READERS[ending.lower()] = guarded(reader)
 
 
-def read(path: str | Path, key: str | None = None) -> WeightFile:
+def read(
+    path: str | Path, key: str | None = None, input_shapes: Mapping[str, Sequence[int]] | None = None
+) -> WeightFile:
     """List the layers of a network's file; the weights are read layer by layer, later.
 
     The ending says which format it is: ONNX (`.onnx`), PyTorch (`.pt`, `.pth`, `.bin`, `.ckpt`, `.pth.tar`),
@@ -77,6 +79,9 @@ def read(path: str | Path, key: str | None = None) -> WeightFile:
     path : path
     key : str, optional
         Where a PyTorch file with several state dicts has the one to read, such as `generator`.
+    input_shapes : mapping of str to sequence of int, optional
+        Sides of inputs that an ONNX file leaves open, by name; the empty name stands for the only input. The products
+        per inference follow from them.
 
     Raises
     ------
@@ -85,7 +90,8 @@ def read(path: str | Path, key: str | None = None) -> WeightFile:
     ModuleNotFoundError
         When the format's own library is not installed; the message says how to get it.
     ValueError
-        When the ending is none of these, or a key is given for a file that has no state dicts.
+        When the ending is none of these, a key is given for a file that has no state dicts, or shapes for one that has
+        no graph or other inputs.
     """
     path = Path(path)
     reader = _READERS.get("".join(path.suffixes[-2:]).lower()) or _READERS.get(path.suffix.lower())
@@ -93,8 +99,13 @@ def read(path: str | Path, key: str | None = None) -> WeightFile:
         raise ValueError(f"{path}: can import files that end in {', '.join(_READERS)}, not {path.suffix or 'none'!r}")
     if key is not None and reader is not pytorch.read:
         raise ValueError(f"{path}: a key chooses a state dict of a PyTorch file, got {key!r} for another format")
+    if input_shapes and reader is not onnx.read:
+        raise ValueError(f"{path}: sizes of inputs are for ONNX files; this file does not say how its layers are used")
     try:
-        found = reader(path) if key is None else pytorch.read(path, key)
+        if key is not None:
+            found = pytorch.read(path, key)
+        else:
+            found = onnx.read(path, input_shapes) if input_shapes else reader(path)
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"{path}: needs the package {error.name}; install it with: pip install 'eie[networks]'", name=error.name
@@ -134,8 +145,8 @@ def compress(layer: WeightLayer, density: float | None = None, weight_bits: int 
     from eie.compress.kmeans import prune_and_share
 
     weights = _weights(layer)
-    was_pruned = density_of(weights) < PRUNED_BELOW
-    kept = 1.0 if density is None or was_pruned else _check.fraction("density", density)
+    was_pruned = density_of(weights) * layer.groups < PRUNED_BELOW
+    kept = 1.0 if density is None or was_pruned else _check.fraction("density", density) / layer.groups
     try:
         return prune_and_share(weights, weight_bits, kept), was_pruned
     except ValueError as error:
@@ -165,15 +176,18 @@ def density_for(name: str, densities: float | Mapping[str, float] | None) -> flo
     return densities
 
 
-def described(path: str | Path, key: str | None = None) -> dict[str, Any]:
+def described(
+    path: str | Path, key: str | None = None, input_shapes: Mapping[str, Sequence[int]] | None = None
+) -> dict[str, Any]:
     """Describe a file in numbers and words that JSON has: its matrices as the file has them, and what is not mapped.
 
     Returns
     -------
     dict
         `layers`: one dict per matrix with `name`, `kind`, `n_out`, `n_in`, `weights`, `nonzeros`, `vectors` (products
-        per inference) and `note`; matrices that the machine holds side by side, such as those of an LSTM, name the
-        layer under `part_of`. `unmapped`: `name`, `kind`, `reason` and `weights` of every other part.
+        per inference; null where the file does not tell) and `note`; matrices that the machine holds side by side, such
+        as those of an LSTM or of the groups of a convolution, name the layer under `part_of`. `unmapped`: `name`,
+        `kind`, `reason` and `weights` of every other part.
         `weights_on_machine`: fraction of the file's weights that are in layers, 0..1.
 
     Raises
@@ -183,7 +197,7 @@ def described(path: str | Path, key: str | None = None) -> dict[str, Any]:
     """
     if Path(path).suffix.lower() == ENCODED:
         return {"layers": _encoded_matrices(path), "unmapped": [], "weights_on_machine": 1.0}
-    found = read(path, key)
+    found = read(path, key, input_shapes)
     return {
         "layers": [matrix for layer in found.layers for matrix in _matrices(layer)],
         "unmapped": [
@@ -205,6 +219,8 @@ def _matrices(layer: WeightLayer) -> list[dict[str, Any]]:
     """Describe the matrices of one layer."""
     weights = _weights(layer)
     row = _described(layer, layer, 0.0)
+    if layer.groups > 1:
+        return _group_matrices(layer, row, weights)
     if not layer.parts:
         return [_matrix(row, layer.name, layer.n_in, _n_kept(weights))]
     ends = np.cumsum([0, *(n_in for _, n_in in layer.parts)])
@@ -215,20 +231,33 @@ def _matrices(layer: WeightLayer) -> list[dict[str, Any]]:
     ]
 
 
+def _group_matrices(layer: WeightLayer, row: dict[str, Any], weights: Any) -> list[dict[str, Any]]:
+    """Describe the matrix of each group of a convolution."""
+    n_out = layer.n_out // layer.groups
+    counts = np.diff(sp.csr_array(weights).indptr)[: layer.n_out].reshape(layer.groups, n_out).sum(axis=1).tolist()
+    return [
+        _matrix(row | {"n_out": n_out}, f"{layer.name}[{group}]", layer.n_in // layer.groups, n_kept)
+        | {"part_of": layer.name}
+        for group, n_kept in enumerate(counts)
+    ]
+
+
 def _matrix(row: dict[str, Any], name: str, n_in: int, nonzeros: int) -> dict[str, Any]:
     sizes = {"n_in": n_in, "weights": row["n_out"] * n_in, "nonzeros": nonzeros}
     names = {"name": name, "kind": row["kind"], "n_out": row["n_out"]}
     return names | sizes | {"vectors": row["vectors"], "note": row["note"]}
 
 
-def inspect(path: str | Path, key: str | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+def inspect(
+    path: str | Path, key: str | None = None, input_shapes: Mapping[str, Sequence[int]] | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """List the layers of a file that the machine runs, and the other parts with the reasons. It may be an `.eie` file.
 
     Returns
     -------
     DataFrame
-        One row per layer: `layer`, `kind`, `n_out`, `n_in`, `vectors` (products per inference), `weights`, `density`
-        (fraction that is not 0), `note`.
+        One row per layer: `layer`, `kind`, `n_out`, `n_in`, `vectors` (products per inference, None where the file does
+        not tell), `weights`, `density` (fraction that is not 0), `note`.
     DataFrame
         One row for every other part: `part`, `kind`, `why`, `weights`.
 
@@ -243,17 +272,19 @@ def inspect(path: str | Path, key: str | None = None) -> tuple[pd.DataFrame, pd.
     if Path(path).suffix.lower() == ENCODED:
         from eie.formats import container
 
-        return pd.DataFrame([_described(layer, layer.mem, layer.density) for layer in container.read(path)]), rest
-    found = read(path, key)
-    runs = [_described(layer, layer, density_of(_weights(layer))) for layer in found.layers]
+        rows = [_described(layer, layer.mem, layer.density) for layer in container.read(path)]
+        return pd.DataFrame(rows).astype({"vectors": object}), rest
+    found = read(path, key, input_shapes)
+    runs = [_described(layer, layer, density_of(_weights(layer)) * layer.groups) for layer in found.layers]
     parts = [
         {"part": part.name, "kind": part.kind, "why": part.why, "weights": part.weights} for part in found.unmapped
     ]
-    return pd.DataFrame(runs), pd.DataFrame(parts) if parts else rest
+    return pd.DataFrame(runs).astype({"vectors": object}), pd.DataFrame(parts) if parts else rest
 
 
 def _described(layer: WeightLayer | EncodedLayer, matrix: Any, density: float) -> dict[str, Any]:
     """Make a row of the table; `matrix` tells the shape."""
     facts = {"layer": layer.name, "kind": layer.kind, "n_out": matrix.n_out, "n_in": matrix.n_in}
-    sizes = {"vectors": layer.vectors, "weights": matrix.n_out * matrix.n_in, "density": density}
+    vectors = layer.vectors if layer.counted else None
+    sizes = {"vectors": vectors, "weights": layer.weights, "density": density}
     return facts | sizes | {"note": layer.note}

@@ -82,26 +82,61 @@ def check_folder(folder: str | Path) -> None:
 
 
 def text(evaluation: Evaluation) -> str:
-    """Write the table, the totals and the notes as plain text."""
+    """Write the totals, the table, the rest of the summary and the notes as plain text."""
     table = evaluation.table()
     size = [f"{outputs} x {inputs}" for outputs, inputs in zip(table["outputs"], table["inputs"], strict=True)]
     shown = ["kind", "vectors", "weights, %", "activations, %", "time, us", "load balance, %", "energy, uJ", "chips"]
     short = table[shown].rename(columns={"activations, %": "acts, %", "load balance, %": "balance, %"})
     short.insert(1, "size", size)
-    lines = [short.to_string(float_format=_short), "", *sentences(evaluation)]
+    counted = (layer.counted for layer in evaluation.layers)
+    short["vectors"] = [_exact(n) if known else "?" for n, known in zip(table["vectors"], counted, strict=True)]
+    if evaluation.inferences != (1, 1):
+        short.insert(3, "inferences", [_exact(n) for n in table["inferences"]])
+    lines = [*headline(evaluation), "", short.to_string(float_format=_short), "", *_about(evaluation)]
     return "\n".join(lines + [f"{name}: {note}" for name, note in _notes(evaluation).items()])
 
 
 def sentences(evaluation: Evaluation) -> list[str]:
     """Summarise the evaluation in words."""
+    return [*headline(evaluation), *_about(evaluation)]
+
+
+def headline(evaluation: Evaluation) -> list[str]:
+    """Say the total per inference, and why it is a lower bound if it is one."""
     machine, watts = evaluation.machine, evaluation.energy.watts
+    at_least = "at least " if evaluation.uncounted else ""
     total = (
-        f"{si(evaluation.seconds, 's')} and {si(evaluation.energy.total, 'J')} an inference on {machine.n_pe} PEs at "
-        f"{machine.clock_hz / 1e6:g} MHz ({si(watts, 'W')}); load balance {100 * evaluation.load_balance:.1f} %."
+        f"{at_least}{si(evaluation.seconds, 's')} and {at_least}{si(evaluation.energy.total, 'J')} per inference "
+        f"{_over(evaluation)}on {machine.n_pe} PEs at {machine.clock_hz / 1e6:g} MHz ({si(watts, 'W')}); load balance "
+        f"{100 * evaluation.load_balance:.1f} %."
     )
+    return [total[0].upper() + total[1:], *_why_at_least(evaluation)]
+
+
+def _about(evaluation: Evaluation) -> list[str]:
+    """Say how many chips hold the network, and where its inputs come from."""
     chips = evaluation.chips
     held = "one chip holds" if chips == 1 else f"it takes {chips} chips to hold"
-    return [total, f"{held[0].upper()}{held[1:]} all layers at once. Activations: {evaluation.inputs}."]
+    found = [f"{held[0].upper()}{held[1:]} all layers at once. Activations: {evaluation.inputs}."]
+    if evaluation.on_machine is not None:
+        found.append(f"{100 * evaluation.on_machine:.4g} % of the file's weights are on the machine.")
+    return found
+
+
+def _over(evaluation: Evaluation) -> str:
+    """Say over how many inferences the mean goes; nothing if it is one."""
+    fewest, most = evaluation.inferences
+    if fewest == most:
+        return "" if most == 1 else f"(mean of {_exact(most)} inferences) "
+    return f"(mean of {_exact(fewest)} to {_exact(most)} inferences, by layer) "
+
+
+def _why_at_least(evaluation: Evaluation) -> list[str]:
+    unknown = evaluation.uncounted
+    if not unknown:
+        return []
+    some, verb = _some(list(unknown)), "takes" if len(unknown) == 1 else "take"
+    return [f"The file does not say how many products per inference {some} {verb}: one is counted."]
 
 
 def explained(layer: EncodedLayer, found: Explanation) -> str:
@@ -147,7 +182,7 @@ def html(evaluation: Evaluation) -> str:
         energy=_energy_rows(evaluation),
         memory=_memory_rows(evaluation.layers),
         capacity=pe_memories(),
-        maps=[_map(layer) for layer in sorted(evaluation.layers, key=lambda each: -each.run.report.seconds)[:MAPS]],
+        maps=[_map(layer) for layer in sorted(evaluation.layers, key=lambda each: -each.seconds)[:MAPS]],
         levels=LEVELS,
         table=evaluation.table().drop(columns="note"),
         notes=_notes(evaluation),
@@ -185,16 +220,16 @@ def _stacked(parts: Sequence[tuple[str, float, str]], whole: float) -> tuple[Bar
 
 
 def _time_rows(layers: Sequence[LayerEvaluation]) -> list[Row]:
-    """Draw the time of each layer: work and padding if all PEs had the same amount, and the rest."""
-    longest = max(layer.run.report.seconds for layer in layers)
+    """Draw the time of each layer per inference: work and padding if all PEs had the same amount, and the rest."""
+    longest = max(layer.seconds for layer in layers)
     rows = []
     for layer in layers:
         report = layer.run.report
-        a_cycle = 1 / report.clock_hz / report.n_pe
+        a_cycle = 1 / report.clock_hz / report.n_pe / layer.inferences
         work, padding = report.macs * a_cycle, report.padding * a_cycle
-        spent = {"work": work, "padding": padding, "waiting": report.seconds - work - padding}
+        spent = {"work": work, "padding": padding, "waiting": layer.seconds - work - padding}
         parts = [(kind, time, f"{kind} {si(time, 's')}") for kind, time in spent.items()]
-        rows.append(Row(layer.run.name, _stacked(parts, longest), si(report.seconds, "s")))
+        rows.append(Row(layer.run.name, _stacked(parts, longest), si(layer.seconds, "s")))
     return rows
 
 
@@ -303,6 +338,10 @@ def si(value: float, unit: str) -> str:
     scaled = value / factor
     digits = max(0, 2 - int(np.floor(np.log10(max(abs(scaled), 1)) + 1e-4)))
     return f"{scaled:,.{digits}f} {prefix}{unit}"
+
+
+def _exact(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.3g}"
 
 
 def _short(value: float) -> str:

@@ -68,7 +68,8 @@ def test_encode_once_and_run_often(capsys, here):
     status, out, _ = run(capsys, "encode", "net.onnx", "--pe", "8", "--index-bits", "5", "-o", "net.eie")
     assert (status, out) == (0, "3 layers written to net.eie\n")
     assert run(capsys, "run", "net.eie", "--act-density", "0.5")[0] == 0
-    assert "fc2    linear      6     7        1       42    1.000" in run(capsys, "inspect", "net.eie")[1]
+    fc2 = "fc2    linear      6     7        1       42    1.000"
+    assert fc2 in run(capsys, "inspect", "net.eie")[1]
     status, out, _ = run(capsys, "explain", "net.eie", "--layer", "fc2", "--act-density", "0.5", "--fifo-depth", "2")
     assert status == 0
     assert out.startswith("fc2: 6 x 7 on 8 PEs\n")

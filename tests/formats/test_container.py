@@ -193,7 +193,9 @@ def changed(name, place, value):
         ({}, {"n_in": 29}, "pointers must have shape"),
         ({}, {"n_out": 20}, "lead out of the layer"),
         ({}, {"vectors": -1}, "vectors must be an integer"),
-        ({}, {"has_bias": 1}, "must be texts, has_bias true or false"),
+        ({}, {"has_bias": 1}, "has_bias and counted must be true or false"),
+        ({}, {"counted": 0}, "has_bias and counted must be true or false"),
+        ({}, {"groups": 0}, "groups must be an integer"),
         ({}, {"name": 3}, "must be texts"),
     ],
 )

@@ -16,7 +16,7 @@ from torch.ao.nn.quantized import dynamic
 from torch.nn.utils import parametrizations, prune, spectral_norm, weight_norm
 
 from eie.cli.main import main
-from eie.formats import FormatError, checkpoint
+from eie.formats import FormatError, weights
 from eie.networks import importing
 
 
@@ -388,7 +388,7 @@ def test_the_command_ends_with_the_share_of_the_weights(capsys, tmp_path):
 @pytest.mark.parametrize("ending", ["pt", "safetensors"])
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
 def test_large_layers_run_in_blocks_of_rows(capsys, tmp_path, monkeypatch, ending, kind):
-    monkeypatch.setattr(checkpoint, "MAX_WEIGHTS", 40)
+    monkeypatch.setattr(weights, "MAX_WEIGHTS", 40)
     given = weight(10, 9, density=0.5).to(kind)
     path = saved(tmp_path / f"a.{ending}", {"head.weight": given, "head.bias": torch.arange(10.0)})
     found = seen(capsys, path)

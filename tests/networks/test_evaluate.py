@@ -2,16 +2,20 @@ import json
 
 import numpy as np
 import onnx_models as make
+import pandas as pd
 import pytest
+from onnx.reference import ReferenceEvaluator
 
 import eie
 from eie.explore.benchmarks import select
 from eie.explore.explain import explain
 from eie.formats import FormatError, container
+from eie.formats.container import EncodedLayer
 from eie.formats.weights import WeightFile, WeightLayer
-from eie.networks import host_operations, operations
+from eie.networks import host_operations, importing, operations, report
 from eie.networks.encoding import encoded, machine_for, save
 from eie.networks.evaluate import evaluate, explain_layer
+from eie.networks.inputs import Inputs
 from eie.networks.memory_fit import memory_fit
 from eie.networks.network import Network
 
@@ -55,7 +59,108 @@ def test_totals(path):
 def test_as_many_vectors_are_drawn_as_the_layer_takes(path):
     found = evaluate(path, MACHINE, act_density=0.4)
     assert [layer.run.vectors for layer in found.layers] == [9, 1, 1]
-    assert [layer.run.activation_density for layer in found.layers] == [11 / 27, 18 / 45, 3 / 7]
+    for layer in found.layers:  # the next whole number of ones above or below
+        assert abs(layer.run.activation_density - 0.4) < 1 / layer.run.n_in
+
+
+@pytest.mark.parametrize(("n_in", "density"), [(3, 0.1), (2, 0.5), (7, 0.35), (1, 0.25)])
+def test_the_density_of_inputs_holds_on_average(n_in, density):
+    layer = EncodedLayer("a", "conv", eie.encode(eie.draw_layer(4, n_in, 0.9, 0), MACHINE), vectors=4000)
+    (drawn,) = Inputs({}, density, 0, signed=False).blocks(layer)
+    assert drawn.shape == (4000, n_in)
+    assert set(drawn.sum(axis=1)) <= {int(density * n_in), int(density * n_in) + 1}
+    spread = (density * n_in % 1 * (1 - density * n_in % 1)) ** 0.5 / n_in / 4000**0.5
+    assert abs(drawn.mean() - density) <= 4 * spread
+    places = drawn.mean(axis=0)
+    assert np.abs(places - density).max() <= 4 * (density * (1 - density) / 4000) ** 0.5
+
+
+def rows(path, batch):
+    """An image network: positions folded into the rows of a Gemm by a Reshape of computed sides."""
+    nodes = [
+        make.node("Shape", ["x"], "s"),
+        make.node("Gather", ["s", "zero"], "n"),
+        make.node("Conv", ["x", "k"], "c", "conv", kernel_shape=[2, 2]),
+        make.node("Transpose", ["c"], "t", perm=[0, 2, 3, 1]),
+        make.node("Reshape", ["t", "flat"], "r"),
+        make.node("Gemm", ["r", "w"], "y", "fc", transB=1),
+    ]
+    weights = {"k": make.values(4, 3, 2, 2), "w": make.values(5, 4), "flat": np.array([-1, 4]), "zero": np.array(0)}
+    return make.save(path, nodes, weights, x=(batch, 3, None, None))
+
+
+@pytest.mark.parametrize("batch", [None, 1, 4])
+def test_sizes_of_inputs_give_the_products_per_inference(tmp_path, batch):
+    path = rows(tmp_path / "a.onnx", batch)
+    found = evaluate(path, MACHINE, act_density=0.5)
+    assert found.uncounted == ("conv", "fc")
+    assert report.text(found).startswith("At least ")
+    assert found.to_dict()["total"]["at_least"]
+    sized = evaluate(path, MACHINE, act_density=0.5, input_shapes={"x": (batch or 4, 3, 6, 9)})
+    assert [layer.vectors for layer in sized.layers] == [40, 40]
+    assert not sized.uncounted
+    assert "t least" not in report.text(sized)
+    with pytest.raises(ValueError, match=r"a\.onnx: the model has the inputs x, not 'z'"):
+        evaluate(path, MACHINE, act_density=0.5, input_shapes={"z": (4, 3, 6, 9)})
+    with pytest.raises(ValueError, match=r"input x is .* in the file, got 4x2x6x9"):
+        evaluate(path, MACHINE, act_density=0.5, input_shapes={"x": (4, 2, 6, 9)})
+
+
+def test_rows_of_activations_are_inferences(path, acts):
+    """Rows of one layer and one row of each other layer must not add up: all totals are per inference."""
+    one = {"conv": np.tile(acts["conv"][:1], (9, 1)), "fc1": acts["fc1"][0], "fc2": acts["fc2"][0]}
+    many = one | {"fc1": np.tile(acts["fc1"][0], (397, 1))}
+    single, several = (evaluate(path, MACHINE, activations=given) for given in (one, many))
+    assert several.seconds == pytest.approx(single.seconds)
+    assert several.energy.total == pytest.approx(single.energy.total)
+    assert several.load_balance == pytest.approx(single.load_balance)
+    assert several.inferences == (1, 397)
+    assert "(mean of 1 to 397 inferences, by layer)" in report.text(several)
+    pd.testing.assert_frame_equal(
+        several.table().drop(columns="inferences"), single.table().drop(columns="inferences"), check_dtype=False
+    )
+
+
+def test_activations_of_three_axes_are_inferences_and_products(path, acts):
+    given = acts | {"conv": np.abs(make.values(5, 9, 27))}
+    assert evaluate(path, MACHINE, activations=given).layers[0].inferences == 5
+    with pytest.raises(ValueError, match="conv: takes 9 products per inference, the activations have 8"):
+        evaluate(path, MACHINE, activations=acts | {"conv": np.abs(make.values(5, 8, 27))})
+
+
+def test_activations_of_three_axes_tell_what_the_file_does_not(tmp_path):
+    layer = WeightLayer("fc", "linear", 20, 30, lambda: make.values(20, 30), counted=False)
+    file = WeightFile(tmp_path / "net.own", (layer,))
+    assert evaluate(file, MACHINE, activations=np.ones((6, 30))).uncounted == ("fc",)
+    found = evaluate(file, MACHINE, activations=np.ones((2, 3, 30)))
+    assert (found.uncounted, found.layers[0].vectors) == ((), 3)
+    assert found.seconds == pytest.approx(3 * evaluate(file, MACHINE, activations=np.ones(30)).seconds)
+
+
+def grouped(path, weights):
+    nodes = [make.node("Conv", ["x", "k"], "y", "dw", kernel_shape=[2, 2], group=3)]
+    return make.save(path, nodes, {"k": weights}, x=(1, 6, 4, 4))
+
+
+def test_groups_of_a_convolution_are_matrices_side_by_side(tmp_path):
+    kernel = make.values(9, 2, 2, 2)
+    kernel[0, 0] = 0
+    path = grouped(tmp_path / "a.onnx", kernel)
+    x = make.values(1, 6, 4, 4)
+    (y,) = ReferenceEvaluator(str(path)).run(None, {"x": x})
+    (layer,) = importing.read(path).layers
+    windows = np.lib.stride_tricks.sliding_window_view(x[0], (2, 2), axis=(1, 2))
+    vectors = windows.transpose(1, 2, 3, 4, 0).reshape(9, 24)  # positions; taps, then channels
+    np.testing.assert_allclose((layer.read() @ vectors.T).reshape(1, 9, 3, 3), y, rtol=1e-5, atol=1e-6)
+    described = importing.described(path)["layers"]
+    assert [(m["name"], m["n_out"], m["n_in"], m["nonzeros"], m["vectors"]) for m in described] == [
+        ("dw[0]", 3, 8, 20, 9),
+        ("dw[1]", 3, 8, 24, 9),
+        ("dw[2]", 3, 8, 24, 9),
+    ]
+    pruned, _ = importing.compress(layer, 0.25)
+    assert len(pruned.codes) == 18
+    assert evaluate(path, MACHINE, act_density=1.0).layers[0].run.density == pytest.approx(68 / 72)
 
 
 def test_the_same_seed_draws_the_same(path):
@@ -66,7 +171,7 @@ def test_the_same_seed_draws_the_same(path):
 
 def test_drawn_in_blocks_is_drawn_all_the_same(path, monkeypatch):
     whole = evaluate(path, MACHINE, act_density=0.4).to_dict()
-    monkeypatch.setattr("eie.networks.evaluate.BLOCK_NUMBERS", 60)
+    monkeypatch.setattr("eie.networks.inputs.BLOCK_NUMBERS", 60)
     assert [layer["vectors"] for layer in evaluate(path, MACHINE, act_density=0.4).to_dict()["layers"]] == [9, 1, 1]
     assert whole["layers"][1:] == evaluate(path, MACHINE, act_density=0.4).to_dict()["layers"][1:]
 
@@ -88,6 +193,13 @@ def test_layer_of_table_iii_comes_with_its_activations():
     found = evaluate("NT-We")
     layer, activations = select(["NT-We"])[0].draw(0)
     assert found.layers[0].run.report == eie.simulate(layer, activations)
+
+
+def test_a_density_that_is_not_used_is_an_error(path, acts):
+    with pytest.raises(ValueError, match="act_density is not used: NT-We has inputs of its own"):
+        evaluate("NT-We", act_density=0.5)
+    with pytest.raises(ValueError, match="act_density is not used: every layer has activations"):
+        evaluate(path, MACHINE, activations=acts, act_density=0.5)
 
 
 def test_layers_by_name():
@@ -135,7 +247,7 @@ def test_encoded_file_gives_the_same_results(path, tmp_path, acts):
     direct = evaluate(path, MACHINE, activations=acts, density=0.5).to_dict()
     saved = evaluate(tmp_path / "net.eie", activations=acts).to_dict()
     assert saved.pop("network") == "net.eie"
-    del direct["network"]
+    del direct["network"], direct["total"]["weights_on_machine"], saved["total"]["weights_on_machine"]
     assert saved == direct
     bias = {layer.name: layer.bias for layer in container.read(tmp_path / "net.eie")}
     np.testing.assert_array_equal(bias["fc2"], make.values(6))
@@ -157,7 +269,11 @@ def test_encoded_file_is_for_its_machine_only(path, tmp_path):
         ({"act_density": 0.5, "density": {"fc9": 0.1}}, "given for fc9; the layers are conv, fc1, fc2"),
         ({"act_density": 0.5, "seed": -1}, "seed must be an integer"),
         ({"act_density": 0.5, "activations": np.ones(99)}, r"of shape \(99,\) fit no layer"),
-        ({"act_density": 0.5, "activations": {"fc9": np.ones(45)}}, "for fc9 of shape"),
+        (
+            {"act_density": 0.5, "activations": {"fc9": np.ones(45)}},
+            "for fc9 of shape .* conv with 27 inputs, fc1 with",
+        ),
+        ({"activations": np.ones((45, 2))}, r"\(45, 2\) fit no layer; .*transposed, \(2, 45\), they would fit fc1"),
         ({"act_density": 0.5, "activations": {"fc1": np.ones(44)}}, "fc1: activations must have shape"),
         ({"act_density": 0.5, "activations": {"fc1": -np.ones(45)}}, "fc1: activations must be 0 or more"),
     ],

@@ -92,8 +92,12 @@ def test_what_cannot_be_a_folder(found, tmp_path):
 
 def test_text(found):
     lines = report.text(found).splitlines()
-    assert [line.split()[0] for line in lines[2:5]] == ["conv", "fc1", "fc2"]
-    assert "5 x 27" in lines[2]
+    assert [line.split()[0] for line in lines[4:7]] == ["conv", "fc1", "fc2"]
+    assert "5 x 27" in lines[4]
+    assert lines[0].startswith(
+        f"{report.si(found.seconds, 's')} and {report.si(found.energy.total, 'J')} per inference"
+    )
+    assert "98.99 % of the file's weights are on the machine." in lines
     assert lines[-1] == "conv, fc1, fc2: pruned, and not trained again"
     assert max(map(len, lines)) <= 110
 

@@ -422,6 +422,25 @@ def _safetensors(folder):
     return [folder / "a.safetensors"], importing.read
 
 
+@reader("gguf")
+def _gguf(folder):
+    import gguf
+    import numpy as np
+
+    from eie.networks import importing
+
+    writer = gguf.GGUFWriter(folder / "a.gguf", "llama")
+    writer.add_token_list(["a", "bc"])
+    for name, kind in (("output.weight", gguf.GGMLQuantizationType.Q8_0), ("blk.0.norm.weight", None)):
+        array = np.ones((4, 32), np.float32)
+        writer.add_tensor(name, array if kind is None else gguf.quants.quantize(array, kind), raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return [folder / "a.gguf"], importing.read
+
+
 @reader("safetensors in two files")
 def _shards(folder):
     import json

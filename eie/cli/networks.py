@@ -18,7 +18,7 @@ Shapes = dict[str, tuple[int, ...]] | None
 
 
 @options.command("eie inspect model.onnx")
-@click.argument("file", metavar="FILE", help="ONNX, PyTorch, safetensors, .npz, .mtx, .smtx or .eie file")
+@click.argument("file", metavar="FILE", help="ONNX, PyTorch, safetensors, .gguf, .npz, .mtx, .smtx or .eie file")
 @click.option("--key", metavar="NAME", help="state dict of a PyTorch file with several")
 @options.input_shapes
 @click.option("--json", "as_json", is_flag=True, help="print everything as JSON")

@@ -90,7 +90,7 @@ changes = click.option(
     help="change a parameter; may be given again; a wrong name lists the right ones",
 )
 file = click.argument(
-    "file", metavar="FILE", help="ONNX, PyTorch, safetensors, .npz, .mtx, .smtx, .eie, or a layer of Table III"
+    "file", metavar="FILE", help="ONNX, PyTorch, safetensors, .gguf, .npz, .mtx, .smtx, .eie, or a layer of Table III"
 )
 prune_to = click.option(
     "--prune-to",

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from eie import _check
-from eie.formats import matrix_market, onnx, pytorch, safetensors, scipy_npz, smtx
+from eie.formats import gguf, matrix_market, onnx, pytorch, safetensors, scipy_npz, smtx
 from eie.formats.errors import FormatError, guarded
 from eie.formats.weights import ENCODED, WeightFile, WeightLayer
 
@@ -36,6 +36,7 @@ _READERS: dict[str, Reader] = {
     ".npy": scipy_npz.read_array,
     **dict.fromkeys((".mtx", ".mtx.gz"), matrix_market.read),
     ".smtx": smtx.read,
+    ".gguf": gguf.read,
 }
 """Readers by the ending of their files; a format's own library is imported when a file is read."""
 
@@ -72,7 +73,7 @@ def read(
 
     The ending says which format it is: ONNX (`.onnx`), PyTorch (`.pt`, `.pth`, `.bin`, `.ckpt`, `.pth.tar`),
     safetensors, the index of a checkpoint in several files (`.index.json`), a matrix of SciPy or plain ones of NumPy
-    (`.npz`, `.npy`), Matrix Market (`.mtx`, `.mtx.gz`), or a pattern (`.smtx`).
+    (`.npz`, `.npy`), Matrix Market (`.mtx`, `.mtx.gz`), a pattern (`.smtx`), or llama.cpp's GGUF (`.gguf`).
 
     Parameters
     ----------

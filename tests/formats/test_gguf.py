@@ -61,7 +61,7 @@ def test_codes_that_the_library_cannot_decode_are_named(tmp_path):
     block = np.zeros((2, 40), np.uint8)  # Q8_1: 40 bytes for 32 numbers
     path = written(tmp_path / "a.gguf", {"output.weight": (block, Kind.Q8_1)})
     with pytest.raises(
-        FormatError, match="output.weight: 2 x 32: Q8_1 codes, which the format's library cannot decode"
+        FormatError, match=r"output\.weight: 2 x 32: Q8_1 codes, which the format's library cannot decode"
     ):
         importing.read(path)
 

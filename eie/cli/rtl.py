@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eie.cli import options
+from eie.cli import options, rtl_silicon
 
 if TYPE_CHECKING:
     from eie.hardware.layers import Drawn
@@ -35,6 +35,9 @@ def layer(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.group(cls=options.Group, epilog="example: eie rtl check")
 def rtl() -> None:
     """Run the machine in SystemVerilog, bit by bit."""
+
+
+rtl.add_command(rtl_silicon.synthesise)
 
 
 @rtl.command(cls=options.Command, epilog="example: eie rtl run --pe 16 --density 0.2")

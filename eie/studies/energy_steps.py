@@ -12,13 +12,16 @@ import pandas as pd
 
 from eie import chip
 from eie.cycles import CycleReport
-from eie.energy_model import EnergyReport, energy, register_bit_pj
+from eie.energy_model import EnergyReport, energy, energy_range, register_bit_pj
 from eie.machine import Machine
 from eie.studies import plots
 from eie.technology import chip_facts, memories, operation_pj, paper_value, pe_breakdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+MEMORIES = ["matrix memory", "pointer memory", "activation memory", "leakage"]
+"""Components of the energy that memories take."""
 
 Event = tuple[str, str, float, float]
 """The component it belongs to, what happens, how often it happens in the run, and its energy in pJ."""
@@ -59,10 +62,20 @@ class EnergySteps:
         shares = [float(f"{value:.2g}") for value in 100 * parts / self.total_nj]
         return plots.bars.linear_bars(list(parts.index), shares, "share of the energy, %")
 
+    def answer(self, layer: str, machine: Machine) -> str:
+        """Say what a layer takes on a machine, over which range, and how much of it memories take."""
+        low, high = energy_range(self.report, machine)
+        parts = self.rows.groupby("component")["nJ"].sum() / self.total_nj
+        return (
+            f"{layer} takes **{self.total_nj / 1e3:.1f} µJ** ({1e6 * low:.1f} to {1e6 * high:.1f} µJ over all "
+            f"plausible settings of the memories). Memories take {100 * parts[MEMORIES].sum():.0f} % of it, leakage "
+            f"included, and arithmetic {100 * parts['arithmetic']:.0f} %."
+        )
+
     def words(self) -> str:
         """Say the total, where most of it goes, and what the library computes."""
         parts = self.rows.groupby("component")["nJ"].sum().sort_values(ascending=False)
-        memory = parts[["matrix memory", "pointer memory", "activation memory", "leakage"]].sum() / self.total_nj
+        memory = parts[MEMORIES].sum() / self.total_nj
         arithmetic, largest = parts["arithmetic"] / self.total_nj, parts.iloc[0] / self.total_nj
         return (
             f"The layer takes {1e6 * self.report.seconds:.2f} µs and **{self.total_nj / 1e3:.2f} µJ**. Memories take "

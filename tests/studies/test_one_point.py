@@ -35,6 +35,9 @@ WITHOUT_SIMULATOR = {
     "table1_energy": "energies of single operations",
 }
 
+LONGEST_ANSWER = 1700
+"""Letters of the answer at the head of a page."""
+
 LAYERS = {"layers": ["NT-We"], "draws": 2}
 OWN = {"layers": [], "draws": 2, "own": {"mine": [300, 200, 0.2, 0.4]}}
 SMALL = {
@@ -84,6 +87,13 @@ def source(page, name):
     return "".join(cell["source"])
 
 
+def shown(page, name, names):
+    """What a cell shows: the value of its last expression."""
+    *before, last = ast.parse(source(page, name)).body
+    exec(compile(ast.Module(before, []), name, "exec"), names)
+    return eval(compile(ast.Expression(last.value), name, "eval"), names)
+
+
 def parameters(page):
     """The page's parameters, changed to those of `SMALL`."""
     known = {}
@@ -131,6 +141,10 @@ def test_cell_prints_the_number_of_the_page(page):
     with redirect_stdout(io.StringIO()) as printed:
         exec(source(page, ONE_POINT), names)
     assert PRINTED.fullmatch(printed.getvalue().strip()), printed.getvalue()
+    answer = shown(page, "answer", names).data
+    assert 30 < len(answer) < LONGEST_ANSWER, answer
+    assert re.search(r"\d", answer), answer
+    assert "nan" not in answer.split(), answer
 
 
 @pytest.mark.parametrize("page", sorted(NEEDS))

@@ -191,6 +191,19 @@ class DeepCompression:
         """Where the bits go."""
         return plots.compression.parts_of_sizes(self.parts(), "kB")
 
+    def answer(self) -> str:
+        """Say how much smaller each network gets, and at which error."""
+        said = []
+        for name in self.nets:
+            seeds = self.over_seeds(name)
+            mean, sd = seeds.mean(), seeds.std().fillna(0)
+            said.append(
+                f"{TITLES[name]} becomes **{mean['times smaller']:.1f} ± {sd['times smaller']:.1f} times smaller** at "
+                f"a test error of {mean['error after, %']:.2f} ± {sd['error after, %']:.2f} % "
+                f"({mean['error before, %']:.2f} % before)"
+            )
+        return f"{'; '.join(said)}. (± is the standard deviation over seeds.)"
+
     def words(self) -> str:
         """How errors and ratios compare with the printed ones, and whether the networks that come along bear it out."""
         return "\n\n".join([*(self._compared(name) for name in self.nets), self._evaluated()])

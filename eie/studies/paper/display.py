@@ -43,6 +43,11 @@ def show(frame: pd.DataFrame, name: str, number: str, columns: dict[str, str] | 
     return with_data(style, **{name: frame})
 
 
+def significant(value: float, digits: int = 3) -> str:
+    """Write a number to read: with a comma between thousands, and so many significant digits."""
+    return f"{float(f'{value:.{digits}g}'):,g}" if abs(value) < 1e6 else f"{float(f'{value:.{digits}g}'):,.0f}"
+
+
 _LONG = 40
 """Letters: text longer than this needs a column of some width."""
 

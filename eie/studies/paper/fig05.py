@@ -65,6 +65,15 @@ class Figure5:
         """The rectangles, to scale."""
         return plots.pictures.floorplan(self.blocks, float(np.sqrt(self.area_mm2)))
 
+    def answer(self) -> str:
+        """Say how large a PE is and what fills it."""
+        shares = self.blocks.groupby("module")["area, mm2"].sum() / self.area_mm2
+        memory = shares["SpmatRead"] + shares["PtrRead"]
+        return (
+            f"A PE takes **{self.area_mm2:.3f} mm²**. Its matrix and pointer memories, with their logic, fill "
+            f"**{100 * memory:.0f} %** of it, and the arithmetic unit {100 * shares['ArithmUnit']:.1f} %."
+        )
+
     def words(self) -> str:
         """What takes the area."""
         by_module = self.blocks.groupby("module")["area, mm2"].sum() / self.area_mm2

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
+import numpy as np
 import pandas as pd
 
 from eie import _check
 from eie.explore.benchmarks import Benchmark, columns_together
 from eie.explore.spread import MEDIAN
-from eie.machine import MAX_FIFO_DEPTH
+from eie.machine import MAX_FIFO_DEPTH, Machine
 from eie.studies import plots
 from eie.studies.paper.series import Series, machine_warning, series
 from eie.studies.paper.setup import Setup, exhibit
@@ -25,6 +26,20 @@ WORTH_TELLING = 0.5
 
 class Figure8(Series):
     """Load balance against queue depth, and what explains the layers that stay away."""
+
+    def finding(self) -> str:
+        """Say what queues up to the paper's depth gain, and deeper ones beyond it."""
+        found, chosen = self.over_layers(), Machine().fifo_depth
+        if chosen not in found.index or not found.index.min() < chosen < found.index.max():
+            return ""
+        before, after = (found.loc[depth] for depth in (found.index.min(), found.index.max()))
+        here = found.loc[chosen]
+        error = 2 * float(np.hypot(here["sd"], before["sd"]))
+        return (
+            f"From a depth of {found.index.min()} to {chosen}, deeper queues raise the load balance by "
+            f"**{here['mean'] - before['mean']:.1f} ± {error:.1f} points** on average; from {chosen} to "
+            f"{found.index.max()}, by {after['mean'] - here['mean']:.1f} points more. "
+        )
 
     def words(self) -> str:
         """How far computed and published are apart, and what each doubling of the depth is worth."""

@@ -133,6 +133,17 @@ class Figure9:
         """The right panel, a small plot a layer, published and computed."""
         return self.series().plot()
 
+    def answer(self) -> str:
+        """Say which width takes the least energy, by how many tables of read energies."""
+        best, sums = f"{paper_value('best-width'):.0f}", self.least()[ALL].reindex(self.energies.index)
+        others = sorted({int(width) for width in sums} - {int(best)})
+        instead = f"; with the others it is {' or '.join(map(str, others))} bits" if others else ""
+        return (
+            f"{self.other_machine}The best width depends on the memory. The paper picks {best} bits. For all layers "
+            f"together that takes the least energy with **{(sums == best).sum()} of {len(sums)}** tables of read "
+            f"energies{instead}."
+        )
+
     def words(self) -> str:
         """Whose reads the markers are, which energies the panels imply, and which width is best where."""
         if not self.panel().size:

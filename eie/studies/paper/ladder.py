@@ -14,6 +14,7 @@ from eie.explore.benchmarks import Benchmark, nine_layers
 from eie.explore.sweep import geomean
 from eie.machine import Machine
 from eie.studies import plots
+from eie.studies.paper.display import significant
 from eie.studies.paper.series import machine_warning
 from eie.studies.paper.setup import Setup, exhibit, usual
 from eie.technology import PICO, paper_value
@@ -80,6 +81,18 @@ class Ladder:
         words = [_step_in_words(mean, step) for step in STEPS]
         label = f"energy of one pass; {STEPS[0]} = 1"
         return plots.bars.waterfall(levels, mean, _by_the_paper(), words, label)
+
+    def answer(self) -> str:
+        """Say what the four savings come to, on paper and on the whole chip."""
+        factors = self.factors()
+        mean, abstract = factors.loc["geometric mean"], factors.loc["by the paper"]
+        layers = factors.drop(index=["geometric mean", "by the paper"])
+        return (
+            f"{self.other_machine}The four savings multiply to **{significant(mean['all four'])}** in the "
+            f"geometric mean; the abstract says {abstract['all four']:,.0f}. The whole chip takes "
+            f"**{mean['whole chip']:,.0f} times** less energy than reading a dense layer from DRAM "
+            f"({layers['whole chip'].min():,.0f} to {layers['whole chip'].max():,.0f} times, layer by layer)."
+        )
 
     def words(self) -> str:
         """The product of the four savings, and what is left of it on the chip."""

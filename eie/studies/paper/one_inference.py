@@ -50,7 +50,7 @@ class OneInference:
     float_scores: NDArray[np.float32]
 
     @property
-    def answer(self) -> int:
+    def digit(self) -> int:
         """The digit with the highest score."""
         return int(self.run.outputs[0].argmax())
 
@@ -79,15 +79,26 @@ class OneInference:
         mosaics = {f"{name}: broadcasts": (found[None], 1) for name, found in counts.items()}
         return plots.pictures.mosaics(mosaics, columns=len(mosaics))
 
+    def answer(self) -> str:
+        """Say which digit the network reads, and what it took."""
+        cycles = sum(layer.report.cycles for layer in self.run.layers)
+        joules = sum(layer.energy.total for layer in self.run.layers)
+        verdict = "which is right" if self.digit == self.label else f"but the picture shows a {self.label}"
+        return (
+            f"{self.name} reads a **{self.digit}**, {verdict}. On {self.machine.n_pe} PEs it takes **{cycles:,} "
+            f"cycles** ({cycles / self.machine.clock_hz / MICRO:.1f} µs) and **{joules / MICRO:.1f} µJ**; the count is "
+            "exact."
+        )
+
     def words(self) -> str:
         """The answer, and what it took."""
         cycles = sum(layer.report.cycles for layer in self.run.layers)
         joules = sum(layer.energy.total for layer in self.run.layers)
         skipped = 1 - sum(layer.report.macs for layer in self.run.layers) / self.dense_products()
-        verdict = "which is right" if self.answer == self.label else f"but it shows a {self.label}"
+        verdict = "which is right" if self.digit == self.label else f"but it shows a {self.label}"
         apart = np.abs(self.run.outputs[0] - self.float_scores).max()
         return (
-            f"{self.name} says **{self.answer}**, {verdict}. On {self.machine.n_pe} PEs with codes of "
+            f"{self.name} says **{self.digit}**, {verdict}. On {self.machine.n_pe} PEs with codes of "
             f"{self.machine.weight_bits} bits it took **{cycles:,} cycles**, "
             f"{cycles / self.machine.clock_hz / MICRO:.1f} us, and **{joules / MICRO:.2f} uJ**. Of the "
             f"{self.dense_products():,} products of the dense network {100 * skipped:.1f} % were skipped, since the "

@@ -93,6 +93,19 @@ class Pareto:
         """Energy and area against time: all designs, those on the front, and the paper's."""
         return plots.points.design_space(self.designs.rename(columns=_UNITS), self.paper, list(_UNITS.values()))
 
+    def answer(self) -> str:
+        """Say how many designs beat the paper's, and by how much."""
+        better, designs = self.better(), len(self.designs)
+        if better.empty:
+            return f"None of **{designs:,} designs** beats the paper's choice in time, energy or area without a loss."
+        gains = {what: -self._change(better.loc[better[what].idxmin()], what) for what in OBJECTIVES}
+        said = [f"{gain:.0f} % less {what}" for what, gain in gains.items()]
+        return (
+            f"**{len(better):,} of {designs:,} designs** beat the paper's: they are better in time, energy or area and "
+            f"worse in none. The best in each has {said[0]}, {said[1]} or {said[2]}. Gains of a percent or two are "
+            "within what the model leaves out."
+        )
+
     def words(self) -> str:
         """How many designs there are, what the paper's choice is among them, and how far from the front it is."""
         designs, better = self.designs, self.better()

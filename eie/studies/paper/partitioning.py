@@ -54,6 +54,20 @@ class Partitioning:
         frame = self.table().reset_index()
         return plots.bars.bars(frame, {grid: grid for grid in frame.columns[1:]}, "time, rows to PEs = 1")
 
+    def answer(self) -> str:
+        """Say on how many layers rows are best, and how much longer the other ways take."""
+        table = self.table()
+        rows, *others = table.columns
+        wins = int((table.idxmin(axis=1) == rows).sum())
+        said = [
+            f"{table[grid].mean():.2f} for {grid} ({table[grid].min():.2f} to {table[grid].max():.2f} by layer)"
+            for grid in others
+        ]
+        return (
+            f"{self.other_machine}Dealing {rows}, as EIE does, is fastest on **{wins} of {len(table)} layers**. The "
+            f"time over that of {rows} is on average {' and '.join(said)}."
+        )
+
     def words(self) -> str:
         """Which grid is fastest where."""
         table = self.table()

@@ -24,6 +24,15 @@ _OTHER = {"Alex": "VGG", "VGG": "Alex"}
 class Figure11(Series):
     """Speed-up over one PE."""
 
+    def finding(self) -> str:
+        """Say how much faster the layers become with the most PEs."""
+        most = self.table().columns[-1]
+        faster = self.table()[most].sort_values()
+        return (
+            f"On {_pes(most)}, the median layer is **{faster.median():.0f} times** as fast as on one PE; "
+            f"{faster.index[0]} gains least, {faster.iloc[0]:.0f} times. "
+        )
+
     def words(self) -> str:
         """How far computed and published are apart, as labelled and with the AlexNet and VGG labels swapped."""
         apart = self.swapped()
@@ -73,6 +82,16 @@ class Figure11(Series):
 class Figure12(Series):
     """Real work of all work."""
 
+    def finding(self) -> str:
+        """Say how much of the work is real with the fewest PEs, and with the most."""
+        table = self.table()
+        few, most = table.columns[0], table.columns[-1]
+        return (
+            f"On {_pes(few)}, **{table[few].min():.0f} %** ({table[few].idxmin()}) to {table[few].max():.0f} % "
+            f"({table[few].idxmax()}) of the entries processed are weights and not padding zeros; on {_pes(most)}, at "
+            f"least {table[most].min():.0f} %. "
+        )
+
     def words(self) -> str:
         """How far computed and published are apart, and the case of one PE worked out by hand."""
         one = self.by_hand()
@@ -97,6 +116,24 @@ class Figure12(Series):
         by_hand = {"by hand": 100 * (1 - q**16), "density, Table III": 100 * (1 - q), "density, implied": 100 * implied}
         columns = ["published", "computed", *by_hand]
         return one.assign(**by_hand).set_index("layer")[columns]
+
+
+class Figure13(Series):
+    """Load balance."""
+
+    def finding(self) -> str:
+        """Say how far the load balance falls from the fewest to the most PEs."""
+        table = self.table()
+        few, most = table.columns[0], table.columns[-1]
+        return (
+            f"From {_pes(few)} to {_pes(most)}, the load balance falls from {table[few].mean():.0f} % to "
+            f"**{table[most].mean():.0f} %** on average; it is lowest in {table[most].idxmin()}, "
+            f"{table[most].min():.0f} %. "
+        )
+
+
+def _pes(number: int) -> str:
+    return "one PE" if number == 1 else f"{number:,} PEs"
 
 
 @exhibit("layers", "fifo_depth", "seed", "own_layers", draws=1)
@@ -126,12 +163,12 @@ def figure12(setup: Setup, n_pes: Sequence[int] = PE_COUNTS) -> Figure12:
 
 
 @exhibit("layers", "fifo_depth", "seed", "own_layers", draws=1)
-def figure13(setup: Setup, n_pes: Sequence[int] = PE_COUNTS) -> Series:
+def figure13(setup: Setup, n_pes: Sequence[int] = PE_COUNTS) -> Figure13:
     """Compute Figure 13: load balance against the number of PEs, on `n_pes` as for `figure11`."""
     runs, *ends = _runs(setup, n_pes)
     points = series("fig13", runs, "load_balance", 100, "n_pe", ends=ends)
     other = machine_warning(setup.machine())
-    return Series("Figure 13", "load balance", "n_pe", "PEs", "load balance, %", "points", points, False, other)
+    return Figure13("Figure 13", "load balance", "n_pe", "PEs", "load balance, %", "points", points, False, other)
 
 
 def _runs(setup: Setup, n_pes: Sequence[int]) -> list[pd.DataFrame]:

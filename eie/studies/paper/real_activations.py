@@ -108,6 +108,18 @@ class RealActivations:
             "drawn at the paper's density",
         )
 
+    def answer(self) -> str:
+        """Say how many inputs of each layer are not 0 on real pictures."""
+        if self.runs.empty:
+            return self.missing
+        said = [self._density(str(layer), found) for layer, found in self.runs.groupby("layer", sort=False)["density"]]
+        return f"On real pictures, {' and '.join(said)}. (± is the standard deviation over pictures.)"
+
+    def _density(self, layer: str, found: pd.Series) -> str:
+        spread = f" ± {found.std():.1f}" if len(found) > 1 else ""
+        printed = self.published.loc[layer, "density"]
+        return f"**{found.mean():.1f}{spread} %** of {layer}'s inputs are not zero (published: {printed:g} %)"
+
     def words(self) -> str:
         """The densities, the times, and what the order of the inputs does."""
         layers = [self._layer_words(layer) for layer in self.runs["layer"].unique()]

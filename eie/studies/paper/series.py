@@ -86,13 +86,39 @@ class Series:
         """A small plot a layer."""
         return plots.panels.panels(self.points, self.x, self.x_label, self.y_label, log_y=self.log_y)
 
+    @property
+    def reading_error(self) -> float:
+        """How exactly the figure can be read, in `unit`; NaN where nothing can be compared."""
+        both = self.both
+        error = 100 * both["reading_error"] / both["published"] if self.unit == "%" else both["reading_error"]
+        return float(error.max())
+
+    def answer(self) -> str:
+        """Say what the figure shows and how near the computed one comes, as Markdown."""
+        if self.both.empty:
+            return f"{self.finding()}The paper's {self.figure} shows none of these points."
+        return (
+            f"{self.other_machine}{self.finding()}The computed {self.quantity} differs from the published one by "
+            f"**{self.mean_absolute_difference:.1f} {self.unit}** on average; the figure can be read to "
+            f"{self.reading_error:.1f} {self.unit}."
+        )
+
+    def finding(self) -> str:
+        """Say what was computed, in a sentence that ends in a space; empty if there is nothing to say."""
+        return ""
+
+    def over_layers(self) -> pd.DataFrame:
+        """Return the `mean` of the computed values over layers by `x`, and its standard deviation over draws, `sd`."""
+        by_x = self.points.dropna(subset=["computed"]).groupby(self.x)
+        error = by_x["sd"].apply(lambda sd: float(np.sqrt((sd**2).sum())) / len(sd))
+        return pd.DataFrame({"mean": by_x["computed"].mean(), "sd": error})
+
     def words(self) -> str:
         """How far computed and published are apart, as Markdown."""
         both = self.both
         if both.empty:
             return f"The paper's {self.figure} shows none of the points computed here, so there is nothing to compare."
-        bias = both["difference"].mean()
-        exact = (100 * both["reading_error"] / both["published"] if self.unit == "%" else both["reading_error"]).max()
+        bias, exact = both["difference"].mean(), self.reading_error
         return (
             f"{self.other_machine}At the {len(both)} points that can be compared, the computed {self.quantity} differs "
             f"from the published one by **{self.mean_absolute_difference:.2f} {self.unit}** on average (mean absolute "

@@ -78,6 +78,14 @@ class Table1:
             list(self.rows["operation"]), list(self.rows["energy, pJ"]), "energy of one operation, pJ"
         )
 
+    def answer(self) -> str:
+        """Say how much more DRAM takes than SRAM and arithmetic."""
+        wide = operation_pj("multiply", "int", 32)
+        return (
+            f"Reading 32 bits from DRAM takes **{self.dram_over_sram:.0f} times** the energy of reading them from a "
+            f"small SRAM, and **{self._pj('DRAM') / wide:.0f} times** that of multiplying two such numbers."
+        )
+
     def words(self) -> str:
         """The ratios, and the power of a network in DRAM."""
         off = (self.rows["relative, computed"] - self.rows["relative, paper"]).abs().max()

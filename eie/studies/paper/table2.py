@@ -156,6 +156,17 @@ class Table2:
         area = pd.concat([printed_area, self.models["memory area"]])
         return plots.bars.stacked(power, area, "power of one PE, mW", "area of its memories, mm$^2$")
 
+    def answer(self) -> str:
+        """Say what a PE draws, counted and printed."""
+        counted = float(self.models.loc[chip_facts()["sram"]["setting"], "total"])
+        plausible = self.variants["total"].drop(AS_SHIPPED, errors="ignore")
+        printed = sum(pe_breakdown("power", "component").values())
+        return (
+            f"{machine_warning(self.machine)}Counted event by event, a PE that runs {self.layer} draws "
+            f"**{counted:.1f} mW** ({plausible.min():.1f} to {plausible.max():.1f} mW over plausible settings of its "
+            f"memories). Table II prints {printed:.2f} mW."
+        )
+
     def words(self) -> str:
         """Whether the printed numbers add up, and how near the models come."""
         return f"{self._of_sums()} {self._of_chip()}\n\n{machine_warning(self.machine)}{self._of_models()}"

@@ -46,6 +46,16 @@ class Table3:
         names = {"dense": "weights of the dense layer", "kept": "weights kept", "left": "multiplications left"}
         return plots.bars.bars(frame, names, "millions", log_y=True)
 
+    def answer(self) -> str:
+        """Say how much is left of the layers, and how near the drawn densities are to the printed ones."""
+        dense = (self.rows["inputs"] * self.rows["outputs"]).sum() / 1e6
+        kept = self.rows["weights kept, millions"].sum()
+        left = self.rows["multiplications left, millions"].sum()
+        return (
+            f"Of {dense:.1f} million weights, **{kept:.1f} million** are left after pruning ({100 * kept / dense:.1f} "
+            f"%). Of as many multiplications, {left:.1f} million are left once inputs that are zero are skipped, too."
+        )
+
     def words(self) -> str:
         """How the drawn layers differ from the printed ones."""
         known = self.rows.dropna(subset=["FLOP %, paper"])

@@ -81,6 +81,20 @@ class Table4:
             errors={"actual": "sd"},
         )
 
+    def answer(self) -> str:
+        """Say how near the computed times come to the printed ones."""
+        if self.known.empty:
+            slowest = self.rows["actual"].max()
+            return f"The paper has none of these layers; the slowest of them takes {slowest:.2f} µs."
+        error = 2 * float(np.sqrt(((self.known["sd"] / self.known["actual"]) ** 2).sum())) / len(self.known)
+        with_error = f"{self.geomean_ratio:.3f}" + (f" ± {error * self.geomean_ratio:.3f}" if error > 0 else "")
+        far = f"; {' and '.join(self.far)} do not" if self.far else ""
+        return (
+            f"{self.other_machine}The computed time of a layer is **{with_error} times** the printed one, in the "
+            f"geometric mean over {len(self.known)} layers (± two standard deviations over draws). "
+            f"{len(self.close)} of {len(self.known)} layers come within {100 * CLOSE:.0f} %{far}."
+        )
+
     def words(self) -> str:
         """How far computed and published are apart."""
         if self.known.empty:

@@ -11,6 +11,7 @@ from eie import chip, published
 from eie.explore.benchmarks import Benchmark
 from eie.machine import EIE_28NM, EIE_45NM, Machine
 from eie.studies import plots
+from eie.studies.paper.display import significant
 from eie.studies.paper.projection import project
 from eie.studies.paper.setup import Setup, exhibit, usual
 from eie.technology import chip_facts, paper_value
@@ -47,12 +48,15 @@ class Table5:
         The same from the times computed here.
     layer : str
         The layer that was timed.
+    error : float
+        Two standard deviations over draws of the smaller chip's time, as a fraction of it; 0 with one draw.
     """
 
     printed: pd.DataFrame
     derived: pd.DataFrame
     computed: pd.DataFrame
     layer: str = PRINTED_LAYER
+    error: float = 0.0
 
     def table(self) -> pd.DataFrame:
         """Printed, derived and computed columns of EIE, and the derived over the printed ones."""
@@ -76,6 +80,17 @@ class Table5:
         """How much faster the larger chip is at the same clock."""
         throughput, clock = self.computed.loc["throughput"], self.computed.loc["clock"]
         return float(throughput[LARGE] / throughput[SMALL] / (clock[LARGE] / clock[SMALL]))
+
+    def answer(self) -> str:
+        """Say how fast the two chips are, computed and printed."""
+        frames = self.computed.loc["throughput"]
+        off = 100 * (frames / self.printed.loc["throughput"] - 1)
+        error = f" ± {significant(self.error * frames[SMALL], 1)}" if self.error else ""
+        return (
+            f"The chip of 64 PEs runs {self.layer} **{significant(frames[SMALL])}{error} times a second** (± "
+            f"two standard deviations over draws), {off[SMALL]:+.1f} % against the table. The projected chip of 256 "
+            f"PEs runs it {significant(frames[LARGE])} times, {off[LARGE]:+.1f} %."
+        )
 
     def words(self) -> str:
         """How far the derived and computed columns are from the printed ones."""
@@ -113,7 +128,9 @@ def table5(setup: Setup, layer: str = PRINTED_LAYER) -> Table5:
         The layer that is timed; the paper's is AlexNet's second fully connected one.
     """
     runs = replace(setup, layers=[layer]).sweep([EIE_45NM, EIE_28NM])
-    seconds = runs.groupby("n_pe")["seconds"].mean()
+    times = runs.groupby("n_pe")["seconds"]
+    seconds, small = times.mean(), EIE_45NM.n_pe
+    error = 2 * float(times.std()[small] / seconds[small]) if setup.draws > 1 else 0.0
     table4 = published.load("table4").set_index(["platform", "variant", "layer"])["time"]
     printed_s = 1e-6 * float(table4["EIE", "actual", layer])
     facts = chip_facts()["technology"]
@@ -122,7 +139,7 @@ def table5(setup: Setup, layer: str = PRINTED_LAYER) -> Table5:
     # The projected chip runs the 45 nm clock times the shrink; the table's clock row prints a rounder number.
     large_s = seconds[EIE_28NM.n_pe] * faster / shrink
     derived = _columns(printed_s, printed_s / paper_value("scaling-256-over-64") / shrink)
-    return Table5(_printed(), derived, _columns(seconds[EIE_45NM.n_pe], large_s), layer)
+    return Table5(_printed(), derived, _columns(seconds[small], large_s), layer, error)
 
 
 def _columns(small_s: float, large_s: float) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from eie.machine import Machine
 from eie.studies import plots
 from eie.studies.baselines import platforms
 from eie.studies.claim import Estimate
+from eie.studies.paper.display import significant
 from eie.studies.paper.series import machine_warning
 from eie.studies.paper.setup import Setup, exhibit, usual
 from eie.technology import paper_value
@@ -54,6 +55,8 @@ class Versus:
         Further columns: the same for platforms measured on a machine of today.
     other_machine : str
         A warning, where the machine is not the paper's; empty if it is.
+    error : float
+        Two standard deviations over draws of the computed geometric mean, as a fraction of it; 0 with one draw.
     """
 
     figure: str
@@ -64,6 +67,7 @@ class Versus:
     circular: tuple[str, ...] = ()
     measured: pd.DataFrame | None = None
     other_machine: str = ""
+    error: float = 0.0
 
     def table(self) -> pd.DataFrame:
         """Values of the tables, one row per layer; what was measured; and EIE as computed."""
@@ -103,6 +107,19 @@ class Versus:
         colours = {column: plots.style.PLATFORM_COLOURS[column.split(",")[0]] for column in values}
         return plots.bars.bars_and_labels(values, labels, colours, f"{self.quantity}, CPU dense = 1")
 
+    def answer(self) -> str:
+        """Say how far EIE is ahead of the CPU, computed and published."""
+        mean, label = self.computed[GEOMEAN], self.labels.loc[GEOMEAN, "EIE"]
+        times = significant(mean) + (f" ± {significant(self.error * mean, 2)}" if self.error else "")
+        what = {
+            "speed-up": "is **{} times as fast** as the paper's CPU",
+            "energy efficiency": "takes **{} times less energy** than the paper's CPU when energy is time × power",
+        }[self.quantity]
+        return (
+            f"{self.other_machine}EIE {what.format(times)}, in the geometric mean over "
+            f"{len(self.computed) - 1} layers (± two standard deviations over draws). The figure says {label:,g}."
+        )
+
     def words(self) -> str:
         """Whether the labels follow from the tables, and how far the computed mean is from the paper's."""
         good, could = self.followed
@@ -136,7 +153,8 @@ def figure6(setup: Setup) -> Versus:
     labels = _labels("fig06", "speedup", names)
     measured = _measured(times["CPU Dense"])
     other = machine_warning(setup.machine())
-    return Versus("Figure 6", "speed-up", labels, _with_mean(derived), _with_mean(computed), (), measured, other)
+    means = _with_mean(derived), _with_mean(computed)
+    return Versus("Figure 6", "speed-up", labels, *means, (), measured, other, _error(setup))
 
 
 @exhibit("layers", "n_pe", "fifo_depth", "seed", "draws")
@@ -155,9 +173,8 @@ def figure7(setup: Setup) -> Versus:
     derived = energy.rdiv(energy["CPU Dense"], axis=0)
     labels, other = _labels("fig07", "energy_efficiency", names), machine_warning(machine)
     inferred = tuple(published.load("power").query("origin == 'implied'")["layer"].unique())
-    return Versus(
-        "Figure 7", "energy efficiency", labels, _with_mean(derived), _with_mean(computed), inferred, None, other
-    )
+    means = _with_mean(derived), _with_mean(computed)
+    return Versus("Figure 7", "energy efficiency", labels, *means, inferred, None, other, _error(setup))
 
 
 def against_measured(result: Versus) -> pd.DataFrame:
@@ -222,6 +239,13 @@ def _computed_us(setup: Setup) -> pd.Series:
     return 1e6 * setup.sweep([setup.machine()]).groupby("layer", sort=False)["seconds"].mean()
 
 
+def _error(setup: Setup) -> float:
+    """Two standard deviations over draws of the geometric mean of EIE's times, as a fraction; 0 with one draw."""
+    runs = setup.sweep([setup.machine()])
+    means = runs.groupby("draw")["seconds"].agg(geomean)
+    return float(2 * means.std() / means.mean()) if len(means) > 1 else 0.0
+
+
 def _with_mean(values: pd.DataFrame | pd.Series) -> pd.DataFrame | pd.Series:
     """The values and, in a row of its own, their geometric mean; NaN where one of them is."""
     if isinstance(values, pd.Series):
@@ -271,6 +295,14 @@ class BottomUp:
         """Tabulate microjoules of each layer, and the ratio of bottom-up energy to time x 0.600 W."""
         ratio = self.joules["bottom-up"] / self.joules[TIMES_POWER]
         return (1e6 * self.joules).assign(**{"bottom-up / time x power": ratio})
+
+    def answer(self) -> str:
+        """Say how much less energy EIE takes than the CPU, and the range over the memories' settings."""
+        least, most = self.range("CPU Dense")
+        return (
+            f"Counted event by event, it takes **{rounded(self.saving('CPU Dense'))} times** less energy "
+            f"({rounded(least)} to {rounded(most)} over plausible settings of the memories)."
+        )
 
     def words(self) -> str:
         """Say how the two ways to energy compare."""

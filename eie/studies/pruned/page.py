@@ -80,6 +80,16 @@ class Pruned:
         row = self.rows.iloc[i]
         return matrices.seeds_of(f"{row['model']}/{row['method']}/{row['sparsity']:g}/{row['layer']}{dlmc.ENDING}")
 
+    def answer(self) -> str:
+        """Say how near a synthetic layer of typical spread comes to a really pruned one."""
+        held_out = spread.held_out()
+        error = 100 * (held_out["synthetic"] - held_out["load_balance"])
+        return (
+            f"The load balance of a synthetic layer is **{error.mean():+.1f} ± {error.std():.1f} points** off that of "
+            f"a really pruned one of its density, shape and method (mean and standard deviation over "
+            f"{len(error):,} matrices). {100 * (error.abs() <= CLOSE).mean():.0f} % are within {CLOSE:g} points."
+        )
+
     def words(self) -> str:
         """Say how uneven they are, and how near synthetic layers come."""
         real, error = self.real, self.errors()

@@ -71,6 +71,16 @@ class Overheads:
             panels[f"rows of a block, {name}"] = part.groupby("height")[list(PARTS)].mean()
         return retrospective.bit_parts(panels)
 
+    def answer(self) -> str:
+        """Say what a kept weight costs in bits and energy besides itself."""
+        usual = self.blocks[(self.blocks["height"] == 1) & (self.blocks["pruned"] == UNSTRUCTURED)]
+        bits, share = usual["bits"], 100 * (1 - usual["multiplier"])
+        return (
+            f"A kept weight of {usual['code'].iloc[0]:g} bits takes **{bits.mean():.2f} ± {bits.std():.2f} bits** to "
+            f"store, and **{share.mean():.1f} ± {share.std():.1f} %** of the energy of its multiplication is spent "
+            "outside the multiplier (± is the standard deviation over draws)."
+        )
+
     def words(self) -> str:
         """Say in words what the two overheads are, and what blocks do about them."""
         usual = self.blocks[(self.blocks["height"] == 1) & (self.blocks["pruned"] == UNSTRUCTURED)]

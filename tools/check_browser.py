@@ -2,8 +2,8 @@
 
 Every page, or each one whose path contains a given PAGE, at desktop and phone width, light and dark: nothing fetched
 from another host or missing, no error of a script, no scrolling sideways, a weight below the limit, a number and a
-picture on the first screen of a notebook, no table wider than its column, and no serious accessibility fault that
-axe-core finds.
+picture on the first screen of a notebook, no table wider than its column, no plot wider than the page, and no serious
+accessibility fault that axe-core finds.
 """
 
 from __future__ import annotations
@@ -35,6 +35,11 @@ STILL = "*, *::before, *::after {transition: none !important}"  # half-way from 
 IS_DARK = "() => (document.documentElement.dataset.theme ?? 'dark') === 'dark'"
 TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(null))))"
 WIDER_BY = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+CUT_PLOTS = """() => [...document.querySelectorAll(".bd-article :is(figure, .cell_output) img")]
+  .filter((plot) => plot.getBoundingClientRect().right > document.documentElement.clientWidth)
+  .map((plot) => plot.getAttribute("src"))"""
+"""Plots that are wider than the page, so that a part of them or of their legend can be seen only by scrolling."""
+
 MATHS_DONE = "() => window.MathJax?.startup?.promise?.then(() => null)"
 
 
@@ -92,6 +97,7 @@ def axe_faults(violations: list[dict[str, Any]]) -> Iterator[str]:
 async def look(page: Page, seen: Visit, width: str, axe_script: str) -> list[str]:
     """Return the faults of an open page, those that depend on colours in each scheme."""
     faults = [f"scrolls sideways by {wider} px"] if (wider := await page.evaluate(WIDER_BY)) > 0 else []
+    faults += [f"plot wider than the page: {plot}" for plot in await page.evaluate(CUT_PLOTS)]
     await page.add_style_tag(content=STILL)
     await page.evaluate(axe_script)
     faults += axe_faults(await page.evaluate(RUN_AXE, {}))

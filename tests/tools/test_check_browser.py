@@ -11,6 +11,10 @@ PAGE = (
     '<body><main class="bd-article"><h1>A page</h1>{body}</main></body></html>'
 )
 DARK_GREY = "<style>@media (prefers-color-scheme: dark) {p {background: #000; color: #333}}</style>"
+CUT = (
+    '<div class="bd-article"><figure style="margin: 0; overflow: auto"><a href="plot.svg"><img alt="a plot" '
+    'src="plot.svg" style="width: 600px; max-width: none"></a></figure></div>'
+)
 WIDE = '<div style="width: 1000px">wide</div>'
 TABLE = (
     '<div style="width: 200px; overflow: auto" tabindex="0">'
@@ -29,6 +33,7 @@ FAULTS = {
     "throws": ("<script>nowhere()</script>", "", ["script error: nowhere is not defined"]),
     "logs": ("<script>console.error('oh')</script>", "", ["console: oh"]),
     "wide": ("", WIDE, ["phone: scrolls sideways by "]),
+    "cut": ("", CUT, ["phone: plot wider than the page: plot.svg"]),
     "heavy": ('<script src="heavy.js"></script>', "", ["weighs 2,000,"]),
     "pale": ("", '<p style="background: #fff; color: #ddd">pale</p>', ["accessibility, serious, color-contrast"]),
     "nameless": ("", "<button></button>", ["accessibility, critical, button-name"]),
@@ -56,6 +61,7 @@ def found(check_browser, tmp_path_factory):
     for name, (head, body, _) in FAULTS.items():
         (root / name).parent.mkdir(exist_ok=True)
         (root / f"{name}.html").write_text(PAGE.format(head=head, body=body), encoding="utf-8")
+    (root / "plot.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="600" height="9"/>')
     (root / "heavy.js").write_text(f"// {' ' * check_browser.MAX_BYTES}")
     browser = sys.modules["browser"]
     program, axe = browser.chromium(), browser.axe(check_browser.AXE_CACHE)

@@ -127,10 +127,14 @@ class Figure10:
 
 PAPER = "AlexNet (paper)"
 
+PICTURES = {"mnist": "MNIST digits", "imagenet-samples": "ImageNet pictures", "pictures": "Foolbox pictures"}
+"""What each set of pictures is called on the page."""
+
 
 def by_network(measured: pd.DataFrame) -> pd.DataFrame:
     """First answers that are right, percent: one row per network and its pictures, one column per precision."""
-    named = measured["network"] + ", " + measured["count"].astype(str) + " of " + measured["pictures"]
+    counts = measured["count"].map("{:,}".format)
+    named = measured["network"] + ", " + counts + " " + measured["pictures"].replace(PICTURES)
     wide = measured.assign(row=named).pivot(index="row", columns="precision", values="top-1, %")
     order = list(dict.fromkeys(measured["precision"]))
     return wide.loc[list(dict.fromkeys(named)), order].rename_axis(index=None, columns=None)

@@ -78,13 +78,14 @@ def design_space(designs: pd.DataFrame, chosen: tuple[Any, ...], objectives: Seq
         for label, (which, style) in kinds.items():
             some = designs[which]
             # Thousands of dots are a picture; the axes and words around them stay lines and letters.
-            ax.scatter(some[x], some[y], label=label, rasterized=True, linewidths=0, **style)
+            ax.scatter(some[x], some[y], rasterized=True, linewidths=0, **style)
+            ax.plot([], [], "o", color=style["color"], label=label)
         mine = designs.loc[chosen]
         ax.plot(mine[x], mine[y], "*", color=PALETTE[1], markersize=13, label="the paper's choice")
         ax.set(xscale="log", yscale="log", xlabel=x, ylabel=y)
         for axis, marks in ((ax.xaxis, (1.0,)), (ax.yaxis, (1.0, 2.0, 5.0))):
             plain_numbers(axis, *marks)
-    legend(fig, *axes[0][0].get_legend_handles_labels(), loc="lower center", markerscale=1.5)
+    legend(fig, *axes[0][0].get_legend_handles_labels(), loc="lower center")
     return Drawn(fig, {"designs": designs})
 
 

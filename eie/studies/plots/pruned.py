@@ -32,7 +32,7 @@ def real_and_synthetic(rows: pd.DataFrame, names: Mapping[str, str], families: M
         ax.axhline(0, color=PUBLISHED, linewidth=1)
         ax.set(title=title, xlabel="load balance, real, %", xlim=(0, 100), ylim=(-20, 25))
     axes[0].set_ylabel("synthetic minus real, points")
-    legend(fig, *axes[0].get_legend_handles_labels(), loc="lower center", markerscale=3)
+    legend(fig, *axes[0].get_legend_handles_labels(), loc="lower center")
     shown = rows[["family", "layer", "load_balance", *names]]
     return Drawn(fig, {"matrices": shown})
 
@@ -69,8 +69,10 @@ def unevenness(
         ax.set(
             xscale="log", yscale="log", xlabel="weights kept, %", title=side.removesuffix("_cv") + "s", ylim=(0.02, 6)
         )
+        for axis in (ax.xaxis, ax.yaxis):
+            plain_numbers(axis, 1)
     axes[0].set_ylabel("standard deviation / mean,\nbeyond chance")
-    legend(fig, *axes[0].get_legend_handles_labels(), loc="lower center", markerscale=3)
+    legend(fig, *axes[0].get_legend_handles_labels(), loc="lower center")
     return Drawn(fig, {"matrices": rows[["family", "layer", "density", *sides]], "curves": curves})
 
 
@@ -90,16 +92,15 @@ def padding(rows: pd.DataFrame, curve: pd.DataFrame, families: Mapping[str, str]
     fig, ax = plt.subplots(figsize=(8.2, 3.4))
     for colour, (family, label) in zip(PALETTE, families.items(), strict=False):
         some = rows[rows["family"] == family]
-        ax.scatter(
-            100 * some["density"], some["padding"], s=5, color=colour, label=label, rasterized=True, linewidths=0
-        )
+        _dots(ax, 100 * some["density"], some["padding"], colour, label)
     ax.plot(100 * curve["density"], curve["padding"], color="black", label="uniform, one PE")
     ax.set(xscale="log", xlabel="weights kept, %", ylabel="padding, % of entries")
     plain_numbers(ax.xaxis, 1.0)
-    ax.legend(markerscale=3)
+    ax.legend()
     return Drawn(fig, {"matrices": rows[["family", "layer", "density", "padding"]], "curve": curve})
 
 
 def _dots(ax: Axes, x: pd.Series, y: pd.Series, colour: str, label: str) -> None:
     """Draw hundreds of dots as a picture; the axes and words around them stay lines and letters."""
-    ax.scatter(x, y, s=4, color=colour, label=label, rasterized=True, linewidths=0)
+    ax.scatter(x, y, s=4, color=colour, rasterized=True, linewidths=0)
+    ax.plot([], [], "o", color=colour, label=label)

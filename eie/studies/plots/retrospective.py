@@ -90,7 +90,9 @@ def savings(table: pd.DataFrame, quantities: Sequence[str]) -> Drawn:
 def bit_parts(panels: Mapping[str, pd.DataFrame]) -> Drawn:
     """Draw stacked bars of bits, one small plot per parameter: one bar per value, one colour per part."""
     tops = [part.sum(axis=1).max() for part in panels.values()]
-    fig, axes = plt.subplots(1, len(panels), figsize=(9.6, 3.6), width_ratios=[len(part) for part in panels.values()])
+    fig, axes = plt.subplots(
+        1, len(panels), figsize=(9.6, 3.6), width_ratios=[max(5, len(part)) for part in panels.values()]
+    )
     for ax, (label, part) in zip(axes, panels.items(), strict=True):
         stack(ax.bar, np.arange(len(part)), part, (PUBLISHED, *PALETTE), 0.75)
         ax.set_xticks(range(len(part)), [f"{value:g}" for value in part.index], fontsize=9)

@@ -54,7 +54,7 @@ def test_sixteen_bits_keep_the_accuracy_of_floating_point(figure):
 @pytest.mark.needs_data("mnist")
 def test_a_few_pictures_measured_again(figure):
     again = fig10.measured_again(test_images=50, pictures=0)
-    assert again.index.tolist() == ["LeNet-300-100, 50 of mnist", "LeNet-5, 50 of mnist"]
+    assert again.index.tolist() == ["LeNet-300-100, 50 MNIST digits", "LeNet-5, 50 MNIST digits"]
     assert again["16b int"].min() > 90
     assert fig10.measured_again(0, 0) is None
 

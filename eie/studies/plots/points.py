@@ -79,7 +79,7 @@ def design_space(designs: pd.DataFrame, chosen: tuple[Any, ...], objectives: Seq
             some = designs[which]
             # Thousands of dots are a picture; the axes and words around them stay lines and letters.
             ax.scatter(some[x], some[y], rasterized=True, linewidths=0, **style)
-            ax.plot([], [], "o", color=style["color"], label=label)
+            ax.scatter([], [], s=30, color=style["color"], label=label)
         mine = designs.loc[chosen]
         ax.plot(mine[x], mine[y], "*", color=PALETTE[1], markersize=13, label="the paper's choice")
         ax.set(xscale="log", yscale="log", xlabel=x, ylabel=y)

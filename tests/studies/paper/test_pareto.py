@@ -109,7 +109,7 @@ def test_paper_parameters_are_those_of_the_machine():
 
 def test_plot(space):
     left, right = space.plot().axes
-    assert (left.get_xlabel(), left.get_ylabel(), right.get_ylabel()) == ("time, us", "energy, uJ", "area, mm2")
+    assert (left.get_xlabel(), left.get_ylabel(), right.get_ylabel()) == ("time, µs", "energy, µJ", "area, mm²")
     assert sum(len(cloud.get_offsets()) for cloud in left.collections) == len(space.designs)
     (star,) = left.lines
     assert star.get_xdata()[0] == space.designs.loc[PAPER]["time"]

@@ -44,8 +44,14 @@ _BRANCHES = {
     "Loop": "in the body of the loop {}, whose turns are unknown: one is taken",
     "Scan": "in the body of the scan {}, whose turns are unknown: one is taken",
 }
-_CODED = {"QLinearMatMul": (3, 4, 5), "QLinearConv": (3, 4, 5), "DynamicQuantizeMatMul": (1, 2, 3)}
-"""Operators whose matrix is in codes, with the places of codes, scale and zero point among their inputs."""
+_CODED = {
+    **dict.fromkeys(("QLinearMatMul", "QLinearConv", "QGemm"), (3, 4, 5)),
+    **dict.fromkeys(("MatMulInteger", "ConvInteger"), (1, None, 3)),
+    "DynamicQuantizeMatMul": (1, 2, 3),
+    "MatMulIntegerToFloat": (1, 3, 5),
+}
+"""Operators whose matrix is in codes, with the places of codes, scale and zero point among their inputs. Two have no
+scale: what they give is multiplied by it later."""
 
 
 @guarded
@@ -139,11 +145,13 @@ def _parts(graph: Graph, node: onnx.NodeProto) -> Iterator[WeightLayer | Unmappe
     match node.op_type:
         case "Gemm" | "FusedGemm":
             yield from _gemm(graph, node)
-        case "MatMul" | "FusedMatMul" | "TransposeMatMul" | "QLinearMatMul" | "DynamicQuantizeMatMul" | "MatMulNBits":
+        case "MatMul" | "FusedMatMul" | "TransposeMatMul" | "MatMulNBits":
+            yield from _matmul(graph, node)
+        case "QLinearMatMul" | "DynamicQuantizeMatMul" | "MatMulInteger" | "MatMulIntegerToFloat" | "QGemm":
             yield from _matmul(graph, node)
         case "Attention" if node.domain == "com.microsoft":
             yield from _matmul(graph, node)
-        case "Conv" | "FusedConv" | "QLinearConv":
+        case "Conv" | "FusedConv" | "QLinearConv" | "ConvInteger":
             yield from _conv(graph, node)
         case "LSTM" | "GRU" | "RNN":
             yield from _recurrent(graph, node)
@@ -180,7 +188,7 @@ def _matmul(graph: Graph, node: onnx.NodeProto) -> Sequence[WeightLayer | Unmapp
     if node.op_type == "MatMulNBits":
         first, second = None, _of_bits(graph, node)
     elif node.op_type in _CODED:
-        first, second = None, _of_codes(graph, node, -1)
+        first, second = None, _of_codes(graph, node, 0 if attribute(node, "transB", 0) else -1)
     else:
         first, second = _input(graph, node, 0), _input(graph, node, 1)
     weights = second or first
@@ -200,8 +208,10 @@ def _matmul(graph: Graph, node: onnx.NodeProto) -> Sequence[WeightLayer | Unmapp
 
 
 def _of_codes(graph: Graph, node: onnx.NodeProto, axis: int) -> Weights | None:
-    codes, scale, zero = (_input(graph, node, place) for place in _CODED[node.op_type])
-    return scaled(codes, scale, zero, axis) if codes is not None and scale is not None else None
+    at_codes, at_scale, at_zero = _CODED[node.op_type]
+    codes, zero = _input(graph, node, at_codes), _input(graph, node, at_zero)
+    scale = None if at_scale is None else _input(graph, node, at_scale)
+    return None if codes is None or (scale is None and at_scale is not None) else scaled(codes, scale, zero, axis)
 
 
 def _of_bits(graph: Graph, node: onnx.NodeProto) -> Weights | None:
@@ -234,7 +244,7 @@ def _linear(
 
 
 def _conv(graph: Graph, node: onnx.NodeProto) -> list[WeightLayer | Unmapped]:
-    coded = node.op_type == "QLinearConv"
+    coded = node.op_type in _CODED
     weights = _of_codes(graph, node, 0) if coded else _input(graph, node, 1)
     if weights is None:
         return [_computed(graph, node, "its weights are computed while it runs")]

@@ -188,18 +188,22 @@ def _evaluated(node: onnx.NodeProto, inputs: Sequence[Any], opset: int) -> list[
         return list(ReferenceEvaluator(plain, opsets={"": opset}).run(None, feeds))
 
 
-def scaled(codes: Weights, scale: Weights, zero: Weights | None, axis: int) -> Weights:
-    """Multiply codes by their scale, of which there is one, or one along `axis`."""
+def scaled(codes: Weights, scale: Weights | None, zero: Weights | None, axis: int) -> Weights:
+    """Multiply codes by their scale, of which there is one, or one along `axis`; none is taken as 1."""
 
     def read() -> Any:
         values = np.asarray(codes.dense(), np.float32)
         sides = [1] * values.ndim
         sides[axis] = -1
-        shift = np.float32(0) if zero is None else np.asarray(zero.dense(), np.float32).reshape(sides)
-        return (values - shift) * np.asarray(scale.dense(), np.float32).reshape(sides)
+        shift, factor = (
+            np.float32(absent) if part is None else np.asarray(part.dense(), np.float32).reshape(sides)
+            for part, absent in ((zero, 0), (scale, 1))
+        )
+        return (values - shift) * factor
 
-    leaves = codes.leaves | scale.leaves | (zero.leaves if zero else frozenset())
-    return Weights(codes.shape, True, read, leaves, "codes times their scale")
+    leaves = frozenset[str]().union(*(part.leaves for part in (codes, scale, zero) if part is not None))
+    note = "codes whose scale is applied to the outputs" if scale is None else "codes times their scale"
+    return Weights(codes.shape, True, read, leaves, note)
 
 
 def blocks_of_bits(

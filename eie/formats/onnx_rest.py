@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from eie.formats.onnx_graph import Graph
 
 _NORMS = ("LayerNormalization", "InstanceNormalization", "GroupNormalization", "RMSNormalization")
-_INTEGER = ("MatMulInteger", "ConvInteger", "MatMulIntegerToFloat", "QGemm", "QAttention")
 _BY_NUMBER = ("Add", "Sub", "Mul", "Div", "Pow", "Where", "Max", "Min", "Sum")
 _DOMAINS = ("", "ai.onnx", "com.microsoft", "ai.onnx.ml")
 
@@ -23,8 +22,8 @@ def without_product(graph: Graph, node: onnx.NodeProto) -> Iterator[Unmapped]:
     """Report a node that holds weights, but is no product of a matrix and a vector."""
     sizes = [w.shape for w in map(graph.weights, node.input) if w is not None and prod(w.shape) > 1]
     why = ""
-    if node.op_type in _INTEGER:
-        why = "its weights are integers already; import the network as it was before"
+    if node.op_type == "QAttention":
+        why = "the matrices of an attention in one operator of integers, which is not read here"
     elif node.op_type == "BatchNormalization":
         why = "a scale and a shift, which fold into the layer before it"
     elif node.op_type in _NORMS and sizes:

@@ -160,7 +160,7 @@ def test_what_does_not_map_is_named_with_the_reason(tmp_path):
         node("ConvTranspose", ["b", "d"], "c", "up"),
         node("MatMul", ["c", "c"], "e", "attention"),
         node("Gather", ["table", "i"], "t", "words"),
-        node("MatMulInteger", ["t", "q"], "z", "quantised"),
+        node("QAttention", ["t", "q"], "z", "quantised"),
         node("MatMul", ["x", "cube"], "v", "cube"),
         node("MatMul", ["x", "w"], "y", "fc"),
     ]
@@ -178,7 +178,7 @@ def test_what_does_not_map_is_named_with_the_reason(tmp_path):
         "up": "not one product",
         "attention": "both factors are computed",
         "words": "9 x 5: an embedding",
-        "quantised": "integers already",
+        "quantised": "attention in one operator of integers",
         "cube": "2 x 4 x 4: must have 2 sides",
     }
     assert why.keys() == expected.keys()

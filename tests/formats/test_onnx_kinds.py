@@ -238,6 +238,24 @@ def test_quantised_products(tmp_path):
     np.testing.assert_allclose(found["conv"].read(), kernel.reshape(4, 9) * weights["t"][:, None], rtol=1e-5)
 
 
+def test_products_of_integers(tmp_path):
+    """Two of them have no scale: their outputs are multiplied by it."""
+    nodes = [
+        node("MatMulInteger", ["x", "q", "z", "k"], "a", "integer"),
+        node("MatMulIntegerToFloat", ["x", "q", "one", "s", "z", "k"], "b", "float"),
+        node("QGemm", ["x", "one", "z", "turned", "s", "k"], "c", "gemm", transB=1),
+        node("ConvInteger", ["x", "kernel", "z", "k"], "d", "conv"),
+    ]
+    kernel = np.arange(-18, 18, dtype=np.int8).reshape(4, 1, 3, 3)
+    weights = {"q": CODES, "turned": CODES.T.copy(), "k": np.int8(1), "z": np.int8(0), "s": np.float32(0.5)}
+    path = make.save(tmp_path / "a.onnx", nodes, weights | {"kernel": kernel, "one": np.float32(1)}, x=(1, 6))
+    found, codes = layers(path), (CODES.astype(np.float32) - 1).T
+    for name, expected in (("integer", codes), ("float", codes * 0.5), ("gemm", codes * 0.5)):
+        np.testing.assert_array_equal(found[name].read(), expected)
+    np.testing.assert_array_equal(found["conv"].read(), kernel.reshape(4, 9) - 1.0)
+    assert "scale is applied to the outputs" in found["integer"].note
+
+
 @pytest.mark.parametrize("linear", [True, False])
 def test_sparse_initializers(tmp_path, linear):
     model = make.model([node("MatMul", ["x", "w"], name="fc")], {}, x=(1, 6))

@@ -11,7 +11,7 @@ SOURCES := $(shell find eie -type f ! -path '*/__pycache__/*')
 LENETS := lenet-300-100 lenet-5
 PROSE := $(shell find book -type f) CONTRIBUTING.md CHANGELOG.md
 
-.PHONY: fork book data check pdf links test test-fast fuzz mutate lint format bench lenets clean lock
+.PHONY: fork book data check pdf links test test-fast test-long fuzz mutate lint format bench lenets clean lock
 .DELETE_ON_ERROR:
 
 book: data
@@ -47,6 +47,10 @@ test: .venv/ready-for-tests
 
 test-fast: .venv/ready-for-tests
 	$(PYTEST) -m "not slow"
+
+# What takes minutes: the LeNets trained until they are as good as the book says.
+test-long: .venv/ready-for-tests
+	$(PYTEST) -m long
 
 # Damaged files for every reader, at length: `make fuzz SEED=1` tries others. A few are read by `make test`, too.
 fuzz: .venv/ready-for-tests

@@ -24,7 +24,7 @@ from eie.datasets import catalogue
 from eie.formats import idx
 
 FILE = "lenets.toml"
-SCHEDULES = ("full", "short")
+SCHEDULES = ("full", "short", "brief")
 NOTHING = Phase(0, 0.0)
 """A phase that is left out."""
 
@@ -163,7 +163,7 @@ def recipe(name: str, schedule: str = "full") -> Recipe:
     name : str
         `"lenet-300-100"` or `"lenet-5"`.
     schedule : str
-        `"full"` or `"short"`.
+        `"full"`, `"short"` or `"brief"`.
     """
     if schedule not in SCHEDULES:
         raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, got {schedule!r}")
@@ -184,7 +184,12 @@ def fresh(name: str, seed: int) -> nn.Sequential:
 def train(name: str, schedule: str, seed: int, mnist: Mnist, path: str | Path | None, *, progress: bool = True) -> Run:
     """Train and compress one network; the run goes on from its checkpoint at `path`, if that is there."""
     return compress(
-        fresh(name, seed), recipe(name, schedule), _batches(name, mnist), seed=seed, path=path, progress=progress
+        fresh(name, seed),
+        recipe(name, schedule),
+        _batches(name, mnist, schedule),
+        seed=seed,
+        path=path,
+        progress=progress,
     )
 
 
@@ -245,7 +250,7 @@ class Training:
         It is pruned as long as by the short schedule, and what k-means finds is not trained on.
         """
         mnist, first = Mnist.load(), recipe(self.name, "short")
-        batches, dense = _batches(self.name, mnist), self.run(mnist).dense
+        batches, dense = _batches(self.name, mnist, self.schedule), self.run(mnist).dense
         keep = {name: min(1.0, keep_times * rate) for name, rate in first.keep.items()}
         pruning = replace(first, train=NOTHING, share=NOTHING, keep=keep)
         pruned = compress(_with(self.name, dense), pruning, batches, seed=self.seed, progress=False).pruned
@@ -306,6 +311,7 @@ def _entry(name: str) -> dict[str, Any]:
     return known[name]
 
 
-def _batches(name: str, mnist: Mnist) -> Digits:
-    entry = _entry(name)
-    return Digits(*mnist.train, entry["batch"], entry["shift"])
+def _batches(name: str, mnist: Mnist, schedule: str) -> Digits:
+    entry, most = _entry(name), read_toml(FILE)["pictures"].get(schedule)
+    images, labels = mnist.train
+    return Digits(images[:most], labels[:most], entry["batch"], entry["shift"])

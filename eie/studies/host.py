@@ -70,6 +70,12 @@ def require_torch() -> Any:
         raise ModuleNotFoundError("timing needs PyTorch; to install it: pip install 'eie[networks]'") from None
 
 
+def torch_facts() -> dict[str, str]:
+    """Return PyTorch's version and the instructions that it uses: they decide in which order it sums."""
+    torch = require_torch()
+    return {"torch": str(torch.__version__), "instructions of torch": str(torch.backends.cpu.get_cpu_capability())}
+
+
 def _libraries(torch: Any) -> dict[str, str]:
     of_torch = dict(re.findall(r"(Math Kernel Library|MKL-DNN) (?:Version )?v?([\d.]+)", torch.__config__.show()))
     of_numpy: Any = np.show_config(mode="dicts")
@@ -79,8 +85,7 @@ def _libraries(torch: Any) -> dict[str, str]:
         "numpy": metadata.version("numpy"),
         "BLAS of numpy": f"{blas.get('name', '')} {blas.get('version', '')}".strip(),
         "scipy": metadata.version("scipy"),
-        "torch": str(torch.__version__),
-        "instructions of torch": str(torch.backends.cpu.get_cpu_capability()),
+        **torch_facts(),
         "MKL": of_torch.get("Math Kernel Library", ""),
         "oneDNN": of_torch.get("MKL-DNN", ""),
         "CUDA": str(torch.version.cuda or ""),

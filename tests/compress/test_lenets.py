@@ -6,6 +6,7 @@ import torch
 from eie._files import data_path
 from eie.compress import lenets, packed
 from eie.studies import experiments
+from eie.studies.paper import lenet_tables
 
 HIGHEST_ERROR = {"lenet-300-100": 1.75, "lenet-5": 0.85}
 """Percent, of the test pictures."""
@@ -15,6 +16,9 @@ LEAST_FACTOR = {"lenet-300-100": 40, "lenet-5": 39}
 
 MOST_LOST = {"lenet-300-100": 0.1}
 """Points of error that compression may cost."""
+
+BRIEF = data_path("measured/lenets_brief.csv")
+"""Made by `eie experiment lenets --slice seed=0 --slice schedule=brief -o lenets_brief.csv`."""
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +57,7 @@ def test_network_that_comes_along_errs_as_the_table_says(table, name):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.needs_data("mnist")
 def test_short_schedule_of_one_seed(tmp_path):
     slices = {"seed": "0", "schedule": "short"}
@@ -63,11 +68,44 @@ def test_short_schedule_of_one_seed(tmp_path):
         assert row["compressed_error"] <= HIGHEST_ERROR[name]
         assert row["compressed_error"] <= row["dense_error"] + MOST_LOST.get(name, np.inf)
         assert row["factor"] >= LEAST_FACTOR[name]
-        network = packed.read(tmp_path / f"{name}.safetensors")
-        assert lenets.test_error(network) == pytest.approx(row["compressed_error"])
-    assert set(made.reset_index()) == set(experiments.read("lenets"))
+    assert_kept(made, tmp_path)
     weights = pd.read_csv(tmp_path / "lenets_weights.csv", comment="#")
     assert weights[weights["stage"] == "dense"].groupby("network")["count"].sum().tolist() == [266200, 430500]
+
+
+@pytest.mark.slow
+@pytest.mark.needs_data("mnist")
+@pytest.mark.parametrize(("name", "weights"), [("lenet-5", 430500), ("lenet-300-100", 266200)])
+def test_a_brief_training_is_that_of_the_committed_table(tmp_path, name, weights):
+    """Bit for bit where processor and PyTorch are the table's; others sum in another order, and so train otherwise."""
+    slices = {"network": name, "schedule": "brief"}
+    experiments.run("lenets", tmp_path / "lenets.csv", {"seed": "0"} | slices)
+    experiments.run("lenets_weights", tmp_path / "lenets_weights.csv", slices)
+    made, known = (pd.read_csv(path, comment="#").set_index("network") for path in (tmp_path / "lenets.csv", BRIEF))
+    found, expected = (table.loc[name, lenet_tables.RESULTS].astype(float) for table in (made, known))
+    if made_on(tmp_path / "lenets.csv") == made_on(BRIEF):
+        assert found.to_dict() == expected.to_dict()
+    else:
+        assert found["kept"] == expected["kept"]
+        np.testing.assert_allclose(found.filter(like="factor"), expected.filter(like="factor"), rtol=0.02)
+        np.testing.assert_allclose(found.filter(like="error"), expected.filter(like="error"), atol=2)
+    assert_kept(made, tmp_path)
+    counted = pd.read_csv(tmp_path / "lenets_weights.csv", comment="#")
+    assert counted.loc[counted["stage"] == "dense", "count"].sum() == weights
+
+
+def made_on(path):
+    """What the bits of a trained network hang on: processor, PyTorch, and the instructions that it takes."""
+    lines = [line.removeprefix("# ").strip() for line in path.read_text().splitlines() if line.startswith("#")]
+    return {line for line in lines if line.startswith(("processor: ", "torch: ", "instructions of torch: "))}
+
+
+def assert_kept(made, folder):
+    """Each compressed network was written down, and errs as its row says."""
+    assert set(made.reset_index()) == set(experiments.read("lenets"))
+    for name, row in made.iterrows():
+        network = packed.read(folder / f"{name}.safetensors")
+        assert lenets.test_error(network) == pytest.approx(row["compressed_error"])
 
 
 def digits(count, seed):
@@ -113,7 +151,7 @@ def test_shapes(name):
     ("call", "message"),
     [
         (lambda: lenets.recipe("lenet-4"), "lenet-300-100, lenet-5, got 'lenet-4'"),
-        (lambda: lenets.recipe("lenet-5", "long"), "full, short, got 'long'"),
+        (lambda: lenets.recipe("lenet-5", "long"), "full, short, brief, got 'long'"),
         (lambda: experiments.run("lenets", "x", {"seed": "-1"}), "no seed '-1'; there are 0, 1, 2, 3, 4"),
         (lambda: experiments.run("lenets", "x", {"network": "lenet-4"}), "there are lenet-300-100, lenet-5"),
     ],

@@ -2,7 +2,6 @@ from itertools import product
 
 import numpy as np
 import pytest
-from scipy.signal import correlate2d
 
 from eie.studies import experiments
 from eie.studies.retrospective import point_clouds
@@ -10,6 +9,8 @@ from eie.studies.retrospective import point_clouds
 
 @pytest.mark.parametrize("size", [1, 3, 5])
 def test_gather_and_scatter_is_the_dense_convolution_at_the_points(rng, size):
+    from scipy.signal import correlate2d  # here, since it takes a second to import
+
     picture = rng.integers(-9, 10, (8, 9, 3)) * (rng.random((8, 9, 1)) < 0.4)
     points = point_clouds.points_of(picture.any(axis=2))
     weights = rng.integers(-5, 6, (4, 3, size, size))

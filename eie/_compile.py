@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import update_wrapper
 from threading import RLock
-from typing import Any
+from typing import Any, ClassVar
 
 _lock = RLock()
 
 
 class Kernel:
     """A function of numbers and arrays that numba compiles, without Python's lock, when it is first called."""
+
+    options: ClassVar[dict[str, bool]] = {}
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -28,8 +30,14 @@ class Kernel:
             if self.compiled is None:
                 import numba
 
-                self.compiled = numba.njit(cache=True, nogil=True)(self.function)
+                self.compiled = numba.njit(cache=True, nogil=True, no_cfunc_wrapper=True, **self.options)(self.function)
                 names = self.function.__globals__
                 for name, kernel in [item for item in names.items() if isinstance(item[1], Kernel)]:
                     names[name] = kernel.compile()
             return self.compiled
+
+
+class Part(Kernel):
+    """A part of kernels that only they call: without the code through which Python calls it, it compiles faster."""
+
+    options: ClassVar[dict[str, bool]] = {"no_cpython_wrapper": True}

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from eie import _check
 from eie._blocks import map_blocks
-from eie._compile import Kernel
+from eie._compile import Kernel, Part
 from eie._display import Shown
 from eie.columns import AT_ROW, NONEMPTY, ROW_BEGINS
 from eie.interleaved import InterleavedCSC, encode
@@ -160,12 +160,14 @@ def simulate(
     nonzero = np.atleast_2d(values) != 0
     tables = mem.tables(machine.entries_per_row)
     holds = min(machine.fifo_depth - 1, mem.n_columns)  # a ring buffer is full one short of its depth
-    parts = map_blocks(
-        lambda block: _run(*tables, block, mem.has_bias, holds, np.empty((1, mem.n_pe), tables.time_type)),
-        nonzero,
-        _BLOCK,
-    )
-    cycles, broadcasts, macs, entries, spmat_reads = map(sum, zip(*parts, strict=True))
+
+    def run(block: NDArray[np.bool_]) -> tuple[int, ...]:
+        sent = np.empty(mem.n_in + 1, np.int64), np.empty(mem.n_in + 1, np.int64)
+        queues = np.empty(holds, tables.time_type), np.empty((1, mem.n_pe), tables.time_type)
+        counted: tuple[int, ...] = _run(*tables, block, mem.has_bias, *sent, *queues)
+        return counted
+
+    cycles, broadcasts, macs, entries, spmat_reads = map(sum, zip(*map_blocks(run, nonzero, _BLOCK), strict=True))
     return CycleReport(
         cycles=cycles,
         broadcasts=broadcasts,
@@ -223,20 +225,28 @@ def _first(wrong: NDArray[Any], values: NDArray[Any]) -> str:
     return f"{values[place]} at input {place[-1]}" + (f" of vector {place[0]}" if values.ndim == 2 else "")
 
 
-@Kernel
-def scan(nonzero, n_pe, has_bias):  # type: ignore[no-untyped-def]
+def scan(nonzero: NDArray[np.bool_], n_pe: int, has_bias: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Find the non-zeros of one vector as the leading non-zero detection does, and the cycles that the search wastes.
 
     Activation j sits in bank `j % n_pe` at address `j // n_pe`; the bias's 1.0 comes after the last address. One
     address is looked at a time. Moving on to the next costs an idle cycle unless the last broadcast was from the last
     bank, and an address without a non-zero costs a cycle.
 
-    Return the columns in the order of their broadcasts, and the cycles that the scan wastes before each, as int64.
+    Return the columns in the order of their broadcasts, and the cycles that the scan wastes before each.
     """
+    active = np.flatnonzero(nonzero)
+    address = active // n_pe
+    left = address + (active % n_pe == n_pe - 1)  # from the last bank, the control moves on in the same cycle
+    if has_bias:
+        active, address = np.append(active, len(nonzero)), np.append(address, -(-len(nonzero) // n_pe))
+    return active, address - np.append(0, left)[: len(active)]
+
+
+@Part
+def _scan(nonzero, n_pe, has_bias, active, idle):  # type: ignore[no-untyped-def]
+    """Fill in what `scan` returns, without an array in between, and return the number of broadcasts."""
     n_in = len(nonzero)
-    n_addresses = -(-n_in // n_pe)
-    active = np.empty(n_in + 1, np.int64)
-    idle = np.empty(n_in + 1, np.int64)
+    n_addresses = (n_in + n_pe - 1) // n_pe
     found, left = 0, 0  # the address that is looked at after the last broadcast
     for address in range(n_addresses):
         hit = False
@@ -248,50 +258,51 @@ def scan(nonzero, n_pe, has_bias):  # type: ignore[no-untyped-def]
             idle[found] = address - left
             left = address if hit else left
             found += hit
-        left += hit and (address + 1) * n_pe <= n_in  # from the last bank, the control moves on in the same cycle
+        left += hit and (address + 1) * n_pe <= n_in
     if has_bias:
         active[found], idle[found] = n_in, n_addresses - left
         found += 1
-    return active[:found], idle[:found]
+    return found
 
 
 @Kernel
-def _run(lengths, masks, totals, nonzero, has_bias, holds, free):  # type: ignore[no-untyped-def]
+def _run(lengths, masks, totals, nonzero, has_bias, active, idle, taken, free):  # type: ignore[no-untyped-def]
     """Add up cycles, broadcasts, macs, entries and reads of Spmat rows over all vectors and all PEs.
 
-    The first three are of `ColumnTables`; `free` of shape `(1, n_pe)` is space for the cycle from which each PE can
-    take its next activation.
+    The first three are of `ColumnTables`. The last four are room, in which each vector starts anew: what `_scan` finds,
+    the cycle in which the last PE took each of the latest broadcasts, as many as a queue holds, and, of shape
+    `(1, n_pe)`, the cycle from which each PE can take its next activation.
     """
-    cycles, broadcasts, macs, entries, reads = np.int64(0), 0, 0, 0, 0
-    # The cycle in which the last PE took each of the latest `holds` broadcasts. A new broadcast needs a free slot in
-    # every queue, so it waits for the one that was sent `holds` before it; older ones never matter again.
-    taken = np.empty(holds, free.dtype)
+    cycles, broadcasts, macs, entries, reads = 0, 0, 0, 0, 0
+    n_pe = free.shape[1]
     for v in range(len(nonzero)):
-        active, idle = scan(nonzero[v], lengths.shape[1], has_bias)
-        for i in range(holds):
+        n_sent = _scan(nonzero[v], n_pe, has_bias, active, idle)
+        for i in range(len(taken)):
             taken[i] = -1
-        for p in range(free.shape[1]):
+        for p in range(n_pe):
             free[0, p] = 0
         broadcast, slot = -1, 0
-        for k in range(len(active)):
+        for k in range(n_sent):
             j = active[k]
+            # A new broadcast needs a free slot in every queue, so it waits for the one that was sent as many before
+            # it as a queue holds; older ones never matter again.
             broadcast = max(broadcast + 1 + idle[k], taken[slot] + 1)
             taken[slot] = dequeue(lengths, j, broadcast, free, 0)
-            slot = slot + 1 if slot + 1 < holds else 0
+            slot = slot + 1 if slot + 1 < len(taken) else 0
             macs += totals[j, 0]
             entries += totals[j, 1]
             reads += totals[j, 2]
         reads -= _rows_held(masks, nonzero[v])
-        broadcasts += len(active)
+        broadcasts += n_sent
         last = np.int64(0)
-        for p in range(free.shape[1]):
+        for p in range(n_pe):
             last = max(last, free[0, p])
         # When every address was looked at and nothing found to send, no PE was ever busy.
-        cycles += last + PIPELINE_CYCLES if len(active) else -(-nonzero.shape[1] // free.shape[1])
+        cycles += last + PIPELINE_CYCLES if n_sent else (nonzero.shape[1] + n_pe - 1) // n_pe
     return cycles, broadcasts, macs, entries, reads
 
 
-@Kernel
+@Part
 def dequeue(lengths, j, broadcast, free, q):  # type: ignore[no-untyped-def]
     """Let every PE take column j from its queue when it is free; return the cycle in which the last PE does.
 
@@ -307,7 +318,7 @@ def dequeue(lengths, j, broadcast, free, q):  # type: ignore[no-untyped-def]
     return last
 
 
-@Kernel
+@Part
 def _rows_held(masks, nonzero):  # type: ignore[no-untyped-def]
     """Count how often a column begins in the Spmat row that its PE read last, and so does not read again."""
     count = 0
@@ -322,7 +333,7 @@ def _rows_held(masks, nonzero):  # type: ignore[no-untyped-def]
     return count
 
 
-@Kernel
+@Part
 def bits_set(word):  # type: ignore[no-untyped-def]
     """Count the ones of 64 bits, by sums of neighbours: the compiler knows this as one instruction."""
     word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)

@@ -199,17 +199,20 @@ def encode(layer: CompressedLayer, machine: Machine) -> InterleavedCSC:
     check_codebook(layer, machine)
     indptr, rows, codes = _with_bias_column(layer)
     pe_of, local_of = (part.astype(np.int32) for part in place(np.arange(layer.n_out), machine.n_pe))
+    last = np.empty(machine.n_pe, np.int32)
     pointers = np.zeros((1, machine.n_pe), np.int32)
     if len(indptr) * machine.n_pe > _WIDE:  # many PEs hold little each
-        _count_entries(indptr, rows, pe_of, local_of, machine.index_bits, pointers)
+        _count_entries(indptr, rows, pe_of, local_of, machine.index_bits, last, pointers)
     pointers = np.zeros((len(indptr), machine.n_pe), _pointer_type(pointers[0], len(indptr)))
-    _count_entries(indptr, rows, pe_of, local_of, machine.index_bits, pointers)
+    _count_entries(indptr, rows, pe_of, local_of, machine.index_bits, last, pointers)
     n_entries = int(pointers.sum(dtype=np.int64))  # before they are summed in 32 bits
     if n_entries > MAX_ENTRIES:
         raise ValueError(f"the encoded layer must have at most {MAX_ENTRIES} entries, got {n_entries}")
     _accumulate(pointers)
     pe_start = np.concatenate([[0], np.cumsum(pointers[-1], dtype=np.int64)])
-    out_codes, out_skips = _fill(indptr, rows, codes, pe_of, local_of, pointers, pe_start, machine.index_bits)
+    # Every entry starts as a padding zero (code 0, largest skip), so only real entries are written.
+    out = np.zeros(n_entries, np.uint8), np.full(n_entries, machine.max_skip, np.uint8)
+    _fill(indptr, rows, codes, pe_of, local_of, pe_start[:-1].copy(), last, machine.index_bits, *out)
     mem = InterleavedCSC(
         layer.n_out,
         layer.n_in,
@@ -218,8 +221,7 @@ def encode(layer: CompressedLayer, machine: Machine) -> InterleavedCSC:
         machine.index_bits,
         layer.codebook,
         layer.bias_codes is not None,
-        _check.readonly(out_codes, np.uint8),
-        _check.readonly(out_skips, np.uint8),
+        *(_check.readonly(part, np.uint8) for part in out),
         _check.readonly(pe_start, np.int64),
         _check.readonly(pointers, pointers.dtype),
         _check.readonly(np.diff(indptr), np.int64),
@@ -316,9 +318,11 @@ def _pointer_type(entries: NDArray[Any], size: int) -> Any:
 
 
 @Kernel
-def _count_entries(indptr, rows, pe_of, local_of, index_bits, counts):  # type: ignore[no-untyped-def]
-    """Count the entries of column j on PE p, padding included, at `[j + 1, p]`, or those of all columns in one row."""
-    last = np.empty(counts.shape[1], np.int32)
+def _count_entries(indptr, rows, pe_of, local_of, index_bits, last, counts):  # type: ignore[no-untyped-def]
+    """Count the entries of column j on PE p, padding included, at `[j + 1, p]`, or those of all columns in one row.
+
+    `last` is room for the row that each PE held last.
+    """
     for j in range(len(indptr) - 1):
         place = min(j + 1, counts.shape[0] - 1)
         for p in range(len(last)):
@@ -339,17 +343,15 @@ def _accumulate(pointers):  # type: ignore[no-untyped-def]
 
 
 @Kernel
-def _fill(indptr, rows, codes, pe_of, local_of, pointers, pe_start, index_bits):  # type: ignore[no-untyped-def]
-    """Write codes and relative row indices of all PEs, one PE after the other."""
-    n_pe = len(pe_start) - 1
+def _fill(indptr, rows, codes, pe_of, local_of, place, last, index_bits, out_codes, out_skips):  # type: ignore[no-untyped-def]
+    """Write codes and relative row indices of all PEs, one PE after the other, over padding zeros.
+
+    `place` is where each PE writes next, and `last` room for the row that each held last.
+    """
     max_skip = (1 << index_bits) - 1
-    # Every entry starts as a padding zero (code 0, largest skip), so only real entries are written below.
-    out_codes = np.zeros(pe_start[-1], np.uint8)
-    out_skips = np.full(pe_start[-1], max_skip, np.uint8)
-    last = np.empty(n_pe, np.int32)
-    place = pe_start[:-1].copy()
     for j in range(len(indptr) - 1):
-        last[:] = -1
+        for p in range(len(last)):
+            last[p] = -1
         for e in range(indptr[j], indptr[j + 1]):
             p, local = pe_of[rows[e]], local_of[rows[e]]
             gap = local - last[p] - 1
@@ -358,7 +360,6 @@ def _fill(indptr, rows, codes, pe_of, local_of, pointers, pe_start, index_bits):
             out_skips[at] = gap & max_skip
             place[p] = at + 1
             last[p] = local
-    return out_codes, out_skips
 
 
 @Kernel

@@ -128,7 +128,8 @@ def explain(
     macs = _macs(mem.codes, mem.pe_start, mem.pointers)
     nothing = (np.zeros(0, np.int64), np.zeros((0, mem.n_pe), np.int32))
     for vector in nonzero:
-        found, last = _account(mem.pointers, macs, vector, mem.has_bias, machine.fifo_depth, *nothing)
+        active, idle = scan(vector, mem.n_pe, mem.has_bias)
+        found, last = _account(mem.pointers, macs, mem.n_in, active, idle, machine.fifo_depth, *nothing)
         per_pe += found
         critical += found[last]
     sent = np.append(nonzero.any(axis=0), [True] if mem.has_bias else [])
@@ -159,10 +160,10 @@ def timeline(
     """
     mem = encoded_for(mem, machine)
     nonzero = checked_activations(activations, mem.n_in, signed) != 0
-    n_broadcasts = int(np.count_nonzero(nonzero)) + mem.has_bias
-    times, waits = np.zeros(n_broadcasts, np.int64), np.zeros((n_broadcasts, mem.n_pe), np.int32)
+    active, idle = scan(nonzero, mem.n_pe, mem.has_bias)
+    times, waits = np.zeros(len(active), np.int64), np.zeros((len(active), mem.n_pe), np.int32)
     macs = _macs(mem.codes, mem.pe_start, mem.pointers)
-    found, last = _account(mem.pointers, macs, nonzero, mem.has_bias, machine.fifo_depth, times, waits)
+    found, last = _account(mem.pointers, macs, mem.n_in, active, idle, machine.fifo_depth, times, waits)
     return Timeline(times, waits, int(found[last].sum()))
 
 
@@ -187,13 +188,12 @@ def _macs(codes, pe_start, pointers):  # type: ignore[no-untyped-def]
 
 
 @Kernel
-def _account(pointers, macs, nonzero, has_bias, fifo_depth, times, waits):  # type: ignore[no-untyped-def]
+def _account(pointers, macs, n_in, active, idle, fifo_depth, times, waits):  # type: ignore[no-untyped-def]
     """Count the cycles of every PE by cause, and find the last PE; fill in `times` and `waits` as far as they reach."""
     n_pe = pointers.shape[1]
-    active, idle = scan(nonzero, n_pe, has_bias)
     spent = np.zeros((n_pe, 7), np.int64)
     if not len(active):
-        spent[:, _SCAN] = -(-len(nonzero) // n_pe)
+        spent[:, _SCAN] = (n_in + n_pe - 1) // n_pe
         return spent, 0
     holds = fifo_depth - 1
     taken = np.full(holds, -1, np.int64)

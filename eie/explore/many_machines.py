@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check
-from eie._compile import Kernel
+from eie._compile import Kernel, Part
 from eie.cycles import PIPELINE_CYCLES, CycleReport, checked_activations, dequeue, scan
 from eie.interleaved import MAX_ENTRIES, check_codebook, place
 from eie.layer import CompressedLayer
@@ -145,7 +145,8 @@ def _counted(
         reads, entries = np.zeros(len(of_some), np.int64), np.zeros(len(some), np.int64)
         taken, held = np.full((len(free), holds.max()), -1), np.full((len(of_some), n_pe), -1, time)
         gaps = _entries_of_gap(largest, bits[some], lane)
-        _pass(columns, rows, idle_of_column, gaps, lane, holds, of_some, free, taken, held, end, reads, entries)
+        room = _room(len(some), len(holds), n_pe, time)
+        _pass(columns, rows, idle_of_column, gaps, lane, holds, of_some, free, taken, held, end, reads, entries, room)
         cycles = free.max(axis=1).reshape(len(some), len(holds)).astype(np.int64) + PIPELINE_CYCLES
         parts.append((cycles, reads, entries, end))
     cycles, reads, entries, on_pe = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -154,6 +155,13 @@ def _counted(
         raise ValueError(f"the encoded layer must have at most {MAX_ENTRIES} entries, got {n_entries}")
     fullest = on_pe.max(axis=1).astype(np.int64)
     return cycles[of_bits, of_depth], reads[of_width], entries[of_bits], fullest[of_bits]
+
+
+def _room(n_bits: int, n_holds: int, n_pe: int, time: np.dtype[Any]) -> tuple[NDArray[Any], ...]:
+    """Make room for what `_pass` remembers of the column before: numba takes long to compile what makes arrays."""
+    found, last = np.empty(n_pe, np.uint64), np.empty(n_pe, np.int32)
+    lengths, start = np.empty((1, n_pe), np.int32), np.empty((n_bits, n_pe), time)
+    return found, last, lengths, start, np.full(n_bits * n_holds, -1), np.zeros(n_holds, np.int64)
 
 
 def _entries_of_gap(largest: int, bits: NDArray[np.int64], lane: int) -> NDArray[np.uint64]:
@@ -170,7 +178,7 @@ def _entries_of_gap(largest: int, bits: NDArray[np.int64], lane: int) -> NDArray
 
 
 @Kernel
-def _pass(columns, rows, idle, entries_of_gap, lane, holds, widths, free, taken, held, end, reads, entries):  # type: ignore[no-untyped-def]
+def _pass(columns, rows, idle, entries_of_gap, lane, holds, widths, free, taken, held, end, reads, entries, room):  # type: ignore[no-untyped-def]
     """Run all columns on all queues, and count reads and entries processed.
 
     `columns` are column pointers, rows, and the rows of the bias, which is the last column; `rows` the PE and the local
@@ -181,14 +189,10 @@ def _pass(columns, rows, idle, entries_of_gap, lane, holds, widths, free, taken,
     of shape `(bits, n_pe)` with the entries of each PE, `reads` per width and `entries` per number of index bits.
     """
     indptr, row_of, bias_rows = columns
-    n_bits, n_pe = end.shape
+    n_bits = end.shape[0]
     n_holds = len(holds)
-    found = np.empty(n_pe, np.uint64)
-    last, lengths = np.empty(n_pe, np.int32), np.empty((1, n_pe), np.int32)
-    start = np.empty(end.shape, end.dtype)  # with `end`, a column's pointers; columns that are not sent move them, too
-    broadcast, slot = np.empty(len(free), np.int64), np.zeros(n_holds, np.int64)
-    for q in range(len(free)):
-        broadcast[q] = -1
+    found, last, lengths, start, broadcast, slot = room
+    # `start` and `end` are a column's pointers; columns that are not sent move them, too.
     for j in range(len(idle)):
         if j < len(indptr) - 1:
             _count(row_of, indptr[j], indptr[j + 1], rows, entries_of_gap, last, found)
@@ -210,7 +214,7 @@ def _pass(columns, rows, idle, entries_of_gap, lane, holds, widths, free, taken,
             slot[d] = slot[d] + 1 if slot[d] + 1 < holds[d] else 0
 
 
-@Kernel
+@Part
 def _count(row_of, first, stop, rows, entries_of_gap, last, found):  # type: ignore[no-untyped-def]
     """Count each PE's entries of one column, padding counted, for all numbers of index bits at once."""
     pe_of, local_of = rows
@@ -224,7 +228,7 @@ def _count(row_of, first, stop, rows, entries_of_gap, last, found):  # type: ign
         last[p] = local
 
 
-@Kernel
+@Part
 def _move(found, i, lane, start, end, lengths):  # type: ignore[no-untyped-def]
     """Move the pointers of index bits i past one column; write how long it keeps each PE, and return its entries."""
     shift, mask = np.uint64(i * lane), ~np.uint64(0) >> np.uint64(64 - lane)
@@ -238,7 +242,7 @@ def _move(found, i, lane, start, end, lengths):  # type: ignore[no-untyped-def]
     return entries
 
 
-@Kernel
+@Part
 def _read_rows(start, end, i, entries_per_row, held, w):  # type: ignore[no-untyped-def]
     """Count the Spmat rows of width w that every PE reads for its column and does not hold already."""
     # The compiler turns this multiplication into vector instructions for many PEs at once, which it cannot do for an

@@ -16,12 +16,12 @@ from functools import cache
 from statistics import NormalDist
 from typing import Any
 
-import numba as nb
 import numpy as np
 from numba.cpython.unsafe.numbers import trailing_zeros
 from numpy.typing import NDArray
 
 from eie import _check
+from eie._compile import Kernel, Part
 from eie.explore.spread import MAX_CV, Spread, resolved
 from eie.layer import MAX_SIZE, CompressedLayer
 
@@ -269,7 +269,7 @@ _WRITTEN_AHEAD = 64
 """Room after the last row: rows of a word are written some at a time, and what is too much is written over."""
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def _mix(key, words):  # type: ignore[no-untyped-def]
     """Fill words with the random numbers of SplitMix64 (Steele, Lea and Flood, 2014); each is made by itself."""
     for i in range(len(words)):
@@ -282,15 +282,24 @@ def _mix(key, words):  # type: ignore[no-untyped-def]
 _trailing_zeros: Any = trailing_zeros  # numba's own types say otherwise of what its kernels may call
 
 
-@nb.njit(cache=True, nogil=True)
-def _alias(rates):  # type: ignore[no-untyped-def]
+def _alias(rates: NDArray[np.float64]) -> NDArray[np.uint64]:
     """Make the alias table of rates: a threshold of 32 bits above the other row, for each row."""
+    table = np.empty(len(rates), np.uint64)
+    _fill_alias(rates, np.empty(len(rates)), np.empty(len(rates), np.int64), table)
+    return table
+
+
+@Kernel
+def _fill_alias(rates, share, waiting, table):  # type: ignore[no-untyped-def]
+    """Fill in an alias table; `share` and `waiting` are room for each row's share and the rows that wait for one."""
     n = len(rates)
-    share = rates * (n / max(rates.sum(), 1e-300))
-    table = np.empty(n, np.uint64)
-    waiting = np.empty(n, np.int64)
+    total = 0.0
+    for i in range(n):
+        total += rates[i]
+    factor = n / max(total, 1e-300)
     n_small, n_large = 0, 0
     for i in range(n):  # those below their share from the front, the others from the back
+        share[i] = rates[i] * factor
         if share[i] < 1.0:
             waiting[n_small] = i
             n_small += 1
@@ -307,10 +316,9 @@ def _alias(rates):  # type: ignore[no-untyped-def]
             n_large -= 1
             waiting[n_small] = large
             n_small += 1
-    return table
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def _fill_columns(first, hits, bits, alias, holes, marked, indptr, rows):  # type: ignore[no-untyped-def]
     """Fill the rows of columns from `first` on. Few hits of a high column are sorted, others marked in words."""
     at, end = np.uint64(0), np.uint64(indptr[first])
@@ -329,7 +337,7 @@ def _fill_columns(first, hits, bits, alias, holes, marked, indptr, rows):  # typ
         indptr[first + j + 1] = end
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@Part
 def _row_hit(bits, alias):  # type: ignore[no-untyped-def]
     """Find the row that 32 random bits hit."""
     place = np.uint64(bits) * np.uint64(len(alias))
@@ -339,7 +347,7 @@ def _row_hit(bits, alias):  # type: ignore[no-untyped-def]
     return row if below else entry & np.uint64(0xFFFFFFFF)
 
 
-@nb.njit(cache=True, nogil=True)
+@Part
 def _turn(marked, n_out):  # type: ignore[no-untyped-def]
     """Mark the rows that are not marked."""
     for w in range(len(marked)):
@@ -348,7 +356,7 @@ def _turn(marked, n_out):  # type: ignore[no-untyped-def]
         marked[-1] &= (np.uint64(1) << (n_out & np.uint64(63))) - np.uint64(1)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@Part
 def _marked_rows(marked, rows, end):  # type: ignore[no-untyped-def]
     """Write the marked rows and wipe the marks.
 
@@ -369,7 +377,7 @@ def _marked_rows(marked, rows, end):  # type: ignore[no-untyped-def]
     return end
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@Part
 def _ones(word):  # type: ignore[no-untyped-def]
     """Count the ones of a word: by pairs, fours and bytes, whose counts a product adds up."""
     word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
@@ -378,22 +386,31 @@ def _ones(word):  # type: ignore[no-untyped-def]
     return (word * np.uint64(0x0101010101010101)) >> np.uint64(56)
 
 
-@nb.njit(cache=True, nogil=True)
+@Part
 def _sorted_rows(bits, at, until, alias, rows, end):  # type: ignore[no-untyped-def]
     """Write the rows that are hit in rising order, each once."""
     n = until - at
-    found = np.empty(n, np.int32)
     for e in range(n):
-        found[e] = np.int32(_row_hit(bits[at + e], alias))
-    found.sort()
+        rows[end + e] = np.int32(_row_hit(bits[at + e], alias))
+    gap = n >> np.uint64(1)
+    while gap > np.uint64(0):  # Shell's sort: numba's own takes a second to compile
+        for e in range(gap, n):
+            row, place = rows[end + e], e
+            while place >= gap and rows[end + place - gap] > row:
+                rows[end + place] = rows[end + place - gap]
+                place -= gap
+            rows[end + place] = row
+        gap >>= np.uint64(1)
+    kept = end
     for e in range(n):
-        if e == 0 or found[e] != found[e - 1]:
-            rows[end] = found[e]
-            end += np.uint64(1)
-    return end
+        row = rows[end + e]
+        if e == np.uint64(0) or row != rows[kept - np.uint64(1)]:
+            rows[kept] = row
+            kept += np.uint64(1)
+    return kept
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def _draw_codes(bits, top, codes):  # type: ignore[no-untyped-def]
     """Make a code of 1 to `top` from each 16 random bits."""
     for e in range(len(codes)):

@@ -13,7 +13,7 @@ _lock = RLock()
 class Kernel:
     """A function of numbers and arrays that numba compiles, without Python's lock, when it is first called."""
 
-    options: ClassVar[dict[str, bool]] = {}
+    options: ClassVar[dict[str, bool]] = {"cache": True, "nogil": True, "no_cfunc_wrapper": True}
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -30,7 +30,8 @@ class Kernel:
             if self.compiled is None:
                 import numba
 
-                self.compiled = numba.njit(cache=True, nogil=True, no_cfunc_wrapper=True, **self.options)(self.function)
+                njit: Any = numba.njit  # whose types do not know every option
+                self.compiled = njit(**self.options)(self.function)
                 names = self.function.__globals__
                 for name, kernel in [item for item in names.items() if isinstance(item[1], Kernel)]:
                     names[name] = kernel.compile()
@@ -40,4 +41,4 @@ class Kernel:
 class Part(Kernel):
     """A part of kernels that only they call: without the code through which Python calls it, it compiles faster."""
 
-    options: ClassVar[dict[str, bool]] = {"no_cpython_wrapper": True}
+    options: ClassVar[dict[str, bool]] = {**Kernel.options, "no_cpython_wrapper": True}

@@ -273,7 +273,7 @@ def _run(lengths, masks, totals, nonzero, has_bias, active, idle, taken, free): 
     the cycle in which the last PE took each of the latest broadcasts, as many as a queue holds, and, of shape
     `(1, n_pe)`, the cycle from which each PE can take its next activation.
     """
-    cycles, broadcasts, macs, entries, reads = 0, 0, 0, 0, 0
+    cycles, broadcasts, macs, entries, reads = np.int64(0), 0, 0, 0, 0
     n_pe = free.shape[1]
     for v in range(len(nonzero)):
         n_sent = _scan(nonzero[v], n_pe, has_bias, active, idle)

@@ -211,8 +211,9 @@ def encode(layer: CompressedLayer, machine: Machine) -> InterleavedCSC:
     _accumulate(pointers)
     pe_start = np.concatenate([[0], np.cumsum(pointers[-1], dtype=np.int64)])
     # Every entry starts as a padding zero (code 0, largest skip), so only real entries are written.
-    out = np.zeros(n_entries, np.uint8), np.full(n_entries, machine.max_skip, np.uint8)
-    _fill(indptr, rows, codes, pe_of, local_of, pe_start[:-1].copy(), last, machine.index_bits, *out)
+    out_codes, out_skips = np.zeros(n_entries, np.uint8), np.full(n_entries, machine.max_skip, np.uint8)
+    place_of = pe_start[:-1].copy()
+    _fill(indptr, rows, codes, pe_of, local_of, place_of, last, machine.index_bits, out_codes, out_skips)
     mem = InterleavedCSC(
         layer.n_out,
         layer.n_in,
@@ -221,7 +222,8 @@ def encode(layer: CompressedLayer, machine: Machine) -> InterleavedCSC:
         machine.index_bits,
         layer.codebook,
         layer.bias_codes is not None,
-        *(_check.readonly(part, np.uint8) for part in out),
+        _check.readonly(out_codes, np.uint8),
+        _check.readonly(out_skips, np.uint8),
         _check.readonly(pe_start, np.int64),
         _check.readonly(pointers, pointers.dtype),
         _check.readonly(np.diff(indptr), np.int64),

@@ -143,7 +143,7 @@ def _glue(geometry: Geometry) -> str:
     pes = ", ".join(f"&top.{name}" for name in names)
     return (
         "#include <array>\n"
-        f"constexpr unsigned kPes = {geometry.n_pe};\n"
+        f"constexpr unsigned kPes = {geometry.n_pe}, kReadCycles = {geometry.read_cycles};\n"
         f"using Pe = decltype(cxxrtl_design::p_eie__top::{names[0]});\n"
         f"std::array<Pe *, kPes> pes_of(cxxrtl_design::p_eie__top &top) {{ return {{{pes}}}; }}\n"
     )

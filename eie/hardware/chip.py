@@ -15,7 +15,7 @@ from eie.cycles import CycleReport
 from eie.fixedpoint import LayerFormats
 from eie.hardware import memories
 from eie.hardware.build import RTL, library
-from eie.hardware.geometry import Geometry, rows_taken
+from eie.hardware.geometry import Geometry, pointers_taken, rows_taken
 from eie.hardware.images import settings
 from eie.interleaved import InterleavedCSC
 from eie.machine import Machine
@@ -77,7 +77,7 @@ class Chip(AbstractContextManager["Chip"]):
         self._at[id(mem)] = self._column
         # The next layer begins with a row of its own, as if it were alone, and with an even pointer.
         self._row += rows_taken(mem, self.geometry.entries)
-        self._column += (mem.n_columns + 2) // 2 * 2
+        self._column += pointers_taken(mem)
 
     def set_codebook(self, raw: NDArray[np.int64]) -> None:
         """Write the shared weights."""

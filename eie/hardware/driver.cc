@@ -1,6 +1,7 @@
 // Drives one chip: what a testbench does, in the same file as the C++ that yosys makes of the RTL.
 //
-// The file of the design comes first, then generated lines: `kPes`, and `pes_of`, which gives the PEs of a top.
+// The file of the design comes first, then generated lines: `kPes`, `kReadCycles`, which a read of a source takes, and
+// `pes_of`, which gives the PEs of a top.
 
 #include <cstdint>
 #include <cstring>
@@ -233,6 +234,7 @@ void eie_read(void *handle, uint32_t addresses, uint32_t relu, uint32_t *values)
     for (uint32_t pe = 0; pe < kPes; pe++) {
       top.p_io__addr__i.set(address);
       top.p_io__pe__i.set(pe);
+      for (unsigned cycle = 0; cycle < kReadCycles; cycle++) chip.edge();
       chip.settle();
       *values++ = number(top.p_data__o);
     }

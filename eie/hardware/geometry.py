@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from eie import _check
 from eie.fixedpoint import LayerFormats
 from eie.interleaved import InterleavedCSC
 from eie.machine import Machine
 
+PIPELINE_CYCLES = 2
+"""Cycles that a pipelined chip takes more than `eie.simulate` says, for each layer and each vector."""
+
 MAX_PE = 64
 MAX_DEPTH = 256
 MAX_ROW_WIDTH = 1024
 """Bits of a row of the sparse-matrix SRAM."""
-MAX_ROW_BITS, MAX_COLUMN_BITS, MAX_REG_BITS = 18, 17, 12
+_MOST_BITS = {"row_bits": 18, "column_bits": 17, "reg_bits": 12}
 """Largest memories per PE: 262,144 rows, 131,072 pointers, and 4,096 registers per file."""
 
 
@@ -34,6 +38,8 @@ class Geometry:
         Bits of a column's number. Paper: 14, two banks of 8,192 pointers (section VI).
     reg_bits : int
         Bits of the address of a register in a source or destination file. Paper: 6, 64 registers (section IV).
+    pipelined : bool
+        Short paths for an FPGA: each layer takes `PIPELINE_CYCLES` more cycles, and everything else is the same.
     """
 
     n_pe: int = 64
@@ -45,6 +51,7 @@ class Geometry:
     row_bits: int = 13
     column_bits: int = 14
     reg_bits: int = 6
+    pipelined: bool = False
 
     def __post_init__(self) -> None:
         ranges = {
@@ -54,9 +61,9 @@ class Geometry:
             "index_bits": (1, 8),
             "entries": (1, MAX_ROW_WIDTH // (self.code_bits + self.index_bits)),
             "data_bits": (2, 32),
-            "row_bits": (1, MAX_ROW_BITS),
-            "column_bits": (2, MAX_COLUMN_BITS),
-            "reg_bits": (1, MAX_REG_BITS),
+            "row_bits": (1, _MOST_BITS["row_bits"]),
+            "column_bits": (2, _MOST_BITS["column_bits"]),
+            "reg_bits": (1, _MOST_BITS["reg_bits"]),
         }
         for name, (low, high) in ranges.items():
             _check.integer(f"the hardware's {name}", getattr(self, name), low, high)
@@ -87,6 +94,11 @@ class Geometry:
         return max(self.row_bits, self.column_bits, self.reg_bits, self.code_bits)
 
     @property
+    def read_cycles(self) -> int:
+        """Clock edges from the address of a source to its value in input/output mode."""
+        return 3 if self.pipelined else 0
+
+    @property
     def most_places(self) -> int:
         """The most bits by which a product can be shifted right."""
         return (1 << (2 * self.data_bits - 1).bit_length()) - 1
@@ -106,6 +118,7 @@ class Geometry:
             "REG_BITS": self.reg_bits,
             "IO_ADDR_BITS": self.io_addr_bits,
             "IO_WIDTH": self.io_width,
+            "PIPELINED": int(self.pipelined),
         }
 
     @classmethod
@@ -126,34 +139,76 @@ class Geometry:
         ValueError
             When a layer or the machine is outside the hardware's limits; the message names the limit.
         """
-        for chosen in formats:
-            check_formats(chosen)
-        widths = {chosen.output.bits for chosen in formats}
-        if len(widths) > 1:
-            raise ValueError(f"the hardware has one width of accumulators for all layers, got {sorted(widths)} bits")
-        entries = machine.entries_per_row
-        rows = sum(rows_taken(mem, entries) for mem in mems)
-        pointers = sum(mem.n_columns + 1 for mem in mems)
-        registers = max(-(-size // machine.n_pe) for mem in mems for size in (mem.n_in, mem.n_out))
-        needed = {
-            "rows of sparse-matrix SRAM per PE": (rows, MAX_ROW_BITS),
-            "pointers per PE": (pointers, MAX_COLUMN_BITS),
-            "registers per PE": (registers, MAX_REG_BITS),
-        }
-        for what, (number, most) in needed.items():
-            if number > 1 << most:
-                raise ValueError(f"the hardware has at most {1 << most:,} {what}, the layer needs {number:,}")
-        return cls(
-            n_pe=machine.n_pe,
-            depth=machine.fifo_depth,
-            entries=entries,
-            code_bits=machine.weight_bits,
-            index_bits=machine.index_bits,
-            data_bits=widths.pop(),
-            row_bits=max(13, (rows - 1).bit_length()),
-            column_bits=max(14, (pointers - 1).bit_length()),
-            reg_bits=max(6, (registers - 1).bit_length()),
-        )
+        width, papers = _width(formats), cls()
+        needed = _needed(mems, machine)
+        for name, (what, number) in needed.items():
+            most = 1 << _MOST_BITS[name]
+            if number > most:
+                raise ValueError(f"the hardware has at most {most:,} {what}, the layer needs {number:,}")
+        sizes = {name: max(getattr(papers, name), (number - 1).bit_length()) for name, (_, number) in needed.items()}
+        return cls(**_of_machine(machine), data_bits=width, **sizes)
+
+    def check(self, mems: Sequence[InterleavedCSC], machine: Machine, formats: Sequence[LayerFormats]) -> None:
+        """Raise a `ValueError` when these layers cannot run on this RTL; parameters as for `fitting`."""
+        wanted = {**_of_machine(machine), "data_bits": _width(formats)}
+        for name, value in wanted.items():
+            if getattr(self, name) != value:
+                found = getattr(self, name)
+                raise ValueError(f"the geometry's {name} must be {value}, as the layers have it, got {found}")
+        for name, (what, number) in _needed(mems, machine).items():
+            most = 1 << getattr(self, name)
+            if number > most:
+                raise ValueError(f"the geometry has {most:,} {what}, the layers need {number:,}")
+
+
+def chosen(
+    geometry: Geometry | None, mems: Sequence[InterleavedCSC], machine: Machine, formats: Sequence[LayerFormats]
+) -> Geometry:
+    """Return the given geometry, checked, or a fitting one if there is none."""
+    if geometry is None:
+        return Geometry.fitting(mems, machine, formats)
+    geometry.check(mems, machine, formats)
+    return geometry
+
+
+def pointers_taken(mem: InterleavedCSC) -> int:
+    """Count the pointers of a layer, filled up so that the next layer begins in the even bank."""
+    return (mem.n_columns + 2) // 2 * 2
+
+
+def _of_machine(machine: Machine) -> dict[str, Any]:
+    return {
+        "n_pe": machine.n_pe,
+        "depth": machine.fifo_depth,
+        "entries": machine.entries_per_row,
+        "code_bits": machine.weight_bits,
+        "index_bits": machine.index_bits,
+    }
+
+
+def _width(formats: Sequence[LayerFormats]) -> int:
+    """Return the bits of the accumulators, which all layers share."""
+    for each in formats:
+        check_formats(each)
+    widths = {each.output.bits for each in formats}
+    if len(widths) > 1:
+        raise ValueError(f"the hardware has one width of accumulators for all layers, got {sorted(widths)} bits")
+    return widths.pop()
+
+
+def _needed(mems: Sequence[InterleavedCSC], machine: Machine) -> dict[str, tuple[str, int]]:
+    """Return what the layers need of each memory, by the parameter that has the bits of its address."""
+    return {
+        "row_bits": (
+            "rows of sparse-matrix SRAM per PE",
+            sum(rows_taken(mem, machine.entries_per_row) for mem in mems),
+        ),
+        "column_bits": ("pointers per PE", sum(map(pointers_taken, mems[:-1])) + mems[-1].n_columns + 1),
+        "reg_bits": (
+            "registers per PE",
+            max(-(-size // machine.n_pe) for mem in mems for size in (mem.n_in, mem.n_out)),
+        ),
+    }
 
 
 def rows_taken(mem: InterleavedCSC, entries: int) -> int:

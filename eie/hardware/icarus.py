@@ -15,7 +15,7 @@ from eie.fixedpoint import LayerFormats
 from eie.hardware import memories
 from eie.hardware.build import RTL, ToolError, sources
 from eie.hardware.chip import report_of
-from eie.hardware.geometry import Geometry
+from eie.hardware.geometry import Geometry, chosen
 from eie.hardware.images import hexadecimal, images, settings
 from eie.hardware.simulation import raw_inputs
 from eie.interleaved import InterleavedCSC
@@ -38,12 +38,13 @@ def simulate(
     *,
     formats: LayerFormats = UNIT_FORMATS,
     signed: bool = False,
+    geometry: Geometry | None = None,
 ) -> SteppedRun:
     """Run one layer in Icarus Verilog, on memories read from files.
 
     Parameters
     ----------
-    mem, activations, machine, formats, signed
+    mem, activations, machine, formats, signed, geometry
         As for `eie.hardware.simulate`, but one vector only.
 
     Returns
@@ -61,13 +62,13 @@ def simulate(
         raise ToolError("the second opinion needs Icarus Verilog: iverilog and vvp, from the system's packages")
     mem = encoded_for(mem, machine)
     inputs = raw_inputs(mem, activations, formats, signed, several=False)
-    geometry = Geometry.fitting([mem], machine, [formats])
+    size = chosen(geometry, [mem], machine, [formats])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        images(mem, folder, machine, formats=formats)
-        words = hexadecimal(memories.words(inputs, geometry.data_bits))
+        images(mem, folder, machine, formats=formats, geometry=size)
+        words = hexadecimal(memories.words(inputs, size.data_bits))
         (folder / "inputs.hex").write_text("\n".join(words), encoding="ascii")
-        parameters = [f"-Ptestbench.{key}={value}" for key, value in geometry.parameters.items()]
+        parameters = [f"-Ptestbench.{key}={value}" for key, value in size.parameters.items()]
         files = [str(path) for path in [*sources(RTL), TESTBENCH]]
         _run(["iverilog", "-g2012", "-o", "run", "-s", "testbench", f"-I{RTL}", *parameters, *files], folder)
         ports = {**settings(mem, formats), "n_in": mem.n_in, "n_out": mem.n_out}

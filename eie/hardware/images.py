@@ -11,7 +11,7 @@ import numpy as np
 from eie.cycles import encoded_for
 from eie.fixedpoint import FixedPoint, LayerFormats
 from eie.hardware import memories
-from eie.hardware.geometry import Geometry
+from eie.hardware.geometry import Geometry, chosen
 from eie.interleaved import InterleavedCSC
 from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM, Machine
@@ -32,6 +32,7 @@ def images(
     machine: Machine = EIE_45NM,
     *,
     formats: LayerFormats | None = None,
+    geometry: Geometry | None = None,
 ) -> Path:
     """Write the memories of all PEs as files that `$readmemh` reads.
 
@@ -46,6 +47,8 @@ def images(
     formats : LayerFormats, optional
         Fixed-point formats; if left out, the finest that hold the codebook, and 8 bits after the binary point for
         activations and accumulators.
+    geometry : Geometry, optional
+        Parameters of the RTL, as for `eie.hardware.simulate`.
 
     Returns
     -------
@@ -60,21 +63,21 @@ def images(
     """
     mem = encoded_for(mem, machine)
     formats = formats or _formats_for(mem)
-    geometry = Geometry.fitting([mem], machine, [formats])
+    size = chosen(geometry, [mem], machine, [formats])
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     raw, _ = formats.weight.quantize(mem.codebook)
-    shared = memories.words(raw[1:], geometry.data_bits)  # code 0, the padding zero, has no register
+    shared = memories.words(raw[1:], size.data_bits)  # code 0, the padding zero, has no register
     files = []
     for p in range(mem.n_pe):
-        own = memories.of_pe(mem, p, geometry)
+        own = memories.of_pe(mem, p, size)
         contents = {"spmat": own.spmat, "even": own.pointers[0::2], "odd": own.pointers[1::2]}
         for name, words in contents.items():
             files.append(_write(target, f"pe{p:02d}_{name}.hex", words, _PE.format(p=p) + _PLACES[name]))
         files.append(_write(target, f"pe{p:02d}_codebook.hex", shared, _PE.format(p=p) + "u_arithm_unit.codebook", 1))
     manifest = {
         "top": "eie_top",
-        "parameters": geometry.parameters,
+        "parameters": size.parameters,
         "layer": {"n_out": mem.n_out, "n_in": mem.n_in},
         "ports": settings(mem, formats),
         "files": files,

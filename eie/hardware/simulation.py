@@ -16,7 +16,7 @@ from eie.cycles import CycleReport, checked_activations, encoded_for
 from eie.fixedpoint import FixedPoint, LayerFormats
 from eie.hardware.build import RTL
 from eie.hardware.chip import Chip
-from eie.hardware.geometry import Geometry
+from eie.hardware.geometry import Geometry, chosen
 from eie.interleaved import InterleavedCSC
 from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM, Machine
@@ -33,6 +33,7 @@ def simulate(
     relu: bool = False,
     signed: bool = False,
     through_ports: bool = False,
+    geometry: Geometry | None = None,
     rtl: Path = RTL,
 ) -> SteppedRun:
     """Run one layer on the RTL.
@@ -49,6 +50,9 @@ def simulate(
         Read the results as the next layer would, negative sums as 0.
     through_ports : bool
         Write all memories by input/output mode, a word per cycle. These cycles are not counted.
+    geometry : Geometry, optional
+        Parameters of the RTL; if left out, the paper's, with larger memories where the layer needs them. A pipelined
+        one takes `geometry.PIPELINE_CYCLES` more cycles per vector, and is equal in everything else.
     rtl : Path
         Folder of the RTL.
 
@@ -68,8 +72,8 @@ def simulate(
     mem = encoded_for(mem, machine)
     inputs = raw_inputs(mem, activations, formats, signed)
     start, clipped = _start_values(bias, mem.n_out, formats.output)
-    geometry = Geometry.fitting([mem], machine, [formats])
-    with Chip(geometry, machine, through_ports=through_ports, rtl=rtl) as chip:
+    size = chosen(geometry, [mem], machine, [formats])
+    with Chip(size, machine, through_ports=through_ports, rtl=rtl) as chip:
         chip.add(mem)
         chip.set_codebook(formats.weight.quantize(mem.codebook)[0])
         runs = [run_one(chip, mem, vector, formats, start, relu) for vector in np.atleast_2d(inputs)]
@@ -86,6 +90,7 @@ def chain(
     biases: Sequence[Any] | None = None,
     signed: bool = False,
     through_ports: bool = False,
+    geometry: Geometry | None = None,
     rtl: Path = RTL,
 ) -> list[SteppedRun]:
     """Run layers one after the other, each on the ReLU of the results before, which stay in the registers.
@@ -96,7 +101,7 @@ def chain(
         All are in the memories at the same time.
     activations : array of shape `(n_in,)` or `(n_vectors, n_in)`
         Inputs of the first layer; a vector goes through all layers before the next.
-    machine, signed, through_ports, rtl
+    machine, signed, through_ports, geometry, rtl
         As for `simulate`.
     formats : sequence of LayerFormats
         One per layer. The activations of a layer have the format of the outputs before.
@@ -117,10 +122,9 @@ def chain(
     _check_chain(mems, formats)
     inputs = raw_inputs(mems[0], activations, formats[0], signed)
     given = biases or [None] * len(mems)
-    starts = [
-        _start_values(bias, mem.n_out, chosen.output) for bias, mem, chosen in zip(given, mems, formats, strict=True)
-    ]
-    with Chip(Geometry.fitting(mems, machine, formats), machine, through_ports=through_ports, rtl=rtl) as chip:
+    starts = [_start_values(bias, mem.n_out, fmt.output) for bias, mem, fmt in zip(given, mems, formats, strict=True)]
+    size = chosen(geometry, mems, machine, formats)
+    with Chip(size, machine, through_ports=through_ports, rtl=rtl) as chip:
         for mem in mems:
             chip.add(mem)
         runs = [_run_chain(chip, mems, vector, formats, starts) for vector in np.atleast_2d(inputs)]
@@ -137,10 +141,10 @@ def _run_chain(
     """Run one vector through all layers."""
     runs = []
     chip.set_sources(inputs)
-    for k, (mem, chosen, (start, clipped)) in enumerate(zip(mems, formats, starts, strict=True)):
-        chip.set_codebook(chosen.weight.quantize(mem.codebook)[0])
+    for k, (mem, fmt, (start, clipped)) in enumerate(zip(mems, formats, starts, strict=True)):
+        chip.set_codebook(fmt.weight.quantize(mem.codebook)[0])
         chip.set_accumulators(start)
-        report, saturations = chip.run(mem, chosen, relu=k > 0)
+        report, saturations = chip.run(mem, fmt, relu=k > 0)
         chip.swap()
         runs.append(SteppedRun(report, chip.sources(mem.n_out), saturations + clipped))
     return runs

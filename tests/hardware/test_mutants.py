@@ -2,7 +2,7 @@
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -13,11 +13,13 @@ import eie
 from eie import hardware
 from eie.fixedpoint import FixedPoint, LayerFormats
 from eie.hardware import build
-from eie.hardware.geometry import Geometry
+from eie.hardware.geometry import PIPELINE_CYCLES, Geometry
 
 pytestmark = pytest.mark.skipif(bool(build.missing_tools()), reason=build.missing_tools())
 
 SET = SETS[3]
+PIPELINED_SET = (5, 3, 4, 4, 4, 16)
+"""As `SETS[3]`, but a row has a power of two of entries, for which the pipelined RTL has a comparison of its own."""
 
 
 @dataclass(frozen=True)
@@ -30,26 +32,26 @@ class Mutant:
 
 
 MUTANTS = {
-    "no bypass": Mutant("arithm_unit", "bypass = write3_q && row3_q == row2_q", "bypass = 1'b0"),
-    "bypass of padding zeros": Mutant("arithm_unit", "bypass = write3_q && row3_q", "bypass = row3_q"),
+    "no bypass": Mutant("arithm_unit", "bypass_d = write2_q && row2_q == row1_q", "bypass_d = 1'b0"),
+    "bypass of padding zeros": Mutant("arithm_unit", "bypass_d = write2_q && row2_q", "bypass_d = row2_q"),
     "no rounding": Mutant("arithm_unit", "{(DATA_BITS+1){1'b0}}, below}", "{(DATA_BITS+1){1'b0}}, 1'b0}"),
     "no saturation of far products": Mutant("arithm_unit", "assign far = ", "assign far = 1'b0 && "),
     "no saturation of near sums": Mutant("arithm_unit", "assign over = ", "assign over = 1'b0 && "),
-    "logical shift": Mutant("arithm_unit", "product2_q >>> places_i", "product2_q >> places_i"),
+    "logical shift": Mutant("arithm_unit", "product2_q >>> (places_i", "product2_q >> (places_i"),
     "padding zeros are written": Mutant("arithm_unit", "entry_i && code_i != '0, write1_q", "entry_i, write1_q"),
     "column does not begin above row 0": Mutant("arithm_unit", "first_i ? '0 : row1_q", "1'b0 ? '0 : row1_q"),
-    "no write-through": Mutant("act_rw", "write_i && waddr_i == raddr_i ? wdata_i : stored", "stored"),
+    "no write-through": Mutant("act_rw", "through = write_i && waddr_i == raddr_i", "through = 1'b0"),
     "no ReLU": Mutant("act_rw", "relu_i && source[DATA_BITS-1]", "1'b0 && source[DATA_BITS-1]"),
     "registers are not cleared": Mutant("reg_file", "clear_i ? '0 : written_q", "written_q"),
     "roles swap once only": Mutant("eie_top", "role_q ^ swap_i", "role_q | swap_i"),
-    "back-pressure of one PE only": Mutant("eie_top", ".full_i      (|full)", ".full_i      (full[0])"),
+    "back-pressure of one PE only": Mutant("eie_top", "any_full = |full", "any_full = full[0]"),
     "queue is never full": Mutant("act_queue", "full_o = after_tail == head_q", "full_o = 1'b0"),
     "queue is full too early": Mutant("act_queue", "full_o = after_tail == head_q", "full_o = valid_o"),
     "queue looks ahead to the slot behind": Mutant(
         "act_queue", "!valid_o || one_left ? column_i", "!valid_o ? column_i"
     ),
     "queue is not reset": Mutant("act_queue", "tail_q <= '0", "tail_q <= tail_d"),
-    "pointers are read over held ones": Mutant("pe", "next_valid && (pop || !head_valid)", "next_valid"),
+    "pointers are read over held ones": Mutant("pe", "|| next_valid) && (pop || !head_valid)", "|| next_valid)"),
     "pointer banks mixed up": Mutant("ptr_read", "start_o = odd_q ? odd : even", "start_o = odd_q ? even : odd"),
     "even bank one address early": Mutant("ptr_read", "(COLUMN_BITS - 1)'(column_i[0])", "(COLUMN_BITS - 1)'(1'b0)"),
     "rows are read again": Mutant("spmat_read", "issue && !(held_q && held_row_q == row_q)", "issue"),
@@ -58,6 +60,28 @@ MUTANTS = {
     "idle cycle after the last bank": Mutant("central_control", "!found || (push_o && last_bank)", "!found"),
     "scan ends before the bias": Mutant("central_control", "addresses_i + (REG_BITS + 1)'(has_bias_i)", "addresses_i"),
     "tree takes the second of two": Mutant("lnzd_node", "valid_i[1] || !valid_i[2]", "valid_i[1]"),
+}
+PIPELINED = {
+    "idle cycle after the last bank": Mutant("pipelined_control", "= |pending_i[N-2:0]", "= |pending_i"),
+    "idle turns are left out": Mutant("pipelined_control", "|pending_i[N-2:0]", "|(pending_i & (pending_i - 1'b1))"),
+    "all that is pending is sent at once": Mutant("pipelined_control", "pending_i & (~pending_i + 1'b1)", "pending_i"),
+    "held activation is overwritten": Mutant("pipelined_control", "advance = !held_q || !full_q", "advance = 1'b1"),
+    "full queues are noticed a cycle late": Mutant(
+        "act_queue", "(full_o || (push_i && after_next == head_q))", "full_o"
+    ),
+    "full queues stay full": Mutant("act_queue", "next_full_o = !pop_i && (", "next_full_o = ("),
+    "scan ends before the bias": Mutant("pipelined_control", "(1) || has_bias_i)", "(1))"),
+    "column of the address that is fetched": Mutant("pipelined_control", ": find_base_q +", ": base_q +"),
+    "one address too many": Mutant("pipelined_control", "live_d = live_q && left_q !=", "live_d = live_q || left_q !="),
+    "what is fetched after the end counts": Mutant("source_fetch", "non_zero_i && live_i", "non_zero_i"),
+    "fetched activation is not kept": Mutant("source_fetch", "if (step_i || read_i) act_q", "act_q"),
+    "scan begins where the last one ended": Mutant("source_fetch", "if (start_i) addr_d = '0", "if (1'b0) addr_d = '0"),
+    "columns of one entry take two turns": Mutant("spmat_read", "stop_i || is_after(first_i, stop_i)", "stop_i"),
+    "empty columns are issued": Mutant("spmat_read", "active_q && !empty_q", "active_q"),
+    "end of a column without carry": Mutant("spmat_read", "((stop | ~at) << 1)", "'0"),
+    "end of a column is seen a turn late": Mutant("spmat_read", "is_after(after_q, stop_q)", "is_after(at_q, stop_q)"),
+    "large part of the shift left out": Mutant("arithm_unit", ">>> (places_i & ~LatePlaces)", ">>> (places_i & '0)"),
+    "pointers are read over held ones": Mutant("pe", "(PIPELINED != 0 || next_valid) && (pop || !head_valid)", "1'b1"),
 }
 
 
@@ -68,10 +92,10 @@ def tiny():
 
 
 @cache
-def expectations():
+def expectations(parameters):
     """Runs of the true machine: keywords of `simulate`, report, results and saturations."""
-    machine, found = machine_of(SET), []
-    cases = [draw_case(SET, kind, seed) for seed, kind in enumerate(KINDS)]
+    machine, found = machine_of(parameters), []
+    cases = [draw_case(parameters, kind, seed) for seed, kind in enumerate(KINDS)]
     inputs = [(case.mem, case.activations, case.formats, case.bias, case.signed) for case in cases]
     layer, vectors = tiny()
     inputs.append((eie.encode(layer, machine), vectors, cases[0].formats, None, False))
@@ -93,16 +117,26 @@ def chained():
     return layers, activations, formats
 
 
-def is_right(rtl):
+def geometry_of(parameters):
+    keywords = expectations(parameters)[0][0]
+    fitting = Geometry.fitting([keywords["mem"]], machine_of(parameters), [keywords["formats"]])
+    return replace(fitting, pipelined=parameters is PIPELINED_SET)
+
+
+def is_right(rtl, parameters):
     """Whether the RTL of a folder does what the model says, on all runs."""
-    machine = machine_of(SET)
+    machine, geometry = machine_of(parameters), geometry_of(parameters)
+    setting = {"machine": machine, "geometry": geometry, "rtl": rtl}
     try:
-        for keywords, report, raw, saturations in expectations():
-            found = hardware.simulate(**keywords, machine=machine, rtl=rtl)
-            if found.report != report or found.saturations != saturations or (found.raw != raw).any():
+        for keywords, report, raw, saturations in expectations(parameters):
+            found = hardware.simulate(**keywords, **setting)
+            more = PIPELINE_CYCLES * report.vectors * geometry.pipelined
+            if found.report != replace(report, cycles=report.cycles + more) or found.saturations != saturations:
+                return False
+            if (found.raw != raw).any():
                 return False
         layers, activations, formats = chained()
-        first, second = hardware.chain(layers, activations, machine, formats=formats, rtl=rtl)
+        first, second = hardware.chain(layers, activations, formats=formats, **setting)
     except RuntimeError:  # it does not come to an end
         return False
     inputs = formats[0].output.real(np.maximum(first.raw, 0))
@@ -118,11 +152,12 @@ def folders(tmp_path_factory, request):
     own = tmp_path_factory.mktemp("mutants")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EIE_CACHE", str(root / "built"))
-        found = {name: mutated(own / str(k), mutant) for k, (name, mutant) in enumerate(MUTANTS.items())}
-        keywords = expectations()[0][0]
-        geometry = Geometry.fitting([keywords["mem"]], machine_of(SET), [keywords["formats"]])
+        found = {
+            mutant: mutated(own / str(k), mutant) for k, mutant in enumerate([*MUTANTS.values(), *PIPELINED.values()])
+        }
+        geometries = [geometry_of(SET)] * len(MUTANTS) + [geometry_of(PIPELINED_SET)] * len(PIPELINED)
         with ThreadPoolExecutor(1 if shared else 2) as pool:
-            list(pool.map(lambda folder: build.library(geometry, rtl=folder), found.values()))
+            list(pool.map(lambda folder, geometry: build.library(geometry, rtl=folder), found.values(), geometries))
         yield found
 
 
@@ -135,10 +170,16 @@ def mutated(folder, mutant):
     return folder
 
 
-def test_the_true_rtl_is_right():
-    assert is_right(build.RTL)
+@pytest.mark.parametrize("parameters", [SET, PIPELINED_SET], ids=["exact", "pipelined"])
+def test_the_true_rtl_is_right(parameters):
+    assert is_right(build.RTL, parameters)
 
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_mutant_is_killed(folders, name):
-    assert not is_right(folders[name])
+    assert not is_right(folders[MUTANTS[name]], SET)
+
+
+@pytest.mark.parametrize("name", PIPELINED)
+def test_mutant_of_the_pipelined_rtl_is_killed(folders, name):
+    assert not is_right(folders[PIPELINED[name]], PIPELINED_SET)

@@ -11,14 +11,16 @@ MISTAKES = {
     "queue is full too early": (0, "act_queue", "full_o = after_tail == head_q", "full_o = valid_o"),
     "queue looks ahead to the slot behind": (0, "act_queue", "!valid_o || one_left ? column_i", "!valid_o ? column_i"),
     "queue takes the newest": (0, "act_queue", "act_o = acts[head_q]", "act_o = acts[tail_q - 1'b1]"),
-    "no bypass": (1, "arithm_unit", "bypass = write3_q && row3_q == row2_q", "bypass = 1'b0"),
+    "no bypass": (1, "arithm_unit", "bypass_d = write2_q && row2_q == row1_q", "bypass_d = 1'b0"),
+    "queue is full a cycle late": (0, "act_queue", "(full_o || (push_i && after_next == head_q))", "full_o"),
     "no rounding": (1, "arithm_unit", "{(DATA_BITS+1){1'b0}}, below}", "{(DATA_BITS+1){1'b0}}, 1'b0}"),
+    "large part of the shift left out": (2, "arithm_unit", ">>> (places_i & ~LatePlaces)", ">>> (places_i & '0)"),
     "no saturation of far products": (1, "arithm_unit", "assign far = ", "assign far = 1'b0 && "),
-    "no write-through": (1, "act_rw", "write_i && waddr_i == raddr_i ? wdata_i : stored", "stored"),
+    "no write-through": (1, "act_rw", "through = write_i && waddr_i == raddr_i", "through = 1'b0"),
 }
 
 
-@pytest.mark.parametrize("proof", PROOFS, ids=lambda proof: proof.name)
+@pytest.mark.parametrize("proof", PROOFS, ids=lambda proof: "-".join([proof.name, *proof.parameters]))
 def test_properties_hold_for_ever(proof):
     assert prove(proof) == "proved"
 

@@ -36,8 +36,14 @@ def test_names_and_registers_follow_the_style(path):
 @pytest.mark.skipif(shutil.which("verilator") is None, reason="linting needs Verilator")
 @pytest.mark.parametrize(
     "geometry",
-    [Geometry(), Geometry(n_pe=1, depth=2, entries=3), Geometry(n_pe=5, entries=1, code_bits=3, index_bits=5)],
-    ids=lambda geometry: f"{geometry.n_pe}pe",
+    [
+        Geometry(),
+        Geometry(n_pe=1, depth=2, entries=3),
+        Geometry(n_pe=5, entries=1, code_bits=3, index_bits=5),
+        Geometry(n_pe=1, depth=2, entries=3, pipelined=True),
+        Geometry(n_pe=16, pipelined=True),
+    ],
+    ids=lambda geometry: f"{geometry.n_pe}pe{'-pipelined' * geometry.pipelined}",
 )
 def test_verilator_finds_nothing(geometry):
     changes = [f"-G{name}={value}" for name, value in geometry.parameters.items()]

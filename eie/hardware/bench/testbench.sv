@@ -13,7 +13,8 @@ module testbench #(
   parameter int COLUMN_BITS = 14, /// bits of a column's number
   parameter int REG_BITS = 6,     /// bits of an activation register's address
   parameter int IO_ADDR_BITS = 14, /// bits of an address of input/output mode
-  parameter int IO_WIDTH = 64     /// bits of a word of input/output mode
+  parameter int IO_WIDTH = 64,    /// bits of a word of input/output mode
+  parameter int PIPELINED = 0     /// short paths; two more cycles per layer
 );
 
   localparam int BankBits = N > 1 ? $clog2(N) : 1;
@@ -48,7 +49,8 @@ module testbench #(
     .COLUMN_BITS (COLUMN_BITS),
     .REG_BITS    (REG_BITS),
     .IO_ADDR_BITS(IO_ADDR_BITS),
-    .IO_WIDTH    (IO_WIDTH)
+    .IO_WIDTH    (IO_WIDTH),
+    .PIPELINED   (PIPELINED)
   ) dut (
     .clk_i         (clk),
     .rst_ni        (rst_n),
@@ -153,6 +155,7 @@ module testbench #(
     for (i = 0; i < n_out; i = i + 1) begin
       io_pe = BankBits'(i % N);
       io_addr = IO_ADDR_BITS'(i / N);
+      repeat (PIPELINED != 0 ? 3 : 0) tick;
       #1;
       $display("output %0d", $signed(data));
     end

@@ -6,6 +6,7 @@ module arithm_unit_properties #(
   parameter int DATA_BITS = 3, /// bits of a weight, an activation and an accumulator; shifts go beyond a product of 6
   parameter int REG_BITS = 1,  /// bits of an accumulator's address
   parameter int CODE_BITS = 1, /// bits of a code
+  parameter int EARLY_BITS = 0, /// uppermost bits of the shift that take effect in stage 2
   parameter int PLACES_BITS = 3 /// bits of the shift
 ) (
   input logic                                clk_i,     /// clock
@@ -24,7 +25,7 @@ module arithm_unit_properties #(
   input logic [REG_BITS-1:0]                 row2_i,    /// tap: accumulator at stage 2
   input logic                                write2_i,  /// tap: no padding zero at stage 2
   input logic [DATA_BITS-1:0]                total2_i,  /// tap: what stage 2 has read
-  input logic [2*DATA_BITS-1:0]              product2_i, /// tap: what stage 2 has multiplied
+  input logic [2*DATA_BITS:0]                product2_i, /// tap: what stage 2 has multiplied and shifted
   input logic [2**REG_BITS*DATA_BITS-1:0]    regs_i,    /// tap: all accumulators, number 0 in the lowest bits
   input logic [2**REG_BITS-1:0]              written_i  /// tap: those that have been written
 );
@@ -38,6 +39,7 @@ module arithm_unit_properties #(
     .INDEX_BITS (1),
     .DATA_BITS  (DATA_BITS),
     .REG_BITS   (REG_BITS),
+    .EARLY_BITS (EARLY_BITS),
     .PLACES_BITS(PLACES_BITS)
   ) u_unit (
     .clk_i,
@@ -145,12 +147,18 @@ module arithm_unit_properties #(
     end
   end
 
+  // What stage 2 has multiplied, with a bit below it, and the part of the shift that is left to stage 3.
+  localparam logic [PLACES_BITS-1:0] LatePlaces = PLACES_BITS'(2 ** (PLACES_BITS - EARLY_BITS) - 1);
+  logic signed [Wide-1:0] doubled;
+
+  assign doubled = (extended(weight2_q) * extended(act2_q)) << 1;
+
   // On the way: stage 2 holds the product, and the accumulator as it is without the write of this cycle.
   always_comb begin
     assert (write == write3_q);
     if (!started_q) assert (!write1_i && !write2_i && !write3_q);
     if (write2_i) begin
-      assert (product2_i == (2*DATA_BITS)'(extended(weight2_q) * extended(act2_q)));
+      assert (product2_i == (2*DATA_BITS+1)'(doubled >>> (places_q & ~LatePlaces)));
       assert (total2_i == ref_q[row2_i*DATA_BITS +: DATA_BITS]);
     end
   end

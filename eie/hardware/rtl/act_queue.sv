@@ -2,13 +2,14 @@
 //
 // It has no counter: equal pointers mean empty, so a write pointer just behind the read pointer has to mean full.
 // Beside its head it gives the column that will be the head after the next pop, or the arriving one, so that the
-// pointer SRAM can be read one cycle ahead.
+// pointer SRAM can be read one cycle ahead. Likewise it says one cycle ahead whether it will be full.
 //
 //   DEPTH = 3      cycle   0    1    2    3
 //   push_i, column_i       4    6    -    -
 //   pop_i                  0    0    1    1
 //   valid_o                0    1    1    1
 //   full_o                 0    0    1    0
+//   next_full_o            0    1    0    0
 //   next_column_o          4    6    6    -
 `include "require.svh"
 
@@ -25,6 +26,7 @@ module act_queue #(
   input  logic                   pop_i,         /// the head is taken; not while empty
   output logic                   valid_o,       /// there is a head
   output logic                   full_o,        /// no room for another broadcast
+  output logic                   next_full_o,   /// none in the next cycle
   output logic [DATA_BITS-1:0]   act_o,         /// activation of the head
   output logic                   next_valid_o,  /// there is a head after this one, or one arriving
   output logic [COLUMN_BITS-1:0] next_column_o  /// its column
@@ -36,16 +38,18 @@ module act_queue #(
 
   logic [COLUMN_BITS-1:0] columns [DEPTH];
   logic [DATA_BITS-1:0]   acts [DEPTH];
-  logic [PtrBits-1:0]     head_d, head_q, tail_d, tail_q, after_head, after_tail;
+  logic [PtrBits-1:0]     head_d, head_q, tail_d, tail_q, after_head, after_tail, after_next;
   logic                   one_left;
 
   assign after_head = head_q == PtrBits'(DEPTH - 1) ? '0 : head_q + 1'b1;
   assign after_tail = tail_q == PtrBits'(DEPTH - 1) ? '0 : tail_q + 1'b1;
+  assign after_next = after_tail == PtrBits'(DEPTH - 1) ? '0 : after_tail + 1'b1;
   assign head_d = pop_i ? after_head : head_q;
   assign tail_d = push_i ? after_tail : tail_q;
 
   assign valid_o = head_q != tail_q;
   assign full_o = after_tail == head_q;
+  assign next_full_o = !pop_i && (full_o || (push_i && after_next == head_q));
   assign act_o = acts[head_q];
 
   assign one_left = after_head == tail_q;

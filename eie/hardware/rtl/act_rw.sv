@@ -35,6 +35,7 @@ module act_rw #(
   `REQUIRE(DATA_BITS >= 2, "DATA_BITS must be 2 or more")
 
   logic [DATA_BITS-1:0] rdata_a, rdata_b, source, stored, dst_wdata;
+  logic                 written_a, written_b, source_written, stored_written, shown, through;
   logic [REG_BITS-1:0]  dst_waddr;
   logic                 dst_write;
 
@@ -49,12 +50,13 @@ module act_rw #(
   ) u_a (
     .clk_i,
     .rst_ni,
-    .clear_i(role_i ? clear_dst_i : clear_src_i),
-    .raddr_i(role_i ? raddr_i : src_addr_i),
-    .rdata_o(rdata_a),
-    .write_i(role_i ? dst_write : io_src_i),
-    .waddr_i(role_i ? dst_waddr : io_addr_i),
-    .wdata_i(role_i ? dst_wdata : io_data_i)
+    .clear_i  (role_i ? clear_dst_i : clear_src_i),
+    .raddr_i  (role_i ? raddr_i : src_addr_i),
+    .rdata_o  (rdata_a),
+    .written_o(written_a),
+    .write_i  (role_i ? dst_write : io_src_i),
+    .waddr_i  (role_i ? dst_waddr : io_addr_i),
+    .wdata_i  (role_i ? dst_wdata : io_data_i)
   );
 
   reg_file #(
@@ -63,19 +65,26 @@ module act_rw #(
   ) u_b (
     .clk_i,
     .rst_ni,
-    .clear_i(role_i ? clear_src_i : clear_dst_i),
-    .raddr_i(role_i ? src_addr_i : raddr_i),
-    .rdata_o(rdata_b),
-    .write_i(role_i ? io_src_i : dst_write),
-    .waddr_i(role_i ? io_addr_i : dst_waddr),
-    .wdata_i(role_i ? io_data_i : dst_wdata)
+    .clear_i  (role_i ? clear_src_i : clear_dst_i),
+    .raddr_i  (role_i ? src_addr_i : raddr_i),
+    .rdata_o  (rdata_b),
+    .written_o(written_b),
+    .write_i  (role_i ? io_src_i : dst_write),
+    .waddr_i  (role_i ? io_addr_i : dst_waddr),
+    .wdata_i  (role_i ? io_data_i : dst_wdata)
   );
 
   assign source = role_i ? rdata_b : rdata_a;
   assign stored = role_i ? rdata_a : rdata_b;
+  assign source_written = role_i ? written_b : written_a;
+  assign stored_written = role_i ? written_a : written_b;
 
-  assign act_o = relu_i && source[DATA_BITS-1] ? '0 : source;
-  assign non_zero_o = act_o != '0;
-  assign rdata_o = write_i && waddr_i == raddr_i ? wdata_i : stored;
+  // Whether a source is not 0 need not wait for whether it has been written.
+  assign shown = source_written && !(relu_i && source[DATA_BITS-1]);
+  assign act_o = shown ? source : '0;
+  assign non_zero_o = shown && source != '0;
+
+  assign through = write_i && waddr_i == raddr_i;
+  assign rdata_o = through ? wdata_i : stored_written ? stored : '0;
 
 endmodule

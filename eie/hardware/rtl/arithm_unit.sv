@@ -4,6 +4,7 @@
 //   2. read the accumulator, and multiply;
 //   3. shift to the accumulator's binary point, rounding halves up, and add with saturation;
 //   4. write.
+// Where stage 3 would be the slowest, EARLY_BITS lets stage 2 make the shift's large part.
 // An accumulator hit in adjacent cycles is not written yet when it is read, so the adder's output is bypassed to its
 // input. One hit two cycles later is seen by the register file's write-through. Padding zeros (code 0) are not written.
 //
@@ -16,6 +17,7 @@ module arithm_unit #(
   parameter int INDEX_BITS = 4,                   /// bits of a relative index (skip)
   parameter int DATA_BITS = 16,                   /// bits of a weight, an activation and an accumulator
   parameter int REG_BITS = 6,                     /// bits of an accumulator's address
+  parameter int EARLY_BITS = 0,                   /// uppermost bits of the shift that take effect in stage 2
   parameter int PLACES_BITS = $clog2(2*DATA_BITS) /// bits of the shift
 ) (
   input  logic                   clk_i,       /// clock
@@ -56,13 +58,16 @@ module arithm_unit #(
     if (io_write_i && io_addr_i != '0) codebook[io_addr_i] <= io_data_i;
   end
 
-  // Stage 2: read and multiply.
+  // Stage 2: read and multiply. A bit below the product's lowest is there for the rounding.
+  localparam logic [PLACES_BITS-1:0] LatePlaces = PLACES_BITS'(2 ** (PLACES_BITS - EARLY_BITS) - 1);
   logic                          slot2_q, entry2_q, write2_q;
   logic [REG_BITS-1:0]           row2_q;
   logic [DATA_BITS-1:0]          total2_q;
-  logic signed [2*DATA_BITS-1:0] product_d, product2_q;
+  logic signed [2*DATA_BITS-1:0] product;
+  logic signed [2*DATA_BITS:0]   product_d, product2_q;
 
-  assign product_d = $signed(weight1_q) * $signed(act1_q);
+  assign product = $signed(weight1_q) * $signed(act1_q);
+  assign product_d = $signed({product, 1'b0}) >>> (places_i & ~LatePlaces);
   assign raddr_o = row1_q;
 
   // Stage 3: shift and add. The bit below the cut is the carry-in, which rounds halves up. A shifted product that does
@@ -72,12 +77,11 @@ module arithm_unit #(
   logic [DATA_BITS-1:0]          total, sum_d, sum3_q;
   logic signed [2*DATA_BITS-1:0] shifted;
   logic signed [DATA_BITS+1:0]   added;
-  logic                          bypass, below, far, over, negative;
+  logic                          bypass_d, bypass_q, below, far, over, negative;
 
-  assign bypass = write3_q && row3_q == row2_q;
-  assign total = bypass ? sum3_q : total2_q;
-  assign shifted = product2_q >>> places_i;
-  assign below = 1'($signed({product2_q, 1'b0}) >>> places_i);
+  assign bypass_d = write2_q && row2_q == row1_q;
+  assign total = bypass_q ? sum3_q : total2_q;
+  assign {shifted, below} = product2_q >>> (places_i & LatePlaces);
   assign far = shifted[2*DATA_BITS-1:DATA_BITS] != {DATA_BITS{shifted[2*DATA_BITS-1]}};
   assign added = $signed({{2{total[DATA_BITS-1]}}, total}) + $signed({shifted[DATA_BITS], shifted[DATA_BITS:0]})
                + $signed({{(DATA_BITS+1){1'b0}}, below});
@@ -114,6 +118,7 @@ module arithm_unit #(
     end
     if (write1_q) begin
       row2_q <= row1_q;
+      bypass_q <= bypass_d;
       product2_q <= product_d;
       total2_q <= rdata_i;
     end

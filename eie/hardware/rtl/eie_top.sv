@@ -4,6 +4,10 @@
 // if there are any), set the layer's ports, pulse start_i, and wait until neither scanning_o nor busy_o is high. Pulse
 // swap_i, and the results are the sources of the next layer; read_i reads them one by one.
 //
+// PIPELINED cuts the longest path, from the source registers of all PEs through the tree to the pointer SRAMs, into
+// three stages. Each layer takes two cycles more, and all else is as it was, cycle by cycle. It also shortens paths
+// within the PE, and data_o is valid in the third cycle after the one in which the address arrives.
+//
 // Counters are not part of the chip: each PE has one port for each kind of event, which a testbench adds up.
 `include "require.svh"
 
@@ -19,6 +23,7 @@ module eie_top #(
   parameter int REG_BITS = 6,                                   /// bits of an activation register's address
   parameter int IO_ADDR_BITS = 14,                              /// bits of an address of input/output mode
   parameter int IO_WIDTH = 64,                                  /// bits of a word of input/output mode
+  parameter int PIPELINED = 0,                                  /// short paths; two more cycles per layer
   parameter int PLACES_BITS = $clog2(2*DATA_BITS),              /// bits of the shift of products
   parameter int BANK_BITS = N > 1 ? $clog2(N) : 1               /// bits of a PE's number
 ) (
@@ -41,7 +46,7 @@ module eie_top #(
   input  logic [IO_ADDR_BITS-1:0] io_addr_i,      /// at which address, for read_i too
   input  logic [IO_WIDTH-1:0]    io_data_i,      /// what
   input  logic                   read_i,         /// input/output mode: read a source
-  output logic [DATA_BITS-1:0]   data_o,         /// its value, in the same cycle
+  output logic [DATA_BITS-1:0]   data_o,         /// its value, in the same cycle; PIPELINED: three later
   output logic                   scanning_o,     /// there are addresses left to look at
   output logic                   busy_o,         /// something is queued or in a pipeline
   output logic                   push_o,         /// event: a broadcast
@@ -55,57 +60,123 @@ module eie_top #(
   `REQUIRE(N >= 1 && N <= 64, "N must be 1..64")
 
   logic                   role_d, role_q;
-  logic [REG_BITS-1:0]    src_addr;
   logic [BANK_BITS-1:0]   bank, found_bank;
-  logic                   exact, found, push;
-  logic [N-1:0]           non_zero, full, busy;
-  logic [N*DATA_BITS-1:0] sources;
+  logic                   exact, found, push, any_full;
+  logic [N-1:0]           non_zero, valid, full, busy;
+  logic [N*REG_BITS-1:0]  addresses;
+  logic [N*DATA_BITS-1:0] sources, acts;
   logic [DATA_BITS-1:0]   found_act, act;
   logic [COLUMN_BITS-1:0] column;
 
   assign role_d = role_q ^ swap_i;
+  assign any_full = |full;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) role_q <= 1'b0;
     else role_q <= role_d;
   end
 
-  central_control #(
-    .N          (N),
-    .DATA_BITS  (DATA_BITS),
-    .COLUMN_BITS(COLUMN_BITS),
-    .REG_BITS   (REG_BITS)
-  ) u_control (
-    .clk_i,
-    .rst_ni,
-    .start_i,
-    .addresses_i,
-    .has_bias_i,
-    .one_i,
-    .first_column_i,
-    .bias_column_i,
-    .full_i      (|full),
-    .read_i,
-    .read_addr_i (io_addr_i[REG_BITS-1:0]),
-    .read_bank_i (io_pe_i),
-    .addr_o      (src_addr),
-    .bank_o      (bank),
-    .exact_o     (exact),
-    .found_i     (found),
-    .found_bank_i(found_bank),
-    .found_act_i (found_act),
-    .push_o      (push),
-    .column_o    (column),
-    .act_o       (act),
-    .scanning_o
-  );
+  if (PIPELINED != 0) begin : g_pipelined
+    logic         step, live;
+    logic [N-1:0] sent;
+
+    pipelined_control #(
+      .N          (N),
+      .DATA_BITS  (DATA_BITS),
+      .COLUMN_BITS(COLUMN_BITS),
+      .REG_BITS   (REG_BITS)
+    ) u_control (
+      .clk_i,
+      .rst_ni,
+      .start_i,
+      .addresses_i,
+      .has_bias_i,
+      .one_i,
+      .first_column_i,
+      .bias_column_i,
+      .full_i      (any_full),
+      .pending_i   (valid),
+      .step_o      (step),
+      .live_o      (live),
+      .sent_o      (sent),
+      .found_i     (found),
+      .found_bank_i(found_bank),
+      .found_act_i (found_act),
+      .push_o      (push),
+      .column_o    (column),
+      .act_o       (act),
+      .scanning_o
+    );
+
+    for (genvar p = 0; p < N; p++) begin : g_fetch
+      source_fetch #(
+        .DATA_BITS(DATA_BITS),
+        .REG_BITS (REG_BITS)
+      ) u_fetch (
+        .clk_i,
+        .start_i,
+        .step_i     (step),
+        .live_i     (live),
+        .sent_i     (sent[p]),
+        .read_i,
+        .mine_i     (io_pe_i == BANK_BITS'(p)),
+        .read_addr_i(io_addr_i[REG_BITS-1:0]),
+        .addr_o     (addresses[p*REG_BITS +: REG_BITS]),
+        .source_i   (sources[p*DATA_BITS +: DATA_BITS]),
+        .non_zero_i (non_zero[p]),
+        .pending_o  (valid[p]),
+        .act_o      (acts[p*DATA_BITS +: DATA_BITS])
+      );
+    end
+
+    assign bank = '0;
+    assign exact = 1'b0;
+    assign data_o = act;
+  end else begin : g_unpipelined
+    logic [REG_BITS-1:0] addr;
+
+    central_control #(
+      .N          (N),
+      .DATA_BITS  (DATA_BITS),
+      .COLUMN_BITS(COLUMN_BITS),
+      .REG_BITS   (REG_BITS)
+    ) u_control (
+      .clk_i,
+      .rst_ni,
+      .start_i,
+      .addresses_i,
+      .has_bias_i,
+      .one_i,
+      .first_column_i,
+      .bias_column_i,
+      .full_i      (any_full),
+      .read_i,
+      .read_addr_i (io_addr_i[REG_BITS-1:0]),
+      .read_bank_i (io_pe_i),
+      .addr_o      (addr),
+      .bank_o      (bank),
+      .exact_o     (exact),
+      .found_i     (found),
+      .found_bank_i(found_bank),
+      .found_act_i (found_act),
+      .push_o      (push),
+      .column_o    (column),
+      .act_o       (act),
+      .scanning_o
+    );
+
+    assign addresses = {N{addr}};
+    assign valid = non_zero;
+    assign acts = sources;
+    assign data_o = found ? found_act : '0;
+  end
 
   lnzd_tree #(
     .N        (N),
     .DATA_BITS(DATA_BITS)
   ) u_lnzd_tree (
-    .valid_i(non_zero),
-    .act_i  (sources),
+    .valid_i(valid),
+    .act_i  (acts),
     .valid_o(found),
     .bank_o (found_bank),
     .act_o  (found_act)
@@ -123,7 +194,8 @@ module eie_top #(
       .COLUMN_BITS (COLUMN_BITS),
       .REG_BITS    (REG_BITS),
       .IO_ADDR_BITS(IO_ADDR_BITS),
-      .IO_WIDTH    (IO_WIDTH)
+      .IO_WIDTH    (IO_WIDTH),
+      .PIPELINED   (PIPELINED)
     ) u_pe (
       .clk_i,
       .rst_ni,
@@ -134,7 +206,7 @@ module eie_top #(
       .clear_src_i,
       .clear_dst_i,
       .places_i,
-      .src_addr_i (src_addr),
+      .src_addr_i (addresses[p*REG_BITS +: REG_BITS]),
       .bank_i     (bank),
       .exact_i    (exact),
       .non_zero_o (non_zero[p]),
@@ -159,6 +231,5 @@ module eie_top #(
 
   assign push_o = push;
   assign busy_o = |busy;
-  assign data_o = found ? found_act : '0;
 
 endmodule

@@ -25,7 +25,8 @@ module pe #(
   parameter int LANE_BITS = ENTRIES > 1 ? $clog2(ENTRIES) : 1,  /// bits of an entry's place within its row
   parameter int ROW_WIDTH = ENTRIES * (CODE_BITS + INDEX_BITS), /// bits of a sparse-matrix row
   parameter int IO_ADDR_BITS = 14,                              /// bits of an address of input/output mode
-  parameter int IO_WIDTH = 64                                   /// bits of a word of input/output mode
+  parameter int IO_WIDTH = 64,                                  /// bits of a word of input/output mode
+  parameter int PIPELINED = 0                                   /// short paths, see eie_top.sv
 ) (
   input  logic                   clk_i,       /// clock
   input  logic                   rst_ni,      /// reset, active low, taken at the clock edge
@@ -44,7 +45,7 @@ module pe #(
   input  logic                   push_i,      /// a broadcast arrives
   input  logic [COLUMN_BITS-1:0] column_i,    /// its column
   input  logic [DATA_BITS-1:0]   act_i,       /// its activation
-  output logic                   full_o,      /// the queue has no room for another
+  output logic                   full_o,      /// the queue has no room; PIPELINED: in the next cycle
   output logic                   busy_o,      /// something is queued or in the pipeline
   output logic                   ptr_read_o,  /// event: a pointer pair is read
   output logic                   row_read_o,  /// event: a row of the sparse matrix is read
@@ -68,8 +69,8 @@ module pe #(
 
   localparam int PtrBits = ROW_BITS + LANE_BITS;
 
-  logic                   mine, io_mine;
-  logic                   head_valid, next_valid, pop, ptr_read, ready, spmat_busy, arithm_busy;
+  logic                   mine, io_mine, full, next_full;
+  logic                   head_valid, next_valid, pop, ptr_latch, ready, spmat_busy, arithm_busy;
   logic [DATA_BITS-1:0]   head_act, entry_act, rdata, wdata;
   logic [COLUMN_BITS-1:0] next_column;
   logic [PtrBits-1:0]     first_entry, stop_entry;
@@ -81,9 +82,10 @@ module pe #(
   assign mine = exact_i ? id_i == bank_i : id_i >= bank_i;
   assign io_mine = io_write_i && id_i == io_pe_i;
 
-  // The pointers are read as a column becomes the head of the queue, and held until it is taken.
+  // The pointers are read as a column becomes the head of the queue, and held until it is taken. PIPELINED lets the
+  // SRAM read on where nothing arrives, too, so that it need not wait for push_i; such a read is not counted.
   assign pop = head_valid && ready;
-  assign ptr_read = next_valid && (pop || !head_valid);
+  assign ptr_latch = (PIPELINED != 0 || next_valid) && (pop || !head_valid);
 
   act_queue #(
     .DEPTH      (DEPTH),
@@ -97,7 +99,8 @@ module pe #(
     .act_i,
     .pop_i        (pop),
     .valid_o      (head_valid),
-    .full_o,
+    .full_o       (full),
+    .next_full_o  (next_full),
     .act_o        (head_act),
     .next_valid_o (next_valid),
     .next_column_o(next_column)
@@ -108,7 +111,7 @@ module pe #(
     .PTR_BITS   (PtrBits)
   ) u_ptr_read (
     .clk_i,
-    .read_i    (ptr_read),
+    .read_i    (ptr_latch),
     .column_i  (next_column),
     .start_o   (first_entry),
     .stop_o    (stop_entry),
@@ -122,7 +125,8 @@ module pe #(
     .CODE_BITS (CODE_BITS),
     .INDEX_BITS(INDEX_BITS),
     .DATA_BITS (DATA_BITS),
-    .ROW_BITS  (ROW_BITS)
+    .ROW_BITS  (ROW_BITS),
+    .PIPELINED (PIPELINED)
   ) u_spmat_read (
     .clk_i,
     .rst_ni,
@@ -150,6 +154,7 @@ module pe #(
     .INDEX_BITS (INDEX_BITS),
     .DATA_BITS  (DATA_BITS),
     .REG_BITS   (REG_BITS),
+    .EARLY_BITS (PIPELINED != 0 ? PLACES_BITS - 3 : 0),
     .PLACES_BITS(PLACES_BITS)
   ) u_arithm_unit (
     .clk_i,
@@ -200,7 +205,8 @@ module pe #(
 
   assign non_zero_o = mine && source_non_zero;
   assign busy_o = head_valid || spmat_busy || arithm_busy;
-  assign ptr_read_o = ptr_read;
+  assign ptr_read_o = next_valid && (pop || !head_valid);
+  assign full_o = PIPELINED != 0 ? next_full : full;
   assign mac_o = write;
 
 endmodule

@@ -6,6 +6,9 @@
 //   3. entry: the (code, skip) pair picked from the row.
 // A column without entries takes one cycle, as a bubble that moves through the same registers.
 //
+// Whether the entry at hand is the column's last decides in the same cycle whether the queue is popped. PIPELINED makes
+// both comparisons with the column's end a cycle earlier, behind the pointer SRAM; nothing else changes.
+//
 //   ENTRIES = 8, column of entries 6..8 (rows 0 and 1), row 0 held already:
 //   cycle      0        1        2        3        4
 //   at         6        7        8
@@ -19,6 +22,7 @@ module spmat_read #(
   parameter int INDEX_BITS = 4,                                /// bits of a relative index (skip)
   parameter int DATA_BITS = 16,                                /// bits of an activation
   parameter int ROW_BITS = 13,                                 /// bits of a row's address
+  parameter int PIPELINED = 0,                                 /// compare with the column's end one cycle ahead
   parameter int LANE_BITS = ENTRIES > 1 ? $clog2(ENTRIES) : 1, /// bits of an entry's place within its row
   parameter int ROW_WIDTH = ENTRIES * (CODE_BITS + INDEX_BITS) /// bits of a row
 ) (
@@ -48,25 +52,60 @@ module spmat_read #(
   `REQUIRE(INDEX_BITS >= 1 && INDEX_BITS <= 8, "INDEX_BITS must be 1..8")
 
   localparam int EntryBits = CODE_BITS + INDEX_BITS;
+  localparam int PtrBits = ROW_BITS + LANE_BITS;
 
   // The column at hand.
-  logic                  active_d, active_q, opens_d, opens_q;
-  logic [ROW_BITS-1:0]   row_d, row_q, after_row;
-  logic [LANE_BITS-1:0]  lane_d, lane_q, after_lane;
-  logic [ROW_BITS+LANE_BITS-1:0] stop_q;
-  logic [DATA_BITS-1:0]  act_q;
-  logic                  issue, last_lane;
+  logic                 active_d, active_q, opens_d, opens_q;
+  logic [PtrBits-1:0]   at_d, at_q, after_at, stop_q;
+  logic [ROW_BITS-1:0]  row;
+  logic [LANE_BITS-1:0] lane;
+  logic [DATA_BITS-1:0] act_q;
+  logic                 issue;
 
-  assign last_lane = lane_q == LANE_BITS'(ENTRIES - 1);
-  assign after_lane = last_lane ? '0 : lane_q + 1'b1;
-  assign after_row = row_q + ROW_BITS'(last_lane);
-  assign issue = active_q && {row_q, lane_q} != stop_q;
-  assign ready_o = !active_q || !issue || {after_row, after_lane} == stop_q;
+  function automatic logic [PtrBits-1:0] after(input logic [PtrBits-1:0] at);
+    logic last_lane;
+    last_lane = at[LANE_BITS-1:0] == LANE_BITS'(ENTRIES - 1);
+    after[PtrBits-1:LANE_BITS] = at[PtrBits-1:LANE_BITS] + ROW_BITS'(last_lane);
+    after[LANE_BITS-1:0] = last_lane ? '0 : at[LANE_BITS-1:0] + 1'b1;
+  endfunction
+
+  // after(at) == stop. Where rows have a power of two of entries it is stop + ~at == 0, and a sum is 0 when each
+  // pair of bits differs just if the pair below it is not 0 0: no carry has to run.
+  function automatic logic is_after(input logic [PtrBits-1:0] at, input logic [PtrBits-1:0] stop);
+    is_after = (stop ^ ~at) == ((stop | ~at) << 1);
+    if (ENTRIES != 2 ** LANE_BITS) is_after = after(at) == stop;
+  endfunction
+
+  if (PIPELINED != 0) begin : g_ahead
+    logic               empty_q, ready_d, ready_q;
+    logic [PtrBits-1:0] after_q;
+
+    assign ready_d = push_i ? first_i == stop_i || is_after(first_i, stop_i) : ready_q || is_after(after_q, stop_q);
+    assign issue = active_q && !empty_q;
+    assign ready_o = ready_q;
+    assign after_at = after_q;
+
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) ready_q <= 1'b1;
+      else ready_q <= ready_d;
+    end
+
+    always_ff @(posedge clk_i) begin
+      if (push_i) empty_q <= first_i == stop_i;
+      if (active_d) after_q <= after(at_d);
+    end
+  end else begin : g_now
+    assign issue = active_q && at_q != stop_q;
+    assign ready_o = !active_q || !issue || after_at == stop_q;
+    assign after_at = after(at_q);
+  end
+
+  assign {row, lane} = at_q;
 
   always_comb begin
     active_d = push_i || (active_q && !ready_o);
     opens_d = push_i;
-    {row_d, lane_d} = push_i ? first_i : {after_row, after_lane};
+    at_d = push_i ? first_i : after_at;
   end
 
   always_ff @(posedge clk_i) begin
@@ -76,8 +115,7 @@ module spmat_read #(
 
   always_ff @(posedge clk_i) begin
     if (active_d) begin
-      row_q <= row_d;
-      lane_q <= lane_d;
+      at_q <= at_d;
       opens_q <= opens_d;
     end
     if (push_i) begin
@@ -94,7 +132,7 @@ module spmat_read #(
   logic [DATA_BITS-1:0] addr_act_q;
   logic [ROW_WIDTH-1:0] rdata;
 
-  assign row_read_o = issue && !(held_q && held_row_q == row_q);
+  assign row_read_o = issue && !(held_q && held_row_q == row);
   assign held_d = (held_q || issue) && !start_i;
 
   sram #(
@@ -104,7 +142,7 @@ module spmat_read #(
     .clk_i,
     .en_i   (row_read_o || io_write_i),
     .we_i   (io_write_i),
-    .addr_i (io_write_i ? io_addr_i : row_q),
+    .addr_i (io_write_i ? io_addr_i : row),
     .wdata_i(io_data_i),
     .rdata_o(rdata)
   );
@@ -133,10 +171,10 @@ module spmat_read #(
 
   always_ff @(posedge clk_i) begin
     addr_new_q <= row_read_o;
-    if (row_read_o) held_row_q <= row_q;
+    if (row_read_o) held_row_q <= row;
     if (issue) begin
       addr_first_q <= opens_q;
-      addr_lane_q <= lane_q;
+      addr_lane_q <= lane;
       addr_act_q <= act_q;
     end
     if (addr_new_q) row_data_q <= rdata;

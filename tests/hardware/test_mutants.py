@@ -54,7 +54,7 @@ MUTANTS = {
     "pointers are read over held ones": Mutant("pe", "|| next_valid) && (pop || !head_valid)", "|| next_valid)"),
     "pointer banks mixed up": Mutant("ptr_read", "start_o = odd_q ? odd : even", "start_o = odd_q ? even : odd"),
     "even bank one address early": Mutant("ptr_read", "(COLUMN_BITS - 1)'(column_i[0])", "(COLUMN_BITS - 1)'(1'b0)"),
-    "rows are read again": Mutant("spmat_read", "issue && !(held_q && held_row_q == row_q)", "issue"),
+    "rows are read again": Mutant("spmat_read", "issue && !(held_q && held_row_q == row)", "issue"),
     "held row survives a start": Mutant("spmat_read", "(held_q || issue) && !start_i", "(held_q || issue)"),
     "empty column takes no turn": Mutant("spmat_read", "<= {active_q, issue}", "<= {issue, issue}"),
     "idle cycle after the last bank": Mutant("central_control", "!found || (push_o && last_bank)", "!found"),

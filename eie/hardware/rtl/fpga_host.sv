@@ -12,8 +12,8 @@
 //   13        3:0           pulses: clear the accumulators, clear the sources, swap, start
 //
 // After a word the place moves on: for sources and accumulators to the next PE, and after the last PE to the next
-// address; for all else to the next address. All pins are registered. While reading, a write to register 0 moves the place on,
-// and data_o shows the source six cycles after a place is set.
+// address; for all else to the next address. All pins are registered. While reading, a write to register 0 moves the
+// place on, and data_o shows the source six cycles after a place is set.
 //
 //   784 pixels into the sources:   0 -> register 4, 0 -> register 5, then 784 writes to register 0
 `include "require.svh"

@@ -117,7 +117,7 @@ def _build(geometry: Geometry, rtl: Path, trace: bool, target: Path) -> None:
     with tempfile.TemporaryDirectory() as name:
         design, whole, made = (Path(name) / file for file in ("design.cc", "whole.cc", target.name))
         # Registers start from random values, so that a missing reset shows. Level 3 keeps every signal that has a name.
-        passes = ["proc", "memory_collect", "setundef -init -random 3"]
+        passes = ["proc", "memory_collect", "setundef -init -random 2"]
         passes.append(f"write_cxxrtl -noflatten {'-O3 -g4' if trace else '-O6 -g0'} {design}")
         yosys([*read_script(geometry.parameters, "eie_top", rtl, "-nosynthesis"), *passes])
         whole.write_text(f'#include "{design.name}"\n{_glue(geometry)}{DRIVER.read_text(encoding="utf-8")}')

@@ -53,6 +53,7 @@ _ARITHMETIC = {
     "row2_i": ("u_unit.row2_q",),
     "write2_i": ("u_unit.write2_q",),
     "total2_i": ("u_unit.total2_q",),
+    "cleared2_i": ("u_unit.cleared2_q",),
     "product2_i": ("u_unit.product2_q",),
     "regs_i": _slots("u_regs.u_b.regs", 2),
     "written_i": ("u_regs.u_b.written_q",),

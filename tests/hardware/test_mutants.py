@@ -99,6 +99,9 @@ def expectations(parameters):
     inputs = [(case.mem, case.activations, case.formats, case.bias, case.signed) for case in cases]
     layer, vectors = tiny()
     inputs.append((eie.encode(layer, machine), vectors, cases[0].formats, None, False))
+    # Inputs in all registers: whoever reads on after the last address finds the first again.
+    full = eie.encode(eie.draw_layer(10, 64 * machine.n_pe, 0.1, 1), machine)
+    inputs.append((full, np.ones(64 * machine.n_pe), cases[0].formats, None, False))
     for mem, activations, formats, bias, signed in inputs:
         inferred = eie.infer(mem, activations, machine, formats=formats, bias=bias, relu=False, signed=signed)
         report = eie.simulate(mem, activations, machine, signed=signed)

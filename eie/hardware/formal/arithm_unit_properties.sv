@@ -25,6 +25,7 @@ module arithm_unit_properties #(
   input logic [REG_BITS-1:0]                 row2_i,    /// tap: accumulator at stage 2
   input logic                                write2_i,  /// tap: no padding zero at stage 2
   input logic [DATA_BITS-1:0]                total2_i,  /// tap: what stage 2 has read
+  input logic                                cleared2_i, /// tap: it has found a cleared accumulator
   input logic [2*DATA_BITS:0]                product2_i, /// tap: what stage 2 has multiplied and shifted
   input logic [2**REG_BITS*DATA_BITS-1:0]    regs_i,    /// tap: all accumulators, number 0 in the lowest bits
   input logic [2**REG_BITS-1:0]              written_i  /// tap: those that have been written
@@ -32,7 +33,7 @@ module arithm_unit_properties #(
 
   logic [REG_BITS-1:0]  raddr, waddr;
   logic [DATA_BITS-1:0] rdata, wdata, act;
-  logic                 write, busy, padding, saturated, non_zero;
+  logic                 write, busy, padding, saturated, non_zero, cleared;
 
   arithm_unit #(
     .CODE_BITS  (CODE_BITS),
@@ -53,6 +54,7 @@ module arithm_unit_properties #(
     .act_i,
     .raddr_o    (raddr),
     .rdata_i    (rdata),
+    .cleared_i  (cleared),
     .write_o    (write),
     .waddr_o    (waddr),
     .wdata_o    (wdata),
@@ -79,6 +81,7 @@ module arithm_unit_properties #(
     .non_zero_o (non_zero),
     .raddr_i    (raddr),
     .rdata_o    (rdata),
+    .cleared_o  (cleared),
     .write_i    (write),
     .waddr_i    (waddr),
     .wdata_i    (wdata),
@@ -159,7 +162,7 @@ module arithm_unit_properties #(
     if (!started_q) assert (!write1_i && !write2_i && !write3_q);
     if (write2_i) begin
       assert (product2_i == (2*DATA_BITS+1)'(doubled >>> (places_q & ~LatePlaces)));
-      assert (total2_i == ref_q[row2_i*DATA_BITS +: DATA_BITS]);
+      assert ((cleared2_i ? DATA_BITS'(0) : total2_i) == ref_q[row2_i*DATA_BITS +: DATA_BITS]);
     end
   end
 

@@ -5,7 +5,7 @@
 // destination holds the accumulators. A value that is being written is seen by a read of the same cycle.
 //
 //   role_i = 0: file A is the source, file B the destination;   role_i = 1: the other way round
-//   relu_i = 1, source register = -5:   act_o = 0, non_zero_o = 0
+//   relu_i = 1, source register = -5:   non_zero_o = 0
 `include "require.svh"
 
 module act_rw #(
@@ -19,10 +19,11 @@ module act_rw #(
   input  logic                 clear_src_i, /// let every source read as 0
   input  logic                 clear_dst_i, /// let every accumulator read as 0
   input  logic [REG_BITS-1:0]  src_addr_i,  /// source to read
-  output logic [DATA_BITS-1:0] act_o,       /// its value after ReLU
-  output logic                 non_zero_o,  /// which is not 0
+  output logic [DATA_BITS-1:0] act_o,       /// its value, if it is not 0
+  output logic                 non_zero_o,  /// it is not 0 after ReLU
   input  logic [REG_BITS-1:0]  raddr_i,     /// accumulator to read
-  output logic [DATA_BITS-1:0] rdata_o,     /// its value
+  output logic [DATA_BITS-1:0] rdata_o,     /// its value, unless it is 0 for being cleared
+  output logic                 cleared_o,   /// it is
   input  logic                 write_i,     /// write an accumulator
   input  logic [REG_BITS-1:0]  waddr_i,     /// which
   input  logic [DATA_BITS-1:0] wdata_i,     /// its new value
@@ -35,7 +36,7 @@ module act_rw #(
   `REQUIRE(DATA_BITS >= 2, "DATA_BITS must be 2 or more")
 
   logic [DATA_BITS-1:0] rdata_a, rdata_b, source, stored, dst_wdata;
-  logic                 written_a, written_b, source_written, stored_written, shown, through;
+  logic                 written_a, written_b, source_written, stored_written, through;
   logic [REG_BITS-1:0]  dst_waddr;
   logic                 dst_write;
 
@@ -79,12 +80,12 @@ module act_rw #(
   assign source_written = role_i ? written_b : written_a;
   assign stored_written = role_i ? written_a : written_b;
 
-  // Whether a source is not 0 need not wait for whether it has been written.
-  assign shown = source_written && !(relu_i && source[DATA_BITS-1]);
-  assign act_o = shown ? source : '0;
-  assign non_zero_o = shown && source != '0;
+  // Values do not wait for whether they have been written, which takes longer to find.
+  assign act_o = source;
+  assign non_zero_o = source_written && !(relu_i && source[DATA_BITS-1]) && source != '0;
 
   assign through = write_i && waddr_i == raddr_i;
-  assign rdata_o = through ? wdata_i : stored_written ? stored : '0;
+  assign rdata_o = through ? wdata_i : stored;
+  assign cleared_o = !through && !stored_written;
 
 endmodule

@@ -31,6 +31,7 @@ module arithm_unit #(
   input  logic [DATA_BITS-1:0]   act_i,       /// activation that it is multiplied by
   output logic [REG_BITS-1:0]    raddr_o,     /// accumulator to read in this cycle
   input  logic [DATA_BITS-1:0]   rdata_i,     /// its value, one that is being written included
+  input  logic                   cleared_i,   /// it is 0, whatever rdata_i says
   output logic                   write_o,     /// write an accumulator
   output logic [REG_BITS-1:0]    waddr_o,     /// which
   output logic [DATA_BITS-1:0]   wdata_o,     /// its new value
@@ -60,7 +61,7 @@ module arithm_unit #(
 
   // Stage 2: read and multiply. A bit below the product's lowest is there for the rounding.
   localparam logic [PLACES_BITS-1:0] LatePlaces = PLACES_BITS'(2 ** (PLACES_BITS - EARLY_BITS) - 1);
-  logic                          slot2_q, entry2_q, write2_q;
+  logic                          slot2_q, entry2_q, write2_q, cleared2_q;
   logic [REG_BITS-1:0]           row2_q;
   logic [DATA_BITS-1:0]          total2_q;
   logic signed [2*DATA_BITS-1:0] product;
@@ -80,7 +81,7 @@ module arithm_unit #(
   logic                          bypass_d, bypass_q, below, far, over, negative;
 
   assign bypass_d = write2_q && row2_q == row1_q;
-  assign total = bypass_q ? sum3_q : total2_q;
+  assign total = bypass_q ? sum3_q : cleared2_q ? '0 : total2_q;
   assign {shifted, below} = product2_q >>> (places_i & LatePlaces);
   assign far = shifted[2*DATA_BITS-1:DATA_BITS] != {DATA_BITS{shifted[2*DATA_BITS-1]}};
   assign added = $signed({{2{total[DATA_BITS-1]}}, total}) + $signed({shifted[DATA_BITS], shifted[DATA_BITS:0]})
@@ -121,6 +122,7 @@ module arithm_unit #(
       bypass_q <= bypass_d;
       product2_q <= product_d;
       total2_q <= rdata_i;
+      cleared2_q <= cleared_i;
     end
     if (write2_q) begin
       row3_q <= row2_q;

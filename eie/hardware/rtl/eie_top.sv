@@ -105,6 +105,7 @@ module eie_top #(
       .push_o      (push),
       .column_o    (column),
       .act_o       (act),
+      .data_o,
       .scanning_o
     );
 
@@ -131,7 +132,6 @@ module eie_top #(
 
     assign bank = '0;
     assign exact = 1'b0;
-    assign data_o = act;
   end else begin : g_unpipelined
     logic [REG_BITS-1:0] addr;
 

@@ -41,7 +41,7 @@ module pe #(
   input  logic [BANK_BITS-1:0]   bank_i,      /// first PE that it looks at
   input  logic                   exact_i,     /// it looks at that PE only
   output logic                   non_zero_o,  /// this PE is looked at, and its source is not 0
-  output logic [DATA_BITS-1:0]   act_o,       /// its source
+  output logic [DATA_BITS-1:0]   act_o,       /// its source, where non_zero_o is high
   input  logic                   push_i,      /// a broadcast arrives
   input  logic [COLUMN_BITS-1:0] column_i,    /// its column
   input  logic [DATA_BITS-1:0]   act_i,       /// its activation
@@ -74,7 +74,7 @@ module pe #(
   logic [DATA_BITS-1:0]   head_act, entry_act, rdata, wdata;
   logic [COLUMN_BITS-1:0] next_column;
   logic [PtrBits-1:0]     first_entry, stop_entry;
-  logic                   slot, entry, first, write, source_non_zero;
+  logic                   slot, entry, first, write, cleared, source_non_zero;
   logic [CODE_BITS-1:0]   code;
   logic [INDEX_BITS-1:0]  skip;
   logic [REG_BITS-1:0]    raddr, waddr;
@@ -168,6 +168,7 @@ module pe #(
     .act_i      (entry_act),
     .raddr_o    (raddr),
     .rdata_i    (rdata),
+    .cleared_i  (cleared),
     .write_o    (write),
     .waddr_o    (waddr),
     .wdata_o    (wdata),
@@ -194,6 +195,7 @@ module pe #(
     .non_zero_o(source_non_zero),
     .raddr_i   (raddr),
     .rdata_o   (rdata),
+    .cleared_o (cleared),
     .write_i   (write),
     .waddr_i   (waddr),
     .wdata_i   (wdata),

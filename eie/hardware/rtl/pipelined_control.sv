@@ -37,7 +37,8 @@ module pipelined_control #(
   input  logic [DATA_BITS-1:0]   found_act_i,    /// its value
   output logic                   push_o,         /// broadcast in this cycle
   output logic [COLUMN_BITS-1:0] column_o,       /// column of the broadcast
-  output logic [DATA_BITS-1:0]   act_o,          /// activation in the hold register
+  output logic [DATA_BITS-1:0]   act_o,          /// activation of the broadcast
+  output logic [DATA_BITS-1:0]   data_o,         /// input/output mode: what was found; 0 if nothing was
   output logic                   scanning_o      /// there are addresses left to look at
 );
 
@@ -86,7 +87,7 @@ module pipelined_control #(
   end
 
   // Stage 3: hold.
-  logic                   hold_q, held_d, held_q;
+  logic                   hold_q, held_d, held_q, found_q;
   logic [COLUMN_BITS-1:0] column_d, column_q;
   logic [DATA_BITS-1:0]   act_d, act_q;
 
@@ -98,6 +99,7 @@ module pipelined_control #(
   assign push_o = held_q && !full_q;
   assign column_o = column_q;
   assign act_o = act_q;
+  assign data_o = found_q ? act_q : '0;
   assign scanning_o = fetch_q || find_q || hold_q;
 
   always_ff @(posedge clk_i) begin
@@ -119,6 +121,7 @@ module pipelined_control #(
     if (advance) begin
       column_q <= column_d;
       act_q <= act_d;
+      found_q <= found_i;
     end
   end
 

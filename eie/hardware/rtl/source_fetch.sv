@@ -26,8 +26,8 @@ module source_fetch #(
   input  logic                 mine_i,      /// input/output mode: this PE is read
   input  logic [REG_BITS-1:0]  read_addr_i, /// input/output mode: the address
   output logic [REG_BITS-1:0]  addr_o,      /// source to read
-  input  logic [DATA_BITS-1:0] source_i,    /// its value after ReLU
-  input  logic                 non_zero_i,  /// which is not 0
+  input  logic [DATA_BITS-1:0] source_i,    /// its value, if it is not 0
+  input  logic                 non_zero_i,  /// it is not 0 after ReLU
   output logic                 pending_o,   /// there is an activation to send
   output logic [DATA_BITS-1:0] act_o        /// the activation
 );
@@ -48,7 +48,7 @@ module source_fetch #(
   always_comb begin
     pending_d = pending_q && !sent_i;
     if (step_i) pending_d = non_zero_i && live_i;
-    if (read_i) pending_d = mine_i;
+    if (read_i) pending_d = non_zero_i && mine_i;
     if (start_i) pending_d = 1'b0;
   end
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -95,6 +97,23 @@ def trace(output: str, stepped: bool, **given: Any) -> None:
     mem, machine, formats = drawn.mem, drawn.machine, drawn.formats
     run = hardware.trace(mem, drawn.activations, output, machine, formats=formats, stepped=stepped)
     print(f"{run.report.cycles} cycles written to {output}")
+
+
+@rtl.command(cls=options.Command, epilog="example: eie rtl fpga --pe 4 --seeds 1")
+@click.option("--pe", "pes", metavar="N", type=int, multiple=True, help="PEs; may be given again (default: 16)")
+@options.integer("--spmat-kb", default=2, text="sparse-matrix memory per PE in KB (default: 2)")
+@click.option("--seeds", metavar="N", type=click.IntRange(1, 100), default=3, help="placements to try (default: 3)")
+@options.output("FILE", "table to write, .csv")
+def fpga(pes: tuple[int, ...], spmat_kb: int, seeds: int, output: str | None) -> None:
+    """Place and route the machine on a Lattice ECP5: resources and clock.
+
+    An interrupted run goes on where it was if it is given the same FILE again.
+    """
+    from eie.studies import fpga as study
+
+    with TemporaryDirectory() as folder:
+        table = study.write(output or Path(folder) / study.TABLE, pes or (16,), spmat_kb, seeds)
+    print(study.text(table))
 
 
 def _drawn(given: dict[str, Any]) -> Drawn:

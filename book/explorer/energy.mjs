@@ -45,7 +45,7 @@ export function memoryClockHz(width, { sram }) {
   return 1e9 / Math.max(sram.spmat[width].cycleNs, sram.pointer.cycleNs, sram.activation.cycleNs);
 }
 
-/** Fractions of the fullest PE's memories that a layer needs: weights and pointers, as eie/chip.py has it. */
+/** Fractions of the fullest PE's memories that a layer needs: weights and pointers, as eie/networks/memory_fit.py has it. */
 export function filled({ fullest }, nIn, { entriesPerRow }, width, { sram }) {
   const spmatBytes = (Math.ceil(fullest / entriesPerRow) * width) / 8;
   const pointers = nIn + 2; // one for each column, one for the bias, and the end

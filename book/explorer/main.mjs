@@ -1,10 +1,10 @@
 // The explorer's page: controls, results, the small machine, and the address that holds what is set.
 
-import { unknown } from "./address.mjs";
+import { shown, unknown } from "./address.mjs";
 import { answerOf } from "./answer.mjs";
 import { answerLatest, simulations } from "./compute.mjs";
 import { slider } from "./controls.mjs";
-import { copyButton, count, el, number } from "./dom.mjs";
+import { copyButton, count, el } from "./dom.mjs";
 import { memoryClockHz } from "./energy.mjs";
 import facts from "./facts.json" with { type: "json" };
 import { python } from "./python.mjs";
@@ -27,7 +27,7 @@ import { NAMES_OF_SMALL, smallMachine } from "./small_machine.mjs";
 function page(ask) {
   const view = results();
   const status = el("p", { class: "x-spoken", role: "status" });
-  const notice = el("ul", { class: "x-warning", role: "alert", hidden: true });
+  const notice = el("div", { class: "x-warning", role: "alert", hidden: true });
   const code = el("code");
   const choice = layerChoice((name) => change({ ...setting, ...(name === OWN ? { layer: OWN } : ofLayer(facts, name)) }));
   const layerNote = el("p", { class: "x-note" });
@@ -82,7 +82,7 @@ function page(ask) {
     choice.value = setting.layer;
     const differing = changedDensities(setting, facts);
     layerNote.textContent = differing
-      .map(([key, table]) => `${specs[key].label}: Table III has ${number(100 * table)}\u202f%`)
+      .map(([key, table]) => `${specs[key].label}: Table III has ${shown(table, 100)}\u202f%`)
       .join("; ");
     const { entriesPerRow } = machineOf(setting, facts);
     const unused = setting.spmatWidthBits - entriesPerRow * (facts.machine.weightBits + setting.indexBits);
@@ -97,7 +97,7 @@ function page(ask) {
 
   function say(...faults) {
     notice.hidden = !faults.length;
-    notice.replaceChildren(...faults.map((fault) => el("li", {}, fault)));
+    notice.replaceChildren(...faults.map((fault) => el("p", {}, fault)));
   }
 
   function mount() {

@@ -77,7 +77,7 @@ function beyond(text) {
 
 function showTime({ show }, { cycles, clockHz, memoryClockHz, seconds, paper }) {
   const notes = paper.seconds ? [paperSays(written(paper.seconds, "s")), signed(seconds / paper.seconds - 1)] : [];
-  const tooFast = clockHz > memoryClockHz ? [beyond("the memories are too slow for this clock")] : [];
+  const tooFast = clockHz > memoryClockHz ? [beyond("a clock too fast for the memories")] : [];
   show(...quantity(seconds, "s"), ...notes, `${count(cycles)} cycles`, ...tooFast);
 }
 

@@ -15,6 +15,7 @@ import eie
 from eie import chip, technology
 from eie.explore.benchmarks import nine_layers
 from eie.explore.sweep import sweep
+from eie.networks.memory_fit import memory_fit
 
 HERE = Path(__file__).resolve().parent
 CASES = 200
@@ -65,7 +66,7 @@ def expected_case(rng, with_timeline):
     indptr, rows = as_columns(codes, bias)
     mem = eie.encode(eie.CompressedLayer.from_codes(codes, np.linspace(0, 1, 16), bias), machine)
     report = eie.simulate(mem, active.astype(float), machine)
-    memory = chip.memory_fit(mem, machine).filled()
+    memory = memory_fit(mem, machine).filled()
     shape = {"nOut": codes.shape[0], "nIn": codes.shape[1], "hasBias": bias is not None}
     return {
         "layer": shape | {"indptr": indptr, "rows": rows},

@@ -11,7 +11,7 @@ SOURCES := $(shell find eie -type f ! -path '*/__pycache__/*')
 LENETS := lenet-300-100 lenet-5
 PROSE := $(shell find book -type f) CONTRIBUTING.md CHANGELOG.md
 
-.PHONY: fork book data check pdf links test test-fast test-long fuzz mutate lint format bench lenets clean lock
+.PHONY: fork lab book data check pdf links test test-fast test-long fuzz mutate lint format bench lenets clean lock
 .DELETE_ON_ERROR:
 
 book: data
@@ -29,11 +29,20 @@ check: book .venv/ready-for-tests
 	diff --recursive --brief build/html build/again/html
 	@echo "Two builds are the same"
 
-# The book as one long page, and that page on paper.
+# The book as one long page, and that page on paper; with `make pdf PAGE=fig13`, one page of the book.
 pdf: book .venv/ready-for-tests
+ifdef PAGE
+	@$(BIN)/python tools/print_book.py build/html build/$(PAGE).pdf --page $(PAGE)
+	@echo "The page is at build/$(PAGE).pdf"
+else
 	$(BIN)/python tools/build_book.py --builder singlehtml --notebooks build/notebooks --out build/single --work build/single-source
 	$(BIN)/python tools/print_book.py build/single build/eie-recomputed.pdf
 	@echo "The book is at build/eie-recomputed.pdf"
+endif
+
+# The notebooks in JupyterLab, in the project's environment; what runs there is the checkout.
+lab: .venv/ready-for-lab
+	$(BIN)/jupyter-lab notebooks
 
 # Ask every site that the book links to; no part of the gate, since links break by themselves.
 links: book
@@ -112,6 +121,10 @@ fork:
 
 .venv/ready-for-tests: .venv/ready
 	@$(BIN)/python tools/install.py networks book hardware sweep dask dev
+	@touch $@
+
+.venv/ready-for-lab: .venv/ready
+	@$(BIN)/python tools/install.py networks book lab
 	@touch $@
 
 build/html/index.html: build/pages $(SOURCES) $(PROSE) $(wildcard tools/*book*.py) tools/explorer_bundle.py tools/layout.py pyproject.toml

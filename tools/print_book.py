@@ -1,10 +1,12 @@
 """Print the book that is one long page into one PDF: `python tools/print_book.py FOLDER_OF_HTML FILE.pdf`.
 
-Chromium does it, with the style sheet that a reader's own printing uses.
+With `--page fig13` it prints that page of a book of many pages. Chromium does it, with the style sheet that a reader's
+own printing uses.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -32,13 +34,34 @@ AWAY = """() => {
 """What is not in the file cannot be a link."""
 
 
-def print_book(html: Path, out: Path, program: str) -> None:
-    """Print `html`/index.html to the file `out`."""
+class NoPage(Exception):
+    """There is no such page; the message lists those that there are."""
+
+
+def page_of(html: Path, name: str) -> str:
+    """Return the path, within the book, of the page whose name is `name` or begins with it.
+
+    Raises
+    ------
+    NoPage
+        When no page fits, or several do.
+    """
+    paths = (path.relative_to(html) for path in sorted(html.rglob("*.html")))
+    pages = {path.stem: path.as_posix() for path in paths if not path.parts[0].startswith("_")}
+    found = [name] if name in pages else sorted(stem for stem in pages if stem.startswith(name))
+    if len(found) != 1:
+        listed = ", ".join(found or sorted(pages))
+        raise NoPage(f"{len(found) or 'no'} pages begin with {name!r}; {'they' if found else 'pages'} are {listed}")
+    return pages[found[0]]
+
+
+def print_book(html: Path, page_path: str, out: Path, program: str) -> None:
+    """Print a page of the book to the file `out`."""
     with served(html) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         page = browser.new_page(color_scheme="light")
         page.set_default_timeout(PATIENCE_MS)
-        page.goto(f"{address}/index.html", wait_until="networkidle")
+        page.goto(f"{address}/{page_path}", wait_until="networkidle")
         for script in (MATHS_DONE, INWARD, AWAY):
             page.evaluate(script)
         page.pdf(
@@ -57,12 +80,14 @@ def print_book(html: Path, out: Path, program: str) -> None:
 
 def main() -> int:
     """Read the command line; say in a line what is missing."""
-    if len(sys.argv) != 3 or not Path(sys.argv[1], "index.html").is_file():
-        print("usage: python tools/print_book.py FOLDER_OF_HTML FILE.pdf (both made by `make pdf`)", file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(description="Print a built book, or a page of it, into one PDF.")
+    parser.add_argument("html", type=Path, help="folder of HTML, made by `make pdf`")
+    parser.add_argument("out", type=Path, help="the .pdf file to write")
+    parser.add_argument("--page", default="index", help="the page, or how its name begins (default: the first)")
+    arguments = parser.parse_args()
     try:
-        print_book(Path(sys.argv[1]), Path(sys.argv[2]), chromium())
-    except Missing as error:
+        print_book(arguments.html, page_of(arguments.html, arguments.page), arguments.out, chromium())
+    except (Missing, NoPage) as error:
         print(f"pdf: {error}", file=sys.stderr)
         return 1
     return 0

@@ -51,7 +51,7 @@ def figure(number: int, output: str | None, changes: dict[str, Any]) -> None:
 
 @options.command('eie rerun fig08 -p fifo_depths "[2, 8, 32]" -o out.ipynb')
 @click.argument("page", help="name of the page, or how it begins; any other word lists all")
-@options.output("FILE", "executed notebook to write", required=True)
+@options.output("FILE", "executed notebook to write, or a page to look at: .ipynb or .html", required=True)
 @options.changes
 def rerun(page: str, output: str, changes: dict[str, Any]) -> None:
     """Run a page of the book again."""

@@ -7,13 +7,15 @@ import re
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from eie._files import resource, written_aside
+from eie.studies import page_html
 
 
 class PageError(ValueError):
-    """A page cannot be run as asked; the message says why and what would do."""
+    """A page cannot be run or shown as asked; the message says why and what would do."""
 
 
 def names() -> list[str]:
@@ -56,7 +58,7 @@ def _is_number(page: str, asked: str) -> bool:
 
 def parameters(name: str) -> dict[str, Any]:
     """Parameters of a page and their defaults."""
-    papermill = _papermill()
+    papermill = _package("papermill", "running pages")
     inferred = papermill.inspect_notebook(str(find(name)))
     return {key: ast.literal_eval(entry["default"]) for key, entry in inferred.items()}
 
@@ -69,7 +71,7 @@ def rerun(
     progress: bool = True,
     manager: type | None = None,
 ) -> None:
-    """Run a page with some parameters changed, and write the executed notebook.
+    """Run a page with some parameters changed, and write the executed notebook, or a page to look at.
 
     Parameters
     ----------
@@ -78,7 +80,7 @@ def rerun(
     changes : mapping of str to value
         New values of parameters.
     output : path
-        Where the executed notebook goes; written only when every cell ran.
+        Where the executed notebook goes (.ipynb), or the page as HTML (.html); written only when every cell ran.
     progress : bool
         Show a progress bar.
     manager : class of kernel managers, optional
@@ -87,19 +89,24 @@ def rerun(
     Raises
     ------
     PageError
-        When there is no such page or parameter, a value is of the wrong kind, or a cell fails.
+        When there is no such page or parameter, a value is of the wrong kind, a cell fails, or what writes HTML is not
+        installed.
     """
-    papermill = _papermill()
-    if Path(output).suffix != ".ipynb":
-        raise PageError(f"the executed page must be a .ipynb file, got {str(output)!r}")
+    papermill = _package("papermill", "running pages")
+    ending = Path(output).suffix
+    if ending not in (".ipynb", ".html"):
+        raise PageError(f"the executed page must be a .ipynb or .html file, got {str(output)!r}")
+    if ending == ".html":
+        _package("nbconvert", "a page as HTML")
     page, defaults = find(name), parameters(name)
     for key, value in changes.items():
         _check_change(key, value, defaults)
-    with written_aside(output) as aside:
+    with written_aside(output) as aside, TemporaryDirectory() as folder:
+        executed = aside if ending == ".ipynb" else Path(folder) / page.name
         try:
             papermill.execute_notebook(
                 str(page),
-                str(aside),
+                str(executed),
                 parameters=_plain(dict(changes)),
                 progress_bar=progress,
                 kernel_name="python3",
@@ -108,13 +115,16 @@ def rerun(
             )
         except papermill.exceptions.PapermillExecutionError as error:
             raise PageError(f"{page.stem}: {error.ename}: {error.evalue}") from error
+        if ending == ".html":
+            aside.write_text(page_html.written(executed), encoding="utf-8")
 
 
-def _papermill() -> Any:
+def _package(name: str, what: str) -> Any:
+    """Import a package, or say what needs it and how to get it."""
     try:
-        return import_module("papermill")
+        return import_module(name)
     except ModuleNotFoundError as error:
-        raise PageError("running pages needs papermill: pip install 'eie[book]'") from error
+        raise PageError(f"{what} needs {name}: pip install 'eie[book]'") from error
 
 
 def _check_change(key: str, value: Any, defaults: Mapping[str, Any]) -> None:

@@ -1,9 +1,11 @@
 import json
+import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 
-from eie.studies import pages, paper
+from eie.studies import page_html, pages, paper
 from eie.studies.pages import PageError
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
@@ -142,6 +144,52 @@ def test_tuples_are_lists_in_the_notebook():
     assert pages._plain({"a": (1, (2, 3)), "b": {"c": (4,)}}) == {"a": [1, [2, 3]], "b": {"c": [4]}}
 
 
-def test_an_executed_page_is_a_notebook(tmp_path):
-    with pytest.raises(pages.PageError, match=r"must be a \.ipynb file, got"):
+def test_an_executed_page_is_a_notebook_or_html(tmp_path):
+    with pytest.raises(pages.PageError, match=r"must be a \.ipynb or \.html file, got"):
         pages.rerun("fig02", {}, tmp_path / "out.txt")
+
+
+@pytest.mark.parametrize(
+    ("name", "output", "message"),
+    [("papermill", "out.ipynb", "running pages needs papermill"), ("nbconvert", "out.html", "HTML needs nbconvert")],
+)
+def test_missing_package_is_named_before_anything_runs(tmp_path, monkeypatch, name, output, message):
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(PageError, match=rf"{message}: pip install 'eie\[book\]'"):
+        pages.rerun("fig02", {}, tmp_path / output)
+    assert list(tmp_path.iterdir()) == []
+
+
+def executed_notebook():
+    """A notebook with each kind of cell that the book treats in its own way."""
+    v4 = nbformat.v4
+    said = v4.new_output("execute_result", {"text/html": "<b>shown</b>"}, execution_count=1)
+    figure = {"tags": ["remove-input"], "mystnb": {"figure": {"caption": "What the picture shows.", "name": "fig"}}}
+    cells = [
+        v4.new_markdown_cell("# A page\n\nAs they say {cite:p}`han2016eie`; see [Table IV](table4_wall_clock.ipynb)."),
+        v4.new_code_cell("%pip install eie", metadata={"tags": ["remove-cell"]}),
+        v4.new_code_cell("visible = 1"),
+        v4.new_code_cell("hidden_input()", metadata=figure, outputs=[said], execution_count=1),
+        v4.new_markdown_cell("The paper is [here](https://arxiv.org/abs/1602.01528)."),
+    ]
+    return v4.new_notebook(cells=cells)
+
+
+def test_html_shows_what_the_book_shows(tmp_path):
+    nbformat.write(executed_notebook(), tmp_path / "page.ipynb")
+    html = page_html.written(tmp_path / "page.ipynb")
+    body = html.partition("<body")[2]
+    assert "<title>page</title>" in html
+    for text in ("As they say; see Table IV.", "<b>shown</b>", "<em>What the picture shows.</em>", "visible"):
+        assert text in body
+    for text in ("%pip", "pip install", "hidden_input", "cite:p", "table4_wall_clock"):
+        assert text not in body
+    assert 'href="https://arxiv.org/abs/1602.01528"' in body
+
+
+@pytest.mark.slow
+def test_rerun_as_html(tmp_path):
+    out = tmp_path / "out.html"
+    pages.rerun("fig02", {"n_pe": 2}, out, progress=False)
+    assert "so the memory of one of 2 must differ" in out.read_text(encoding="utf-8")
+    assert list(tmp_path.iterdir()) == [out]

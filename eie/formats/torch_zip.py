@@ -2,7 +2,7 @@
 
 A PyTorch file is a zip archive of one pickle and the stored numbers beside it. As in `numpy_pickle`, the instructions
 that make dictionaries of tensors are interpreted here, and nothing is imported or called. A file that has anything
-else, such as sparse or quantised tensors, is left to PyTorch.
+else, such as sparse tensors of other layouts than 2:4, or quantised ones, is left to PyTorch.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eie.formats import semi_structured
 from eie.formats.errors import FormatError, report_damage
 from eie.formats.tensors import Tensor
 
@@ -43,6 +44,10 @@ _NAMES = (
     "collections OrderedDict",
     "torch._utils _rebuild_tensor_v2",
     "torch._utils _rebuild_parameter",
+    *("torch._tensor _rebuild_from_type_v2", "torch._utils _rebuild_wrapper_subclass"),
+    *(f"torch.sparse.semi_structured {name}" for name in (semi_structured.CUTLASS, semi_structured.CUSPARSELT)),
+    *("torch.serialization _get_layout", "torch device"),
+    *(f"torch {name}" for name in ("float16", "bfloat16", "float32", "int8")),
 )
 """Modules and names that a file of plain tensors refers to."""
 
@@ -149,6 +154,11 @@ class _Reader:
             return dict(arguments[0]) if arguments else {}
         if called == "_rebuild_parameter":
             return arguments[0]
+        if called in ("_get_layout", "device"):
+            return called
+        if called == "_rebuild_from_type_v2":
+            _, _, ((_, kind), _, shape, *_), state = arguments
+            return semi_structured.tensor(kind, shape, {name: part for each in state for name, part in each.items()})
         if called != "_rebuild_tensor_v2":
             raise ValueError(f"{called} is not called in a file of plain tensors")
         (_, _, (_, storage), key, _, n_numbers), start, shape, strides = arguments[:4]

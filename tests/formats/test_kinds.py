@@ -14,6 +14,8 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.ao.nn.quantized import dynamic
 from torch.nn.utils import parametrizations, prune, spectral_norm, weight_norm
+from torch.sparse import SparseSemiStructuredTensorCUTLASS
+from torch.sparse._semi_structured_conversions import sparse_semi_structured_from_dense_cutlass
 
 from eie.cli.main import main
 from eie.formats import FormatError, weights
@@ -49,6 +51,22 @@ def weight(*shape, density=1.0, seed=0):
 def saved(path, tensors):
     (save_file if path.suffix == ".safetensors" else torch.save)(tensors, path)
     return path
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of SparseSemiStructuredTensor is in prototype")
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float32, torch.int8])
+def test_two_of_four_as_a_gpu_stores_them(capsys, tmp_path, kind):
+    n_out, n_in = 64, 128
+    kept = torch.argsort(torch.rand(n_out, n_in // 4, 4, generator=torch.Generator().manual_seed(1))) < 2
+    if kind == torch.float32:  # of these a GPU keeps one of two
+        kept = torch.arange(2) == torch.randint(2, (n_out, n_in // 2, 1), generator=torch.Generator().manual_seed(1))
+    given = (torch.arange(1, n_out * n_in + 1) % 97 + 1).reshape(n_out, n_in).to(kind) * kept.reshape(n_out, n_in)
+    packed, places = sparse_semi_structured_from_dense_cutlass(given)
+    parts = {"packed_t": None, "meta_t": None, "compressed_swizzled_bitmask": None}
+    tensor = SparseSemiStructuredTensorCUTLASS(given.shape, packed=packed, meta=places, **parts)
+    path = saved(tmp_path / "a.pt", {"fc.weight": tensor, "fc.bias": torch.ones(n_out)})
+    assert shapes(seen(capsys, path)) == {"fc": (n_out, n_in, n_out * n_in // 2)}
+    np.testing.assert_array_equal(matrices(path)["fc"], given.float())
 
 
 @pytest.mark.parametrize("ending", ["pt", "safetensors"])

@@ -25,6 +25,12 @@ WHY = "why-they-differ"  # the cell that the page's claims follow
 CHANGE = "change"  # the cell that says what would change the answer, which claims stand before
 WORDS = re.compile(r"[^A-Za-z0-9]+")  # what stands between words, and in no file name
 
+HOW_TO_OPEN = (
+    "`make lab` opens notebooks in JupyterLab; VS Code opens them with `.venv` as their kernel. With `-o out.html` the "
+    "command writes a page for any browser instead."
+)
+"""What to do with the notebook that the command writes."""
+
 Cell = dict[str, Any]
 
 
@@ -135,7 +141,7 @@ def run_box(note: str, page: str, url: str) -> str:
     linked = [f"[{label}]({target})" for label, target in buttons.items()]
     executed = f"{{download}}`The notebook as it ran <files/{page}/{page}.ipynb>`"
     row = "{.buttons}\n" + "\n".join([*linked, executed])
-    return f"::::{{dropdown}} Command, Colab, Binder, and the notebook\n{text}\n\n{row}\n::::\n"
+    return f"::::{{dropdown}} Command, Colab, Binder, and the notebook\n{text}\n\n{HOW_TO_OPEN}\n\n{row}\n::::\n"
 
 
 def write_executed(notebook: Mapping[str, Any], page: str, folder: Path) -> None:

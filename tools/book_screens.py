@@ -23,7 +23,7 @@ SEEN = """() => {
     range.setEnd(text, text.data.search(/\\d/) + 1);
     number = top(range);
   }
-  const picture = article.querySelector("figure img, .cell_output img, .cell_output svg, table");
+  const picture = article.querySelector("figure img, .cell_output :is(img, svg, [role=img]), table");
   return {number, picture: picture && top(picture)};
 }"""
 """The tops of the first number in prose and of the first picture or table of a page, px; null where there is none."""

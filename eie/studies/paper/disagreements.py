@@ -110,12 +110,12 @@ class Disagreements:
         )
 
     def contents(self) -> str:
-        """The cases by how they end, each leading to its section, HTML."""
-        items = [
-            f"<li><strong>{_capital(verdict)}</strong>: {'; '.join(map(_link, cases))}.</li>"
+        """Return the cases by how they end, each leading to its section, as a Markdown table."""
+        rows = [
+            f"| {_capital(verdict)} | {len(cases)} | {'; '.join(map(_link, cases))} |"
             for verdict, cases in self._by_verdict().items()
         ]
-        return f"<ul>{''.join(items)}</ul>"
+        return "\n".join(["| how it ends | number | cases |", "|---|---:|---|", *rows])
 
     def _by_verdict(self) -> dict[str, list[Disagreement]]:
         groups = {verdict: [case for case in self.cases if case.verdict == verdict] for verdict in VERDICTS}

@@ -38,18 +38,20 @@ def load() -> list[Point]:
     return [Point(**entry) for entry in read_toml(FILE)["points"]]
 
 
-def words() -> str:
-    """Say how much of it is measured, and what the abstract says, in this project's words; Markdown."""
-    points, abstract = load(), read_toml(FILE)["abstract"]
-    measured, said = sum(bool(point.page) for point in points), " ".join(abstract["statement"].split())
-    return (
-        f"**{measured} of {len(points)} points** have a page that measures them.\n\n"
-        f"The abstract ({abstract['place']}): {said}"
-    )
+def answer() -> str:
+    """Say how many of the points are measured; Markdown."""
+    points = load()
+    return f"**{sum(bool(point.page) for point in points)} of {len(points)} points** have a page that measures them."
+
+
+def abstract() -> str:
+    """Say what the abstract of the look back says, in this project's words; Markdown."""
+    entry = read_toml(FILE)["abstract"]
+    return f"The abstract ({entry['place']}): {' '.join(entry['statement'].split())}"
 
 
 def listed(kinds: Sequence[str] | None = None) -> str:
-    """List points by kind, each with a link to its page, as HTML.
+    """List points by kind, each with a link to its page, as a Markdown table.
 
     Parameters
     ----------
@@ -65,14 +67,10 @@ def listed(kinds: Sequence[str] | None = None) -> str:
     for kind in wanted:
         if kind not in HEADINGS:
             raise ValueError(f"kinds must be of {', '.join(HEADINGS)}, got {kind!r}")
-    return "".join(
-        f"<p><strong>{HEADINGS[kind]}</strong></p><ul>"
-        + "".join(_item(point) for point in load() if point.kind == kind)
-        + "</ul>"
-        for kind in wanted
-    )
+    rows = [_row(point) for kind in wanted for point in load() if point.kind == kind]
+    return "\n".join(["| | point | page |", "|---|---|---|", *rows])
 
 
-def _item(point: Point) -> str:
-    link = f' <a href="{point.page}.html">Measured here.</a>' if point.page else ""
-    return f"<li>{escape(point.statement)}.{link}</li>"
+def _row(point: Point) -> str:
+    link = f'<a href="{point.page}.html">measured here</a>' if point.page else "none"
+    return f"| {HEADINGS[point.kind]} | {escape(point.statement)}. | {link} |"

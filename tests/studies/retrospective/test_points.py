@@ -18,14 +18,14 @@ def test_pages_exist():
 
 
 def test_words_and_list():
-    assert points.words().startswith(f"**{sum(bool(point.page) for point in points.load())} of ")
+    assert points.answer().startswith(f"**{sum(bool(point.page) for point in points.load())} of ")
     listed = points.listed()
     for point in points.load():
         assert point.page == "" or f'<a href="{point.page}.html">' in listed
-    assert "arXiv:2306.09552" in points.words()
+    assert "arXiv:2306.09552" in points.abstract()
 
 
 def test_some_kinds():
-    assert points.listed(["con"]).count("<li>") == 5
+    assert points.listed(["con"]).count("What was not") == 5
     with pytest.raises(ValueError, match="kinds must be of pro, con, principle, opportunity, outlook, got 'cons'"):
         points.listed("['cons']")

@@ -45,6 +45,41 @@ KB = 1000
 """Bytes of a kB."""
 
 
+HEADS = {
+    "error before, %": ("test error, %", "before"),
+    "error after, %": ("test error, %", "after"),
+    "size before, kB": ("size, kB", "before"),
+    "size after, kB": ("size, kB", "after"),
+    "times smaller": ("times smaller", "all counted"),
+    "without Huffman tables": ("times smaller", "without tables"),
+    "without Huffman coding": ("times smaller", "without Huffman"),
+}
+"""Heads of the table of errors and sizes."""
+
+LAYER_HEADS = {
+    "weights": "weights",
+    "weights left, % (P)": "left, %",
+    "weight bits (P+Q)": ("bits of a code", "P+Q"),
+    "weight bits (P+Q+H)": ("bits of a code", "P+Q+H"),
+    "index bits (P+Q)": ("bits of an index", "P+Q"),
+    "index bits (P+Q+H)": ("bits of an index", "P+Q+H"),
+    "size, % (P+Q)": ("size, %", "P+Q"),
+    "size, % (P+Q+H)": ("size, %", "P+Q+H"),
+}
+"""Heads of the tables of layers."""
+
+RUN_HEADS = {
+    "seed": "seed",
+    "before, %": ("error, %", "before"),
+    "pruned, %": ("error, %", "pruned"),
+    "compressed, %": ("error, %", "compressed"),
+    "compressed, validation, %": ("error, %", "on validation pictures"),
+    "times smaller": "times smaller",
+    "CPU seconds": "CPU seconds",
+}
+"""Heads of the table of all runs."""
+
+
 @dataclass(frozen=True, eq=False)
 class DeepCompression:
     """Two compressed networks.

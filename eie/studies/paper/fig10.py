@@ -131,6 +131,28 @@ PICTURES = {"mnist": "MNIST digits", "imagenet-samples": "ImageNet pictures", "p
 """What each set of pictures is called on the page."""
 
 
+HEADS = {
+    "published energy": ("energy of a multiplication, pJ", "published"),
+    "energy": ("energy of a multiplication, pJ", "computed"),
+    "multiply and add": "multiply and add, pJ",
+    "power, mW": "power, mW",
+    "share of a PE, %": "share of a PE, %",
+}
+"""Heads of the table by precision."""
+
+MEASURED_HEADS = {
+    "network": "network",
+    "pictures": "pictures",
+    "count": "number",
+    "precision": "precision",
+    "top-1, %": ("right, %", "first answer"),
+    "top-5, %": ("right, %", "first five"),
+    "as in float, %": "as in floating point, %",
+    "saturations": "saturations",
+}
+"""Heads of the table of all that was measured."""
+
+
 def by_network(measured: pd.DataFrame) -> pd.DataFrame:
     """First answers that are right, percent: one row per network and its pictures, one column per precision."""
     counts = measured["count"].map("{:,}".format)

@@ -21,6 +21,17 @@ PES_OF_THE_FIGURE = 4
 """PEs of the paper's example."""
 
 
+COUNT_HEADS = {
+    "cycles": "cycles",
+    "broadcasts": "broadcasts",
+    "macs": "multiplications",
+    "padding": "padding zeros",
+    "ptr_reads": "reads of pointers",
+    "spmat_reads": "reads of the matrix",
+}
+"""Heads of the table of counters."""
+
+
 @dataclass(frozen=True, eq=False)
 class FormatExample:
     """The example of Figure 2 as `encode` lays it out.

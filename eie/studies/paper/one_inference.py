@@ -24,6 +24,21 @@ from eie.studies.paper import accuracy
 MICRO = 1e-6
 
 
+HEADS = {
+    "outputs": ("size", "outputs"),
+    "inputs": ("size", "inputs"),
+    "vectors": ("size", "times"),
+    "weights, %": ("not zero, %", "weights"),
+    "activations, %": ("not zero, %", "inputs"),
+    "broadcasts": "broadcasts",
+    "cycles": "cycles",
+    "time, us": "time, us",
+    "load balance, %": "load balance, %",
+    "energy, uJ": "energy, uJ",
+}
+"""Heads of the table of layers."""
+
+
 @dataclass(frozen=True, eq=False)
 class OneInference:
     """A picture, and what became of it.

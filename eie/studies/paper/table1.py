@@ -16,6 +16,14 @@ from eie.technology import alu_table, operation_pj, paper_value, sram_table
 _KINDS = {"add": "addition", "multiply": "multiplication"}
 
 
+HEADS = {
+    "energy, pJ": ("energy, pJ", "published"),
+    "relative, paper": ("over the cheapest", "published"),
+    "relative, computed": ("over the cheapest", "computed"),
+}
+"""Heads of the table of the page."""
+
+
 @dataclass(frozen=True, eq=False)
 class Table1:
     """Table I with its ratios computed again, and what they mean for a network in DRAM.

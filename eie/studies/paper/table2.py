@@ -38,6 +38,36 @@ AS_SHIPPED = "itrs-lop-as-shipped"
 """The setting with the gate leakage that CACTI 7 ships, which is a row of another table."""
 
 
+HEADS = {
+    "power": ("power, mW", "published"),
+    "power_share": ("share of the power, %", "published"),
+    "power share, computed": ("share of the power, %", "computed"),
+    "area": ("area, um2", "published"),
+    "area_share": ("share of the area, %", "published"),
+    "area share, computed": ("share of the area, %", "computed"),
+}
+"""Heads of Table II on the page."""
+
+SETTINGS_HEADS = {
+    "power, %": ("against Table II, %", "power"),
+    "memory power, %": ("against Table II, %", "memory power"),
+    "memory area, %": ("against Table II, %", "memory area"),
+    "leakage, mW": "leakage, mW",
+    "memory area, mm2": "memory area, mm2",
+    "cycle, ns": "cycle, ns",
+}
+"""Heads of the table of settings."""
+
+PLAUSIBLE_HEADS = {
+    "matrix memory": ("power of the memories of a PE, mW", "matrix"),
+    "pointer memory": ("power of the memories of a PE, mW", "pointer"),
+    "memory": ("power of the memories of a PE, mW", "all"),
+    "memory, leakage": ("power of the memories of a PE, mW", "leakage"),
+    "layer, uJ": "energy of the layer, uJ",
+}
+"""Heads of the table of plausible settings."""
+
+
 @dataclass(frozen=True, eq=False)
 class Table2:
     """One PE, printed and bottom-up.
@@ -82,11 +112,11 @@ class Table2:
         rows = pd.DataFrame(
             {
                 "computed": [chip.area(self.machine), chip.power(self.machine)],
-                "printed, 64 PEs": [paper["area"], 1e3 * paper["power"]],
+                "published, 64 PEs": [paper["area"], 1e3 * paper["power"]],
             },
             index=["area, mm2", "power, mW"],
         )
-        rows["difference, %"] = 100 * (rows["computed"] / rows["printed, 64 PEs"] - 1)
+        rows["difference, %"] = 100 * (rows["computed"] / rows["published, 64 PEs"] - 1)
         return rows
 
     def bottom_up(self) -> pd.DataFrame:
@@ -196,7 +226,7 @@ class Table2:
         return (
             f"{self.machine.n_pe} PEs and {nodes} detection nodes make **{area['computed']:.2f} mm2** and "
             f"**{power['computed']:.1f} mW**; for {paper_value('pe-count'):.0f} PEs and {paper_value('lnzd-units'):.0f}"
-            f" nodes Table V prints {area['printed, 64 PEs']:.1f} mm2 and {power['printed, 64 PEs']:.0f} mW."
+            f" nodes Table V prints {area['published, 64 PEs']:.1f} mm2 and {power['published, 64 PEs']:.0f} mW."
         )
 
     def _of_models(self) -> str:

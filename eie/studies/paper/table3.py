@@ -16,6 +16,27 @@ from eie.layer import CompressedLayer
 from eie.studies import plots
 from eie.studies.paper.setup import BAND, Setup, exhibit, usual
 
+HEADS = {
+    "inputs": ("size", "inputs"),
+    "outputs": ("size", "outputs"),
+    "weights %, paper": ("weights, %", "published"),
+    "weights %, drawn": ("weights, %", "drawn"),
+    "inputs %, paper": ("inputs, %", "published"),
+    "inputs %, drawn": ("inputs, %", "drawn"),
+    "FLOP %, paper": ("multiplications, %", "published"),
+    "FLOP %, drawn": ("multiplications, %", "drawn"),
+    "weights kept, millions": ("millions left", "weights"),
+    "multiplications left, millions": ("millions left", "products"),
+}
+"""Heads of the table of the page."""
+
+SPREAD_HEADS = {
+    "spread of rows %": ("spread, %", "of rows"),
+    "spread of columns %": ("spread, %", "of columns"),
+    "biases %": "biases that are not 0, %",
+}
+"""Heads of the table of how unevenly layers are filled."""
+
 
 @dataclass(frozen=True, eq=False)
 class Table3:

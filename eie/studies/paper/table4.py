@@ -26,6 +26,21 @@ CLOSE = 0.10
 """A layer's time is called close when it is within this fraction of the printed one."""
 
 
+HEADS = {
+    "published theoretical": ("theoretical time, us", "published"),
+    "theoretical": ("theoretical time, us", "computed"),
+    "published actual": ("actual time, us", "published"),
+    "actual": ("actual time, us", "computed"),
+    "sd": ("actual time, us", "±"),
+    "low": ("band, us", "from"),
+    "high": ("band, us", "to"),
+    "printed is": ("band, us", "published is"),
+    "ratio": "computed over published",
+    "load balance %": "load balance, %",
+}
+"""Heads of the table of the page."""
+
+
 @dataclass(frozen=True, eq=False)
 class Table4:
     """EIE's rows of Table IV.

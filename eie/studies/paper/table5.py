@@ -33,6 +33,14 @@ PRINTED_LAYER = "Alex-7"
 SMALL, LARGE = "EIE 64PE", "EIE 256PE"
 
 
+HEADS = {
+    f"{chip_name}, {part}": (f"EIE, {chip_name.removeprefix('EIE ').removesuffix('PE')} PEs", head)
+    for chip_name in (SMALL, LARGE)
+    for part, head in (("printed", "published"), ("derived", "derived"), ("computed", "computed"))
+}
+"""Heads of EIE's columns on the page."""
+
+
 @dataclass(frozen=True, eq=False)
 class Table5:
     """Table V.

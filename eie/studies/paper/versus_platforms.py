@@ -35,6 +35,21 @@ ROWS = {
 """The figures' labels, and the rows of Table IV that they are made of."""
 
 
+HEADS = {
+    "CPU Dense": ("CPU", "dense"),
+    "CPU Compressed": ("CPU", "pruned"),
+    "GPU Dense": ("GPU", "dense"),
+    "GPU Compressed": ("GPU", "pruned"),
+    "mGPU Dense": ("mobile GPU", "dense"),
+    "mGPU Compressed": ("mobile GPU", "pruned"),
+    "EIE": ("EIE", "published"),
+    "EIE, computed": ("EIE", "computed"),
+    "CPU Dense, measured": ("CPU of today", "dense"),
+    "CPU Compressed, measured": ("CPU of today", "pruned"),
+}
+"""Heads of the figures' tables."""
+
+
 @dataclass(frozen=True, eq=False)
 class Versus:
     """One of the two figures.

@@ -34,6 +34,50 @@ GOOD = 0.7
 FEW = 50
 """Matrices that a kind of layer needs before the words rank it."""
 
+HEADS = {
+    "model": "network",
+    "method": "pruned by",
+    "sparsity": "pruned, %",
+    "matrices": "matrices",
+    "quality": "quality",
+    "weights %": "weights, %",
+    "spread of rows": ("spread", "rows"),
+    "spread of columns": ("spread", "columns"),
+    "load balance %": ("load balance, %", "as it is"),
+    "stacked": ("load balance, %", "stacked"),
+    "padding %": "padding, %",
+}
+"""Heads of the table of groups."""
+
+KIND_HEADS = {
+    "model": "network",
+    "kind": "kind of layer",
+    "matrices": "matrices",
+    "load balance %": "load balance, %",
+    "real work %": "real work, %",
+    "multiplying %": "multiplying, %",
+    "above 70 %": "suit EIE, %",
+}
+"""Heads of the table of kinds of layers."""
+
+DRAWN = {
+    "uniform": "uniform",
+    "alex8": "as uneven as Alex-8",
+    "typical": "typical of pruning by magnitude",
+    "own": "as uneven as the matrix itself",
+    "typical, other matrices": "typical of the method, by other matrices",
+}
+"""Ways of drawing a synthetic layer, as rows of a table."""
+
+METHODS = {
+    "extended_magnitude_pruning": "magnitude, longer",
+    "magnitude_pruning": "magnitude",
+    "variational_dropout": "dropout",
+    "l0_regularization": "L0",
+    "random_pruning": "chance",
+}
+"""Methods of pruning as short words."""
+
 NETWORKS = {"rn50": "ResNet-50", "transformer": "the Transformer"}
 """Networks in words."""
 
@@ -205,6 +249,15 @@ class Pruned:
             f"of matrices that keep more than 12 % of their weights the median is {dense:.0f} %, of those that keep "
             f"less than 3 % it is {sparse:.0f} %, since padding zeros take their place."
         )
+
+
+def in_words(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table by model, with models and methods in words and sparsity in percent."""
+    table = table.reset_index()
+    table["model"] = table["model"].map(NETWORKS).str.removeprefix("the ")
+    if "method" in table:
+        table = table.assign(method=table["method"].map(METHODS), sparsity=100 * table["sparsity"])
+    return table
 
 
 def pruned(groups: Sequence[str] = ("rn50/magnitude_pruning/0.98",)) -> Pruned:

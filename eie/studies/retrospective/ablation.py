@@ -42,6 +42,23 @@ WAYS = ("nothing", "gate weights", "gate inputs", "gate both", "skip inputs", "s
 """What is done about zeros. To skip weights is to store and process only those kept."""
 
 
+HEADS = {
+    f"{column}{part}": (f"{head}, times less", word)
+    for column, head in (("cycles", "cycles"), ("energy, 4 bits", "energy"), ("energy, 16 bits", "energy, 16 bits"))
+    for part, word in (("", "mean"), (", least", "least"), (", most", "most"))
+}
+"""Heads of the table of ways: the geometric mean of the layers, and the ends of their range."""
+
+FACTOR_HEADS = {
+    "abstract": "published",
+    "first": ("as the first step", "computed"),
+    "first, sd": ("as the first step", "±"),
+    "last": ("as the last step", "computed"),
+    "last, sd": ("as the last step", "±"),
+}
+"""Heads of the table of factors."""
+
+
 @dataclass(frozen=True, eq=False)
 class Ablation:
     """EIE's savings, each by itself and all together."""

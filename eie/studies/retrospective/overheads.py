@@ -31,6 +31,23 @@ PARTS = ("code", "index", "zeros in blocks", "padding", "pointers")
 UNSTRUCTURED, BY_BLOCK = "pruned one by one", "pruned by block"
 
 
+_HEADS = {
+    **{part: ("bits of a kept weight", part) for part in PARTS},
+    "bits": ("bits of a kept weight", "all"),
+    "bits, sd": ("bits of a kept weight", "±"),
+    "pJ": "energy, pJ",
+    "multiplier, %": "multiplier's share, %",
+}
+HEADS = {"parameter": "parameter", "value": "value", **_HEADS}
+"""Heads of the table of sweeps."""
+
+BLOCK_HEADS = {"pruned": "pruned", "height": "rows", **_HEADS, "cycles": "cycles"}
+"""Heads of the table of blocks."""
+
+PARAMETERS = {"n_pe": "PEs", "index_bits": "index bits"}
+"""Parameters in words."""
+
+
 @dataclass(frozen=True, eq=False)
 class Overheads:
     """Bits and energy of a kept weight."""

@@ -1,9 +1,10 @@
 import re
 
 import pandas as pd
+import pytest
 
 from eie.studies import paper
-from eie.studies.paper import table4
+from eie.studies.paper import display, table4
 
 
 def test_show_formats_and_names():
@@ -26,3 +27,40 @@ def test_columns_of_prose_have_room():
     html = paper.show(pd.DataFrame({"a": [1.0], "why": ["word " * 20]}), "why", "{:.1f}", {"why": "{}"}).to_html()
     assert re.search(r"#T_why td\.col1 \{\s+text-align: left;\s+min-width: 18rem;", html)
     assert "col0 {" not in html
+
+
+def test_heads_choose_order_and_group_columns():
+    frame = pd.DataFrame({"mine, us": [1.5], "left": [9.0], "theirs": [1200.0]}, index=["a"])
+    html = paper.show(frame, "heads", heads={"theirs": ("time, us", "published"), "mine, us": ("time, us", "computed")})
+    text = html.to_html()
+    assert 'colspan="2">time, µs</th>' in text
+    assert text.index("published") < text.index("computed")
+    assert "left" not in text
+    assert text.index("1,200") < text.index("1.50")
+
+
+def test_rows_that_are_numbered_only_have_no_names():
+    assert "row_heading" not in paper.show(pd.DataFrame({"a": [1.0]}), "plain").to_html()
+    assert "row_heading" in paper.show(pd.DataFrame({"a": [1.0]}, index=["x"]), "named").to_html()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (25088, "25,088"),
+        (586.6, "587"),
+        (32427.7, "32,428"),
+        (12.34, "12.3"),
+        (1.234, "1.23"),
+        (0.0123, "0.012"),
+        (7.0, "7"),
+    ],
+)
+def test_neat_numbers(value, text):
+    assert display.neat(value) == text
+
+
+def test_units_are_printed():
+    assert display.printed("energy, uJ") == "energy, µJ"
+    assert display.printed("area, mm2, 4 x 4") == "area, mm², 4 × 4"
+    assert display.printed("used") == "used"

@@ -104,7 +104,7 @@ def click_through(mem: InterleavedCSC) -> HTML:
         '<button type="button">Next</button></p>'
     )
     style, script = (_asset(ending) for ending in ("css", "js"))
-    return HTML(f'<style>{style}</style><div id="index-steps">{buttons}<ol>{shown}</ol></div><script>{script}</script>')
+    return HTML(f'<style>{style}</style><div id="index-steps">{buttons}<ol aria-live="polite">{shown}</ol></div><script>{script}</script>')
 
 
 def _asset(ending: str) -> str:

@@ -98,13 +98,14 @@ def click_through(mem: InterleavedCSC) -> HTML:
     """Show the steps one at a time with buttons; without scripts, and on paper, all of them below each other."""
     from IPython.display import HTML
 
-    shown = "".join(f"<li>{_drawn(mem, step)}</li>" for step in steps(mem))
+    items = "".join(f"<li>{_drawn(mem, step)}</li>" for step in steps(mem))
+    shown = f'<ol aria-live="polite">{items}</ol>'
     buttons = (
         '<p class="step-buttons" hidden><button type="button">Back</button> <output></output> '
         '<button type="button">Next</button></p>'
     )
     style, script = (_asset(ending) for ending in ("css", "js"))
-    return HTML(f'<style>{style}</style><div id="index-steps">{buttons}<ol aria-live="polite">{shown}</ol></div><script>{script}</script>')
+    return HTML(f'<style>{style}</style><div id="index-steps">{buttons}{shown}</div><script>{script}</script>')
 
 
 def _asset(ending: str) -> str:

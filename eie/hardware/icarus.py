@@ -70,13 +70,14 @@ def simulate(
         (folder / "inputs.hex").write_text("\n".join(words), encoding="ascii")
         parameters = [f"-Ptestbench.{key}={value}" for key, value in size.parameters.items()]
         files = [str(path) for path in [*sources(RTL), TESTBENCH]]
-        _run(["iverilog", "-g2012", "-o", "run", "-s", "testbench", f"-I{RTL}", *parameters, *files], folder)
+        run_tool(["iverilog", "-g2012", "-o", "run", "-s", "testbench", f"-I{RTL}", *parameters, *files], folder)
         ports = {**settings(mem, formats), "n_in": mem.n_in, "n_out": mem.n_out}
-        said = _run(["vvp", "-n", "run", *(f"+{key}={value}" for key, value in ports.items())], folder)
+        said = run_tool(["vvp", "-n", "run", *(f"+{key}={value}" for key, value in ports.items())], folder)
     return _read(said, mem, machine)
 
 
-def _run(command: list[str], folder: Path) -> str:
+def run_tool(command: list[str], folder: Path) -> str:
+    """Run one of the simulator's programs in a folder; return what it printed."""
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
     if done.returncode:
         raise ToolError(f"{command[0]} failed: {(done.stderr or done.stdout).strip()[:400]}")

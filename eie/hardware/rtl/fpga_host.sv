@@ -74,7 +74,7 @@ module fpga_host #(
     rst_nq <= rst_ni;
     addr_q <= addr_i;
     data_q <= data_i;
-    out_q <= 16'(source);
+    out_q <= 16'($signed(source));
     busy_q <= scanning || busy;
   end
 

@@ -106,6 +106,7 @@ EXPERIMENTS = {
     "cpu_kernels": (f"{_BASELINES}.cpu_kernels:EXPERIMENT", "times of EIE's format on this processor and GPU"),
     "edits": (f"{_RETROSPECTIVE}.edits:EXPERIMENT", "work that an edit of a picture makes in SqueezeNet"),
     "emerging": (f"{_RETROSPECTIVE}.emerging:EXPERIMENT", "quality of two real networks over their density"),
+    "fpga": ("eie.studies.fpga:EXPERIMENT", "place and route of the RTL on an FPGA"),
     "fpga_lenet": ("eie.studies.fpga_lenet:EXPERIMENT", "LeNet-300-100 on the RTL of the FPGA's chip"),
     "frames": (f"{_RETROSPECTIVE}.frames:EXPERIMENT", "differences of successive frames as activations"),
     "lenets": (f"{_PAPER}.lenet_tables:LENETS", "the compressed LeNets, trained on MNIST"),

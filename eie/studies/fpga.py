@@ -1,11 +1,11 @@
-"""The machine on an FPGA: resources and clock after place and route, and LeNet-300-100 on it."""
+"""The machine on an FPGA: resources and clock after place and route, and the time of LeNet-300-100 at that clock."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from eie import __version__
 from eie.hardware import fpga
 from eie.hardware.build import ToolError
-from eie.studies import experiments
+from eie.hardware.geometry import PIPELINE_CYCLES
+from eie.studies import experiments, host
 from eie.studies.experiments import Experiment, grid
 
 TABLE = "fpga.csv"
@@ -86,7 +86,7 @@ def _netlist(n_pe: int, spmat_kb: int) -> dict[str, bytes]:
 
 
 def _facts() -> dict[str, Any]:
-    return {"device": fpga.DEVICE["name"], "target_mhz": fpga.TARGET_MHZ, **fpga.versions(), "eie": __version__}
+    return {**host.summary(), "device": fpga.DEVICE["name"], "asked for, MHz": fpga.TARGET_MHZ, **fpga.versions()}
 
 
 def worst(table: pd.DataFrame) -> pd.DataFrame:
@@ -107,3 +107,81 @@ def _line(row: dict[str, Any], seeds: int) -> str:
         f"{row['ffs']:,} flip-flops, {row['block_rams']} block RAMs, {row['multipliers']} multipliers; slowest path "
         f"{row['path']}"
     )
+
+
+EXPERIMENT = experiment(PES, SPMAT_KB, SEEDS)
+
+
+@dataclass(frozen=True, eq=False)
+class OnFpga:
+    """The committed tables: what place and route came to, and LeNet-300-100 in RTL simulation.
+
+    Attributes
+    ----------
+    routed : DataFrame
+        One row per chip and seed: `n_pe`, `spmat_kb`, `seed` and the attributes of `eie.hardware.fpga.Routed`.
+    pictures : DataFrame
+        One row per picture, see `eie.studies.fpga_lenet.run`.
+    writes : dict of str to int
+        Cycles in which a host writes: the memories once, and the inputs and what changes between layers per picture.
+    n_pe : int
+        Processing elements of the chip that LeNet ran on.
+    """
+
+    routed: pd.DataFrame
+    pictures: pd.DataFrame
+    writes: dict[str, int]
+    n_pe: int
+
+    def table(self) -> pd.DataFrame:
+        """Resources and clock of each chip, the clock as worst and best of the seeds."""
+        chips = self.routed.groupby("n_pe")
+        slowest = worst(self.routed)
+        return pd.DataFrame(
+            {
+                "seeds": chips.size(),
+                "clock, worst seed, MHz": chips["mhz"].min(),
+                "clock, best seed, MHz": chips["mhz"].max(),
+                "LUTs": slowest["luts"],
+                "LUTs, % of device": 100 * slowest["luts"] / slowest["luts_available"],
+                "flip-flops": slowest["ffs"],
+                "block RAMs": slowest["block_rams"],
+                "multipliers": slowest["multipliers"],
+                "slowest path": slowest["path"],
+            }
+        ).rename_axis("PEs")
+
+    @property
+    def mhz(self) -> float:
+        """The clock that LeNet's time is told for: the worst seed of its chip."""
+        return float(worst(self.routed).loc[self.n_pe, "mhz"])
+
+    def lenet(self) -> pd.DataFrame:
+        """Cycles and microseconds per picture, by layer and in all: mean, shortest and longest."""
+        cycles = self.pictures.filter(like="cycles ").rename(columns=lambda name: name.removeprefix("cycles "))
+        cycles = cycles.assign(network=cycles.sum(axis=1))
+        found = cycles.agg(["mean", "min", "max"]).T.rename_axis("layer")
+        return found.add_suffix(" cycles").assign(**{f"{name} µs": found[name] / self.mhz for name in found})
+
+    def words(self) -> str:
+        """What it says, in words."""
+        whole, share = self.lenet().loc["network"], (self.pictures["answer"] == self.pictures["label"]).mean()
+        per_picture = sum(number for name, number in self.writes.items() if name != "memories")
+        return (
+            f"With {self.n_pe} PEs the clock is {self.mhz:.0f} MHz. LeNet-300-100 takes {whole['mean µs']:.1f} µs per "
+            f"picture on average ({whole['min µs']:.1f} to {whole['max µs']:.1f} µs), computing only, and answers "
+            f"{share:.1%} of the first {len(self.pictures)} test pictures of MNIST correctly. In simulation, all "
+            f"results and counters equal the model's, with {PIPELINE_CYCLES} cycles more per layer. Through the chip's "
+            f"16-bit port, a host writes one word per cycle: {self.writes['memories']:,} cycles once for the memories, "
+            f"and {per_picture:,} for each picture, {per_picture / self.mhz:.1f} µs."
+        )
+
+    def _repr_html_(self) -> str:
+        return str(self.table().to_html(float_format="{:.1f}".format))
+
+
+def compute() -> OnFpga:
+    """Read the committed tables."""
+    facts = experiments.made_by("fpga_lenet")
+    writes = {name.removeprefix("writes, "): int(value) for name, value in facts.items() if name.startswith("writes, ")}
+    return OnFpga(experiments.read("fpga"), experiments.read("fpga_lenet"), writes, int(facts["n_pe"]))

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eie import __version__
 from eie.cycles import simulate
 from eie.datasets import catalogue
 from eie.fixedpoint import LayerFormats
@@ -17,6 +16,7 @@ from eie.hardware import chain, fpga, host
 from eie.hardware.geometry import PIPELINE_CYCLES, Geometry
 from eie.interleaved import InterleavedCSC, encode
 from eie.machine import Machine
+from eie.studies import host as host_facts
 from eie.studies.experiments import Experiment, Part
 from eie.studies.paper import accuracy
 from eie.values import infer
@@ -57,6 +57,11 @@ class OnChip:
     def machine(self) -> Machine:
         """The machine that it is encoded for."""
         return Machine(n_pe=self.mems[0].n_pe)
+
+    @property
+    def raw(self) -> NDArray[np.int64]:
+        """Pictures as raw values of their format."""
+        return self.formats[0].activation.quantize(self.inputs)[0]
 
     @property
     def layers(self) -> list[host.Layer]:
@@ -145,9 +150,9 @@ def _some(**part: int) -> list[dict[str, Any]]:
 
 
 def _facts() -> dict[str, Any]:
-    layers = on_chip(1).layers
-    loading = host.loading(layers, size())
-    return {"n_pe": N_PE, "spmat_kb": SPMAT_KB, "loading_cycles": loading, **fpga.versions(), "eie": __version__}
+    loading = host.loading(on_chip(1).layers, size())
+    writes = {f"writes, {name}": number for name, number in loading.items()}
+    return {**host_facts.summary(), "n_pe": N_PE, "spmat_kb": SPMAT_KB, **writes, **fpga.versions()}
 
 
 EXPERIMENT = Experiment(parts=_parts, make=_some, facts=_facts)

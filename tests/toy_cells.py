@@ -67,7 +67,7 @@ def _clock_gate():
         ' rise_constraint(setup) { values ("0.1, 0.1", "0.1, 0.1"); }'
         ' fall_constraint(setup) { values ("0.1, 0.1", "0.1, 0.1"); } }',
     )
-    clock = _input("C", 0.5, "clock : true; clock_gate_clock_pin : true;" + _power("", 2.0, 2.0))
+    clock = _input("C", 0.5, "clock_gate_clock_pin : true;" + _power("", 2.0, 2.0))
     out = 'pin (G) { direction : output; clock_gate_out_pin : true; state_function : "C & H"; '
     out += _timing("C", "combinational", "positive_unate", 0.05) + _power("C", 4.0, 4.0) + " }"
     kind = "clock_gating_integrated_cell : latch_posedge;"

@@ -40,6 +40,7 @@ def rtl() -> None:
 
 
 rtl.add_command(rtl_silicon.synthesise)
+rtl.add_command(rtl_silicon.power)
 
 
 @rtl.command(cls=options.Command, epilog="example: eie rtl run --pe 16 --density 0.2")

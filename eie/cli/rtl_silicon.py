@@ -42,6 +42,31 @@ def synthesise(library: str, accept_licence: bool, output: str | None) -> None:
         write(output, {"synthesis": areas, "synthesis_paths": paths}, found, "eie rtl synthesise")
 
 
+@click.command(cls=options.Command, epilog="example: eie rtl power --library stdcells.lib -o tables/")
+@cells
+@options.output("FOLDER", "where to write the tables")
+def power(library: str, accept_licence: bool, output: str | None) -> int:
+    """Run Alex-8 on the gates of a PE: wrong outputs, and power.
+
+    The layer is the authors' (eie data fetch authors-layer), the PE number 0 of 64.
+    """
+    import eie
+    from eie.formats import authors
+    from eie.hardware.silicon import gate_level, tables
+
+    found, dump = tables.library(library, accept_licence), authors.read()
+    formats = eie.calibrate(dump.mem, dump.activations, dump.machine)
+    activations = formats.activation.real(formats.activation.quantize(dump.activations)[0])
+    runs, powers = [], []
+    for some_runs, some_powers in gate_level.measure(found, dump.mem, activations, dump.machine, formats=formats):
+        print(gate_level.summary(some_runs, some_powers), flush=True)
+        runs += some_runs
+        powers += some_powers
+    if output is not None:
+        write(output, {"gates": runs, "gates_power": powers}, found, "eie rtl power")
+    return int(any(run["wrong"] or run["wrong_results"] for run in runs))
+
+
 def write(folder: str, tables: Mapping[str, list[dict[str, Any]]], found: Library, command: str) -> None:
     """Write tables as CSV files into a folder, with lines in front that say what made them."""
     from eie import __version__

@@ -84,7 +84,8 @@ def _trace_stepped(mem: InterleavedCSC, inputs: Any, path: Path, machine: Machin
                 pe.propagate(control.sent)
             values = _of_control(control)
             for p, pe in enumerate(pes):
-                values |= _of_pe(p, pe, pe.arithmetic.saturations > before[p])
+                of_pe = signals_of(pe, pe.arithmetic.saturations > before[p])
+                values |= {f"eie_top g_pe[{p}].u_pe {name}": value for name, value in of_pe.items()}
             writer.sample(values)
             control.update()
             for pe in pes:
@@ -102,28 +103,27 @@ def _of_control(control: CentralControl) -> Values:
     }
 
 
-def _of_pe(p: int, pe: ProcessingElement, saturated: bool) -> Values:
+def signals_of(pe: ProcessingElement, saturated: bool) -> Values:
     """Return the signals of a PE in this cycle, by their names in the RTL; None where they mean nothing."""
     head, spmat, entry, added = pe.queue.head, pe.spmat_read, pe.spmat_read.entry_stage, pe.arithmetic.added
     issued = spmat.column is not None and spmat.column[0] < spmat.column[1]
     product = added if isinstance(added, Product) else None
-    here = f"eie_top g_pe[{p}].u_pe"
     return {
-        f"{here} full_o": int(pe.queue.full),
-        f"{here} busy_o": int(not pe.idle),
-        f"{here} head_valid": int(head is not None),
-        f"{here} head_act": head.activation if head else None,
-        f"{here} pop": int(pe.pointer_read.taken),
-        f"{here} row_read_o": int(issued and spmat.at // spmat.entries_per_row != spmat.row_held),
-        f"{here} slot": int(entry is not None),
-        f"{here} entry": int(isinstance(entry, Entry)),
-        f"{here} code": entry.code if isinstance(entry, Entry) else None,
-        f"{here} skip": entry.skip if isinstance(entry, Entry) else None,
-        f"{here} mac_o": int(product is not None and product.code != 0),
-        f"{here} padding_o": int(product is not None and product.code == 0),
-        f"{here} saturated_o": int(saturated),
-        f"{here} waddr": product.accumulator if product and product.code else None,
-        f"{here} wdata": product.total if product and product.code else None,
+        "full_o": int(pe.queue.full),
+        "busy_o": int(not pe.idle),
+        "head_valid": int(head is not None),
+        "head_act": head.activation if head else None,
+        "pop": int(pe.pointer_read.taken),
+        "row_read_o": int(issued and spmat.at // spmat.entries_per_row != spmat.row_held),
+        "slot": int(entry is not None),
+        "entry": int(isinstance(entry, Entry)),
+        "code": entry.code if isinstance(entry, Entry) else None,
+        "skip": entry.skip if isinstance(entry, Entry) else None,
+        "mac_o": int(product is not None and product.code != 0),
+        "padding_o": int(product is not None and product.code == 0),
+        "saturated_o": int(saturated),
+        "waddr": product.accumulator if product and product.code else None,
+        "wdata": product.total if product and product.code else None,
     }
 
 

@@ -44,7 +44,7 @@ def test_a_wrong_machine_is_refused(capsys):
     assert "must be an integer of 1..64, got 65" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["run", "images", "check", "trace", "synthesise"])
+@pytest.mark.parametrize("command", ["run", "images", "check", "trace", "synthesise", "power"])
 def test_help_fits_a_screen(capsys, monkeypatch, command):
     monkeypatch.setenv("COLUMNS", "80")
     assert main(["rtl", command, "--help"]) == 0

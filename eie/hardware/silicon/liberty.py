@@ -253,7 +253,7 @@ class _Reader:
     leakage: float
 
     def cell(self, group: Group) -> Cell:
-        pins = {pin.name: self.pin(pin) for pin in group.all("pin")}
+        pins = {pin.name: self.pin(pin) for pin in group.all("pin") if pin.values.get("direction") != "internal"}
         flop = group.first("ff")
         gate = "clock_gating_integrated_cell" in group.values
         role = "clock gate" if gate else "flip-flop" if flop else "latch" if group.first("latch") else "logic"
@@ -275,7 +275,7 @@ class _Reader:
         return Pin(
             group.name,
             values.get("direction") == "output",
-            values.get("clock") == "true",
+            "true" in (values.get("clock"), values.get("clock_gate_clock_pin")),
             {way: self.load * float(values.get(f"{way}_capacitance", both)) for way in ("rise", "fall")},
             values.get("function", ""),
             tuple(self.arc(timing) for timing in group.all("timing")),

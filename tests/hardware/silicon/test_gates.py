@@ -17,7 +17,7 @@ MACHINE = machine_of((2, 3, 2, 2, 2, 6))
 
 def layer():
     rng = np.random.default_rng(3)
-    codes = np.where(rng.random((9, 14)) < 0.4, rng.integers(1, 4, (9, 14)), 0).astype(np.uint8)
+    codes = np.where(rng.random((25, 14)) < 0.25, rng.integers(1, 4, (25, 14)), 0).astype(np.uint8)
     return eie.encode(eie.CompressedLayer.from_codes(codes, np.array([0, 0.5, -0.75, 1.0])), MACHINE)
 
 
@@ -37,7 +37,7 @@ def found_netlist(toy, work):
 def test_every_output_of_every_cycle_is_the_stepped_machines(found_netlist, work):
     verdict, activity = workload.run(work, GateSimulation(found_netlist))
     assert (verdict.wrong, verdict.wrong_results) == (0, 0)
-    assert (verdict.compared, verdict.results) == (6 * activity.cycles, 4)
+    assert (verdict.compared, verdict.results) == (6 * activity.cycles, 12)
     assert work.expected["mac_o"].sum() >= 20
     assert work.expected["padding_o"].sum() > 0
     assert len(set(work.results)) > 1

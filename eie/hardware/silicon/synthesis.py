@@ -19,8 +19,11 @@ RECIPES = {
 """How abc chooses gates, by what it gives: it maps for area, for area flow, or for delay."""
 _SIZES = "topo\nbuffer -p -N 16\nupsize {D}\ndnsize {D}\n"
 """Then it puts buffers where more than 16 pins hang on a gate, and chooses sizes for the target."""
-MODULES = ("act_queue", "ptr_read", "spmat_read", "arithm_unit", "act_rw")
-"""Modules whose gates are told apart."""
+MODULES = {
+    "pe": ("act_queue", "ptr_read", "spmat_read", "arithm_unit", "act_rw"),
+    "eie_top": ("pe", "act_queue", "ptr_read", "spmat_read", "arithm_unit", "act_rw"),
+}
+"""Modules within a top module whose gates are told apart."""
 _PS_PER_NS = 1000
 _GATED_BITS = 4
 """Registers of at least so many bits with one enable get a clock gate."""
@@ -74,7 +77,7 @@ def synthesise(
 
 def script(library: Library, top: str, parameters: dict[str, int], target_ns: float, rtl: Path = RTL) -> list[str]:
     """Return the commands of yosys."""
-    kept = " ".join(f"A:hdlname={name}" for name in MODULES if top == "pe")
+    kept = " ".join(f"A:hdlname={name}" for name in MODULES.get(top, ()))
     liberty = f"-liberty {library.path.resolve()}"
     gated = any(cell.role == "clock gate" for cell in library.cells.values())
     return [

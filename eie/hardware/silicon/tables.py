@@ -25,6 +25,9 @@ MODULES = {
     "": "PE glue",
 }
 """Table II's name of each module of a PE, by its instance."""
+CONTROL = "central control"
+CHIPS = {"one PE with its control": False, "one PE with its control, pipelined": True}
+"""Whole machines whose longest paths are told: whether their non-zero detection is pipelined, by name."""
 NODE_INDEX_BITS = (1, 3, 5)
 """Bits of a child's index in the detection nodes of each level, leaves first."""
 
@@ -83,8 +86,12 @@ def synthesis(cells: Library, target_ns: float) -> Iterator[tuple[Rows, Rows]]:
             areas += of_netlist(node, recipe, {"": f"LNZD node, {bits} bits"})
             paths += paths_of(node, recipe, f"LNZD node, {bits} bits")
         control = synthesise(cells, "central_control", {}, target_ns, recipe=recipe)
-        areas += of_netlist(control, recipe, {"": "central control"})
-        yield areas, paths + paths_of(control, recipe, "central control")
+        areas += of_netlist(control, recipe, {"": CONTROL})
+        paths += paths_of(control, recipe, CONTROL)
+        for name, pipelined in CHIPS.items():
+            parameters = Geometry(n_pe=1, pipelined=pipelined).parameters
+            paths += paths_of(synthesise(cells, "eie_top", parameters, target_ns, recipe=recipe), recipe, name)
+        yield areas, paths
 
 
 def summary(areas: Rows, paths: Rows) -> str:
@@ -158,12 +165,19 @@ def _row(path: Path, recipe: str, block: str, wired: Path | None) -> dict[str, A
         "block": block,
         "start": path.start,
         "end": path.end,
-        "module": MODULES.get(path.module, path.module) if block == "PE" else block,
-        "starts_in": MODULES.get(path.steps[0][0], "") if path.steps and path.start == "register" else "",
+        "module": _named(path.module, block),
+        "starts_in": _named(path.steps[0][0], block) if path.steps and path.start == "register" else "",
         "gates": len(path.steps),
         "ns": round(path.ns, 4),
         "wired_ns": round(wired.ns, 4) if wired else None,
     }
+
+
+def _named(instance: str, block: str) -> str:
+    """Return Table II's name of an instance; outside of a PE, the name of the block."""
+    if not instance and block != "PE":
+        return block
+    return {**MODULES, "u_control": CONTROL}.get(instance, instance)
 
 
 def _area(gates: list[Gate]) -> float:

@@ -111,10 +111,12 @@ def run(workload: Workload, simulation: GateSimulation) -> tuple[Verdict, Activi
     wrong = sum(int((found[name] != expected).sum()) for name, expected in workload.expected.items())
     count = len(workload.results)
     # The accumulators are the sources once the register files have swapped their roles.
-    same = np.ones(count, np.int64)
-    after, _ = simulation.run({"rst_ni": same, "role_i": same, "src_addr_i": np.arange(count)})
+    place = int(workload.inputs["id_i"][0])
+    chosen = {"rst_ni": 1, "role_i": 1, "exact_i": 1, "id_i": place, "bank_i": place}
+    reads = {name: np.full(count, value) for name, value in chosen.items()}
+    after, _ = simulation.run({**reads, "src_addr_i": np.arange(count)})
     unused = 64 - workload.geometry.data_bits
-    results = after["act_o"] << unused >> unused
+    results = np.where(after["non_zero_o"], after["act_o"], 0) << unused >> unused
     compared = len(workload.expected) * activity.cycles
     return Verdict(activity.cycles, compared, wrong, count, int((results != workload.results).sum())), activity
 

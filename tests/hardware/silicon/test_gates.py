@@ -45,15 +45,15 @@ def test_every_output_of_every_cycle_is_the_stepped_machines(found_netlist, work
 
 @needs_tools
 def test_a_wrong_gate_is_seen(found_netlist, work):
-    broken = 0
-    for k in range(0, len(found_netlist.gates), 97):
-        gate = found_netlist.gates[k]
-        other = {"NAND2_X1": "NOR2_X1", "NOR2_X1": "NAND2_X1", "INV_X1": "BUF_X1"}.get(gate.cell.name)
-        if other and gate.module == "u_arithm_unit":
-            changed = found_netlist.with_drives({gate.name: other})
-            verdict, _ = workload.run(work, GateSimulation(changed))
-            broken += verdict.wrong + verdict.wrong_results > 0
-    assert broken >= 3
+    other = {"NAND2_X1": "NOR2_X1", "NOR2_X1": "NAND2_X1", "INV_X1": "BUF_X1"}
+    gates_ = [g for g in found_netlist.gates if g.module == "u_arithm_unit" and g.cell.name in other]
+    seen = []
+    for gate in gates_[:: len(gates_) // 8]:
+        changed = found_netlist.with_drives({gate.name: other[gate.cell.name]})
+        verdict, _ = workload.run(work, GateSimulation(changed))
+        seen.append(verdict.wrong + verdict.wrong_results > 0)
+    assert len(seen) >= 8
+    assert sum(seen) >= len(seen) / 2  # some gates serve what this layer does not do
 
 
 def counter(toy):

@@ -55,7 +55,7 @@ def test_wires_make_paths_longer(small_pe):
 def test_the_command_writes_tables(toy_path, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(synthesis, "RECIPES", {"small": synthesis.RECIPES["small"]})
     monkeypatch.setattr(tables, "RECIPES", {"small": synthesis.RECIPES["small"]})
-    monkeypatch.setattr(tables, "Geometry", lambda: SMALL)
+    monkeypatch.setattr(tables, "Geometry", lambda **given: replace(SMALL, **given))
     monkeypatch.setattr(tables, "NODE_INDEX_BITS", (1,))
     given = ["rtl", "synthesise", "--library", str(toy_path), "--accept-licence", "-o", str(tmp_path / "tables")]
     assert main(given) == 0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,13 +77,14 @@ def written_aside(path: str | Path) -> Iterator[Path]:
         When `path` is there and is no ordinary file: moving would put a file in place of a folder or a device.
     """
     target = target_of(path)
+    _remove_abandoned(target)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
     except OSError as error:  # which names a file that nobody asked for
         raise type(error)(f"cannot write {path}: {error.strerror}") from error
-    os.close(handle)
     aside = Path(name)
     try:
+        _lock(handle)
         yield aside
         os.chmod(aside, 0o666 & ~_umask())
         os.replace(aside, target)
@@ -91,7 +93,58 @@ def written_aside(path: str | Path) -> Iterator[Path]:
             raise
         raise OSError(error.errno, f"cannot write {path}: {os.strerror(error.errno)}") from error
     finally:
+        os.close(handle)
         aside.unlink(missing_ok=True)
+
+
+def _remove_abandoned(target: Path) -> None:
+    """Remove files that a killed process left aside for `target`: those that nobody has locked."""
+    for aside in target.parent.glob(f".{glob.escape(target.stem)}-*{glob.escape(target.suffix)}"):
+        if re.fullmatch(r"[a-z0-9_]{8}", aside.name[len(target.stem) + 2 : len(aside.name) - len(target.suffix)]):
+            with suppress(OSError):
+                handle = os.open(aside, os.O_RDWR)
+                try:
+                    if _lock(handle):
+                        aside.unlink()
+                finally:
+                    os.close(handle)
+
+
+def _lock(handle: int) -> bool:
+    """Lock an open file until it is closed, or the process ends; false when another has it or no system does this."""
+    try:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+def write_together(folder: str | Path, texts: Iterable[tuple[str, str]]) -> None:
+    """Write text files, names and contents, into a folder; they are moved into place once all of them are whole.
+
+    The folder is made if it is not there.
+
+    Raises
+    ------
+    OSError
+        When nothing can be written there.
+    """
+    place = Path(folder)
+    is_new = not place.exists()
+    if is_new:
+        check_writable(folder, next(parent for parent in place.resolve().parents if parent.exists()))
+    place.mkdir(parents=True, exist_ok=True)
+    try:
+        with ExitStack() as together:
+            for name, text in texts:
+                aside = together.enter_context(written_aside(place / name))
+                aside.write_text(text, encoding="utf-8", errors="replace")
+    except BaseException:
+        if is_new and not any(place.iterdir()):
+            place.rmdir()
+        raise
 
 
 def target_of(path: str | Path) -> Path:

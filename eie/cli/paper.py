@@ -39,11 +39,13 @@ def figure(number: int, output: str | None, changes: dict[str, Any]) -> None:
     matplotlib.use("Agg")
     from eie._files import written_aside
     from eie.studies.paper import FIGURES
+    from eie.studies.plots.style import STYLE
 
     with written_aside(target) as aside:
         exhibit = _exhibit(FIGURES, "figure", number, changes)
-        # Without the date the same figure gives the same file.
-        exhibit.plot().savefig(aside, metadata={"Date": None} if target.endswith(".svg") else None)
+        # Without the date, and with names made of a fixed word, the same figure gives the same file.
+        with matplotlib.rc_context({"svg.hashsalt": STYLE["svg.hashsalt"]}):
+            exhibit.plot().savefig(aside, metadata={"Date": None} if target.endswith(".svg") else None)
     if changes.get("own_layers"):  # a picture alone does not give their numbers
         print(exhibit.table().to_string(float_format=lambda value: f"{value:.2f}", na_rep="-"))
     print(f"{exhibit.words()}\nwritten to {target}".replace("**", ""))

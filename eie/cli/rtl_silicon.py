@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -70,7 +69,7 @@ def power(library: str, accept_licence: bool, output: str | None) -> int:
 def write(folder: str, tables: Mapping[str, list[dict[str, Any]]], found: Library, command: str) -> None:
     """Write tables as CSV files into a folder, with lines in front that say what made them."""
     from eie import __version__
-    from eie._files import written_aside
+    from eie._files import write_together
     from eie.hardware.silicon.tables import as_csv, facts
     from eie.studies import host
 
@@ -81,8 +80,5 @@ def write(folder: str, tables: Mapping[str, list[dict[str, Any]]], found: Librar
         "commit": host.commit(),
         **facts(found),
     }
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    for name, rows in tables.items():
-        with written_aside(Path(folder) / f"{name}.csv") as aside:
-            aside.write_text(as_csv(rows, told), encoding="utf-8")
+    write_together(folder, ((f"{name}.csv", as_csv(rows, told)) for name, rows in tables.items()))
     print(f"written to {folder}")

@@ -172,7 +172,8 @@ def _rate_cvs(density: float, wanted: NDArray[np.float64]) -> NDArray[np.float64
         kept = 1 - np.exp(-_hazard(cells, density) * cells)
         for side in np.flatnonzero(wanted):
             passed_on = kept.mean(axis=1 - side).std() / density / grids[side].std()
-            cvs[side] = min(wanted[side] / passed_on, MAX_CV)
+            if passed_on:  # else the density is too small for a float next to 1, and no cell is hit twice
+                cvs[side] = min(wanted[side] / passed_on, MAX_CV)
     return _bounded(density, cvs)
 
 

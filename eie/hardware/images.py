@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from eie._files import write_together
 from eie.cycles import encoded_for
 from eie.fixedpoint import FixedPoint, LayerFormats
 from eie.hardware import memories
@@ -63,18 +64,24 @@ def images(
     """
     mem = encoded_for(mem, machine)
     formats = formats or _formats_for(mem)
-    size = chosen(geometry, [mem], machine, [formats])
-    target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
+    write_together(folder, _texts(mem, formats, chosen(geometry, [mem], machine, [formats])))
+    return Path(folder) / MANIFEST
+
+
+def _texts(mem: InterleavedCSC, formats: LayerFormats, size: Geometry) -> Iterator[tuple[str, str]]:
+    """Yield names and texts of all files, the manifest last."""
     raw, _ = formats.weight.quantize(mem.codebook)
     shared = memories.words(raw[1:], size.data_bits)  # code 0, the padding zero, has no register
     files = []
     for p in range(mem.n_pe):
         own = memories.of_pe(mem, p, size)
         contents = {"spmat": own.spmat, "even": own.pointers[0::2], "odd": own.pointers[1::2]}
+        places = {name: _PE.format(p=p) + _PLACES[name] for name in contents}
+        contents["codebook"], places["codebook"] = shared, _PE.format(p=p) + "u_arithm_unit.codebook"
         for name, words in contents.items():
-            files.append(_write(target, f"pe{p:02d}_{name}.hex", words, _PE.format(p=p) + _PLACES[name]))
-        files.append(_write(target, f"pe{p:02d}_codebook.hex", shared, _PE.format(p=p) + "u_arithm_unit.codebook", 1))
+            file, first = f"pe{p:02d}_{name}.hex", int(name == "codebook")
+            files.append({"file": file, "memory": places[name], "first": first, "words": len(words)})
+            yield file, "".join(f"{text}\n" for text in hexadecimal(words))
     manifest = {
         "top": "eie_top",
         "parameters": size.parameters,
@@ -82,9 +89,7 @@ def images(
         "ports": settings(mem, formats),
         "files": files,
     }
-    path = target / MANIFEST
-    path.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    return path
+    yield MANIFEST, json.dumps(manifest, indent=1) + "\n"
 
 
 def settings(mem: InterleavedCSC, formats: LayerFormats, first_column: int = 0) -> dict[str, int]:
@@ -98,12 +103,6 @@ def settings(mem: InterleavedCSC, formats: LayerFormats, first_column: int = 0) 
         "bias_column_i": first_column + mem.n_in,
         "places_i": formats.places,
     }
-
-
-def _write(folder: Path, name: str, words: memories.Words, place: str, first: int = 0) -> dict[str, Any]:
-    """Write one word per line, in hexadecimal, and return its line of the manifest."""
-    (folder / name).write_text("".join(f"{text}\n" for text in hexadecimal(words)), encoding="ascii")
-    return {"file": name, "memory": place, "first": first, "words": len(words)}
 
 
 def hexadecimal(words: memories.Words) -> list[str]:

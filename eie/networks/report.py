@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from eie._files import PACKAGE, check_writable, visible, written_aside
+from eie._files import PACKAGE, check_writable, visible, write_together
 from eie._version import __version__
 from eie.chip import pe_memories
 from eie.explore.explain import CAUSES, Explanation, Timeline
@@ -46,17 +45,7 @@ def write(evaluation: Evaluation, folder: str | Path) -> list[Path]:
     folder = Path(folder)
     check_folder(folder)
     texts = (_csv(evaluation), json.dumps(evaluation.to_dict(), indent=1) + "\n", visible(html(evaluation)))
-    is_new = not folder.exists()
-    folder.mkdir(exist_ok=True)
-    try:
-        with ExitStack() as all_three:
-            for name, text in zip(FILES, texts, strict=True):
-                aside = all_three.enter_context(written_aside(folder / name))
-                aside.write_text(text, encoding="utf-8", errors="replace")
-    except BaseException:
-        if is_new and not any(folder.iterdir()):
-            folder.rmdir()
-        raise
+    write_together(folder, zip(FILES, texts, strict=True))
     return [folder / name for name in FILES]
 
 

@@ -1,9 +1,6 @@
 """No command ends in a traceback, and none loses what it computed to a terminal or a disk."""
 
 import io
-import resource
-import signal
-import subprocess
 import sys
 
 import onnx_models as make
@@ -12,9 +9,6 @@ import pytest
 from eie.cli.main import main
 from eie.networks import report
 from eie.studies import paper
-
-# -B, since Python would keep a compiled module that is cut off at the limit, and fail to read it ever after.
-RUN = [sys.executable, "-B", "-c", "import sys; from eie.cli import start; sys.exit(start())"]
 
 
 def stopped_import():
@@ -92,37 +86,3 @@ def network(tmp_path):
 def test_an_empty_name_of_activations_is_refused(capsys, network):
     assert main(["run", network, "--activations", ""]) == 2
     assert "must be a .npy or .npz file, got an empty name" in capsys.readouterr().err
-
-
-def limited():
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("command", "options", "output"),
-    [
-        ("encode", ["NETWORK", "--prune-to", "0.5"], "net.eie"),
-        ("run", ["NETWORK", "--act-density", "0.5"], "report"),
-        ("figure", ["2"], "fig.svg"),
-        ("sweep", ["--layers", "NT-We"], "sweep.parquet"),
-    ],
-)
-def test_a_full_disk_leaves_nothing(tmp_path, network, command, options, output):
-    arguments = [network if option == "NETWORK" else option for option in options]
-    out = tmp_path / "out"
-    out.mkdir()
-    # Once without the limit, since numba could not keep the kernels that it compiles.
-    subprocess.run([*RUN, command, *arguments, "-o", str(tmp_path / output)], check=True, capture_output=True)
-    done = subprocess.run(
-        [*RUN, command, *arguments, "-o", str(out / output)],
-        capture_output=True,
-        text=True,
-        preexec_fn=limited,
-    )
-    assert done.returncode == 1, done.stderr
-    assert "cannot write" in done.stderr
-    assert "Traceback" not in done.stderr
-    # Parts of a sweep stay: the next run goes on from them.
-    assert [path.name for path in out.iterdir()] == (["sweep.parquet.parts"] if command == "sweep" else [])

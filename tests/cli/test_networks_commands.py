@@ -1,17 +1,13 @@
 import json
 import os
-import random
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import onnx_models as make
 import pytest
 
 from eie.cli.main import main
-from eie.formats import container
 
 
 @pytest.fixture
@@ -138,23 +134,3 @@ def test_output_to_a_pipe_has_no_colours_and_may_be_cut_off(here):
     cut = eie(*arguments, stdout=writer, stderr=subprocess.PIPE)
     os.close(writer)
     assert (cut.communicate()[1], cut.returncode) == (b"", 1)
-
-
-@pytest.mark.slow
-def test_killed_at_any_moment_the_old_file_stays_or_the_new_one_is_whole(here):
-    command = ("encode", "net.onnx", "-o", "net.eie")
-    assert eie(*command).wait() == 0
-    old = (here / "net.eie").read_bytes()
-    start = time.monotonic()
-    assert eie(*command, "--pe", "8").wait() == 0
-    seconds, new = time.monotonic() - start, (here / "net.eie").read_bytes()
-    assert old != new
-    chance = random.Random(0)
-    for _ in range(3):
-        (here / "net.eie").write_bytes(old)
-        process = eie(*command, "--pe", "8", stdout=subprocess.DEVNULL)
-        time.sleep(chance.uniform(0.5, 1.0) * seconds)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert (here / "net.eie").read_bytes() in (old, new)
-        container.read(here / "net.eie")

@@ -188,6 +188,11 @@ def test_memory_goes_with_the_entries():
     assert peak < 40 * layer.nnz
 
 
+@pytest.mark.parametrize("density", [5e-324, 2.3e-313, 1e-300, 1e-17, 2e-16])
+def test_a_density_that_a_float_cannot_tell_from_0_beside_1(density):
+    assert eie.draw_layer(100, 70, density, 0).nnz == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

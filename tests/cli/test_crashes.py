@@ -1,0 +1,156 @@
+"""Every command that writes is killed, runs into a full disk or a folder that is closed to it, and runs twice at once.
+
+Afterwards what was there before is still there or what is new is, whole; nothing else is; and the same command works.
+"""
+
+import os
+import random
+import shutil
+import time
+from dataclasses import dataclass
+from functools import cache
+
+import commands
+import onnx_models as make
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A command, what makes it write something else, and its output: a file, or a folder of files."""
+
+    arguments: tuple[str, ...]
+    other: tuple[str, ...]
+    output: str
+    keeps: tuple[str, ...] = ()  # what a stopped run leaves, to go on from
+
+
+NETWORK = "NETWORK"
+WRITERS = {
+    "encode": Writer(("encode", NETWORK, "--prune-to", "0.5"), ("--pe", "8"), "net.eie"),
+    "run": Writer(("run", NETWORK, "--act-density", "0.5"), ("--pe", "8"), "report"),
+    "figure": Writer(("figure",), ("2",), "fig.svg"),
+    "sweep": Writer(
+        ("sweep", "--layers", "NT-We"),
+        ("--pe", "8..64"),
+        "sweep.parquet",
+        ("sweep.parquet.parts", "sweep.parquet.lock"),
+    ),
+    "experiment": Writer(("experiment", "clouds"), ("--slice", "digit=1"), "table.csv", ("table.csv.part",)),
+    "rtl images": Writer(("rtl", "images", "--outputs", "20", "--inputs", "20"), ("--pe", "2"), "memories"),
+}
+USUAL = {"figure": ("5",), "experiment": ("--slice", "digit=0")}
+"""What a command is given where it is not given the other."""
+
+MOMENTS = int(os.environ.get("EIE_TEST_MOMENTS", "2"))
+"""How often each command is killed; more find rarer moments."""
+EACH = [
+    pytest.param(name, marks=[pytest.mark.needs_data("mnist")] if name == "experiment" else [], id=name)
+    for name in WRITERS
+]
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    path, _ = make.small(tmp_path_factory.mktemp("in") / "net.onnx")
+    return str(path)
+
+
+@pytest.fixture
+def start(network, tmp_path_factory):
+    """A function that starts a command, or with `other` a variant of it, in a folder."""
+
+    def start(name, folder, *, other=False, **options):
+        writer = WRITERS[name]
+        given = [network if argument == NETWORK else argument for argument in writer.arguments]
+        given += writer.other if other else USUAL.get(name, ())
+        return commands.start(folder, tmp_path_factory.mktemp("said"), *given, "-o", writer.output, **options)
+
+    return start
+
+
+@pytest.fixture
+def made(start, tmp_path_factory):
+    """A function that gives what a command writes, the folder of it, and the seconds that it takes."""
+
+    @cache
+    def made(name, other):
+        folder = tmp_path_factory.mktemp("made")
+        assert start(name, folder, other=other).wait()[0] == 0
+        began = time.monotonic()
+        assert start(name, folder, other=other).wait()[0] == 0
+        return content(name, folder), folder, time.monotonic() - began
+
+    return made
+
+
+def content(name, folder):
+    """Every file that a command has written; lines that tell the time or the commit are left out."""
+    output = folder / WRITERS[name].output
+    files = sorted(output.iterdir()) if output.is_dir() else [output]
+    return {file.name: b"\n".join(x for x in file.read_bytes().split(b"\n") if not told(x)) for file in files}
+
+
+def told(line):
+    return line.startswith((b"# date: ", b"# commit: ")) or b"<dc:date>" in line
+
+
+def left(name, folder):
+    """Names of what is in a folder beside the output and what a stopped run may leave."""
+    allowed = {WRITERS[name].output, *WRITERS[name].keeps}
+    return {path.name for path in folder.iterdir()} - allowed
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_a_full_disk_leaves_nothing(tmp_path, start, made, name):
+    made(name, False)  # numba could not keep the kernels that it compiles
+    status, _, err = start(name, tmp_path, limit=300).wait()
+    assert (status, err.count("\n")) == (1, 1), err
+    assert "cannot write" in err
+    assert "Traceback" not in err
+    assert left(name, tmp_path) == set()
+    assert not (tmp_path / WRITERS[name].output).exists()
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_killed_at_any_moment(tmp_path, start, made, name):
+    (old, folder, _), (new, _, seconds) = made(name, False), made(name, True)
+    assert old != new
+    chance = random.Random(name)
+    for _ in range(MOMENTS):
+        shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+        running = start(name, tmp_path, other=True)
+        time.sleep(chance.uniform(0.5, 1.0) * seconds)
+        running.process.kill()
+        running.wait()
+        for file, written in content(name, tmp_path).items():
+            assert written in (old.get(file), new.get(file)), file
+    status, _, err = start(name, tmp_path, other=True).wait()
+    assert status == 0, err
+    assert content(name, tmp_path).items() >= new.items()
+    assert {path.name for path in tmp_path.iterdir()} == {WRITERS[name].output}
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_a_folder_that_may_not_be_written_to(tmp_path, start, name):
+    tmp_path.chmod(0o555)
+    status, _, err = start(name, tmp_path, without_privileges=True).wait()
+    assert (status, err.count("\n")) == (1, 1), err
+    assert "may not be written to" in err
+    assert list(tmp_path.iterdir()) == []
+    tmp_path.chmod(0o755)
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_two_at_once(tmp_path, start, made, name):
+    old, new = made(name, False)[0], made(name, True)[0]
+    running = [start(name, tmp_path, other=other) for other in (False, True)]
+    results = [one.wait() for one in running]
+    assert 0 in {status for status, _, _ in results}
+    for status, _, err in results:
+        assert status == 0 or (err.startswith("eie: ") and err.count("\n") == 1), err
+    found = content(name, tmp_path)
+    assert all(written in (old.get(file), new.get(file)) for file, written in found.items())
+    assert left(name, tmp_path) == set()

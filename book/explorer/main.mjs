@@ -89,7 +89,7 @@ function page(ask) {
     const mostMhz = memoryClockHz(setting.spmatWidthBits, facts.technology) / 1e6;
     const notes = {
       spmatWidthBits: [`entries in a read: ${entriesPerRow}${unused ? `; bits unused: ${unused}` : ""}`],
-      clockMhz: [`the memories allow ${count(Math.floor(mostMhz))} MHz`, setting.clockMhz > mostMhz],
+      clockMhz: [`the memories allow up to ${count(Math.floor(mostMhz))} MHz`, setting.clockMhz > mostMhz],
     };
     for (const [key, control] of Object.entries(sliders)) control.show(setting[key], ...(notes[key] ?? []));
     code.textContent = python(setting, facts);

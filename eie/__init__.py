@@ -5,12 +5,12 @@ gives the time and `energy` the energy, and `infer` computes its outputs in fixe
 `evaluate` does this for a whole network. For example, one layer of Table III on the chip of the paper:
 
     >>> import eie
-    >>> layer, activations = eie.Benchmark.named("NT-We").draw()
+    >>> layer, activations = eie.Benchmark.named("Alex-7").draw()
     >>> report = eie.simulate(layer, activations)
     >>> report.n_in, report.n_out, report.n_pe
-    (4096, 600, 64)
+    (4096, 4096, 64)
     >>> round(eie.energy(report, eie.EIE_45NM).watts, 1)
-    0.7
+    0.5
 """
 
 from importlib import import_module

@@ -34,7 +34,7 @@ def sources():
         yield path, path.read_text(encoding="utf-8")
     for path in sorted((ROOT / "book").glob("*.md")):
         yield path, path.read_text(encoding="utf-8")
-    for path in sorted((ROOT / "book" / "_static").rglob("*.mjs")):
+    for path in sorted((ROOT / "book" / "explorer").glob("*.mjs")):
         yield path, path.read_text(encoding="utf-8")
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from textwrap import fill
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,6 +15,7 @@ from eie.studies.plots.style import (
     MARKERS,
     PALETTE,
     PUBLISHED,
+    WIDEST,
     Drawn,
     in_house_style,
     legend_above,
@@ -142,10 +144,11 @@ def vector(times: pd.DataFrame, lanes: pd.DataFrame) -> Drawn:
     lanes : DataFrame
         Index: lanes; one column per model, %.
     """
-    fig, axes = plt.subplots(1, 3, figsize=(9.6, 4.6))
+    fig, axes = plt.subplot_mosaic("AB;CC", figsize=(WIDEST, 7.2), height_ratios=[1, 1.35])
     batches = [] if times.empty else sorted(times.index.unique("batch"))
-    for ax, batch in zip(axes[:2], [batches[0], batches[-1]] if batches else ["", ""], strict=True):
-        ax.set(xlabel="weights kept, %", ylabel="us an input", title=f"batch {batch}, one thread")
+    panels = (axes["A"], axes["B"])
+    for ax, batch in zip(panels, [batches[0], batches[-1]] if batches else ["", ""], strict=True):
+        ax.set(xlabel="weights kept, %", ylabel="time of one input, us", title=f"batch {batch}, one thread")
         if not batches:
             ax.text(0.5, 0.5, "not measured", ha="center", transform=ax.transAxes, color=PUBLISHED)
             continue
@@ -155,14 +158,20 @@ def vector(times: pd.DataFrame, lanes: pd.DataFrame) -> Drawn:
         ax.set(xscale="log", yscale="log")
         plain_numbers(ax.yaxis, 1, 2, 5)
         plain_numbers(ax.xaxis)
-        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.08), ncols=2, fontsize=8, columnspacing=1)
-    right = axes[2]
-    for (name, values), colour, marker in zip(lanes.items(), PALETTE, MARKERS, strict=False):
-        right.plot(lanes.index, values, color=colour, marker=marker, markersize=4, label=name)
-    powers_of_two(right, lanes.index, most=len(lanes))
-    right.set(xlabel="lanes", ylabel="useful lanes, %", ylim=(0, 100), title="lanes that do useful work")
-    right.legend(loc="lower center", bbox_to_anchor=(0.5, 1.08), ncols=2, fontsize=8, columnspacing=1)
+    if batches:
+        legend_above(fig, panels[0])
+    _lanes(axes["C"], lanes)
     return Drawn(fig, {"times": times, "lanes": lanes})
+
+
+def _lanes(ax: Axes, lanes: pd.DataFrame) -> None:
+    """Draw useful lanes against their number, with the name of each line at its end."""
+    for name, values in lanes.items():
+        (line,) = ax.plot(lanes.index, values, color=PUBLISHED, marker="o", markersize=4)
+        end: Any = {"xytext": (8, 0), "textcoords": "offset points", "va": "center"}
+        ax.annotate(str(name), (lanes.index[-1], values.iloc[-1]), color=line.get_color(), **end)
+    powers_of_two(ax, lanes.index, most=len(lanes))
+    ax.set(xlabel="lanes", ylabel="useful lanes, %", ylim=(0, 100), title="lanes that do useful work")
 
 
 @in_house_style

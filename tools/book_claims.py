@@ -9,6 +9,9 @@ from typing import Any
 
 SIGNS = {"reproduced": "✓", "close": "≈", "undecided": "?", "differs": "✗", "not testable": r"\-"}
 
+UNITS = {"us": "µs", "uJ": "µJ", "mm2": "mm²", "um2": "µm²", "x": "×", "yes or no": ""}
+"""Units as they are printed."""
+
 Claim = Mapping[str, str]
 
 
@@ -45,7 +48,8 @@ def _item(claim: Claim) -> str:
     """One claim as an item of a list."""
     computed = f", computed {claim['computed']}" if claim["computed"] != "-" else ""
     numbers = f"published {claim['published']}{computed}"
-    unit = "" if claim["unit"] == "yes or no" else f" ({claim['unit']})"
+    named = UNITS.get(claim["unit"], claim["unit"])
+    unit = f" ({named})" if named else ""
     why = f" {claim['reason']}" if claim["reason"] else ""
     where = f'<a href="scorecard.html#claim-{claim["id"]}">{claim["statement"]}</a>'
     return f"- {SIGNS[claim['verdict']]} *{claim['verdict']}* ({claim['evidence']}): {where}; {numbers}{unit}.{why}"

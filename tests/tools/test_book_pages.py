@@ -98,10 +98,10 @@ def test_claims_come_by_page_with_the_reason_of_what_differs(book_pages, furnish
     claims = book_pages.claims_by_page({"cells": [code("table", **data(book_pages, claims=CLAIMS))]})
     text = furnished(markdown("why-they-differ", "## Why they differ"), claims=claims)["page-claims"]
     assert "finds 1 of the 3 claims of this page reproduced." in text
-    differs = 'differs* (measured): <a href="scorecard.html#claim-b">B</a>; published 1, computed 2 (x). As I say, so.'
+    differs = 'differs* (measured): <a href="scorecard.html#claim-b">B</a>; published 1, computed 2 (×). As I say, so.'
     assert differs in text
     assert text.index("claim-b") < text.index("claim-d") < text.index("{dropdown} What is reproduced (1)")
-    assert "published 1 (us). No CPU." in text
+    assert "published 1 (µs). No CPU." in text
     assert "claim-c" not in text
 
 

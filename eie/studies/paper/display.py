@@ -69,9 +69,11 @@ def show(
         style.hide(axis="index")
     if len(plain.columns) >= _MANY:
         style.set_table_attributes('class="wide"')  # smaller print, see the book's style sheet
+    words = [column for column in plain if plain[column].map(lambda value: isinstance(value, str)).all()]
+    style.set_table_styles(dict.fromkeys(words, _WORDS), overwrite=False)
     prose = [column for column in plain if _is_prose(plain[column])]
     if prose or max(len(str(label)) for label in plain.index) > _SHORT:  # names of rows take less room if broken
-        style.set_table_styles([{"selector": "th.row_heading", "props": "white-space: normal; min-width: 9rem"}])
+        style.set_table_styles(_BROKEN_NAMES, overwrite=False)
         style.set_table_styles(dict.fromkeys(prose, _PROSE), overwrite=False)
     return with_data(style, **{name: frame})
 
@@ -121,6 +123,10 @@ _SHORT = 20
 
 _LONG = 40
 """Letters: text longer than this needs a column of some width."""
+
+_BROKEN_NAMES: Any = [{"selector": "th.row_heading", "props": "white-space: normal; min-width: 9rem"}]
+
+_WORDS: Any = [{"selector": "td", "props": "text-align: left"}]
 
 _PROSE: Any = [{"selector": "td", "props": "text-align: left; min-width: 18rem"}]
 

@@ -17,8 +17,8 @@ from eie.studies import plots
 from eie.studies.paper.setup import BAND, Setup, exhibit, usual
 
 HEADS = {
-    "inputs": ("size", "inputs"),
-    "outputs": ("size", "outputs"),
+    "inputs": ("size", "in"),
+    "outputs": ("size", "out"),
     "weights %, paper": ("weights, %", "published"),
     "weights %, drawn": ("weights, %", "drawn"),
     "inputs %, paper": ("inputs, %", "published"),

@@ -35,7 +35,7 @@ HEADS = {
     "low": ("band, us", "from"),
     "high": ("band, us", "to"),
     "printed is": ("band, us", "published is"),
-    "ratio": "computed over published",
+    "ratio": "ratio",
     "load balance %": "load balance, %",
 }
 """Heads of the table of the page."""

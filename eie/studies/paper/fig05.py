@@ -82,11 +82,10 @@ class Figure5:
         same = chip.pe_area(self.machine) == chip.pe_area(EIE_45NM)
         beside = f"the text prints {paper:g}" if same else f"the paper's has {paper:g}"
         return (
-            f"The PE takes **{self.area_mm2:.3f} mm2** ({beside}). Matrix and pointer memories with their logic are "
-            f"{100 * memory:.1f} % of it, the arithmetic unit is {100 * arithmetic:.1f} %: a PE is a memory with "
-            f"a small calculator, {1 / arithmetic:.0f} times the size of the latter. Areas are to scale; places, "
-            f"shapes and the square outline are ours, as is the halving of Table II's modules into two blocks. "
-            f"{self._macros()}"
+            f"The PE takes {self.area_mm2:.3f} mm² ({beside}). Its matrix and pointer memories, with their logic, take "
+            f"{100 * memory:.1f} %, the arithmetic unit {100 * arithmetic:.1f} %: the PE is {1 / arithmetic:.0f} times "
+            f"as large as its arithmetic unit. Areas are to scale. Places, shapes and the square outline are ours, and "
+            f"so is the division of a module of Table II into two equal blocks. {self._macros()}"
         )
 
     def _macros(self) -> str:
@@ -94,8 +93,8 @@ class Figure5:
         macro, _ = memories(self.machine, setting)["spmat"]
         module = self.blocks.loc[self.blocks["module"] == "SpmatRead", "area, mm2"].sum()
         return (
-            f"The SRAM sweep's {setting} has the matrix memory in {macro.area_mm2:.3f} mm2, where the module takes "
-            f"{module:.3f}."
+            f"In our memory model, under the setting {setting}, the matrix memory takes {macro.area_mm2:.3f} mm²; the "
+            f"module of Table II that holds it takes {module:.3f} mm²."
         )
 
 

@@ -50,7 +50,7 @@ class Figure8(Series):
             for before, (depth, step) in zip(mean.index, gains.iterrows(), strict=False)
             if step.max() >= WORTH_TELLING
         ]
-        return super().words() + (f" Deeper queues gain {', '.join(steps)} on average." if steps else "")
+        return super().words() + (f" On average, deeper queues gain {', '.join(steps)}." if steps else "")
 
 
 @exhibit("layers", "n_pe", "seed", "draws", "own_layers")
@@ -112,7 +112,7 @@ class Blocks:
         if table.empty:
             return "None of these layers has columns that belong together."
         found = [_found(layer, row) for layer, row in table.iterrows()]
-        return f"Block rates change the mean absolute difference to the figure: {'; '.join(found)}."
+        return f"With block rates, the mean absolute difference from the figure changes: {'; '.join(found)}."
 
 
 def _found(layer: object, row: pd.Series) -> str:

@@ -155,21 +155,21 @@ class Figure9:
         first = off.index[0]
         second = f"; next is {off.index[1]} ({off['mean size'].iloc[1]:.0f} %)" if len(off) > 1 else ""
         return (
-            f"The figure's left panel says only that it is benchmarked on AlexNet. Its markers are nearest to the "
+            f"The figure's left panel says only that it is benchmarked on AlexNet. Its markers are closest to the "
             f"computed reads of **{first}** alone, which differ by {off['mean size'].iloc[0]:.0f} % on average "
-            f"({off.drop(columns='mean size').iloc[0].mean():+.0f} % as a whole){second}."
+            f"({off.drop(columns='mean size').iloc[0].mean():+.0f} % with their sign){second}."
         )
 
     def _of_energies(self) -> str:
         said = [f"{self.series(name).mean_absolute_difference:.1f} % ({name})" for name in self.energies.index]
         bars, implied = self.energies.loc[BARS], self.energies.loc[BY_MARKERS]
         return (
-            f"The two panels do not fit together: the right one, divided by the left one's reads, needs "
-            f"{_numbers(implied)} pJ a read at {_numbers(pd.Series(implied.index))} bits, where the left one's bars "
-            f"show {_numbers(bars)} pJ. So energies of layers cannot be checked without choosing a table. Computed "
-            f"reads times energy differ from the right panel, on average over its points, by {'; '.join(said)}. "
-            f"(The table of {BY_READS} is the median over layers of what it is then compared with, so with it only the "
-            f"pattern over layers is a test.)"
+            f"The two panels do not agree. Divided by the reads of the left panel, the right panel implies "
+            f"{_numbers(implied)} pJ per read at {_numbers(pd.Series(implied.index))} bits; the bars of the left panel "
+            f"show {_numbers(bars)} pJ. So the energies of layers can only be checked with a chosen table of read "
+            f"energies. Computed reads times these energies differ from the right panel, on average over its points, "
+            f"by {'; '.join(said)}. (The table *{BY_READS}* is a median over the layers that it is compared with, so "
+            f"it tests only how the layers differ from each other.)"
         )
 
     def _of_best(self) -> str:
@@ -177,8 +177,8 @@ class Figure9:
         layers = least.drop(columns=ALL)
         wins = [f"{(row == best).sum()} with {name}" for name, row in layers.iterrows()]
         return (
-            f"**Is {best} bits best?** The text says that it takes the least energy. Of {len(layers.columns)} layers "
-            f"that is so for {', '.join(wins)}. {self._of_left()} {self._of_sum()} {self._of_sweep()}"
+            f"**Is {best} bits best?** The text says that it takes the least energy. Of {len(layers.columns)} layers, "
+            f"this holds for {', '.join(wins)}. {self._of_left()} {self._of_sum()} {self._of_sweep()}"
         )
 
     def _of_sweep(self) -> str:
@@ -186,10 +186,10 @@ class Figure9:
         reads, first, last = self.reads().sum(), self.energies.columns[0], self.energies.columns[-1]
         dearer = self.energies[last] / self.energies[first]
         return (
-            f"By the SRAM sweep ({default}) a read of {last} bits takes {dearer[default]:.1f} times the energy of one "
-            f"of {first}, by the right panel {dearer[BY_MARKERS]:.1f} times, by the bars {dearer[BARS]:.1f} times; all "
-            f"layers together need {reads[first] / reads[last]:.1f} times fewer. Which width is best hangs on the "
-            f"memory compiler more than on the layers."
+            f"In our memory model ({default}), a read of {last} bits takes {dearer[default]:.1f} times the energy of a "
+            f"read of {first} bits; by the right panel it is {dearer[BY_MARKERS]:.1f} times, by the bars "
+            f"{dearer[BARS]:.1f} times. All layers together need {reads[first] / reads[last]:.1f} times fewer reads. "
+            f"The best width therefore depends more on the memory than on the layers."
         )
 
     def _of_left(self) -> str:

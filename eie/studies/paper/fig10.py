@@ -96,13 +96,13 @@ class Figure10:
         return (
             f"A 32-bit fixed-point multiplication takes **{fixed['computed']:.2f} times** the energy of a {bits}-bit "
             f"one (the text says {fixed['text']:g}), a floating-point one **{floating['computed']:.2f} times** (the "
-            f"text says {floating['text']:g}). The 32-bit energies are also Table I's; those of fewer bits are read "
-            f"off this figure, so only the ratio is checked, not the energy. Through the narrowest and the widest "
-            f"integer the energy grows with the width to the power {self.exponent:.2f}; on that curve {bits} bits "
-            f"would take {expected:.2f} pJ, and the figure has {abs(used / expected - 1) * 100:.0f} % "
-            f"{'less' if used < expected else 'more'}. One multiply-and-add a cycle at {self.clock_mhz:g} MHz draws "
-            f"{share['int', bits]:.0f} % of the power of Table II's PE with {bits}-bit integers, and would draw "
-            f"{share['int', 32]:.0f} % of it with 32-bit ones and {share['float', 32]:.0f} % in floating point.\n\n"
+            f"text says {floating['text']:g}). The 32-bit energies are also Table I's. Those of fewer bits are read "
+            f"off this figure, so only the ratio is checked. A power law through the narrowest and the widest integer "
+            f"has the exponent {self.exponent:.2f}. By this law, {bits} bits would take {expected:.2f} pJ; the figure "
+            f"shows {abs(used / expected - 1) * 100:.0f} % {'less' if used < expected else 'more'}. One "
+            f"multiply-and-add per cycle at {self.clock_mhz:g} MHz draws {share['int', bits]:.0f} % of the power of "
+            f"Table II's PE with {bits}-bit integers. It would draw {share['int', 32]:.0f} % with 32-bit integers and "
+            f"{share['float', 32]:.0f} % in floating point.\n\n"
             f"{self._of_accuracy(f'{bits}b int')}"
         )
 

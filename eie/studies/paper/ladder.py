@@ -102,13 +102,12 @@ class Ladder:
         format_costs = geomean(joules["with indices and pointers"] / joules["active only"])
         chip_costs = geomean(joules["whole chip"] / joules["with indices and pointers"])
         return (
-            f"{self.other_machine}Over these layers the four savings multiply to **{mean['all four']:,.0f}** in the "
-            f"geometric mean; the abstract's factors multiply to {abstract['all four']:,.0f}. The whole chip, counted "
-            f"bottom-up, needs {mean['whole chip']:,.0f} times less than reading a dense layer of 32-bit weights "
-            "from DRAM, "
-            f"{mean['all four'] / mean['whole chip']:.1f} times short of {mean['all four']:,.0f}; the paper says about "
-            f"{paper_value('saving-shortfall'):g}. Indices, padding zeros and pointers cost a factor of "
-            f"{format_costs:.1f}, everything else on the chip another {chip_costs:.1f}."
+            f"{self.other_machine}In the geometric mean of these layers, the four savings multiply to "
+            f"{mean['all four']:,.0f}; the abstract's factors multiply to {abstract['all four']:,.0f}. The whole chip, "
+            f"counted bottom-up, takes {mean['whole chip']:,.0f} times less energy than reading a dense layer of "
+            f"32-bit weights from DRAM. That is {mean['all four'] / mean['whole chip']:.1f} times less than the "
+            f"product; the paper says about {paper_value('saving-shortfall'):g} times. Indices, padding zeros and "
+            f"pointers cost a factor of {format_costs:.1f}, and everything else on the chip another {chip_costs:.1f}."
         )
 
 

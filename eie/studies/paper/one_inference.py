@@ -115,10 +115,10 @@ class OneInference:
         return (
             f"{self.name} says **{self.digit}**, {verdict}. On {self.machine.n_pe} PEs with codes of "
             f"{self.machine.weight_bits} bits it took **{cycles:,} cycles**, "
-            f"{cycles / self.machine.clock_hz / MICRO:.1f} us, and **{joules / MICRO:.2f} uJ**. Of the "
-            f"{self.dense_products():,} products of the dense network {100 * skipped:.1f} % were skipped, since the "
-            f"weight was pruned or the activation 0. The scores are at most {apart:.4f} from those in floating point, "
-            f"and {sum(self.run.saturations.values())} numbers saturated."
+            f"{cycles / self.machine.clock_hz / MICRO:.1f} µs, and **{joules / MICRO:.2f} µJ**. The dense "
+            f"network has {self.dense_products():,} products; {100 * skipped:.1f} % of them were skipped, because the "
+            f"weight was pruned or the activation was zero. The scores differ by at most {apart:.4f} from those in "
+            f"floating point, and {sum(self.run.saturations.values())} numbers saturated."
         )
 
     def dense_products(self) -> int:

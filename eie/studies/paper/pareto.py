@@ -113,9 +113,9 @@ class Pareto:
         holds = int(designs["holds all"].sum())
         front = int(designs["front"].sum())
         text = (
-            f"Of **{len(designs):,} designs**, {holds:,} hold {self._all()} in their sparse-matrix memories, and "
-            f"{front:,} of those are on the front: none is better than they in time, energy or area without losing in "
-            "another. "
+            f"Of **{len(designs):,} designs**, {holds:,} hold {self._all()} in their sparse-matrix memories. Of "
+            f"those, {front:,} are on the Pareto front: no other design is better in time, energy or area without "
+            "being worse in another. "
         )
         if least:
             text += f"With the paper's other choices, {least} PEs are the fewest tried here that hold {self._all()}. "
@@ -136,8 +136,8 @@ class Pareto:
     def _gains(self, better: pd.DataFrame) -> str:
         best = [f"{-self._change(better.loc[better[what].idxmin()], what):.1f} % less {what}" for what in OBJECTIVES]
         return (
-            f"**{len(better):,} designs beat the paper's choice**: they gain in one of the three and lose in none. The "
-            f"best in each have {', '.join(best[:2])} and {best[2]}."
+            f"**{len(better):,} designs beat the paper's choice**: they are better in one of the three and worse in "
+            f"none. The best in each has {', '.join(best[:2])} or {best[2]}."
         )
 
     def _change(self, design: pd.Series, what: str) -> float:

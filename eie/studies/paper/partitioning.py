@@ -82,8 +82,8 @@ class Partitioning:
         mean = ", ".join(f"{grid} {table[grid].mean():.2f}" for grid in others)
         return (
             f"{self.other_machine}Dealing {rows} is fastest on {len(wins)} of {len(table)} layers"
-            + (f"; not on {lost}" if lost else "")
-            + f". Mean time over that of {rows}: {mean}."
+            + (f", but not on {lost}" if lost else "")
+            + f". The mean time, over that of {rows}, is: {mean}."
         )
 
 

@@ -132,12 +132,12 @@ class RealActivations:
         slower = 100 * (found["real"] / found["shuffled"]).sub(1).mean()
         less = "below" if gap < 0 else "above"
         return (
-            f"Into **{layer}** come **{density.mean():.1f} %** inputs that are not 0, on the mean of {len(found)} "
-            f"pictures, {abs(gap):.1f} points {less} the published {printed['density']:g} %; single pictures have "
-            f"{density.min():.1f} to {density.max():.1f} %. {found['dead'].mean():.0f} % of the channels are empty. A "
-            f"picture takes {time.min():.1f} to {time.max():.1f} us, {time.mean():.1f} us on the mean, against "
-            f"{printed['time']:.1f} us for an input drawn at the published density. That real inputs come channel by "
-            f"channel changes the time by {slower:+.2f} %."
+            f"**{layer}**: on average over {len(found)} pictures, **{density.mean():.1f} %** of the inputs are not "
+            f"zero. That is {abs(gap):.1f} points {less} the published {printed['density']:g} %. Single pictures have "
+            f"between {density.min():.1f} and {density.max():.1f} %, and {found['dead'].mean():.0f} % of the channels "
+            f"are empty. A picture takes {time.mean():.1f} µs on average ({time.min():.1f} to {time.max():.1f} µs), an "
+            f"input drawn at the published density {printed['time']:.1f} µs. Real inputs come channel by channel; "
+            f"compared with the same inputs in random order, this changes the time by {slower:+.2f} %."
         )
 
 

@@ -120,11 +120,11 @@ class Series:
             return f"The paper's {self.figure} shows none of the points computed here, so there is nothing to compare."
         bias, exact = both["difference"].mean(), self.reading_error
         return (
-            f"{self.other_machine}At the {len(both)} points that can be compared, the computed {self.quantity} differs "
-            f"from the published one by **{self.mean_absolute_difference:.2f} {self.unit}** on average (mean absolute "
-            f"difference), and is {abs(bias):.2f} {self.unit} {'higher' if bias > 0 else 'lower'} on the whole. The "
-            f"figure itself can be read to {exact:.1f} {self.unit}. {_ranked(self.by_layer())} "
-            f"{in_words(self.places(), 'published points')} {BAND_IS}"
+            f"{self.other_machine}The figure and the computation share {len(both)} points. There the computed "
+            f"{self.quantity} differs from the published one by **{self.mean_absolute_difference:.2f} {self.unit}** on "
+            f"average (mean absolute difference). Over all points it is {abs(bias):.2f} {self.unit} "
+            f"{'higher' if bias > 0 else 'lower'}. The figure can be read to {exact:.1f} {self.unit}. "
+            f"{_ranked(self.by_layer())} {in_words(self.places(), 'published points')} {BAND_IS}"
         )
 
     def places(self) -> pd.Series:
@@ -137,8 +137,8 @@ class Series:
 
 
 BAND_IS = (
-    "The band reaches from layers that are as even as the 10th percentile of really pruned ones to layers that are as "
-    "uneven as the 90th."
+    "The band shows layers whose weights are spread as evenly as in the 10th percentile of really pruned layers, up to "
+    "layers as uneven as the 90th percentile."
 )
 """What the band is, for a page."""
 
@@ -160,7 +160,7 @@ def _ranked(sizes: pd.Series) -> str:
     named = [f"{name} ({size:.1f})" for name, size in sizes.items()]
     if len(named) <= 4:
         return f"By layer: {', '.join(named)}."
-    return f"Closest is {named[0]}; furthest are {', '.join(named[:-4:-1])}."
+    return f"{named[0]} is closest; {', '.join(named[:-4:-1])} differ most."
 
 
 def series(

@@ -160,7 +160,7 @@ class Table2:
             "**CACTI 7 leaks too much: the gate leakage of its 45 nm low-operating-power transistors (ITRS-LOP) is a "
             "row of another table**, and correcting it moves the memory power of a PE from "
             f"{with_it['memory']:.2f} mW ({_percent(with_it['memory'], printed)} against Table II) to "
-            f"**{without['memory']:.2f} mW** ({_percent(without['memory'], printed)}). Four lines of evidence:\n\n"
+            f"**{without['memory']:.2f} mW** ({_percent(without['memory'], printed)}). Four facts show it:\n\n"
             "1. The eleven numbers of the row are, digit by digit, the subthreshold leakage of 90 nm high-performance "
             "transistors (`I_off_n` in `90nm.dat`; `I_g_on_n` in `45nm.dat`).\n"
             "2. They grow with temperature. Every other gate leakage in the files for 90, 65, 45 and 32 nm is the same "
@@ -208,8 +208,8 @@ class Table2:
         said = [
             f"the {name} add up to the printed {total['power']:.3f} mW "
             + ("exactly" if abs(gap["power"]) < 5e-7 else f"but for {abs(gap['power']):.3f} mW")
-            + f" and to {total['area']:,.0f} um2 "
-            + ("exactly" if gap["area"] == 0 else f"but for {abs(gap['area']):,.0f} um2")
+            + f" and to {total['area']:,.0f} µm² "
+            + ("exactly" if gap["area"] == 0 else f"but for {abs(gap['area']):,.0f} µm²")
             for name, gap in away.items()
         ]
         off = max(
@@ -224,9 +224,9 @@ class Table2:
         rows, nodes = self.chip(), chip.lnzd_nodes(self.machine)
         area, power = rows.loc["area, mm2"], rows.loc["power, mW"]
         return (
-            f"{self.machine.n_pe} PEs and {nodes} detection nodes make **{area['computed']:.2f} mm2** and "
+            f"{self.machine.n_pe} PEs and {nodes} detection nodes make **{area['computed']:.2f} mm²** and "
             f"**{power['computed']:.1f} mW**; for {paper_value('pe-count'):.0f} PEs and {paper_value('lnzd-units'):.0f}"
-            f" nodes Table V prints {area['published, 64 PEs']:.1f} mm2 and {power['published, 64 PEs']:.0f} mW."
+            f" nodes Table V prints {area['published, 64 PEs']:.1f} mm² and {power['published, 64 PEs']:.0f} mW."
         )
 
     def _of_models(self) -> str:
@@ -237,13 +237,12 @@ class Table2:
         names = ("clock network", "register", "combinational")
         logic = ", ".join(f"{mine[name]:.2f} for {theirs[name]:.2f} mW" for name in names)
         return (
-            f"**Bottom-up**, from what {self.layer} does (events times energies) with the memories of {default}, a PE "
-            f"draws **{mine['total']:.2f} mW**, {near.loc[default, 'power, %']:+.0f} % against Table II. Its "
-            f"memory draws {mine['memory']:.2f} mW for {theirs['memory']:.2f}, of which "
-            f"{near.loc[default, 'leakage, mW']:.2f} are leakage. Clock, registers and logic "
-            f"({logic}) are no test of the technology: the model spreads Table II's own numbers "
-            f"over what a PE does that never waits; here PEs wait at times and skip the arithmetic of padding zeros. "
-            f"{self._choice(default, closest, near)}"
+            f"**Bottom-up**, from what {self.layer} does (events times energies), with memories of the setting "
+            f"{default}, a PE draws **{mine['total']:.2f} mW**, {near.loc[default, 'power, %']:+.0f} % against Table "
+            f"II. Its memories draw {mine['memory']:.2f} mW, {near.loc[default, 'leakage, mW']:.2f} mW of it leakage; "
+            f"Table II prints {theirs['memory']:.2f} mW. Clock, registers and logic ({logic}) do not test the model, "
+            f"because their energies per event are made from Table II. They come out lower because PEs wait at times "
+            f"and skip the arithmetic of padding zeros. {self._choice(default, closest, near)}"
         )
 
     def _choice(self, default: str, closest: str, near: pd.DataFrame) -> str:

@@ -121,10 +121,11 @@ class Table4:
         theirs = (self.known["published actual"] / self.known["published theoretical"]).pipe(geomean) - 1
         far = f"; further away: {', '.join(self.far)}" if self.far else ""
         return (
-            f"**{len(self.close)} of {len(self.known)}** layers come within {100 * CLOSE:.0f} % of the printed actual "
-            f"time{far}. The geometric mean of computed over printed time is **{self.geomean_ratio:.3f}**. Waiting "
-            f"makes the machine {100 * slower:.1f} % slower than its theoretical time, {100 * theirs:.1f} % in "
-            f"the paper's own rows. {in_words(self.known['printed is'], 'printed times')} {BAND_IS}"
+            f"**{len(self.close)} of {len(self.known)}** layers come within {100 * CLOSE:.0f} % of the published "
+            f"actual time{far}. The geometric mean of computed over published time is **{self.geomean_ratio:.3f}**. "
+            f"PEs wait for each other, which makes the actual time {100 * slower:.1f} % longer than the theoretical "
+            f"one; in the published times it is {100 * theirs:.1f} %. "
+            f"{in_words(self.known['printed is'], 'published times')} {BAND_IS}"
         )
 
 
@@ -168,13 +169,14 @@ def measured_words() -> str:
     if found is None:
         return "No machine was measured; `eie measure` measures yours."
     machine = found.provenance
-    whose = "your machine" if found.is_readers_own else "the machine this book was made on"
-    left = sorted({f"{row.platform} {row.variant}: {row.reason}" for row in found.left_out.itertuples()})
+    whose = "your machine" if found.is_readers_own else "the machine on which this book was made"
+    left = sorted({f"{row.platform} {row.variant} ({row.reason})" for row in found.left_out.itertuples()})
     return (
         f"Rows that end in *measured* were timed on {whose}: {machine['cpu']}, {machine['threads']} threads"
         + (f", {machine['gpu']}" if machine["gpu"] else ", no GPU")
-        + f", on {found.date[:10]}, {found.rows['layer'].nunique()} layers, {found.rows['repeats'].min()} repeats or "
-        f"more. Power: {found.power}." + (f" Left out: {'; '.join(left)}." if left else "")
+        + f", on {found.date[:10]}. Each of {found.rows['layer'].nunique()} layers was repeated at least "
+        f"{found.rows['repeats'].min()} times. Power meters found: {found.power}."
+        + (f" Not measured: {'; '.join(left)}." if left else "")
     )
 
 

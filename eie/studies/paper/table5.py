@@ -11,7 +11,7 @@ from eie import chip, published
 from eie.explore.benchmarks import Benchmark
 from eie.machine import EIE_28NM, EIE_45NM, Machine
 from eie.studies import plots
-from eie.studies.paper.display import significant
+from eie.studies.paper.display import printed, significant
 from eie.studies.paper.projection import project
 from eie.studies.paper.setup import Setup, exhibit, usual
 from eie.technology import chip_facts, paper_value
@@ -115,14 +115,14 @@ class Table5:
             )
         )
         return (
-            f"{other}From the printed times and the chip model, EIE's columns come out within "
-            f"{rest.abs().max().max():.1f} % of the printed ones, {QUANTITIES[largest]} being furthest. The exception "
-            f"is the clock of the large chip: the rule by which its throughput was projected gives "
-            f"{self.derived.loc['clock', LARGE]:,.0f} MHz ({clock:+.1f} %). With the times computed here the "
-            f"throughput is {frames[SMALL]:+.1f} % off for the small chip and {frames[LARGE]:+.1f} % for the large "
-            f"one, and what follows from it is off about as much. The two differ since the paper's larger chip is "
-            f"{paper_value('scaling-256-over-64'):g} times as fast as the small one at the same clock, and the one "
-            f"computed here {self._scaling():.2f} times."
+            f"{other}*Derived* columns use the printed times and the chip model. They agree with the published ones "
+            f"within {rest.abs().max().max():.1f} %; {printed(QUANTITIES[largest])} differs most. The clock of the "
+            f"large chip is the exception: the rule by which its throughput was projected gives "
+            f"{self.derived.loc['clock', LARGE]:,.0f} MHz ({clock:+.1f} %). *Computed* columns use the times computed "
+            f"here. Their throughput differs by {frames[SMALL]:+.1f} % for the small chip and {frames[LARGE]:+.1f} % "
+            f"for the large one. The two differ because the paper's large chip is "
+            f"{paper_value('scaling-256-over-64'):g} times as fast as the small one at the same clock, and the "
+            f"computed one is {self._scaling():.2f} times as fast."
         )
 
 

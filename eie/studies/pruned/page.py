@@ -141,14 +141,13 @@ class Pruned:
         alex8 = measured_spread()
         as_even = (real["row_cv"] <= alex8.row_cv) & (real["column_cv"] <= alex8.column_cv)
         return (
-            f"On 64 PEs, **{len(real):,} really pruned matrices** have a load balance of "
-            f"{_range(100 * real['load_balance_stacked'])} % (10th to 90th percentile) when each is made as high as "
-            f"the paper's layers. A synthetic layer with the typical spread of its density, shape and method is "
-            f"**{held_out['mean']:+.1f} points** off on average, and {held_out['close']:.0f} % are within {CLOSE:g} "
-            f"points; the spread was fitted on other matrices. Uniform layers are {uniform['mean']:+.1f} points off on "
-            f"average and {uniform['worst']:+.0f} at worst, and layers as uneven as the authors' Alex-8 "
-            f"{error.loc['alex8', 'mean']:+.1f} on average: only {100 * as_even.mean():.0f} % of the matrices are as "
-            "even as Alex-8 is in rows and columns."
+            f"We ran **{len(real):,} really pruned matrices** on 64 PEs. With as many rows as the paper's layers have, "
+            f"their load balance is {_range(100 * real['load_balance_stacked'])} % (10th to 90th percentile). A "
+            f"synthetic layer with the typical spread of its density, shape and method differs by "
+            f"**{held_out['mean']:+.1f} points** on average; its spread was fitted on other matrices. Uniform layers "
+            f"differ by {uniform['mean']:+.1f} points on average and {uniform['worst']:+.0f} at worst. Layers as "
+            f"uneven as the authors' Alex-8 differ by {error.loc['alex8', 'mean']:+.1f} points: only "
+            f"{100 * as_even.mean():.0f} % of the matrices are as even as Alex-8 in both rows and columns."
         )
 
     def errors(self) -> pd.DataFrame:

@@ -97,8 +97,8 @@ def test_words_when_nothing_beats_the_paper_or_it_holds_too_little():
     assert alone.table().empty
     large = paper.pareto.pareto([], [64], [8], [64], [4], own_layers={"large": [20000, 8000, 0.1, 0.01]})
     assert large.words().endswith(
-        "0 of those are on the front: none is better than they in time, energy or area "
-        "without losing in another. The paper's choice does not hold them all."
+        "Of those, 0 are on the Pareto front: no other design is better in time, energy or area without being worse "
+        "in another. The paper's choice does not hold them all."
     )
     large.plot()
 

@@ -68,7 +68,7 @@ def test_table_4_of_ones_own(result):
 
 def test_table_4_plot(result):
     ax = result.plot().axes[0]
-    assert ax.get_ylabel() == "wall-clock time, us"
+    assert ax.get_ylabel() == "wall-clock time, µs"
     assert [label.get_text() for label in ax.get_xticklabels()] == list(result.rows["layer"])
 
 

@@ -62,20 +62,23 @@ def encode(
 
 @options.command("eie run model.onnx --act-density 0.35 -o report/")
 @options.file
+@click.option("--inputs", metavar="FILE", help="samples that go through it: .npy, or .npz by input")
+@click.option("--labels", metavar="FILE", help="right answers for the samples, .npy")
 @options.prune_to
 @options.input_shapes
 @options.activations
 @options.machine
 @options.output("FOLDER", "folder for report.html, layers.csv and .json")
-def run(file: str, output: str | None, **given: Any) -> None:
+def run(file: str, inputs: str | None, labels: str | None, output: str | None, **given: Any) -> None:
     """Run a network layer by layer, with a report."""
     from eie.networks import report
     from eie.networks.evaluate import evaluate
 
     if output:
         report.check_folder(output)
-    inputs = _inputs(given)
-    found = evaluate(file, _machine(file, given), progress=sys.stderr.isatty(), **inputs)
+    samples, answers = (_array(name, path) for name, path in (("inputs", inputs), ("labels", labels)))
+    rest = _inputs(given)
+    found = evaluate(file, samples, answers, _machine(file, given), progress=sys.stderr.isatty(), **rest)
     written = report.write(found, output) if output else []  # first, since printing may fail
     print(report.text(found))
     if written:
@@ -108,11 +111,15 @@ def _machine(file: str, fields: dict[str, int | None]) -> Machine | None:
 
 def _inputs(given: dict[str, Any]) -> dict[str, Any]:
     """Take out of the options what `evaluate` and `explain_layer` need beside a network and a machine."""
-    from eie.formats import arrays
-
     names = ("activations", "act_density", "density", "seed", "signed", "input_shapes")
     inputs = {name: given.pop(name) for name in names}
-    path = inputs["activations"]
+    return inputs | {"activations": _array("activations", inputs["activations"])}
+
+
+def _array(name: str, path: str | None) -> Any:
+    """Read the arrays that an option names; None where it is not given."""
+    from eie.formats import arrays
+
     if path == "":
-        raise ValueError("--activations must be a .npy or .npz file, got an empty name")
-    return inputs | {"activations": arrays.read(Path(path)) if path else None}
+        raise ValueError(f"--{name} must be a .npy or .npz file, got an empty name")
+    return arrays.read(Path(path)) if path else None

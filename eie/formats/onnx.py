@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -71,21 +71,59 @@ def read(path: Path, sides: Mapping[str, Sequence[int]] | None = None) -> Weight
     ValueError
         When `sides` are not those of its inputs.
     """
+    return of_model(path, load(path), sides)
+
+
+def load(path: Path) -> onnx.ModelProto:
+    """Read the message of an ONNX file, with bounds on what it takes; weights beside it stay there."""
     check_structure(path, check_file(path, MAX_BYTES))
     import onnx
 
     with report_damage(path, "is no whole ONNX file"):
-        model = onnx.load(path, load_external_data=False)
-    return of_model(path, model, sides)
+        return onnx.load(path, load_external_data=False)
 
 
 def of_model(path: Path, model: onnx.ModelProto, sides: Mapping[str, Sequence[int]] | None = None) -> WeightFile:
     """List the layers of a model that is in memory; `path` is its name in messages."""
+    return opened(path, model, sides).file
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class OpenModel:
+    """A model with its layers by node, for running it.
+
+    Attributes
+    ----------
+    file : WeightFile
+        Its layers.
+    graph : Graph
+        Of the model.
+    inner : dict of int to Graph
+        Graphs of branches and loops, by the identity of their messages in `nodes`.
+    layers : dict of int to list of WeightLayer
+        Layers of each node that has any, by the node's identity.
+    nodes : list
+        Messages whose identities these are; they have to stay in memory.
+    opset : int
+        Version of the operators.
+    """
+
+    file: WeightFile
+    graph: Graph
+    inner: dict[int, Graph]
+    layers: dict[int, list[WeightLayer]]
+    nodes: list[Any]
+    opset: int
+
+
+def opened(path: Path, model: onnx.ModelProto, sides: Mapping[str, Sequence[int]] | None = None) -> OpenModel:
+    """Find the layers of a model, node by node."""
     import onnx
 
     with report_damage(path, "is no whole ONNX file"):
         inline(path, model)
-        opset = next((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), 0)
+        stated = next((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), 0)
+    opset = stated or onnx.defs.onnx_opset_version()
     try:
         shapes = shapes_of(model, sides)
     except ValueError as error:
@@ -93,8 +131,12 @@ def of_model(path: Path, model: onnx.ModelProto, sides: Mapping[str, Sequence[in
     with report_damage(path, "is no whole ONNX file"):
         graph = Graph(path, model.graph, shapes)
         parts = _Parts()
-        parts.add_all(graph, opset or onnx.defs.onnx_opset_version())
-    return WeightFile.of(path, list(parts.listed()))
+        parts.add_all(graph, opset)
+    file = WeightFile.of(path, list(parts.listed()))
+    layers: dict[int, list[WeightLayer]] = {}
+    for owner, layer in zip(parts.owners, file.layers, strict=True):
+        layers.setdefault(owner, []).append(layer)
+    return OpenModel(file, graph, parts.inner, layers, parts.nodes, opset)
 
 
 class _Parts:
@@ -104,6 +146,9 @@ class _Parts:
         self.found: list[tuple[WeightLayer | Unmapped, set[str]]] = []
         self.sizes: dict[str, int] = {}
         self.used: set[str] = set()
+        self.owners: list[int] = []
+        self.inner: dict[int, Graph] = {}
+        self.nodes: list[Any] = []
 
     def add_all(self, graph: Graph, opset: int, note: str = "") -> None:
         """Add the parts of a graph and of the graphs within it, and then what no part has used."""
@@ -113,9 +158,9 @@ class _Parts:
                 self._add(graph, node, part, note)
             for body in bodies(node):
                 where = _BRANCHES.get(node.op_type, "in a graph within {}").format(_name(node))
-                self.add_all(
-                    Graph(graph.path, body, graph.shapes, graph), opset, "; ".join(filter(None, [note, where]))
-                )
+                self.inner[id(body)] = inner = Graph(graph.path, body, graph.shapes, graph)
+                self.nodes.append(body)
+                self.add_all(inner, opset, "; ".join(filter(None, [note, where])))
         for rest in rest_of(graph, self.used):
             self.found.append((rest, set()))
 
@@ -124,6 +169,8 @@ class _Parts:
         if isinstance(part, WeightLayer):
             leaves |= _added(graph, node.output[0], part.n_out)[1]
             part = replace(part, note="; ".join(filter(None, [part.note, note])))
+            self.owners.append(id(node))
+            self.nodes.append(node)
         for name in leaves:
             leaf = graph.weights(name)
             self.sizes[name] = prod(leaf.shape) if leaf is not None and (leaf.is_float or leaf.is_code) else 0

@@ -63,7 +63,7 @@ def shapes_of(model: onnx.ModelProto, given: Mapping[str, Sequence[int]] | None 
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in light.graph.input if value.name in {v.name for v in model.graph.input} - constants]
     _fix(inputs, given or {})
-    axes = {value.name: _batch_axis(model.graph, value.name) for value in inputs}
+    axes = batch_axes(model)
     # What is stated inside the graph may be of other sizes than those that the caller gives.
     if given:
         _forget_inner(light)
@@ -83,6 +83,11 @@ def input_sides(model: onnx.ModelProto) -> Sides:
     """Return the sides of each input of a model, None where the file leaves one open."""
     constants = {tensor.name for tensor in model.graph.initializer}
     return {value.name: _sides(value) for value in model.graph.input if value.name not in constants}
+
+
+def batch_axes(model: onnx.ModelProto) -> dict[str, int]:
+    """Return the axis of each input that counts inferences."""
+    return {name: _batch_axis(model.graph, name) for name in input_sides(model)}
 
 
 def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:

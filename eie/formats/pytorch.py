@@ -75,6 +75,20 @@ def read(path: Path, key: str | None = None) -> WeightFile:
     return layers_of(path, {_short(name, chosen): _described(each, size) for name, each in chosen.items()}, others)
 
 
+def of_state_dict(path: Path, tensors: Mapping[str, Any]) -> WeightFile:
+    """List the layers of a state dict in memory, of PyTorch's tensors or NumPy's arrays; `path` is its name."""
+    found = {name: _in_memory(value) for name, value in tensors.items()}
+    return layers_of(path, {_short(name, tensors): value for name, value in found.items()})
+
+
+def _in_memory(value: Any) -> Tensor:
+    if _is_tensor(value):
+        return _described(value.cpu() if hasattr(value, "cpu") else value, sys.maxsize)
+    array = np.asarray(value)
+    is_float = array.dtype.kind == "f"
+    return Tensor(array.shape, is_float, lambda: array, "" if is_float else str(array.dtype))
+
+
 def tensors_of(path: Path) -> dict[str, Tensor]:
     """Describe the tensors of one file of a checkpoint in several."""
     size = check_file(path, MAX_BYTES)

@@ -19,6 +19,7 @@ from eie.interleaved import InterleavedCSC, encode
 from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM, Machine
 from eie.networks import importing
+from eie.networks.models import as_file
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -53,9 +54,10 @@ def encoded(
 
     Parameters
     ----------
-    network : path or str, WeightFile, mapping, sequence of EncodedLayer, or Network
+    network : path or str, WeightFile, model, module, mapping, matrix, sequence of EncodedLayer, or Network
         A file that `eie.networks.importing.read` takes, or an `.eie` file; the name of a layer of Table III, which is
-        synthetic; a `WeightFile` from your own reader; layers by name, each a CompressedLayer or InterleavedCSC;
+        synthetic; a `WeightFile` from your own reader; an ONNX model, a PyTorch module or a state dict; a matrix of
+        NumPy or SciPy, outputs x inputs; layers by name, each a CompressedLayer or InterleavedCSC;
         encoded layers; or an `eie.networks.network.Network`.
     machine : Machine, optional
         The paper's if left out; for encoded layers, the paper's with the PEs and bits that they were encoded for.
@@ -79,8 +81,8 @@ def encoded(
     """
     if isinstance(network, (str, Path)):
         found = _named(network, density, seed, input_shapes)
-    elif isinstance(network, WeightFile):
-        found = _of_file(network, density)
+    elif (file := network if isinstance(network, WeightFile) else as_file(network)) is not None:
+        found = _of_file(file, density)
     elif isinstance(network, Mapping) and network:
         _refuse(density, "these layers are compressed already")
         found = _Source("layers", [_Part(name, "linear", layer) for name, layer in network.items()])

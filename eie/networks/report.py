@@ -15,7 +15,7 @@ from eie._version import __version__
 from eie.chip import pe_memories
 from eie.explore.explain import CAUSES, Explanation, Timeline
 from eie.formats.container import EncodedLayer
-from eie.networks.evaluate import Evaluation, LayerEvaluation
+from eie.networks.evaluation import Evaluation, LayerEvaluation
 
 FILES = ("layers.csv", "layers.json", "report.html")
 
@@ -99,7 +99,7 @@ def headline(evaluation: Evaluation) -> list[str]:
         f"{_over(evaluation)}on {machine.n_pe} PEs at {machine.clock_hz / 1e6:g} MHz ({si(watts, 'W')}); load balance "
         f"{100 * evaluation.load_balance:.1f} %."
     )
-    return [total[0].upper() + total[1:], *_why_at_least(evaluation)]
+    return [total[0].upper() + total[1:], *_why_at_least(evaluation), *_quality(evaluation)]
 
 
 def _about(evaluation: Evaluation) -> list[str]:
@@ -109,7 +109,31 @@ def _about(evaluation: Evaluation) -> list[str]:
     found = [f"{held[0].upper()}{held[1:]} all layers at once. Activations: {evaluation.inputs}."]
     if evaluation.on_machine is not None:
         found.append(f"{100 * evaluation.on_machine:.4g} % of the file's weights are on the machine.")
+    if evaluation.unused:
+        found.append(f"Not used by any sample: {_some(list(evaluation.unused))}.")
     return found
+
+
+def _quality(evaluation: Evaluation) -> list[str]:
+    """Say how many answers are right, or as in floating point."""
+    found = evaluation.quality
+    if found is None:
+        return []
+    said = []
+    if found.accuracy is not None:
+        each = ", ".join(f"{100 * share:.4g} % {_IN[kind]}" for kind, share in found.accuracy.items())
+        said.append(f"Accuracy: {each} (16 bits; {found.samples} samples).")
+    first = next(iter(found.error))
+    others = [kind for kind in found.error if kind != first]
+    agree = [f"{100 * found.agreement[kind]:.4g} % {_IN[kind]}" for kind in others if kind in found.agreement]
+    apart = ", ".join(f"{100 * found.error[kind]:.3g} % {_IN[kind]}" for kind in others)
+    if agree:
+        said.append(f"Answers as {_IN[first]}: {', '.join(agree)}.")
+    said.append(f"Outputs differ from those {_IN[first]} by {apart}.")
+    return said
+
+
+_IN = {"float": "in floating point", "shared weights": "with shared weights", "fixed point": "in fixed point"}
 
 
 def _over(evaluation: Evaluation) -> str:

@@ -33,7 +33,7 @@ def acts():
 
 
 def test_layers_are_what_simulate_and_energy_say(path, acts):
-    found = evaluate(path, MACHINE, activations=acts)
+    found = evaluate(path, machine=MACHINE, activations=acts)
     assert (found.name, found.machine, found.inputs) == ("net.onnx", MACHINE, "given")
     for layer, part in zip(found.layers, encoded(path, MACHINE).layers, strict=True):
         report = eie.simulate(part.mem, acts[part.name], MACHINE)
@@ -47,7 +47,7 @@ def test_layers_are_what_simulate_and_energy_say(path, acts):
 
 
 def test_totals(path):
-    found = evaluate(path, MACHINE, act_density=0.5)
+    found = evaluate(path, machine=MACHINE, act_density=0.5)
     runs = [layer.run for layer in found.layers]
     assert found.seconds == pytest.approx(sum(run.report.seconds for run in runs))
     assert found.energy.total == pytest.approx(sum(run.energy.total for run in runs))
@@ -57,7 +57,7 @@ def test_totals(path):
 
 
 def test_as_many_vectors_are_drawn_as_the_layer_takes(path):
-    found = evaluate(path, MACHINE, act_density=0.4)
+    found = evaluate(path, machine=MACHINE, act_density=0.4)
     assert [layer.run.vectors for layer in found.layers] == [9, 1, 1]
     for layer in found.layers:  # the next whole number of ones above or below
         assert abs(layer.run.activation_density - 0.4) < 1 / layer.run.n_in
@@ -92,25 +92,25 @@ def rows(path, batch):
 @pytest.mark.parametrize("batch", [None, 1, 4])
 def test_sizes_of_inputs_give_the_products_per_inference(tmp_path, batch):
     path = rows(tmp_path / "a.onnx", batch)
-    found = evaluate(path, MACHINE, act_density=0.5)
+    found = evaluate(path, machine=MACHINE, act_density=0.5)
     assert found.uncounted == ("conv", "fc")
     assert report.text(found).startswith("At least ")
     assert found.to_dict()["total"]["at_least"]
-    sized = evaluate(path, MACHINE, act_density=0.5, input_shapes={"x": (batch or 4, 3, 6, 9)})
+    sized = evaluate(path, machine=MACHINE, act_density=0.5, input_shapes={"x": (batch or 4, 3, 6, 9)})
     assert [layer.vectors for layer in sized.layers] == [40, 40]
     assert not sized.uncounted
     assert "t least" not in report.text(sized)
     with pytest.raises(ValueError, match=r"a\.onnx: the model has the inputs x, not 'z'"):
-        evaluate(path, MACHINE, act_density=0.5, input_shapes={"z": (4, 3, 6, 9)})
+        evaluate(path, machine=MACHINE, act_density=0.5, input_shapes={"z": (4, 3, 6, 9)})
     with pytest.raises(ValueError, match=r"input x is .* in the file, got 4x2x6x9"):
-        evaluate(path, MACHINE, act_density=0.5, input_shapes={"x": (4, 2, 6, 9)})
+        evaluate(path, machine=MACHINE, act_density=0.5, input_shapes={"x": (4, 2, 6, 9)})
 
 
 def test_rows_of_activations_are_inferences(path, acts):
     """Rows of one layer and one row of each other layer must not add up: all totals are per inference."""
     one = {"conv": np.tile(acts["conv"][:1], (9, 1)), "fc1": acts["fc1"][0], "fc2": acts["fc2"][0]}
     many = one | {"fc1": np.tile(acts["fc1"][0], (397, 1))}
-    single, several = (evaluate(path, MACHINE, activations=given) for given in (one, many))
+    single, several = (evaluate(path, machine=MACHINE, activations=given) for given in (one, many))
     assert several.seconds == pytest.approx(single.seconds)
     assert several.energy.total == pytest.approx(single.energy.total)
     assert several.load_balance == pytest.approx(single.load_balance)
@@ -123,18 +123,18 @@ def test_rows_of_activations_are_inferences(path, acts):
 
 def test_activations_of_three_axes_are_inferences_and_products(path, acts):
     given = acts | {"conv": np.abs(make.values(5, 9, 27))}
-    assert evaluate(path, MACHINE, activations=given).layers[0].inferences == 5
+    assert evaluate(path, machine=MACHINE, activations=given).layers[0].inferences == 5
     with pytest.raises(ValueError, match="conv: takes 9 products per inference, the activations have 8"):
-        evaluate(path, MACHINE, activations=acts | {"conv": np.abs(make.values(5, 8, 27))})
+        evaluate(path, machine=MACHINE, activations=acts | {"conv": np.abs(make.values(5, 8, 27))})
 
 
 def test_activations_of_three_axes_tell_what_the_file_does_not(tmp_path):
     layer = WeightLayer("fc", "linear", 20, 30, lambda: make.values(20, 30), counted=False)
     file = WeightFile(tmp_path / "net.own", (layer,))
-    assert evaluate(file, MACHINE, activations=np.ones((6, 30))).uncounted == ("fc",)
-    found = evaluate(file, MACHINE, activations=np.ones((2, 3, 30)))
+    assert evaluate(file, machine=MACHINE, activations=np.ones((6, 30))).uncounted == ("fc",)
+    found = evaluate(file, machine=MACHINE, activations=np.ones((2, 3, 30)))
     assert (found.uncounted, found.layers[0].vectors) == ((), 3)
-    assert found.seconds == pytest.approx(3 * evaluate(file, MACHINE, activations=np.ones(30)).seconds)
+    assert found.seconds == pytest.approx(3 * evaluate(file, machine=MACHINE, activations=np.ones(30)).seconds)
 
 
 def grouped(path, weights):
@@ -160,24 +160,28 @@ def test_groups_of_a_convolution_are_matrices_side_by_side(tmp_path):
     ]
     pruned, _ = importing.compress(layer, 0.25)
     assert len(pruned.codes) == 18
-    assert evaluate(path, MACHINE, act_density=1.0).layers[0].run.density == pytest.approx(68 / 72)
+    assert evaluate(path, machine=MACHINE, act_density=1.0).layers[0].run.density == pytest.approx(68 / 72)
 
 
 def test_the_same_seed_draws_the_same(path):
-    one, same, other = (evaluate(path, MACHINE, act_density=0.4, seed=seed).to_dict() for seed in (1, 1, 2))
+    one, same, other = (evaluate(path, machine=MACHINE, act_density=0.4, seed=seed).to_dict() for seed in (1, 1, 2))
     assert one == same
     assert one["layers"] != other["layers"]
 
 
 def test_drawn_in_blocks_is_drawn_all_the_same(path, monkeypatch):
-    whole = evaluate(path, MACHINE, act_density=0.4).to_dict()
+    whole = evaluate(path, machine=MACHINE, act_density=0.4).to_dict()
     monkeypatch.setattr("eie.networks.inputs.BLOCK_NUMBERS", 60)
-    assert [layer["vectors"] for layer in evaluate(path, MACHINE, act_density=0.4).to_dict()["layers"]] == [9, 1, 1]
-    assert whole["layers"][1:] == evaluate(path, MACHINE, act_density=0.4).to_dict()["layers"][1:]
+    assert [layer["vectors"] for layer in evaluate(path, machine=MACHINE, act_density=0.4).to_dict()["layers"]] == [
+        9,
+        1,
+        1,
+    ]
+    assert whole["layers"][1:] == evaluate(path, machine=MACHINE, act_density=0.4).to_dict()["layers"][1:]
 
 
 def test_table_and_dict(path):
-    found = evaluate(path, MACHINE, act_density=0.4, density={"fc1": 0.2})
+    found = evaluate(path, machine=MACHINE, act_density=0.4, density={"fc1": 0.2})
     table = found.table()
     assert table.index.tolist() == ["conv", "fc1", "fc2"]
     assert table["weights, %"].tolist() == [100, pytest.approx(20), 100]
@@ -199,19 +203,19 @@ def test_a_density_that_is_not_used_is_an_error(path, acts):
     with pytest.raises(ValueError, match="act_density is not used: NT-We has inputs of its own"):
         evaluate("NT-We", act_density=0.5)
     with pytest.raises(ValueError, match="act_density is not used: every layer has activations"):
-        evaluate(path, MACHINE, activations=acts, act_density=0.5)
+        evaluate(path, machine=MACHINE, activations=acts, act_density=0.5)
 
 
 def test_layers_by_name():
     layers = {"a": eie.draw_layer(20, 10, 0.5, 0), "b": eie.encode(eie.draw_layer(8, 10, 0.5, 0), MACHINE)}
-    found = evaluate(layers, MACHINE, activations=np.ones(10))
+    found = evaluate(layers, machine=MACHINE, activations=np.ones(10))
     assert [layer.run.name for layer in found.layers] == ["a", "b"]
     assert found.layers[0].run.report == eie.simulate(layers["a"], np.ones(10), MACHINE)
 
 
 def test_file_of_a_format_of_ones_own(tmp_path):
     layer = WeightLayer("fc", "linear", 20, 30, lambda: make.values(20, 30), vectors=2)
-    found = evaluate(WeightFile(tmp_path / "net.own", (layer,)), MACHINE, act_density=1.0, density=0.5)
+    found = evaluate(WeightFile(tmp_path / "net.own", (layer,)), machine=MACHINE, act_density=1.0, density=0.5)
     assert (found.name, found.layers[0].run.density, found.layers[0].run.vectors) == ("net.own", 0.5, 2)
 
 
@@ -230,21 +234,21 @@ def lenet():
 
 
 def test_runnable_network_with_drawn_activations():
-    found = evaluate(lenet(), MACHINE, act_density=0.5)
+    found = evaluate(lenet(), machine=MACHINE, act_density=0.5)
     described = [(layer.run.name, layer.run.kind, layer.run.vectors) for layer in found.layers]
     assert described == [("conv", "conv", 36), ("fc", "linear", 1)]
 
 
 def test_runnable_network_on_samples_says_what_its_run_says():
     net, samples = lenet(), np.abs(make.values(3, 1, 8, 8))
-    found, run = evaluate(net, MACHINE, activations=samples), net.run(samples, MACHINE)
+    found, run = evaluate(net, samples, machine=MACHINE), net.run(samples, MACHINE)
     assert [layer.run for layer in found.layers] == list(run.layers)
     assert found.inputs == "of 3 samples"
 
 
 def test_encoded_file_gives_the_same_results(path, tmp_path, acts):
     save(encoded(path, MACHINE, density=0.5), tmp_path / "net.eie")
-    direct = evaluate(path, MACHINE, activations=acts, density=0.5).to_dict()
+    direct = evaluate(path, machine=MACHINE, activations=acts, density=0.5).to_dict()
     saved = evaluate(tmp_path / "net.eie", activations=acts).to_dict()
     assert saved.pop("network") == "net.eie"
     del direct["network"], direct["total"]["weights_on_machine"], saved["total"]["weights_on_machine"]
@@ -256,7 +260,7 @@ def test_encoded_file_gives_the_same_results(path, tmp_path, acts):
 def test_encoded_file_is_for_its_machine_only(path, tmp_path):
     save(encoded(path, MACHINE), tmp_path / "net.eie")
     with pytest.raises(ValueError, match=r"net\.eie, conv: .* n_pe=4, the machine has 64; encode the network again"):
-        evaluate(tmp_path / "net.eie", eie.Machine(), act_density=1.0)
+        evaluate(tmp_path / "net.eie", machine=eie.Machine(), act_density=1.0)
     assert machine_for(tmp_path / "net.eie", {"fifo_depth": 3}) == eie.Machine(n_pe=4, fifo_depth=3)
 
 
@@ -280,7 +284,7 @@ def test_encoded_file_is_for_its_machine_only(path, tmp_path):
 )
 def test_wrong_parameters(path, options, message):
     with pytest.raises(ValueError, match=message):
-        evaluate(path, MACHINE, **options)
+        evaluate(path, machine=MACHINE, **options)
 
 
 @pytest.mark.parametrize("network", [5, {}, [], None])
@@ -308,4 +312,4 @@ def test_explain_one_layer(path, acts):
 
 def test_several_products_are_explained_together(path):
     _, found = explain_layer(path, MACHINE, layer="conv", act_density=0.5)
-    assert found.cycles == evaluate(path, MACHINE, act_density=0.5).layers[0].run.report.cycles
+    assert found.cycles == evaluate(path, machine=MACHINE, act_density=0.5).layers[0].run.report.cycles

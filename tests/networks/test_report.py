@@ -18,7 +18,7 @@ MACHINE = eie.Machine(n_pe=4)
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     path, _ = make.small(tmp_path_factory.mktemp("report") / "net.onnx")
-    return evaluate(path, MACHINE, act_density=0.4, density=0.3)
+    return evaluate(path, machine=MACHINE, act_density=0.4, density=0.3)
 
 
 class Page(HTMLParser):
@@ -62,7 +62,7 @@ def test_page_is_whole_and_needs_nothing_else(found):
 
 def test_names_of_a_hostile_network_are_only_text():
     name = "<script>alert(1)</script>\"'&"
-    evaluation = evaluate({name: eie.draw_layer(20, 10, 0.5, 0)}, MACHINE, act_density=0.5)
+    evaluation = evaluate({name: eie.draw_layer(20, 10, 0.5, 0)}, machine=MACHINE, act_density=0.5)
     text = report.html(evaluation)
     assert "<script" not in text
     assert name in " ".join(Page(text).words)

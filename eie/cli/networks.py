@@ -43,9 +43,7 @@ def inspect(file: str, key: str | None, input_shapes: Shapes, *, as_json: bool) 
 @options.file
 @options.prune_to
 @options.input_shapes
-@options.n_pe
-@options.index_bits
-@options.weight_bits
+@options.layout
 @options.output("FILE", ".eie file to write", required=True)
 def encode(
     file: str, density: dict[str, float] | None, input_shapes: Shapes, output: str, **fields: int | None
@@ -62,7 +60,7 @@ def encode(
 
 @options.command("eie run model.onnx --act-density 0.35 -o report/")
 @options.file
-@click.option("--inputs", metavar="FILE", help="samples that go through it: .npy, or .npz by input")
+@click.option("--inputs", metavar="FILE", help="samples that go through it: .npy, or .npz by name")
 @click.option("--labels", metavar="FILE", help="right answers for the samples, .npy")
 @options.prune_to
 @options.input_shapes

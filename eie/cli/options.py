@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 from functools import reduce
+from textwrap import fill, indent
 from typing import Any
 
 import click
@@ -20,14 +22,35 @@ class Command(click.Command):
         """Return the options that show the help, also for a command that is not reached through the group."""
         return ["-h", "--help"]
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the options; those that many commands share are one line of names, so that the help fits a screen."""
+        parameters = self.get_params(ctx)
+        options = [one for one in parameters if isinstance(one, click.Option) and not isinstance(one, Brief)]
+        with formatter.section("Options"):
+            formatter.write_dl([row for one in options if (row := one.get_help_record(ctx)) is not None])
+        brief = [f"{one.opts[0]}\0{one.metavar}" for one in parameters if isinstance(one, Brief)]
+        if brief:
+            formatter.write_paragraph()
+            wrapped = fill(", ".join(brief), formatter.width - 2, break_on_hyphens=False).replace("\0", " ")
+            formatter.write("Machine, the paper's if left out:\n" + indent(wrapped, "  ") + "\n")
+
     def format_epilog(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the epilog as the last line, at the left."""
         formatter.write_paragraph()
         formatter.write_text(self.epilog or "")
 
 
+class Brief(click.Option):
+    """An option of a machine, of which the help has the name only."""
+
+
 class Group(Command, click.Group):
     """A group of commands whose help ends like theirs."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the options, then the commands."""
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
 
 
 def command(example: str) -> Callable[[Function], click.Command]:
@@ -89,9 +112,7 @@ changes = click.option(
     callback=lambda _context, _parameter, given: dict(given),
     help="change a parameter; may be given again; a wrong name lists the right ones",
 )
-file = click.argument(
-    "file", metavar="FILE", help="ONNX, PyTorch, safetensors, .gguf, .npz, .mtx, .smtx, .eie, or a layer of Table III"
-)
+file = click.argument("file", metavar="FILE", help="network: .onnx, .pt, .safetensors, .gguf, .npz, .eie .., or Alex-6")
 prune_to = click.option(
     "--prune-to",
     "density",
@@ -106,17 +127,78 @@ input_shapes = click.option(
     metavar="[NAME=]SIZE",
     multiple=True,
     callback=shapes,
-    help="size of an ONNX file's input: 1x3x224x224, or a .npy",
+    help="size of an ONNX input: 1x3x224x224, or a .npy",
 )
-n_pe = integer("--pe", "--n-pe", "n_pe", text="PEs (default: 64)")
-index_bits = integer("--index-bits", text="bits of a relative index (default: 4)")
-weight_bits = integer("--weight-bits", text="bits of a code (default: 4)")
+
+
+def brief(*names: str, metavar: str, read: Callable[[str], Any]) -> Decorator:
+    """Make an option of a machine."""
+
+    def callback(_context: click.Context, _parameter: click.Parameter, given: str | None) -> Any:
+        return None if given is None else read(given)
+
+    return click.option(*names, cls=Brief, metavar=metavar, callback=callback)
+
+
+def _whole(name: str) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        try:
+            return int(text)
+        except ValueError:
+            raise ValueError(f"{name} must be a whole number, got {text!r}") from None
+
+    return read
+
+
+_HERTZ = {"hz": 1.0, "khz": 1e3, "mhz": 1e6, "ghz": 1e9}
+
+
+def hertz(text: str) -> float:
+    """Read a clock, such as 800MHz or 1.2 GHz; a number without a unit is in Hz.
+
+    Raises
+    ------
+    ValueError
+        When it is something else.
+    """
+    match = re.fullmatch(r"([-+.\de]+?) *([kmg]?hz)?", text.strip().lower())
+    try:
+        assert match is not None
+        return float(match[1]) * _HERTZ[match[2] or "hz"]
+    except (AssertionError, ValueError):
+        raise ValueError(f"--clock must be a frequency, such as 800MHz or 1.2GHz, got {text!r}") from None
+
+
+def nanometres(text: str) -> float:
+    """Read a feature size, such as 28 or 28nm.
+
+    Raises
+    ------
+    ValueError
+        When it is something else.
+    """
+    try:
+        return float(text.strip().lower().removesuffix("nm"))
+    except ValueError:
+        raise ValueError(f"--feature-nm must be a number of nanometres, such as 28, got {text!r}") from None
+
+
+layout = together(
+    brief("--pe", "--n-pe", "n_pe", metavar="N", read=_whole("--pe")),
+    brief("--index-bits", metavar="N", read=_whole("--index-bits")),
+    brief("--weight-bits", metavar="N", read=_whole("--weight-bits")),
+)
+"""What decides how a layer is encoded."""
+
 machine = together(
-    n_pe,
-    index_bits,
-    integer("--fifo", "--fifo-depth", "fifo_depth", text="depth of the queues (default: 8)"),
-    integer("--width", "--spmat-width-bits", "spmat_width_bits", text="bits per weight-memory read (default: 64)"),
+    layout,
+    brief("--fifo", "--fifo-depth", "fifo_depth", metavar="N", read=_whole("--fifo")),
+    brief("--width", "--spmat-width-bits", "spmat_width_bits", metavar="BITS", read=_whole("--width")),
+    brief("--clock", "--clock-hz", "clock_hz", metavar="800MHz", read=hertz),
+    brief("--feature-nm", metavar="NM", read=nanometres),
 )
+"""All fields of a machine."""
+
 activations = together(
     click.option("--act-density", metavar="D", type=float, help="draw inputs of which this fraction is not 0"),
     click.option("--activations", metavar="FILE", help=".npy of inputs, or .npz with one per layer"),

@@ -22,7 +22,6 @@ _LAYER = (
         "--act-density", metavar="D", type=float, default=0.35, help="fraction of inputs that are not 0 (default: 0.35)"
     ),
     click.option("--seed", metavar="N", type=int, default=0, help="random seed (default: 0)"),
-    options.weight_bits,
     options.machine,
 )
 

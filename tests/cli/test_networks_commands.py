@@ -134,3 +134,53 @@ def test_output_to_a_pipe_has_no_colours_and_may_be_cut_off(here):
     cut = eie(*arguments, stdout=writer, stderr=subprocess.PIPE)
     os.close(writer)
     assert (cut.communicate()[1], cut.returncode) == (b"", 1)
+
+
+@pytest.mark.parametrize(("text", "hertz"), [("800MHz", 800e6), ("1.2 GHz", 1.2e9), ("8e8", 8e8), ("400khz", 4e5)])
+def test_every_field_of_the_machine_on_the_command_line(capsys, here, text, hertz):
+    fields = ["--pe", "4", "--fifo", "5", "--width", "32", "--index-bits", "3", "--weight-bits", "5"]
+    given = ["--act-density", "0.5", "--clock", text, "--feature-nm", "28nm", *fields]
+    assert run(capsys, "run", "net.onnx", *given, "-o", "out")[0] == 0
+    found = json.loads((here / "out" / "layers.json").read_text())
+    expected = {"n_pe": 4, "fifo_depth": 5, "spmat_width_bits": 32, "index_bits": 3, "weight_bits": 5}
+    assert found["machine"] == expected | {"clock_hz": hertz, "feature_nm": 28.0}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--clock", "fast"], "--clock must be a frequency, such as 800MHz or 1.2GHz, got 'fast'"),
+        (["--clock", "-1MHz"], "clock_hz must be"),
+        (["--feature-nm", "x"], "--feature-nm must be a number of nanometres, such as 28, got 'x'"),
+        (["--pe", "many"], "--pe must be a whole number, got 'many'"),
+    ],
+)
+def test_wrong_fields_of_the_machine(capsys, here, given, message):
+    assert message in refused(capsys, "run", "net.onnx", "--act-density", "0.5", *given)
+
+
+def test_energy_in_28_nm_is_scaled_as_stated(capsys, here):
+    """Table V, footnote 3: less energy per event by the ratio of the feature sizes; leakage power stays."""
+    totals = []
+    for nm in ("45", "28"):
+        assert run(capsys, "run", "net.onnx", "--act-density", "0.5", "--feature-nm", nm, "-o", nm)[0] == 0
+        layers = json.loads((here / nm / "layers.json").read_text())["layers"]
+        joules = {name: sum(layer["joules"][name] for layer in layers) for name in layers[0]["joules"]}
+        totals.append((joules.pop("leakage"), sum(joules.values())))
+    assert totals[0][0] == pytest.approx(totals[1][0])
+    assert totals[0][1] / totals[1][1] == pytest.approx(45 / 28)
+
+
+def test_sizes_of_inputs_on_the_command_line(capsys, here):
+    path = make.save(
+        here / "open.onnx", [make.node("MatMul", ["x", "w"], "y", "fc")], {"w": make.values(4, 6)}, (1, "n", 4)
+    )
+    status, out, _ = run(capsys, "run", path.name, "--act-density", "0.5")
+    assert (status, out.startswith("At least ")) == (0, True)
+    assert "The file does not say how many products per inference fc takes: one is counted." in out.splitlines()[1]
+    assert "100 % of the file's weights are on the machine." in out
+    np.save(here / "x.npy", np.zeros((1, 7, 4)))
+    for size in ("x=1x7x4", "1x7x4", "x=x.npy"):
+        status, out, _ = run(capsys, "inspect", path.name, "--input", size, "--json")
+        assert json.loads(out)["layers"][0]["vectors"] == 7
+    assert "is 1 x n x 4 in the file, got 1x7x5" in refused(capsys, "run", path.name, "--input", "1x7x5")

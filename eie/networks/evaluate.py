@@ -19,6 +19,7 @@ from eie.energy_model import energy
 from eie.explore.explain import Explanation, explain, timeline
 from eie.formats.container import EncodedLayer
 from eie.machine import EIE_45NM, Machine
+from eie.networks.baseline import dense_layer
 from eie.networks.encoding import Encoded, encoded
 from eie.networks.evaluation import Evaluation, LayerEvaluation
 from eie.networks.inputs import Inputs
@@ -162,13 +163,16 @@ def _evaluated(layer: EncodedLayer, machine: Machine, inputs: Inputs) -> LayerEv
     report = reduce(add, reports)
     active = n_active / (report.vectors * report.n_in)
     run = LayerRun(layer.name, layer.kind, layer.density, active, report, energy(report, machine))
+    inferences, counted = inputs.inferences(layer)
     return LayerEvaluation(
         run,
         explain(layer.mem, first, machine, signed=True),
         timeline(layer.mem, first, machine, signed=True),
         memory_fit(layer.mem, machine),
         layer.note,
-        *inputs.inferences(layer),
+        inferences,
+        counted,
+        dense_layer(run.n_out, run.n_in, layer.groups, report.vectors / inferences, machine),
     )
 
 
@@ -208,6 +212,7 @@ def _counted(measured: Measured, machine: Machine, n_samples: int) -> LayerEvalu
         memory_fit(layer.mem, machine),
         layer.note,
         n_samples,
+        dense=dense_layer(run.n_out, run.n_in, layer.groups, report.vectors / n_samples, machine),
     )
 
 
@@ -223,6 +228,7 @@ def _of_network(network: Any, machine: Machine, samples: Any, labels: Any, seed:
         fit = MemoryFit(sum(fit.spmat for fit in fits), sum(fit.pointers for fit in fits), fits[0].activations)
         explained, waited = explain(parts[0].mem, first, machine), timeline(parts[0].mem, first, machine)
         note = "first product drawn, as dense as its inputs are"
-        layers.append(LayerEvaluation(run, explained, waited, fit, note, len(samples)))
+        dense = dense_layer(run.n_out, run.n_in, 1, run.vectors / len(samples), machine)
+        layers.append(LayerEvaluation(run, explained, waited, fit, note, len(samples), dense=dense))
     quality = network_quality(network.reference(samples), result.outputs, labels, sum(result.saturations.values()))
     return Evaluation("network", machine, tuple(layers), f"of {len(samples)} samples", None, quality)

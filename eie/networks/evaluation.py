@@ -14,6 +14,7 @@ import pandas as pd
 from eie.energy_model import EnergyReport
 from eie.explore.explain import CAUSES, Explanation, Timeline
 from eie.machine import Machine
+from eie.networks.baseline import Dense, added
 from eie.networks.layer_run import LayerRun, table
 from eie.networks.memory_fit import MemoryFit, chips_needed
 from eie.networks.samples import Quality
@@ -36,6 +37,8 @@ class LayerEvaluation:
         Inferences in the products that were run; not a whole number if only some of an inference's products were.
     counted : bool
         Whether the products per inference are known. If not, one is taken, and there are at least as many.
+    dense : Dense, optional
+        What a dense array of the same multipliers and memories takes per inference.
     """
 
     run: LayerRun
@@ -45,6 +48,7 @@ class LayerEvaluation:
     note: str
     inferences: float = 1
     counted: bool = True
+    dense: Dense | None = None
 
     @property
     def vectors(self) -> float:
@@ -123,6 +127,11 @@ class Evaluation:
         return sum(report.theoretical_cycles / n for report, n in each) / spent
 
     @property
+    def dense(self) -> Dense | None:
+        """What a dense array of the same multipliers and memories takes per inference; see `eie.networks.baseline`."""
+        return added(layer.dense for layer in self.layers)
+
+    @property
     def chips(self) -> int:
         """Chips that hold all layers at once."""
         return chips_needed(layer.memory for layer in self.layers)
@@ -135,7 +144,8 @@ class Evaluation:
         DataFrame
             The columns of `eie.networks.layer_run.table` per inference, without `saturations`, since no values are
             computed, and `inferences` that were run, `padding, %` of the entries, `slowest PE` and `slowest column` of
-            the first product, `spmat filled, %`, `pointers filled, %` and `activations filled, %` of a PE's memories,
+            the first product, `dense, us` and `dense, uJ` of a dense array with the same multipliers and memories per
+            inference, `spmat filled, %`, `pointers filled, %` and `activations filled, %` of a PE's memories,
             `chips`, and `note`.
         """
         frame = table(layer.run for layer in self.layers).drop(columns="saturations")
@@ -174,6 +184,7 @@ class Evaluation:
                 "load_balance": self.load_balance,
                 "chips": self.chips,
                 "weights_on_machine": self.on_machine,
+                "dense": _dense(self.dense),
             },
             "quality": None if self.quality is None else asdict(self.quality),
             "unused": list(self.unused),
@@ -194,8 +205,14 @@ def _more(layer: LayerEvaluation) -> dict[str, Any]:
         "slowest column": layer.explanation.slowest_column,
         **{f"{name} filled, %": 100 * share for name, share in layer.memory.filled().items()},
         "chips": layer.memory.chips,
+        "dense, us": np.nan if layer.dense is None else 1e6 * layer.dense.seconds,
+        "dense, uJ": np.nan if layer.dense is None else 1e6 * layer.dense.joules,
         "note": layer.note,
     }
+
+
+def _dense(found: Dense | None) -> dict[str, Any] | None:
+    return None if found is None else {"seconds": found.seconds, "joules": found.joules, "chips": found.chips}
 
 
 def _plain(layer: LayerEvaluation) -> dict[str, Any]:
@@ -219,5 +236,6 @@ def _plain(layer: LayerEvaluation) -> dict[str, Any]:
         },
         "bytes_of_the_fullest_pe": asdict(layer.memory),
         "chips": layer.memory.chips,
+        "dense": _dense(layer.dense),
         "note": layer.note,
     }

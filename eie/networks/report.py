@@ -77,6 +77,7 @@ def text(evaluation: Evaluation) -> str:
     shown = ["kind", "vectors", "weights, %", "activations, %", "time, us", "load balance, %", "energy, uJ", "chips"]
     short = table[shown].rename(columns={"activations, %": "acts, %", "load balance, %": "balance, %"})
     short.insert(1, "size", size)
+    short["speed-up"] = table["dense, us"] / table["time, us"]
     counted = (layer.counted for layer in evaluation.layers)
     short["vectors"] = [_exact(n) if known else "?" for n, known in zip(table["vectors"], counted, strict=True)]
     if evaluation.inferences != (1, 1):
@@ -99,7 +100,8 @@ def headline(evaluation: Evaluation) -> list[str]:
         f"{_over(evaluation)}on {machine.n_pe} PEs at {machine.clock_hz / 1e6:g} MHz ({si(watts, 'W')}); load balance "
         f"{100 * evaluation.load_balance:.1f} %."
     )
-    return [total[0].upper() + total[1:], *_why_at_least(evaluation), *_quality(evaluation)]
+    above = [*_why_at_least(evaluation), *_against_dense(evaluation), *_quality(evaluation)]
+    return [total[0].upper() + total[1:], *above]
 
 
 def _about(evaluation: Evaluation) -> list[str]:
@@ -112,6 +114,17 @@ def _about(evaluation: Evaluation) -> list[str]:
     if evaluation.unused:
         found.append(f"Not used by any sample: {_some(list(evaluation.unused))}.")
     return found
+
+
+def _against_dense(evaluation: Evaluation) -> list[str]:
+    dense = evaluation.dense
+    if dense is None:
+        return []
+    time, joules = dense.seconds / evaluation.seconds, dense.joules / evaluation.energy.total
+    return [
+        f"A dense array of the same multipliers and memory takes {time:.3g} times the time and {joules:.3g} times the "
+        "energy."
+    ]
 
 
 def _quality(evaluation: Evaluation) -> list[str]:

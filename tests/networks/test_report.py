@@ -92,8 +92,9 @@ def test_what_cannot_be_a_folder(found, tmp_path):
 
 def test_text(found):
     lines = report.text(found).splitlines()
-    assert [line.split()[0] for line in lines[4:7]] == ["conv", "fc1", "fc2"]
-    assert "5 x 27" in lines[4]
+    assert [line.split()[0] for line in lines[5:8]] == ["conv", "fc1", "fc2"]
+    assert "5 x 27" in lines[5]
+    assert lines[1].startswith("A dense array of the same multipliers and memory takes ")
     assert lines[0].startswith(
         f"{report.si(found.seconds, 's')} and {report.si(found.energy.total, 'J')} per inference"
     )

@@ -15,6 +15,7 @@ from eie import published
 from eie.cycles import CycleReport, simulate
 from eie.energy_model import energy
 from eie.explore.benchmarks import Benchmark
+from eie.explore.dense_array import DenseArray
 from eie.explore.sweep import geomean
 from eie.interleaved import InterleavedCSC, encode
 from eie.machine import EIE_45NM
@@ -22,7 +23,6 @@ from eie.studies.claim import Margin
 from eie.studies.paper.setup import Setup, exhibit
 from eie.studies.plots import retrospective
 from eie.studies.retrospective._shared import draws
-from eie.studies.retrospective.dense_array import DenseArray
 from eie.technology import PICO, chip_facts, paper_value
 
 SAVINGS = {

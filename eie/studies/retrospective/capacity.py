@@ -16,6 +16,7 @@ from eie import _check, chip, published
 from eie._files import data_path
 from eie.cycles import CycleReport, simulate
 from eie.energy_model import energy
+from eie.explore.dense_array import DenseArray
 from eie.explore.synthetic import draw_activations, draw_layer
 from eie.interleaved import encode
 from eie.layer import CompressedLayer
@@ -24,7 +25,6 @@ from eie.studies.claim import Margin
 from eie.studies.paper.setup import Setup, exhibit
 from eie.studies.plots import retrospective
 from eie.studies.retrospective._shared import draws
-from eie.studies.retrospective.dense_array import DenseArray
 from eie.technology import PICO, chip_facts, memories, paper_value, plausible_settings
 
 COLUMNS_DRAWN = 512

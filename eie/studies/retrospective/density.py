@@ -16,6 +16,7 @@ from eie.chip import weights_held
 from eie.cycles import simulate
 from eie.energy_model import energy
 from eie.explore.benchmarks import select
+from eie.explore.dense_array import DenseArray
 from eie.explore.synthetic import draw_activations, draw_layer
 from eie.interleaved import encode
 from eie.layer import CompressedLayer
@@ -24,7 +25,6 @@ from eie.studies.claim import Margin
 from eie.studies.paper.setup import Setup, exhibit
 from eie.studies.plots import retrospective
 from eie.studies.retrospective._shared import draws
-from eie.studies.retrospective.dense_array import DenseArray
 from eie.technology import paper_value
 
 DENSITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import eie
-from eie.studies.retrospective.dense_array import DenseArray
+from eie.explore.dense_array import DenseArray
 
 SMALL = eie.Machine(n_pe=4, fifo_depth=3)
 X = eie.draw_activations(30, 0.5, 0)

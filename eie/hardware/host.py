@@ -25,6 +25,7 @@ TESTBENCH = Path(__file__).resolve().parent / "bench" / "host_bench.sv"
 BLOCKS = tuple(TESTBENCH.with_name(f"{name}.sv") for name in ("dp16kd", "mult18x18d"))
 """Models of the ECP5's block RAM and multiplier."""
 _CELLS = ("LUT2", "LUT4", "PFUMX", "L6MUX21", "CCU2C", "TRELLIS_FF", "TRELLIS_DPR16X4")
+_PRELOAD = "preload.v"
 _READ = 5
 """Number of the memory that stands for reading sources."""
 _PORTS = {"addresses_i": 8, "one_i": 9, "first_column_i": 10, "bias_column_i": 11, "places_i": 12}
@@ -139,7 +140,8 @@ def simulate(
     size : Geometry
         Parameters of the RTL.
     netlist : path, optional
-        What `eie.hardware.fpga.synthesise` made of this RTL; the RTL itself if left out.
+        What `eie.hardware.fpga.synthesise` made of this RTL; the RTL itself if left out. Sparse matrices and pointers
+        are then placed in its block RAMs, since the simulation of a netlist is slow.
 
     Raises
     ------
@@ -152,11 +154,14 @@ def simulate(
         raise ToolError("a run through the pins needs Icarus Verilog: iverilog and vvp, from the system's packages")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "program.hex").write_text("\n".join(_program(layers, vectors, size)), encoding="ascii")
+        loads = load_memories(layers, size) if netlist is None else ()
+        program = [*map(_line, loads), *_program(layers, vectors, size)]
+        (folder / "program.hex").write_text("\n".join(program), encoding="ascii")
+        if netlist is not None:
+            _place(layers, size, folder)
         files, flags = _design(size, netlist, folder)
-        icarus.run_tool(
-            ["iverilog", "-g2012", "-o", "run", "-s", "host_bench", *flags, *map(str, files), str(TESTBENCH)], folder
-        )
+        command = ["iverilog", "-g2012", "-o", "run", "-s", "host_bench", *flags, *map(str, files), str(TESTBENCH)]
+        icarus.run_tool(command, folder)
         said = icarus.run_tool(["vvp", "-n", "run"], folder)
     lines = [line.split() for line in said.splitlines() if line.startswith(("busy ", "data "))]
     outputs = [text for kind, text in lines if kind == "data"]
@@ -173,7 +178,43 @@ def _design(size: Geometry, netlist: Path | None, folder: Path) -> tuple[list[Pa
         return sources(RTL), [f"-I{RTL}", "-DRTL", *changes]
     cells = folder / "cells.v"
     cells.write_text(_cells(), encoding="utf-8")
-    return [netlist, cells, *BLOCKS], []
+    return [netlist, cells, *BLOCKS, folder / _PRELOAD], ["-s", Path(_PRELOAD).stem]
+
+
+def _place(layers: Sequence[Layer], size: Geometry, folder: Path) -> None:
+    """Write files with the contents of the block RAMs, and the module that reads them in.
+
+    Two block RAMs of 36 bits hold the rows, each word as two halves of 18 bits; one of 18 bits holds each bank of
+    pointers. This is where yosys puts them.
+    """
+    lines = [f"module {Path(_PRELOAD).stem};", "initial begin"]
+    for p in range(size.n_pe):
+        rows, pointers = _contents(layers, size, p)
+        halves = [[row >> 18 * k & 0x3FFFF for row in rows for k in (part, part + 1)] for part in (0, 2)]
+        held = {
+            "u_spmat_read.u_sram.mem.0.0": halves[0],
+            "u_spmat_read.u_sram.mem.0.1": halves[1],
+            "u_ptr_read.u_even.mem.0.0": pointers[0::2],
+            "u_ptr_read.u_odd.mem.0.0": pointers[1::2],
+        }
+        for name, words in held.items():
+            file = f"pe{p:02d}_{name}.hex"
+            (folder / file).write_text("\n".join(f"{word:05x}" for word in words), encoding="ascii")
+            lines.append(f'  $readmemh("{file}", host_bench.dut.\\u_top.g_pe[{p}].u_pe.{name} .mem);')
+    (folder / _PRELOAD).write_text("\n".join([*lines, "end", "endmodule", ""]), encoding="ascii")
+
+
+def _contents(layers: Sequence[Layer], size: Geometry, p: int) -> tuple[list[int], list[int]]:
+    """Return all rows and all pointers of a PE, as integers."""
+    rows: list[int] = []
+    pointers: list[int] = []
+    for layer in layers:
+        own = memories.of_pe(layer.mem, p, size, len(rows))
+        some = [sum(int(chunk) << 32 * k for k, chunk in enumerate(word)) for word in own.spmat]
+        rows += some + [0] * (rows_taken(layer.mem, size.entries) - len(some))
+        own_pointers = [int(word) for word in own.pointers[:, 0]]
+        pointers += own_pointers + [0] * (pointers_taken(layer.mem) - len(own_pointers))
+    return rows, pointers
 
 
 def _cells() -> str:
@@ -189,7 +230,6 @@ def _cells() -> str:
 
 def _program(layers: Sequence[Layer], vectors: NDArray[np.int64], size: Geometry) -> Iterator[str]:
     """Yield the lines of the testbench: writes, waits for the end of a layer, and reads."""
-    yield from map(_line, load_memories(layers, size))
     columns = first_columns(layers)
     for vector in vectors:
         yield from map(_line, load_inputs(vector, size))

@@ -9,6 +9,7 @@ from rtl_layers import SETS, cases, machine_of
 import eie
 from eie import hardware
 from eie.fixedpoint import FixedPoint, LayerFormats
+from eie.formats import authors
 from eie.hardware import build, icarus
 from eie.hardware.geometry import PIPELINE_CYCLES, Geometry
 
@@ -87,3 +88,17 @@ def test_a_geometry_that_does_not_hold_the_layers_is_refused(changes, says):
         hardware.simulate(
             case.mem, case.activations, case.machine, formats=case.formats, geometry=replace(pipelined(case), **changes)
         )
+
+
+@needs_tools
+@pytest.mark.slow
+@pytest.mark.needs_data("authors-layer")
+def test_authors_layer_on_64_pes_takes_two_more_cycles():
+    dump = authors.read()
+    formats = eie.calibrate(dump.mem, dump.activations, dump.machine)
+    activations = formats.activation.real(formats.activation.quantize(dump.activations)[0])
+    size = replace(Geometry.fitting([dump.mem], dump.machine, [formats]), pipelined=True)
+    found = hardware.simulate(dump.mem, activations, dump.machine, formats=formats, geometry=size)
+    assert found.report == later(eie.simulate(dump.mem, dump.activations, dump.machine))
+    inferred = eie.infer(dump.mem, activations, dump.machine, formats=formats, relu=False)
+    np.testing.assert_array_equal(found.raw, inferred.raw)

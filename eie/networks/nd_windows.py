@@ -81,9 +81,12 @@ def _windows(padded: Array, kernel: Sequence[int], strides: Sequence[int], dilat
 
 
 def pool(node: onnx.NodeProto, values: Array) -> Array | None:
-    """Compute MaxPool or AveragePool of ONNX; None where a setting of it is not known here."""
+    """Compute MaxPool, AveragePool, or one of all positions, of ONNX; None where a setting of it is not known here."""
     from eie.formats.onnx_graph import attribute
 
+    if node.op_type in ("GlobalMaxPool", "GlobalAveragePool"):  # ONNX's reference takes wrong axes for sequences
+        whole = values.max if node.op_type == "GlobalMaxPool" else values.mean
+        return np.asarray(whole(axis=tuple(range(2, values.ndim)), keepdims=True), values.dtype)
     kernel = attribute(node, "kernel_shape", [])
     n = len(kernel)
     strides, dilations = attribute(node, "strides", [1] * n), attribute(node, "dilations", [1] * n)

@@ -236,7 +236,11 @@ class Run:
 
     def _host(self, graph: Graph, node: onnx.NodeProto, inputs: Sequence[Any]) -> Sequence[Any]:
         """Compute a node without layers by ONNX's reference implementation; pools, for which it loops, with NumPy."""
-        pooled = pool(node, inputs[0]) if node.op_type in ("MaxPool", "AveragePool") and len(node.output) == 1 else None
+        pooled = (
+            pool(node, inputs[0])
+            if node.op_type.endswith(("MaxPool", "AveragePool")) and len(node.output) == 1
+            else None
+        )
         if pooled is not None:
             return [pooled]
         try:

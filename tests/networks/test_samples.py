@@ -140,7 +140,28 @@ NETWORKS = {
         {"w": values(7, 4)},
         (1, 4, 9, 7),
     ),
+    "pools of all positions": (
+        [
+            node("GlobalMaxPool", ["x"], "p"),
+            node("GlobalAveragePool", ["x"], "q"),
+            node("Sub", ["p", "q"], "d"),
+            node("Flatten", ["d"], "f"),
+            node("MatMul", ["f", "w"]),
+        ],
+        {"w": values(4, 3)},
+        (1, 4, 9, 7),
+    ),
 }
+
+
+@pytest.mark.parametrize("kind", ["Max", "Average"])
+def test_pools_of_a_whole_sequence(tmp_path, kind):
+    """ONNX's reference implementation takes wrong axes for these."""
+    nodes = [node(f"Global{kind}Pool", ["x"], "p"), node("Flatten", ["p"], "f"), node("MatMul", ["f", "w"])]
+    x, w = values(1, 4, 9, seed=9), values(4, 3)
+    pooled = {"Max": x.max(axis=2), "Average": x.mean(axis=2)}[kind]
+    outputs, _ = through(as_model(make.save(tmp_path / "a.onnx", nodes, {"w": w}, x=(1, 4, 9))), x)
+    np.testing.assert_allclose(outputs[0], pooled @ w, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

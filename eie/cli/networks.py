@@ -66,9 +66,13 @@ def encode(
 @options.input_shapes
 @options.activations
 @options.machine
+@options.technology
 @options.output("FOLDER", "folder for report.html, layers.csv and .json")
-def run(file: str, inputs: str | None, labels: str | None, output: str | None, **given: Any) -> None:
+def run(
+    file: str, inputs: str | None, labels: str | None, technology: str | None, output: str | None, **given: Any
+) -> None:
     """Run a network layer by layer, with a report."""
+    from eie.explore import own_technology
     from eie.networks import report
     from eie.networks.evaluate import evaluate
 
@@ -76,7 +80,11 @@ def run(file: str, inputs: str | None, labels: str | None, output: str | None, *
         report.check_folder(output)
     samples, answers = (_array(name, path) for name, path in (("inputs", inputs), ("labels", labels)))
     rest = _inputs(given)
-    found = evaluate(file, samples, answers, _machine(file, given), progress=sys.stderr.isatty(), **rest)
+    own = own_technology.read(technology) if technology else None
+    if own is not None and given["feature_nm"] is None:
+        given["feature_nm"] = own.feature_nm
+    machine = _machine(file, given)
+    found = evaluate(file, samples, answers, machine, technology=own, progress=sys.stderr.isatty(), **rest)
     written = report.write(found, output) if output else []  # first, since printing may fail
     print(report.text(found))
     if written:

@@ -199,6 +199,9 @@ machine = together(
 )
 """All fields of a machine."""
 
+technology = brief("--technology", metavar="FILE", read=str)
+"""File of a technology's energies, which `eie.explore.own_technology` describes."""
+
 activations = together(
     click.option("--act-density", metavar="D", type=float, help="draw inputs of which this fraction is not 0"),
     click.option("--activations", metavar="FILE", help=".npy of inputs, or .npz with one per layer"),

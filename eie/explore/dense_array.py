@@ -16,6 +16,7 @@ registers, control and clock by Table II) is the same on both sides. What is the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,10 +24,13 @@ import numpy as np
 
 from eie import _check
 from eie.cycles import CycleReport, simulate
-from eie.energy_model import energy
+from eie.energy_model import EnergyReport, energy
 from eie.interleaved import InterleavedCSC
 from eie.machine import EIE_45NM, Machine
 from eie.technology import chip_facts
+
+EnergyOf = Callable[[CycleReport, Machine], EnergyReport]
+"""From the counters of a run and its machine to its energy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +84,9 @@ class DenseArray:
         report = simulate(mem, looked_at, replace(self.machine, spmat_width_bits=turns))
         return replace(report, ptr_reads=0, padding=0)
 
-    def joules(self, report: CycleReport) -> dict[str, float]:
-        """Compute the energy of a pass by component, J; as `eie.energy` has them."""
-        parts = energy(report, self.machine).components
+    def joules(self, report: CycleReport, energy_of: EnergyOf = energy) -> dict[str, float]:
+        """Compute the energy of a pass by component, J; as `eie.energy`, or a function in its place, has them."""
+        parts = energy_of(report, self.machine).components
         parts |= {name: self.multipliers * parts[name] for name in ("control", "clock")}
         return parts if self.weight_bits <= self.machine.weight_bits else parts | {"codebook": 0.0}
 

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from eie.cycles import CycleReport
-from eie.explore.dense_array import DenseArray
+from eie.energy_model import energy
+from eie.explore.dense_array import DenseArray, EnergyOf
 from eie.machine import Machine
 
 WEIGHT_BITS = 16
@@ -39,7 +40,9 @@ class Dense:
         return max(1, ceil(self.memory))
 
 
-def dense_layer(n_out: int, n_in: int, groups: int, vectors: float, machine: Machine) -> Dense | None:
+def dense_layer(
+    n_out: int, n_in: int, groups: int, vectors: float, machine: Machine, energy_of: EnergyOf = energy
+) -> Dense | None:
     """Compute what one layer takes; None where a row of the machine's memory does not hold a whole weight.
 
     Parameters
@@ -52,12 +55,14 @@ def dense_layer(n_out: int, n_in: int, groups: int, vectors: float, machine: Mac
         Products per inference.
     machine : Machine
         The chip whose multipliers, clock and memories it has.
+    energy_of : callable
+        Energy of counters on a machine.
     """
     if machine.spmat_width_bits < WEIGHT_BITS:
         return None
     array, report = _one_product(n_out // groups, n_in // groups, machine)
     all_groups = _times(report, groups)
-    joules = sum(array.joules(all_groups).values())
+    joules = sum(array.joules(all_groups, energy_of).values())
     return Dense(all_groups.seconds * vectors, joules * vectors, n_out * n_in / groups / array.weights_held)
 
 

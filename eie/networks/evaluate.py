@@ -10,13 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from operator import add
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from eie.cycles import CycleReport, simulate
 from eie.energy_model import energy
+from eie.explore import own_technology
+from eie.explore.dense_array import EnergyOf
 from eie.explore.explain import Explanation, explain, timeline
+from eie.explore.own_technology import OwnTechnology
 from eie.formats.container import EncodedLayer
 from eie.machine import EIE_45NM, Machine
 from eie.networks.baseline import dense_layer
@@ -24,7 +28,7 @@ from eie.networks.encoding import Encoded, encoded
 from eie.networks.evaluation import Evaluation, LayerEvaluation
 from eie.networks.inputs import Inputs
 from eie.networks.layer_run import LayerRun
-from eie.networks.memory_fit import MemoryFit, memory_fit
+from eie.networks.memory_fit import MemoryFit, memory_fit, stored_bits
 from eie.networks.models import as_model
 from eie.networks.samples import Measured, Model, network_quality, run_samples
 
@@ -43,6 +47,7 @@ def evaluate(
     seed: int = 0,
     signed: bool = False,
     input_shapes: Mapping[str, Sequence[int]] | None = None,
+    technology: OwnTechnology | str | Path | None = None,
     progress: bool = False,
 ) -> Evaluation:
     """Run every layer of a network on a machine.
@@ -77,6 +82,9 @@ def evaluate(
         Allow negative activations, for inputs that no ReLU precedes. Samples may have any values.
     input_shapes : mapping of str to sequence of int, optional
         Sides of inputs that an ONNX file leaves open, as for `eie.networks.importing.read`.
+    technology : OwnTechnology or path, optional
+        Energy of memories and arithmetic, as `eie.explore.own_technology` says; the machine must be of its feature
+        size. The paper's 45 nm, scaled to the machine's feature size, if left out.
     progress : bool
         Show a bar.
 
@@ -92,22 +100,25 @@ def evaluate(
 
     if isinstance(inputs, Machine):
         raise ValueError("inputs must be samples, got a Machine: give it by its name, machine=")
+    own = own_technology.read(technology) if isinstance(technology, (str, Path)) else technology
+    if own is not None:
+        own.check(machine or EIE_45NM)
     if inputs is not None:
         _check_alone(activations, act_density)
         if hasattr(network, "weight_nodes"):
-            return _of_network(network, machine or EIE_45NM, inputs, labels, seed)
+            return _of_network(network, machine or EIE_45NM, inputs, labels, seed, own)
         model = as_model(network, input_shapes)
         if model is not None:
-            return _of_model(model, machine, inputs, labels, density, seed)
+            return _of_model(model, machine, inputs, labels, density, seed, own)
         activations = inputs
     if labels is not None:
         raise ValueError("labels need inputs and a network that can run: an ONNX model or a PyTorch module")
     given = encoded(network, machine, density=density, seed=seed, input_shapes=input_shapes)
     vectors = _inputs(given, activations, act_density, seed, signed)
     bar = tqdm(given.layers, total=given.count, unit="layer", disable=not progress, leave=False)
-    layers = tuple(_evaluated(layer, given.machine, vectors) for layer in bar)
+    layers = tuple(_evaluated(layer, given.machine, vectors, own) for layer in bar)
     vectors.check_all_used()
-    return Evaluation(given.name, given.machine, layers, vectors.described(), given.on_machine)
+    return Evaluation(given.name, given.machine, layers, vectors.described(), given.on_machine, technology=own)
 
 
 def explain_layer(
@@ -153,7 +164,11 @@ def _inputs(given: Encoded, activations: Any, act_density: float | None, seed: i
     return inputs
 
 
-def _evaluated(layer: EncodedLayer, machine: Machine, inputs: Inputs) -> LayerEvaluation:
+def _energy(own: OwnTechnology | None) -> EnergyOf:
+    return energy if own is None else own.energy
+
+
+def _evaluated(layer: EncodedLayer, machine: Machine, inputs: Inputs, own: OwnTechnology | None) -> LayerEvaluation:
     reports: list[CycleReport] = []
     n_active, first = 0, None
     for block in inputs.blocks(layer):
@@ -162,7 +177,7 @@ def _evaluated(layer: EncodedLayer, machine: Machine, inputs: Inputs) -> LayerEv
         reports.append(simulate(layer.mem, block, machine, signed=True))
     report = reduce(add, reports)
     active = n_active / (report.vectors * report.n_in)
-    run = LayerRun(layer.name, layer.kind, layer.density, active, report, energy(report, machine))
+    run = LayerRun(layer.name, layer.kind, layer.density, active, report, _energy(own)(report, machine))
     inferences, counted = inputs.inferences(layer)
     return LayerEvaluation(
         run,
@@ -172,7 +187,8 @@ def _evaluated(layer: EncodedLayer, machine: Machine, inputs: Inputs) -> LayerEv
         layer.note,
         inferences,
         counted,
-        dense_layer(run.n_out, run.n_in, layer.groups, report.vectors / inferences, machine),
+        dense_layer(run.n_out, run.n_in, layer.groups, report.vectors / inferences, machine, _energy(own)),
+        stored_bits(layer.mem),
     )
 
 
@@ -182,12 +198,20 @@ def _check_alone(activations: Any, act_density: float | None) -> None:
             raise ValueError(f"{name} is not used when there are inputs: give one of the two")
 
 
-def _of_model(model: Model, machine: Machine | None, inputs: Any, labels: Any, density: Any, seed: int) -> Evaluation:
+def _of_model(
+    model: Model,
+    machine: Machine | None,
+    inputs: Any,
+    labels: Any,
+    density: Any,
+    seed: int,
+    own: OwnTechnology | None,
+) -> Evaluation:
     """Evaluate a network on samples that go through it."""
     given = encoded(model.file, machine, density=density, seed=seed)
     layers = list(given.layers)
     measured, quality = run_samples(model, layers, given.machine, inputs, labels)
-    found = tuple(_counted(measured[layer.name], given.machine, quality.samples) for layer in layers)
+    found = tuple(_counted(measured[layer.name], given.machine, quality.samples, own) for layer in layers)
     return Evaluation(
         model.name,
         given.machine,
@@ -196,15 +220,16 @@ def _of_model(model: Model, machine: Machine | None, inputs: Any, labels: Any, d
         given.on_machine,
         quality,
         tuple(layer.name for layer, each in zip(layers, found, strict=True) if each is None),
+        own,
     )
 
 
-def _counted(measured: Measured, machine: Machine, n_samples: int) -> LayerEvaluation | None:
+def _counted(measured: Measured, machine: Machine, n_samples: int, own: OwnTechnology | None) -> LayerEvaluation | None:
     """Make the result of one layer of what was counted; None if it was not used."""
     layer, report, first = measured.layer, measured.report, measured.first
     if report is None or first is None:
         return None
-    run = LayerRun(layer.name, layer.kind, layer.density, measured.density, report, energy(report, machine))
+    run = LayerRun(layer.name, layer.kind, layer.density, measured.density, report, _energy(own)(report, machine))
     return LayerEvaluation(
         run,
         explain(layer.mem, first, machine, signed=True),
@@ -212,23 +237,28 @@ def _counted(measured: Measured, machine: Machine, n_samples: int) -> LayerEvalu
         memory_fit(layer.mem, machine),
         layer.note,
         n_samples,
-        dense=dense_layer(run.n_out, run.n_in, layer.groups, report.vectors / n_samples, machine),
+        dense=dense_layer(run.n_out, run.n_in, layer.groups, report.vectors / n_samples, machine, _energy(own)),
+        bits=stored_bits(layer.mem),
     )
 
 
-def _of_network(network: Any, machine: Machine, samples: Any, labels: Any, seed: int) -> Evaluation:
+def _of_network(
+    network: Any, machine: Machine, samples: Any, labels: Any, seed: int, own: OwnTechnology | None
+) -> Evaluation:
     """Evaluate a `Network` on samples; the first product of each layer is drawn as dense as its inputs are."""
     layers = []
     encoded_parts = list(encoded(network, machine).layers)
     result = network.run(samples, machine)
     for run in result.layers:
+        run = run if own is None else replace(run, energy=own.energy(run.report, machine))
         parts = [part for part in encoded_parts if part.name.split("[")[0] == run.name]
         first = next(Inputs({}, run.activation_density, seed, signed=True).blocks(parts[0]))[0]
         fits = [memory_fit(part.mem, machine) for part in parts]
         fit = MemoryFit(sum(fit.spmat for fit in fits), sum(fit.pointers for fit in fits), fits[0].activations)
         explained, waited = explain(parts[0].mem, first, machine), timeline(parts[0].mem, first, machine)
         note = "first product drawn, as dense as its inputs are"
-        dense = dense_layer(run.n_out, run.n_in, 1, run.vectors / len(samples), machine)
-        layers.append(LayerEvaluation(run, explained, waited, fit, note, len(samples), dense=dense))
+        dense = dense_layer(run.n_out, run.n_in, 1, run.vectors / len(samples), machine, _energy(own))
+        bits = sum(stored_bits(part.mem) for part in parts)
+        layers.append(LayerEvaluation(run, explained, waited, fit, note, len(samples), dense=dense, bits=bits))
     quality = network_quality(network.reference(samples), result.outputs, labels, sum(result.saturations.values()))
-    return Evaluation("network", machine, tuple(layers), f"of {len(samples)} samples", None, quality)
+    return Evaluation("network", machine, tuple(layers), f"of {len(samples)} samples", None, quality, (), own)

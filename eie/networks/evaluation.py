@@ -13,6 +13,7 @@ import pandas as pd
 
 from eie.energy_model import EnergyReport
 from eie.explore.explain import CAUSES, Explanation, Timeline
+from eie.explore.own_technology import OwnTechnology, dram_joules
 from eie.machine import Machine
 from eie.networks.baseline import Dense, added
 from eie.networks.layer_run import LayerRun, table
@@ -39,6 +40,8 @@ class LayerEvaluation:
         Whether the products per inference are known. If not, one is taken, and there are at least as many.
     dense : Dense, optional
         What a dense array of the same multipliers and memories takes per inference.
+    bits : int
+        Bits of entries and pointers that the machine holds, over all PEs.
     """
 
     run: LayerRun
@@ -49,6 +52,7 @@ class LayerEvaluation:
     inferences: float = 1
     counted: bool = True
     dense: Dense | None = None
+    bits: int = 0
 
     @property
     def vectors(self) -> float:
@@ -88,6 +92,8 @@ class Evaluation:
         Accuracy on the samples that the network ran on; None if it ran on none.
     unused : tuple of str
         Layers of the network that no sample used.
+    technology : OwnTechnology, optional
+        Where the energies come from; the paper's if None.
     """
 
     name: str
@@ -97,6 +103,7 @@ class Evaluation:
     on_machine: float | None = None
     quality: Quality | None = None
     unused: tuple[str, ...] = ()
+    technology: OwnTechnology | None = None
 
     @property
     def uncounted(self) -> tuple[str, ...]:
@@ -125,6 +132,12 @@ class Evaluation:
         each = [(layer.run.report, layer.inferences) for layer in self.layers]
         spent = sum(report.cycles / n for report, n in each)
         return sum(report.theoretical_cycles / n for report, n in each) / spent
+
+    @property
+    def loading_joules(self) -> float:
+        """Energy of bringing all weights from DRAM onto the chip once, J; no part of `energy`."""
+        bits = sum(layer.bits for layer in self.layers)
+        return dram_joules(bits) if self.technology is None else self.technology.loading(bits)
 
     @property
     def dense(self) -> Dense | None:
@@ -185,7 +198,9 @@ class Evaluation:
                 "chips": self.chips,
                 "weights_on_machine": self.on_machine,
                 "dense": _dense(self.dense),
+                "joules_to_load_weights_once": self.loading_joules,
             },
+            "technology": None if self.technology is None else asdict(self.technology),
             "quality": None if self.quality is None else asdict(self.quality),
             "unused": list(self.unused),
             "layers": [_plain(layer) for layer in self.layers],

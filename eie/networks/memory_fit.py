@@ -51,6 +51,12 @@ def memory_fit(mem: InterleavedCSC, machine: Machine) -> MemoryFit:
     )
 
 
+def stored_bits(mem: InterleavedCSC) -> int:
+    """Count the bits of an encoded layer over all PEs: entries, and pointers of each column and of the end."""
+    pointers = mem.n_pe * (mem.n_columns + 1) * POINTER_BYTES * 8
+    return mem.n_entries * (mem.weight_bits + mem.index_bits) + pointers
+
+
 def chips_needed(layers: Iterable[MemoryFit]) -> int:
     """Count the chips that hold all these layers at once.
 

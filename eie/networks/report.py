@@ -109,6 +109,11 @@ def _about(evaluation: Evaluation) -> list[str]:
     chips = evaluation.chips
     held = "one chip holds" if chips == 1 else f"it takes {chips} chips to hold"
     found = [f"{held[0].upper()}{held[1:]} all layers at once. Activations: {evaluation.inputs}."]
+    origin = "the paper's, scaled" if evaluation.technology is None else evaluation.technology.name
+    found.append(
+        f"Energy in {evaluation.machine.feature_nm:g} nm ({origin}); loading all weights from DRAM once takes "
+        f"{si(evaluation.loading_joules, 'J')} more."
+    )
     if evaluation.on_machine is not None:
         found.append(f"{100 * evaluation.on_machine:.4g} % of the file's weights are on the machine.")
     if evaluation.unused:

@@ -119,8 +119,20 @@ def test_killed_in_the_middle_leaves_the_old_file(tmp_path):
         process.kill()
     assert process.returncode == -signal.SIGKILL
     assert target.read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 2
     write(target, "new")
     assert target.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_another_process_writes_meanwhile_stays(tmp_path):
+    target = tmp_path / "file.txt"
+    (tmp_path / ".file-thesis.txt").write_text("mine")
+    with written_aside(target) as first:
+        first.write_text("first")
+        write(target, "second")
+    assert target.read_text() == "first"
+    assert (tmp_path / ".file-thesis.txt").read_text() == "mine"
 
 
 def test_only_ordinary_files_are_replaced(tmp_path):

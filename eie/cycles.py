@@ -167,7 +167,8 @@ def simulate(
         counted: tuple[int, ...] = _run(*tables, block, mem.has_bias, *sent, *queues)
         return counted
 
-    cycles, broadcasts, macs, entries, spmat_reads = map(sum, zip(*map_blocks(run, nonzero, _BLOCK), strict=True))
+    parts = zip(*map_blocks(run, nonzero, _BLOCK), strict=True)
+    cycles, broadcasts, macs, entries, spmat_reads = (int(sum(part)) for part in parts)
     return CycleReport(
         cycles=cycles,
         broadcasts=broadcasts,

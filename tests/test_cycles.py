@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -254,3 +257,25 @@ def test_memory_for_another_machine(other):
     mem = eie.encode(eie.draw_layer(64, 16, 0.2, 0), eie.Machine())
     with pytest.raises(ValueError, match="the layer was encoded for"):
         eie.simulate(mem, np.ones(16), eie.Machine(**other))
+
+
+WITHOUT_NUMBA = """
+import warnings; warnings.simplefilter("error")
+import numpy as np, eie
+layer, machine = eie.draw_layer(30, 40, 0.3, 0), eie.Machine(n_pe=4)
+mem, vectors = eie.encode(layer, machine), np.stack([eie.draw_activations(40, 0.5, seed) for seed in range(20)])
+print(eie.simulate(mem, vectors, machine))
+for given in (vectors, vectors[0]):
+    print(eie.infer(mem, given, machine).raw.tolist())
+"""
+
+
+@pytest.mark.slow
+def test_nothing_changes_when_numba_compiles_nothing():
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", WITHOUT_NUMBA], capture_output=True, text=True, check=True, env=env
+        ).stdout
+        for env in (os.environ, os.environ | {"NUMBA_DISABLE_JIT": "1"})
+    ]
+    assert said[0] == said[1] != ""

@@ -17,7 +17,6 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from numba.cpython.unsafe.numbers import trailing_zeros
 from numpy.typing import NDArray
 
 from eie import _check
@@ -280,9 +279,6 @@ def _mix(key, words):  # type: ignore[no-untyped-def]
         words[i] = word ^ (word >> np.uint64(31))
 
 
-_trailing_zeros: Any = trailing_zeros  # numba's own types say otherwise of what its kernels may call
-
-
 def _alias(rates: NDArray[np.float64]) -> NDArray[np.uint64]:
     """Make the alias table of rates: a threshold of 32 bits above the other row, for each row."""
     table = np.empty(len(rates), np.uint64)
@@ -369,7 +365,7 @@ def _marked_rows(marked, rows, end):  # type: ignore[no-untyped-def]
         after = end + _ones(word)
         while True:
             for _ in range(4):
-                rows[end] = np.int32((w << np.uint64(6)) + np.uint64(_trailing_zeros(word)))
+                rows[end] = np.int32((w << np.uint64(6)) + _ones(~word & (word - np.uint64(1))))
                 word &= word - np.uint64(1)
                 end += np.uint64(1)
             if word == np.uint64(0):

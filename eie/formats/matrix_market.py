@@ -30,6 +30,12 @@ MAX_LINE_BYTES = 4096
 MAX_COMMENTS = 10_000
 """Lines of comment."""
 
+BYTES_PER_DIGIT = 64
+"""Of a table, on average; what has fewer digits is white space for the most part, and takes long for nothing."""
+
+_SOME_BYTES = 2**22
+"""Bytes that are read before `BYTES_PER_DIGIT` counts."""
+
 _CHUNK = 2**18
 """Lines read at a time."""
 
@@ -166,16 +172,22 @@ def _tables(path: Path, file: IO[bytes], width: int, n_lines: int) -> Iterator[N
 
 
 class _Bounded:
-    """A file that raises an error after so many bytes: a small compressed one may unpack to any size."""
+    """A file that raises an error after so many bytes: a small compressed one may unpack to any size.
+
+    So it does where digits are rare.
+    """
 
     def __init__(self, path: Path, file: IO[bytes]) -> None:
-        self.path, self.file, self.left = path, file, MAX_BYTES
+        self.path, self.file, self.left, self.digits = path, file, MAX_BYTES, 0
 
     def read(self, n_bytes: int = -1) -> bytes:
         found = self.file.read(min(n_bytes, self.left + 1) if n_bytes >= 0 else self.left + 1)
         self.left -= len(found)
         if self.left < 0:
             raise FormatError(f"{self.path}: must unpack to at most {MAX_BYTES} bytes")
+        self.digits += len(found) - len(found.translate(None, b"0123456789"))
+        if MAX_BYTES - self.left > _SOME_BYTES + BYTES_PER_DIGIT * self.digits:
+            raise FormatError(f"{self.path}: is white space for the most part")
         return found
 
     def __iter__(self) -> Iterator[bytes]:

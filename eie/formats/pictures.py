@@ -15,6 +15,9 @@ from eie.formats.errors import FormatError, guarded, report_damage
 MAX_PIXELS = 2**25
 """A picture may have this many; reading one takes at most 16 bytes of memory for each."""
 
+MAX_BYTES = 2**28
+"""Bytes of a file: 256 MiB, as many as `MAX_PIXELS` of four 16-bit values take unpacked."""
+
 
 @guarded
 def read(path: str | Path, resize: int | tuple[int, int] | None = None, crop: int | None = None) -> NDArray[np.uint8]:
@@ -38,7 +41,7 @@ def read(path: str | Path, resize: int | tuple[int, int] | None = None, crop: in
     Raises
     ------
     FormatError
-        When the file is no such picture, is damaged, or has more than `MAX_PIXELS` pixels.
+        When the file is no such picture, is damaged, or has more than `MAX_PIXELS` pixels or `MAX_BYTES`.
     ValueError
         When the square is larger than the picture.
     """
@@ -54,6 +57,8 @@ def read(path: str | Path, resize: int | tuple[int, int] | None = None, crop: in
 
 
 def _opened(path: str | Path) -> Image.Image:
+    if (size := Path(path).stat().st_size) > MAX_BYTES:
+        raise FormatError(f"{path}: must have at most {MAX_BYTES} bytes, has {size}")
     # From memory: of a file on disk Pillow sets aside as many bytes as a damaged header asks for.
     data = io.BytesIO(Path(path).read_bytes())
     with report_damage(path, "is no JPEG or PNG picture, or damaged"), warnings.catch_warnings():

@@ -29,6 +29,12 @@ def refused(path, *named):
         assert words in str(caught.value)
 
 
+def test_a_table_of_white_space_is_given_up_soon(tmp_path):
+    head = b"%%MatrixMarket matrix coordinate real general\n99999 99999 100\n"
+    (tmp_path / "a.mtx.gz").write_bytes(gzip.compress(head + (b" " * 1000 + b"\n") * 2**15, 1))
+    refused(tmp_path / "a.mtx.gz", "is white space for the most part")
+
+
 @pytest.mark.parametrize("kind", ["csc", "csr", "coo"])
 @pytest.mark.parametrize("compress", [True, False])
 def test_scipy_matrix(tmp_path, kind, compress):

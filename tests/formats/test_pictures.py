@@ -22,6 +22,12 @@ def test_pixels_are_read_as_they_were_written(path, drawn):
     np.testing.assert_array_equal(pictures.read(path), drawn)
 
 
+def test_a_file_that_is_too_large_is_not_read(path, monkeypatch):
+    monkeypatch.setattr(pictures, "MAX_BYTES", 100)
+    with pytest.raises(FormatError, match=r"x\.png: must have at most 100 bytes, has \d+"):
+        pictures.read(path)
+
+
 @pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "I;16"])
 def test_other_kinds_become_red_green_and_blue(path, mode):
     Image.new(mode, (30, 20), 1).save(path)

@@ -31,9 +31,9 @@ class Kernel:
                 import numba
                 from numpy import errstate
 
-                njit: Any = numba.njit  # whose types do not know every option
-                self.compiled = njit(**self.options)(self.function)
-                if numba.config.DISABLE_JIT:  # by the environment; then NumPy warns of what kernels do on purpose
+                known: Any = numba  # whose types do not know every name
+                self.compiled = known.njit(**self.options)(self.function)
+                if known.config.DISABLE_JIT:  # by the environment; then NumPy warns of what kernels do on purpose
                     self.compiled = errstate(over="ignore")(self.function)
                 names = self.function.__globals__
                 for name, kernel in [item for item in names.items() if isinstance(item[1], Kernel)]:

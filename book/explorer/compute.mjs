@@ -5,7 +5,7 @@ import { simulate } from "./cycles.mjs";
 import { activeInputs, drawLayer, inputOrder, kept } from "./draw.mjs";
 import { machineOf } from "./setting.mjs";
 
-const SLICE_MS = 25;
+const SLICE_MS = 50;
 const MOST_KEPT = 2 ** 24; // weights, of two bytes each; a layer with more is drawn again for each question
 
 /**
@@ -26,10 +26,22 @@ export function answerLatest(port, begin) {
         return;
       }
       port.postMessage({ id: data.id, fraction: value });
-      await new Promise((resume) => setTimeout(resume));
+      await messages();
       if (latest !== data.id) return;
     }
   };
+}
+
+/** Let messages come in; a timer would wait for some milliseconds more. */
+function messages() {
+  const { port1, port2 } = new MessageChannel();
+  return new Promise((resume) => {
+    port1.onmessage = () => {
+      port1.close();
+      resume();
+    };
+    port2.postMessage(null);
+  });
 }
 
 /** Go on with some work until it is done or the slice is over. */

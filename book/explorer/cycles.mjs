@@ -10,6 +10,8 @@
 // rising, at each call; the bias, where there is one, is the last column. What it returned before may then be overwritten.
 // A machine is { nPe, fifoDepth, entriesPerRow, indexBits }.
 
+const COLUMNS_A_STEP = 32;
+
 /**
  * Columns in the order of their broadcasts, and the cycles that the scan wastes before each.
  *
@@ -35,7 +37,7 @@ export function scan(active, nIn, nPe, hasBias) {
 }
 
 /**
- * Time one layer on one vector, exactly, one column after the other: between them it yields the fraction that is done.
+ * Time one layer on one vector, exactly, one column after the other; now and then it yields the fraction that is done.
  *
  * @param layer The layer.
  * @param active Inputs that are not zero, rising.
@@ -72,7 +74,7 @@ export function* simulate(layer, active, machine, pipelineCycles, watch = null) 
       if (watch) watch({ column, cycle: broadcast, rows, start, end, free });
       k++;
     }
-    yield column / nColumns;
+    if (column % COLUMNS_A_STEP === 0) yield column / nColumns;
   }
   const sent = columns.length;
   const cycles = sent ? highest(free) + pipelineCycles : Math.ceil(layer.nIn / nPe);

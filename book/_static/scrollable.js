@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   // The theme does this for code, but before the page has its widths; so once more.
-  const WIDE = ".bd-article :is(pre, figure, .cell_output, .pst-scrollable-table-container, mjx-container[display])";
+  const WIDE = ".bd-article :is(pre, .cell_output, .pst-scrollable-table-container, mjx-container[display])";
   const update = () => {
     for (const box of document.querySelectorAll(WIDE)) {
       if (box.scrollWidth > box.clientWidth) {

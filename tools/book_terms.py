@@ -41,8 +41,19 @@ def mentions(page: nodes.document) -> Iterator[nodes.Text]:
         node: Any = text.parent
         while node is not None and not isinstance(node, OUT_OF_REACH):
             node = node.parent
-        if node is None:
+        if node is None and not _in_raw_link(text):
             yield text
+
+
+def _in_raw_link(text: nodes.Text) -> bool:
+    """Tell whether a text stands in a link that is written as HTML: its tags are siblings of the text."""
+    inside = False
+    for node in text.parent.children if text.parent else ():
+        if node is text:
+            break
+        if isinstance(node, nodes.raw) and node.astext().startswith(("<a ", "</a")):
+            inside = node.astext().startswith("<a ")
+    return inside
 
 
 def link_terms(app: Sphinx, page: nodes.document, name: str) -> None:

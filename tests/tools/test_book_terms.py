@@ -42,3 +42,10 @@ def test_no_link_inside_links_titles_or_code(tool):
     page = nodes.section("", nodes.title("", "PE"), nodes.paragraph("", "PE ", nodes.literal("", "PE")))
     page += nodes.paragraph("", "", nodes.reference("", "PE"), nodes.emphasis("", "PEs"))
     assert [str(text) for text in book_terms.mentions(page)] == ["PE ", "PEs"]
+
+
+def test_no_link_inside_a_link_that_is_html(tool):
+    book_terms = tool("book_terms")
+    tags = [nodes.raw("", tag, format="html") for tag in ('<a href="x">', "</a>")]
+    page = nodes.section("", nodes.paragraph("", "", tags[0], nodes.Text("PE"), tags[1], nodes.Text("a PE")))
+    assert [str(text) for text in book_terms.mentions(page)] == ["a PE"]

@@ -186,7 +186,7 @@ def train(name: str, schedule: str, seed: int, mnist: Mnist, path: str | Path | 
     return compress(
         fresh(name, seed),
         recipe(name, schedule),
-        _batches(name, mnist, schedule),
+        batches(name, mnist, schedule),
         seed=seed,
         path=path,
         progress=progress,
@@ -250,14 +250,14 @@ class Training:
         It is pruned as long as by the short schedule, and what k-means finds is not trained on.
         """
         mnist, first = Mnist.load(), recipe(self.name, "short")
-        batches, dense = _batches(self.name, mnist, self.schedule), self.run(mnist).dense
+        digits, dense = batches(self.name, mnist, self.schedule), self.run(mnist).dense
         keep = {name: min(1.0, keep_times * rate) for name, rate in first.keep.items()}
         pruning = replace(first, train=NOTHING, share=NOTHING, keep=keep)
-        pruned = compress(_with(self.name, dense), pruning, batches, seed=self.seed, progress=False).pruned
+        pruned = compress(_with(self.name, dense), pruning, digits, seed=self.seed, progress=False).pruned
         rows = []
         for bits in read_toml(FILE)["sweep"]["bits"]:
             sharing = replace(pruning, prune=NOTHING, bits=dict.fromkeys(first.bits, bits))
-            run = compress(_with(self.name, pruned), sharing, batches, seed=self.seed, progress=False)
+            run = compress(_with(self.name, pruned), sharing, digits, seed=self.seed, progress=False)
             row = {"network": self.name, "keep_times": keep_times, "bits": bits, "seed": self.seed}
             found = judged(run, self.compressed(run), mnist)
             rows.append(row | {key: value for key, value in found.items() if not key.startswith(("dense", "pruned"))})
@@ -311,7 +311,8 @@ def _entry(name: str) -> dict[str, Any]:
     return known[name]
 
 
-def _batches(name: str, mnist: Mnist, schedule: str) -> Digits:
+def batches(name: str, mnist: Mnist, schedule: str = "full") -> Digits:
+    """Hand out MNIST's training pictures as a network's recipe and schedule want them."""
     entry, most = _entry(name), read_toml(FILE)["pictures"].get(schedule)
     images, labels = mnist.train
     return Digits(images[:most], labels[:most], entry["batch"], entry["shift"])

@@ -1,14 +1,18 @@
-"""Does pruning one by one let more weights go than pruning by pattern: accuracy over density, after retraining."""
+"""Does pruning one by one let more weights go than pruning by pattern: accuracy over density, after retraining.
+
+All networks of a seed begin from the same dense one, trained as long as the compressed LeNet of this project is. A
+control is trained on for as many epochs without being pruned, so that a loss is not confused with a shorter training.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from math import log2
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -23,10 +27,13 @@ from eie.studies.plots import retrospective
 from eie.studies.retrospective._shared import Measured
 
 DENSITIES = (0.5, 0.25, 0.125, 0.0625, 0.03125)
+SEEDS = (0, 1, 2)
+EPOCHS = (15, 4)
+"""Of the dense network (that of the full schedule in `data/lenets.toml`), and after each step of pruning."""
 MAX_SEED = 2**31 - 1
 MAX_EPOCHS = 1000
 WITHIN = 0.2
-"""Points of accuracy that a network may lose and still count as unharmed."""
+"""Points of accuracy that a network may lose, against the control, and still count as unharmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,18 @@ def neurons(weight: masks.Matrix, keep: float) -> masks.Mask:
     return masks.by_block(weight, keep, 1, weight.shape[1])
 
 
+def even(columns: int, n_pe: int, weight: masks.Matrix, keep: float) -> masks.Mask:
+    """Keep as many weights for each of `n_pe` PEs in each group of so many columns."""
+    return masks.balanced(weight, keep, n_pe, columns)
+
+
+def everything(weight: masks.Matrix, keep: float) -> masks.Mask:
+    """Prune nothing, whatever is asked for."""
+    return np.ones_like(weight, bool)
+
+
 FINE = "one by one"
+CONTROL = "not pruned"
 PATTERNS = {
     FINE: Pattern(masks.by_block, EIE_45NM.index_bits),
     "N of 4": Pattern(partial(of_every, 4), log2(4), 1 / 4),
@@ -61,20 +79,29 @@ PATTERNS = {
 }
 """Ways to prune, from fine to coarse; a block is so many outputs x so many inputs."""
 
+EVEN = {(1, 64): "even in each column", (16, 64): "even in each 16 columns", (1, 4): "even in each column, 4 PEs"}
+"""Ways to prune so that PEs have equally many weights, by columns of a group and PEs."""
+WAYS: dict[str, MaskOf] = {
+    CONTROL: everything,
+    **{name: pattern.mask_of for name, pattern in PATTERNS.items()},
+    **{name: partial(even, columns, n_pe) for (columns, n_pe), name in EVEN.items()},
+}
+"""Everything that the table has."""
+
 
 def measure(
-    seeds: Sequence[int] = (0, 1, 2),
-    names: Sequence[str] = tuple(PATTERNS),
+    seeds: Sequence[int] = SEEDS,
+    names: Sequence[str] = tuple(WAYS),
     densities: Sequence[float] = DENSITIES,
-    epochs: Sequence[int] = (8, 2),
+    epochs: Sequence[int] = EPOCHS,
 ) -> pd.DataFrame:
-    """Prune LeNet-300-100 by each pattern, to one density after the other, and train it on after each.
+    """Prune LeNet-300-100 in each way, to one density after the other, and train it on after each.
 
     Parameters
     ----------
     seeds : sequence of int
     names : sequence of str
-        Of `PATTERNS`.
+        Of `WAYS`.
     densities : sequence of float
         Fractions of the weights to keep; those below what a pattern has are left out.
     epochs : sequence of two int
@@ -92,23 +119,30 @@ def measure(
     FileNotFoundError
         When MNIST is not at hand; the message says how to get it.
     """
+    from eie.studies.retrospective import retraining  # and PyTorch, which the committed table needs not
+
     chosen = _check.literal(names)
     for name in chosen:
-        if name not in PATTERNS:
-            raise ValueError(f"names must be of {', '.join(PATTERNS)}, got {name!r}")
+        if name not in WAYS:
+            raise ValueError(f"names must be of {', '.join(WAYS)}, got {name!r}")
     falling = falling_densities(densities)
-    chains = {
-        name: (PATTERNS[name].mask_of, [density for density in falling if density >= PATTERNS[name].least])
-        for name in chosen
-    }
-    return trained(chains, seeds, epochs)
+    chains = {name: (WAYS[name], [density for density in falling if density >= _least(name)]) for name in chosen}
+    numbers, given = _check.integers("seeds", seeds, 0, MAX_SEED), _check.literal(epochs)
+    if len(given) != 2:
+        raise ValueError(f"epochs must be two numbers, before pruning and after each step of it, got {epochs!r}")
+    before, after = (_check.integer("each of epochs", count, 1, MAX_EPOCHS) for count in given)
+    return retraining.accuracies(chains, numbers, before, after)
 
 
-def _one(pattern: str, seed: int) -> pd.DataFrame:
+def _least(name: str) -> float:
+    return PATTERNS[name].least if name in PATTERNS else 0.0
+
+
+def _one(seed: int, pattern: str) -> pd.DataFrame:
     return measure([seed], [pattern])
 
 
-EXPERIMENT = Experiment(parts=partial(grid, pattern=tuple(PATTERNS), seed=(0, 1, 2)), make=_one, processes=True)
+EXPERIMENT = Experiment(parts=partial(grid, seed=SEEDS, pattern=tuple(WAYS)), make=_one, processes=True)
 
 
 def falling_densities(densities: Any) -> list[float]:
@@ -119,23 +153,19 @@ def falling_densities(densities: Any) -> list[float]:
     return sorted(found, reverse=True)
 
 
-def trained(chains: Mapping[str, tuple[MaskOf, Sequence[float]]], seeds: Any, epochs: Any) -> pd.DataFrame:
-    """Check seeds and epochs, and train: see `eie.studies.retrospective.retraining.accuracies`."""
-    from eie.studies.retrospective import retraining  # and PyTorch, which the committed table needs not
-
-    numbers = _check.integers("seeds", seeds, 0, MAX_SEED)
-    given = _check.literal(epochs)
-    if len(given) != 2:
-        raise ValueError(f"epochs must be two numbers, before pruning and after each step of it, got {epochs!r}")
-    before, after = (_check.integer("each of epochs", count, 1, MAX_EPOCHS) for count in given)
-    return retraining.accuracies(chains, numbers, before, after)
-
-
 def losses(frame: pd.DataFrame) -> pd.DataFrame:
     """Average points of accuracy lost by pattern and target density: `mean` and `std` over seeds, and `density`."""
-    lost = frame.assign(lost=frame["dense"] - frame["accuracy"])
-    over = lost.groupby(["pattern", "target"], sort=False)
+    over = lost(frame).groupby(["pattern", "target"], sort=False)
     return over["lost"].agg(["mean", "std"]).fillna({"std": 0.0}).join(over["density"].mean())
+
+
+def lost(frame: pd.DataFrame) -> pd.DataFrame:
+    """Add `lost`, the points of accuracy below the control that was trained as long; the control is left out."""
+    control = frame[frame["pattern"] == CONTROL].set_index(["seed", "target"])["accuracy"]
+    others = frame[frame["pattern"] != CONTROL]
+    return others.assign(
+        lost=control.loc[list(zip(others["seed"], others["target"], strict=True))].array - others["accuracy"]
+    )
 
 
 def lowest(frame: pd.DataFrame, pattern: str) -> float | None:
@@ -146,6 +176,27 @@ def lowest(frame: pd.DataFrame, pattern: str) -> float | None:
     rows = losses(frame).loc[pattern].sort_index(ascending=False)
     good = rows.index[(rows["mean"] <= WITHIN).cummin()]
     return float(good[-1]) if len(good) else None
+
+
+def reached(frame: pd.DataFrame, pattern: str) -> pd.Series:
+    """Find the density at which a pattern has lost `WITHIN` points, one value per seed.
+
+    Between densities that were tried the loss is a straight line over the density's logarithm; with all weights nothing
+    is lost. Where the loss stays smaller it is the least density tried.
+    """
+    own = lost(frame).query("pattern == @pattern")
+    return own.groupby("seed")[["density", "lost"]].apply(_crossing)
+
+
+def _crossing(rows: pd.DataFrame) -> float:
+    falling = rows.sort_values("density", ascending=False)
+    halvings = np.concatenate([[0.0], -np.log2(falling["density"])])
+    loss = np.concatenate([[0.0], falling["lost"]])
+    harmed = loss > WITHIN
+    if not harmed.any():
+        return float(2 ** -halvings[-1])
+    i = int(harmed.argmax())
+    return float(2 ** -np.interp(WITHIN, loss[i - 1 : i + 1], halvings[i - 1 : i + 1]))
 
 
 class FineGrained(Measured):
@@ -221,27 +272,27 @@ def fine_grained(
     seeds: Sequence[int] | None = None,
     densities: Sequence[float] = DENSITIES,
     names: Sequence[str] = tuple(PATTERNS),
-    epochs: Sequence[int] = (8, 2),
+    epochs: Sequence[int] = EPOCHS,
 ) -> FineGrained:
     """Compare patterns of pruning by the accuracy that they leave.
 
-    Without seeds the committed table is shown, whatever the other parameters; else `measure` takes them all and raises
-    its errors.
+    Without seeds the committed table is shown, whatever the other parameters; else `measure` takes them all, with the
+    control beside the names, and raises its errors.
     """
-    return FineGrained(experiments.read("patterns") if seeds is None else measure(seeds, names, densities, epochs))
+    if seeds is None:
+        rows = experiments.read("patterns")
+        return FineGrained(rows[rows["pattern"].isin([CONTROL, *PATTERNS])])
+    return FineGrained(measure(seeds, [CONTROL, *_check.literal(names)], densities, epochs))
 
 
 def one_by_one_goes_furthest() -> Margin:
-    """Compute how many more weights the best pattern that could go as far needs than pruning one by one, points.
+    """Compute how often the best other pattern's density is to be halved to be that of pruning one by one.
 
-    Its error is half of the step between the densities that were tried.
+    Both are the densities at which `WITHIN` points are lost. Patterns that do not go as far are left out. Its error is
+    that of the mean over seeds.
     """
-    frame = experiments.read("patterns")
-    fine = lowest(frame, FINE)
-    others = [name for name, pattern in PATTERNS.items() if name != FINE and fine and pattern.least <= fine]
-    if fine is None:
-        return Margin(-100)
-    next_best = min(lowest(frame, name) or 1.0 for name in others)
-    tried = sorted(frame["density"].unique())
-    steps = [after - before for before, after in pairwise(tried) if fine in (before, after)]
-    return Margin(100 * (next_best - fine), 50 * max(steps))
+    frame = fine_grained().rows
+    fine = reached(frame, FINE)
+    others = [name for name, pattern in PATTERNS.items() if name != FINE and pattern.least <= fine.mean()]
+    halvings = min((np.log2(reached(frame, name) / fine) for name in others), key=lambda each: float(each.mean()))
+    return Margin(float(halvings.mean()), 2 * float(halvings.sem()))

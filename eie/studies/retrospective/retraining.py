@@ -24,10 +24,8 @@ from eie.datasets import catalogue
 
 NETWORK = "lenet-300-100"
 PRUNED = ("ip1", "ip2")
-PICTURES, BATCH = 20_000, 128
-"""Pictures of an epoch, the first of the training set, and of a step: part of MNIST, to try many patterns."""
-RATE = 2e-3
-"""Learning rate of Adam at the start of each training; it falls to zero along half a cosine."""
+RATE = lenets.recipe(NETWORK).train.rate
+"""Learning rate of Adam at the start of each training (`data/lenets.toml`); it falls to zero along half a cosine."""
 
 
 Chains = Mapping[str, tuple[MaskOf, Sequence[float]]]
@@ -49,7 +47,7 @@ def accuracies(chains: Chains, seeds: Sequence[int], dense_epochs: int, step_epo
     -------
     DataFrame
         One row per chain, density and seed: `pattern`, `target` (fraction asked for), `density` (of the pruned layers,
-        as it is), `seed`, `accuracy` and `dense` (%, on the test pictures).
+        as it is), `seed`, and `accuracy` (%, on the test pictures).
 
     Raises
     ------
@@ -58,12 +56,12 @@ def accuracies(chains: Chains, seeds: Sequence[int], dense_epochs: int, step_epo
     """
     catalogue.require("mnist")
     rows = [
-        (name, target, left, seed, right, before)
+        (name, target, left, seed, right)
         for name, chain in chains.items()
         for seed in seeds
-        for target, left, right, before in pruned(*chain, seed, dense(seed, dense_epochs), step_epochs)
+        for target, left, right in pruned(*chain, seed, dense(seed, dense_epochs), step_epochs)
     ]
-    return pd.DataFrame(rows, columns=["pattern", "target", "density", "seed", "accuracy", "dense"])
+    return pd.DataFrame(rows, columns=["pattern", "target", "density", "seed", "accuracy"])
 
 
 @cache
@@ -76,19 +74,18 @@ def dense(seed: int, epochs: int) -> dict[str, Any]:
 
 def pruned(
     mask_of: MaskOf, densities: Sequence[float], seed: int, start: Mapping[str, Any], epochs: int
-) -> Iterator[tuple[float, float, float, float]]:
+) -> Iterator[tuple[float, float, float]]:
     """Prune a network to one density after the other, from the same start in every process.
 
-    Yields each density, the density that it comes to, the accuracy that is left and that of the start, %.
+    Yields each density, the density that it comes to, and the accuracy that is left, %.
     """
     model = lenets.NETWORKS[NETWORK]()
     model.load_state_dict({name: torch.tensor(value) for name, value in start.items()})
-    before = accuracy(model)
     for number, density in enumerate(densities, 1):
         kept = masked(model, mask_of, density)
         train(model, epochs, [seed, number], kept)
         left = sum(int(mask.sum()) for mask in kept.values()) / sum(mask.numel() for mask in kept.values())
-        yield density, left, accuracy(model), before
+        yield density, left, accuracy(model)
 
 
 def masked(model: nn.Module, mask_of: MaskOf, density: float) -> dict[str, Tensor]:
@@ -98,7 +95,10 @@ def masked(model: nn.Module, mask_of: MaskOf, density: float) -> dict[str, Tenso
 
 
 def train(model: nn.Module, epochs: int, seed: Iterable[int], kept: Mapping[str, Tensor]) -> None:
-    """Train a network with Adam, in place; what the masks prune stays zero."""
+    """Train a network with Adam on MNIST, in place; what the masks prune stays zero.
+
+    Pictures and their shifts are those of the compressed LeNet (`data/lenets.toml`).
+    """
     batches, parameters = _digits(), weights(model)
     optimizer = torch.optim.Adam(model.parameters(), RATE)
     generator = torch.Generator().manual_seed(int(np.random.SeedSequence(list(seed)).generate_state(1)[0]))
@@ -128,5 +128,4 @@ def _mnist() -> lenets.Mnist:
 
 @cache
 def _digits() -> lenets.Digits:
-    images, labels = _mnist().train
-    return lenets.Digits(images[:PICTURES], labels[:PICTURES], BATCH)
+    return lenets.batches(NETWORK, _mnist())

@@ -101,26 +101,21 @@ class Experiment:
 
 _RETROSPECTIVE, _PAPER, _BASELINES = (f"eie.studies.{wing}" for wing in ("retrospective", "paper", "baselines"))
 EXPERIMENTS = {
-    "balance": (f"{_RETROSPECTIVE}.balance:EXPERIMENT", "accuracy after pruning that evens out the PEs' work"),
-    "clouds": (f"{_RETROSPECTIVE}.point_clouds:EXPERIMENT", "gather, multiply and scatter on point clouds"),
+    "balance": (f"{_RETROSPECTIVE}.evening:EXPERIMENT", "really pruned matrices with the PEs' work evened out"),
     "cpu_kernels": (f"{_BASELINES}.cpu_kernels:EXPERIMENT", "times of EIE's format on this processor and GPU"),
-    "edits": (f"{_RETROSPECTIVE}.edits:EXPERIMENT", "work that an edit of a picture makes in SqueezeNet"),
     "emerging": (f"{_RETROSPECTIVE}.emerging:EXPERIMENT", "quality of two real networks over their density"),
     "fpga": ("eie.studies.fpga:EXPERIMENT", "place and route of the RTL on an FPGA"),
     "fpga_lenet": ("eie.studies.fpga_lenet:EXPERIMENT", "LeNet-300-100 on the RTL of the FPGA's chip"),
-    "frames": (f"{_RETROSPECTIVE}.frames:EXPERIMENT", "differences of successive frames as activations"),
     "lenets": (f"{_PAPER}.lenet_tables:LENETS", "the compressed LeNets, trained on MNIST"),
     "lenets_centroids": (f"{_PAPER}.lenet_tables:CENTROIDS", "shared weights of the LeNets while they are trained"),
     "lenets_sweep": (f"{_PAPER}.lenet_tables:SWEEP", "the LeNets compressed to other sizes"),
     "lenets_weights": (f"{_PAPER}.lenet_tables:WEIGHTS", "histograms of the LeNets' weights"),
     "mapping": (f"{_RETROSPECTIVE}.mapping:EXPERIMENT", "layers of real networks on the machine"),
-    "patterns": (f"{_RETROSPECTIVE}.patterns:EXPERIMENT", "accuracy of a LeNet pruned by several patterns"),
+    "patterns": (f"{_RETROSPECTIVE}.patterns:EXPERIMENT", "accuracy of a LeNet pruned by patterns and evenly"),
     "precision": (f"{_PAPER}.accuracy:EXPERIMENT", "accuracy of real networks by the width of arithmetic"),
-    "progressive": (f"{_RETROSPECTIVE}.progressive:EXPERIMENT", "attention by some bits of its keys"),
     "pruned_layers": ("eie.studies.pruned.matrices:EXPERIMENT", "thousands of really pruned matrices on the machine"),
     "reference": (f"{_BASELINES}.measure:EXPERIMENT", "times of the layers of Table III on this machine"),
     "tolerances": ("eie.studies.rounding:EXPERIMENT", "what rounded inputs and the draws do to every claim"),
-    "tokens": (f"{_RETROSPECTIVE}.tokens:EXPERIMENT", "translations with fewer tokens"),
     "w4a16": (f"{_RETROSPECTIVE}.w4a16:EXPERIMENT", "weights of two real networks stored in a few bits"),
 }
 """Where each experiment is, and what it is about, by the name of its table."""

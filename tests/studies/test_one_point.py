@@ -25,8 +25,6 @@ WITHOUT_SIMULATOR = {
     "exercises": "solutions, which test_exercises.py runs",
     "fig05_layout": "area alone",
     "fig10_precision": "accuracy of whole networks, and energy of single multiplications",
-    "retro_after": "collects numbers of other pages",
-    "retro_opportunities": "tables measured on whole networks",
     "retro_patterns": "trains networks",
     "retro_points": "a list of what was said",
     "retro_w4a16": "stores the weights of networks",

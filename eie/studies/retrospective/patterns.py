@@ -6,7 +6,7 @@ control is trained on for as many epochs without being pruned, so that a loss is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import log2
@@ -81,6 +81,8 @@ PATTERNS = {
 
 EVEN = {(1, 64): "even in each column", (16, 64): "even in each 16 columns", (1, 4): "even in each column, 4 PEs"}
 """Ways to prune so that PEs have equally many weights, by columns of a group and PEs."""
+BALANCED_AT = 0.125
+"""Density at which what even pruning costs is quoted: near that of Table III's layers."""
 WAYS: dict[str, MaskOf] = {
     CONTROL: everything,
     **{name: pattern.mask_of for name, pattern in PATTERNS.items()},

@@ -31,8 +31,6 @@ FREE = 0
 """Stands for pruning that balances nothing."""
 GROUPS = (1, 16)
 """Columns in each of which every PE of a really pruned matrix gets as many weights."""
-EVERY = 4
-"""One matrix of so many is run, in the order of their names."""
 CONTROL = "random_pruning"
 """Method of the collection that is left out: nothing is uneven beyond chance."""
 
@@ -121,15 +119,13 @@ def _parts() -> list[Part]:
     return [group._asdict() for group in dlmc.groups() if (group in found or not found) and group.method != CONTROL]
 
 
-def measure(model: str, method: str, sparsity: str, every: int = EVERY) -> list[dict[str, Any]]:
-    """Run some matrices of one group, as they were pruned and evened out.
+def measure(model: str, method: str, sparsity: str) -> list[dict[str, Any]]:
+    """Run the matrices of one group, as they were pruned and evened out.
 
     Parameters
     ----------
     model, method, sparsity : str
         As in `eie.datasets.dlmc.Group`.
-    every : int
-        One matrix of so many is run.
 
     Returns
     -------
@@ -142,7 +138,7 @@ def measure(model: str, method: str, sparsity: str, every: int = EVERY) -> list[
         When none of the group is at hand; the message says how to get the collection.
     """
     group = dlmc.Group(model, method, sparsity)
-    found = dict(dlmc.contents(sorted(dlmc.groups()[group])[::every]))
+    found = dict(dlmc.contents(dlmc.groups()[group]))
     if not found:
         raise FileNotFoundError(catalogue.how_to_get(dlmc.NAME))
     return [group._asdict() | row_of(path, *smtx.parse(content, path)) for path, content in sorted(found.items())]

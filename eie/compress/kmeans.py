@@ -93,6 +93,24 @@ def kmeans(values: Any, starts: Any) -> NDArray[np.float64]:
     return centroids
 
 
+def shared_in_groups(values: NDArray[np.float32], n_shared: int, size: int) -> NDArray[np.float32]:
+    """Replace neighbouring values by the nearest of the shared values that their group has for itself.
+
+    K-means is started evenly between the smallest and the largest value, and evenly over the ranks of the values; of
+    the two results the one with less error counts. Values of 0 stay 0.
+
+    Parameters
+    ----------
+    values : float array of shape `(n,)`
+    n_shared : int
+        Shared values of a group, 1..255; 0 is one more.
+    size : int
+        Values of a group; the last one may be smaller.
+    """
+    n_shared, size = _check.integer("n_shared", n_shared, 1, 255), _check.integer("size", size, 1, MAX_SIZE)
+    return _shared_in_groups(np.ascontiguousarray(values, np.float32), n_shared, size)
+
+
 def nearest(values: NDArray[np.float32], centroids: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
     """Index of each value's nearest centroid; half-way between two, the lower one. Centroids must rise."""
     middles = (centroids[:-1].astype(np.float64) + centroids[1:]) / 2
@@ -236,3 +254,30 @@ def _sum(ranked, sums, end):  # type: ignore[no-untyped-def]
     for i in range(end // _BLOCK * _BLOCK, end):
         total += ranked[i]
     return total
+
+
+@nb.njit(cache=True, nogil=True)
+def _shared_in_groups(values, n_shared, size):  # type: ignore[no-untyped-def]
+    found = np.zeros(len(values), np.float32)
+    for first in range(0, len(values), size):
+        own = values[first : first + size]
+        kept = own[own != 0]
+        if not len(kept):
+            continue
+        ranked = np.sort(kept)
+        even = np.linspace(float(ranked[0]), float(ranked[-1]), n_shared)
+        by_rank = ranked[((np.arange(n_shared) + 0.5) * len(ranked) / n_shared).astype(np.int64)].astype(np.float64)
+        least = np.inf
+        for start in (even, by_rank):
+            _lloyd(ranked, start)
+            centroids = start.astype(np.float32)
+            middles = (centroids[:-1].astype(np.float64) + centroids[1:]) / 2
+            error = 0.0
+            for value in ranked:
+                error += (value - centroids[np.searchsorted(middles, np.float64(value))]) ** 2
+            if error < least:
+                least = error
+                for i in range(len(own)):
+                    if own[i] != 0:
+                        found[first + i] = centroids[np.searchsorted(middles, np.float64(own[i]))]
+    return found

@@ -105,8 +105,8 @@ def test_wrong_slices_list_the_right_ones(target, slices, message):
 
 
 def test_long_lists_of_numbers_are_told_by_their_ends(target):
-    with pytest.raises(ValueError, match=r"there is no digit '200'; there are 0\.\.199$"):
-        experiments.run("clouds", target, {"digit": "200"})
+    with pytest.raises(ValueError, match=r"there is no sample '24'; there are 0\.\.23$"):
+        experiments.run("tolerances", target, {"sample": "24"})
 
 
 def test_a_failure_leaves_the_old_table(target):
@@ -252,7 +252,6 @@ def test_committed_tables_name_their_command(name):
 @pytest.mark.parametrize(
     ("name", "slices", "needs"),
     [
-        ("clouds", {"digit": ["0", "199"]}, ["mnist"]),
         ("mapping", {"network": "Table III"}, []),
         ("precision", {"network": "LeNet-300-100"}, ["mnist"]),
     ],

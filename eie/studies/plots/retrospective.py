@@ -134,6 +134,29 @@ def energy_parts(parts: pd.DataFrame, chips: pd.Series) -> Drawn:
 
 
 @in_house_style
+def ranges(savings: pd.DataFrame, usual: pd.Series) -> Drawn:
+    """Draw a saving of each model as a thick range inside a thin one, logarithmic, with a mark at the usual setting.
+
+    Parameters
+    ----------
+    savings : DataFrame
+        Index: models; columns `least`, `most`, `least of all` and `most of all`, times.
+    usual : Series
+        Saving of each model with the usual setting.
+    """
+    fig, ax = plt.subplots(figsize=(7.6, 0.5 * len(savings) + 1.5))
+    places = np.arange(len(savings))
+    ax.hlines(places, savings["least of all"], savings["most of all"], color=PUBLISHED, label="other transistors, too")
+    ax.hlines(places, savings["least"], savings["most"], color=PALETTE[0], linewidth=7, label="plausible settings")
+    ax.plot(usual.loc[savings.index], places, "|", color="white", markersize=8, markeredgewidth=2)
+    ax.axvline(1, color="black", linewidth=1)
+    ax.set(xscale="log", xlabel="energy with weights from DRAM over that with all in SRAM, times")
+    plain_numbers(ax.xaxis)
+    names_down(ax, places, list(savings.index))
+    return Drawn(fig, {"savings": savings}, above=legend_above(fig, ax, 2))
+
+
+@in_house_style
 def vector(times: pd.DataFrame, lanes: pd.DataFrame) -> Drawn:
     """Draw times against density at the smallest and the largest batch, and useful lanes against their number.
 

@@ -31,8 +31,10 @@ COLUMNS_DRAWN = 512
 """Columns of a layer that are drawn and simulated; the others are taken to be like them."""
 COMPRESSED, DENSE = "EIE", "dense"
 SRAM, DRAM = "SRAM", "DRAM"
-SETTINGS = ("itrs-lop", "itrs-lstp")
-"""Settings of the SRAM sweep: the energy model's, and one of transistors that leak less."""
+OTHER_TRANSISTORS = ("itrs-lstp", "lstp-hpperi", "lstp-energyopt", "itrs-hp")
+"""Settings of the SRAM sweep that Table II speaks against, the least leaky first; itrs-lop is the energy model's."""
+WAITING, GATED = "waiting chips leak", "waiting chips are off"
+"""What chips do while another one holds the layer that is computed; those that are off cost nothing to wake."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,11 +47,6 @@ class Capacity:
     three others), `leakage` of the chips at work, `idle` (leakage of the chips that wait), `dram`, and `total`."""
     by_setting: Mapping[str, pd.DataFrame]
     """The same by setting of the SRAM; the first is that of `rows`."""
-
-    @property
-    def less_leaky(self) -> pd.DataFrame:
-        """Rows of the last setting."""
-        return list(self.by_setting.values())[-1]
 
     def table(self) -> pd.DataFrame:
         """Tabulate chips, area, time and energy of each model, means over draws; `EIE` and `dense` in both places."""
@@ -65,11 +62,41 @@ class Capacity:
         table["dense, chips"] = mean.xs((DENSE, SRAM), level=("format", "place"))["chips"]
         return table.rename(columns={"parameters": "million weights"})
 
-    def saving(self, rows: pd.DataFrame | None = None) -> pd.DataFrame:
-        """Divide energy from DRAM by that from SRAM, in EIE's format: one row per model, one column per draw."""
+    def saving(self, rows: pd.DataFrame | None = None, gated: bool = False) -> pd.DataFrame:
+        """Divide energy from DRAM by that from SRAM, in EIE's format: one row per model, one column per draw.
+
+        Parameters
+        ----------
+        rows : DataFrame, optional
+            Of `by_setting`; the first setting's if left out.
+        gated : bool
+            Whether chips that wait are switched off.
+        """
         own = (self.rows if rows is None else rows).query("format == @COMPRESSED")
+        if gated:
+            own = own.assign(total=own["total"] - own["idle"])
         wide = own.pivot(index=["model", "seed"], columns="place", values="total")
         return (wide[DRAM] / wide[SRAM]).unstack("seed").loc[list(dict.fromkeys(own["model"]))]
+
+    def savings(self) -> pd.DataFrame:
+        """Tabulate `saving` as mean over draws: one row per setting and way to wait, one column per model."""
+        return pd.DataFrame(
+            {
+                (setting, word): self.saving(rows, gated).mean(axis=1)
+                for setting, rows in self.by_setting.items()
+                for word, gated in ((WAITING, False), (GATED, True))
+            }
+        ).T
+
+    def ranges(self) -> pd.DataFrame:
+        """Find the least and the greatest `savings` of each model, waiting chips on or off.
+
+        Columns: `least` and `most` over plausible settings, `least of all` and `most of all` over all of them.
+        """
+        found = self.savings()
+        near = found[[setting in plausible_settings() for setting in found.index.get_level_values(0)]]
+        columns = {"least": near.min(), "most": near.max(), "least of all": found.min(), "most of all": found.max()}
+        return pd.DataFrame(columns)
 
     def _mean(self) -> pd.DataFrame:
         return self.rows.groupby(["model", "format", "place"], sort=False).mean().drop(columns="seed")
@@ -81,32 +108,66 @@ class Capacity:
         parts = 1e3 * mean[list(names)].rename(columns=names)
         return retrospective.energy_parts(parts, mean["chips"].xs(SRAM, level="place"))
 
-    def words(self) -> str:
-        """Say in words where everything fits, and where it stops to pay."""
-        table, saving = self.table(), self.saving()
-        small, large = table.index[0], table.index[-1]
-        mean, sd = saving.mean(axis=1), saving.std(axis=1)
-        better = self.saving(self.less_leaky).mean(axis=1)
-        fits = table.index[table["chips"] == 1]
-        row = table.loc[large]
+    def plot_ranges(self) -> Figure:
+        """Draw how many times less energy SRAM takes than DRAM, as a range per model."""
+        return retrospective.ranges(self.ranges(), self.saving().mean(axis=1))
+
+    def answer(self) -> str:
+        """Say for which models SRAM takes less energy than DRAM whatever the memories are, and for which it hangs."""
+        ranges = self.ranges()
+        listed = {
+            name: f"{name} ({_factor(row['least'])} to {_factor(row['most'])} times)" for name, row in ranges.iterrows()
+        }
+        less, more = ranges["least"] > 1, ranges["most"] < 1
+        open_ = ~less & ~more
+        said = [
+            f"takes less energy from SRAM than from DRAM for {_joined(listed, less)}",
+            f"more for {_joined(listed, more)}" if more.any() else "",
+            f"and is **undecided** for {_joined(listed, open_)}" if open_.any() else "",
+        ]
         return (
-            f"**{row['chips']:.0f} chips** of 64 PEs, {row['mm2']:,.0f} mm2, hold {large} at "
+            f"An inference {', '.join(part for part in said if part)}. The brackets say how many times less, over "
+            f"{len(set(self.by_setting) & set(plausible_settings()))} plausible settings of the SRAM, with chips that "
+            f"wait for their layer leaking or switched off."
+        )
+
+    def words(self) -> str:
+        """Say in words what the models need, and what would change the answer."""
+        table, ranges = self.table(), self.ranges()
+        large = table.index[-1]
+        row, usual = table.loc[large], self.saving().mean(axis=1)
+        fits = table.index[table["chips"] == 1]
+        lose = [name for name in usual.index if usual[name] < 1]
+        named = (
+            f"The models that lose with SRAM under the energy model's own setting: {', '.join(lose)}. " if lose else ""
+        )
+        widest = ranges.loc[large]
+        return (
+            f"{row['chips']:.0f} chips of 64 PEs, {row['mm2']:,.0f} mm2, hold {large} at "
             f"{100 * _decoder_density():.0f} % density; {' and '.join(fits)} fit{'s' * (len(fits) == 1)} on one. "
-            f"All in SRAM, an inference of {small} takes {mean[small]:.1f} times less energy than with weights from "
-            f"DRAM (standard deviation {sd[small]:.2f} over {saving.shape[1]} draws), one of {large} "
-            f"{_times(mean[large])} (standard deviation {sd[large]:.3f}). A large model keeps few of its chips busy: "
-            f"of the {row[f'{COMPRESSED}, {SRAM}, mJ']:.0f} mJ a token takes, {row['idle, %']:.0f} % is the leakage of "
+            f"{named}A large model keeps few of its chips busy: of the "
+            f"{row[f'{COMPRESSED}, {SRAM}, mJ']:.0f} mJ a token takes there, {row['idle, %']:.0f} % is the leakage of "
             f"chips that wait for their layer. Without compression it would need {row['dense, chips']:,.0f} chips and "
             f"{row[f'{DENSE}, {SRAM}, mJ']:,.0f} mJ in SRAM, {row[f'{DENSE}, {DRAM}, mJ']:,.0f} mJ from DRAM.\n\n"
-            f"**What would change the answer.** Leakage: with SRAM of the setting {SETTINGS[1]} the saving on {large} "
-            f"is {better[large]:.1f} times. So would chips that can be switched off while they wait, and several "
-            f"inputs at once: they keep more chips busy, and share what is read from DRAM. The density of the decoders "
-            f"is an assumption, the abstract's; Deep Compression published none."
+            f"**What would change the answer.** Leakage: with transistors that Table II speaks against, the saving on "
+            f"{large} goes from {_factor(widest['least of all'])} to {_factor(widest['most of all'])} times. Chips that "
+            f"are switched off while they wait, if waking them cost nothing, and several inputs at once, which keep more "
+            f"chips busy and share what is read from DRAM. The density of the decoders is an assumption, the "
+            f"abstract's; Deep Compression published none."
         )
 
 
+def _factor(value: float) -> str:
+    return f"{value:.2f}" if value < 2 else f"{value:.0f}"
+
+
+def _joined(listed: Mapping[Any, str], which: pd.Series) -> str:
+    names = [listed[name] for name in which.index[which]]
+    return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names) or "none"
+
+
 @exhibit("seed", draws=3)
-def capacity(setup: Setup, decoder_density: float | None = None, settings: Sequence[str] = SETTINGS) -> Capacity:
+def capacity(setup: Setup, decoder_density: float | None = None, settings: Sequence[str] | None = None) -> Capacity:
     """Work out chips, area and energy of the models of `data/models.csv`, in 2..100 draws of each layer.
 
     Layers run one after the other, each on the chips that hold it; batch 1. From DRAM, one chip runs them all and every
@@ -116,9 +177,11 @@ def capacity(setup: Setup, decoder_density: float | None = None, settings: Seque
     ----------
     decoder_density : float, optional
         Fraction of the weights kept in models that Deep Compression has not; the abstract's tenth if left out.
-    settings : sequence of str
-        Settings of the SRAM; the first is the one that the page is about.
+    settings : sequence of str, optional
+        Settings of the SRAM; the first is the energy model's. The plausible ones and those of other transistors if left
+        out.
     """
+    settings = [*plausible_settings(), *OTHER_TRANSISTORS] if settings is None else settings
     kept = _decoder_density() if decoder_density is None else _check.fraction("decoder_density", decoder_density)
     found: dict[str, list[dict[str, Any]]] = {setting: [] for setting in settings}
     for draw, *_ in draws(setup.draws):
@@ -218,11 +281,11 @@ class _Pass:
         """Compute the energy of one use: of the work, and the leakage of the chips at work."""
         report = self.reports[chips]
         machine = replace(EIE_45NM, n_pe=report.n_pe)
-        parts = (
-            replace(self.array, machine=machine).joules(report) if self.array else energy(report, machine).components
-        )
-        leakage = report.seconds * report.n_pe * _leakage_watts(setting)
-        return sum(parts.values()) - parts["leakage"], leakage
+        if self.array:
+            parts = replace(self.array, machine=machine).joules(report, setting)
+        else:
+            parts = energy(report, machine, setting).components
+        return sum(parts.values()) - parts["leakage"], parts["leakage"]
 
 
 def _inference(passes: list[_Pass], place: str, setting: str) -> dict[str, float]:
@@ -285,16 +348,12 @@ def _decoder_density() -> float:
     return 1 / paper_value("saving-sparsity")
 
 
-def _times(saving: float) -> str:
-    return f"{saving:.1f} times less" if saving >= 1 else f"{1 / saving:.1f} times **more**"
-
-
 def sram_suits_only_the_small(small: str, large: str) -> Margin:
     """Compute by how much SRAM saves energy for one model and loses for the other, the lesser, as a logarithm.
 
-    Its error is what the plausible SRAM settings leave open.
+    Its error is what the plausible SRAM settings leave open, with chips that wait leaking or switched off.
     """
-    found = capacity(draws=2, settings=plausible_settings())
-    logs = [np.log(found.saving(found.by_setting[name]).mean(axis=1)) for name in plausible_settings()]
-    margins = [float(min(log[small], -log[large])) for log in logs]
-    return Margin(margins[0], max(abs(margin - margins[0]) for margin in margins))
+    logs = np.log(capacity(draws=2, settings=plausible_settings()).savings())
+    margins = np.minimum(logs[small], -logs[large])
+    own = margins[plausible_settings()[0], WAITING]
+    return Margin(float(own), float((margins - own).abs().max()))

@@ -30,7 +30,11 @@ class Point:
     statement: str
     """What it says, in this project's words."""
     page: str
-    """Page of the book that measures it; empty while none does."""
+    """Page of the book that measures it; empty if none does."""
+    others: str = ""
+    """What others report who measured it, with their paper."""
+    why: str = ""
+    """Why this book does not measure it."""
 
 
 def load() -> list[Point]:
@@ -41,7 +45,17 @@ def load() -> list[Point]:
 def answer() -> str:
     """Say how many of the points are measured; Markdown."""
     points = load()
-    return f"**{sum(bool(point.page) for point in points)} of {len(points)} points** have a page that measures them."
+    return (
+        f"**{sum(bool(point.page) for point in points)} of {len(points)} points** have a page that measures them. For "
+        f"others we have no experiment that is fair at a cost that a reader can repeat."
+    )
+
+
+def unmeasured() -> str:
+    """Say of each point without a page that others have measured what they report, and why we do not; Markdown."""
+    return "\n".join(
+        f"- *{point.statement}.* {point.others}. {point.why}." for point in load() if point.others and point.why
+    )
 
 
 def abstract() -> str:

@@ -1,8 +1,9 @@
 """Four-bit weights, sixteen-bit arithmetic: a shared codebook against uniform steps with a scale a group.
 
 EIE decodes a 4-bit code through one table of shared weights for the whole layer. What language models use today keeps
-the 4 bits but not the table: the weights of a group of inputs are whole numbers times a scale of their own. Both are
-tried on the weights of two real networks, whose float32 (or int8) weights are taken as the truth.
+the 4 bits but not the table: the weights of a group of inputs are whole numbers times a scale of their own. Table and
+steps are compared for a whole matrix and for groups, with as many bits per weight, all counted. The float32 (or int8)
+weights of two real networks are taken as the truth.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from eie import _check, published
-from eie.compress.kmeans import prune_and_share
+from eie.compress.kmeans import prune_and_share, shared_in_groups
 from eie.models import ocr
 from eie.studies import experiments
 from eie.studies.claim import Margin
@@ -37,50 +39,95 @@ WHOLE = 0
 """Group that stands for one scale, or one codebook, for the whole matrix."""
 
 
+CODEBOOK, SCALED, UNIFORM = "codebook", "scaled codebook", "uniform"
+"""Kinds of schemes: a codebook for each group, one codebook for all groups with a scale for each, and even steps."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scheme:
     """A way to store the weights of a matrix."""
 
     kind: str
-    """`"codebook"`, as EIE's, or `"uniform"`."""
+    """`CODEBOOK`, `SCALED` or `UNIFORM`."""
     bits: int
     """Of a weight, 1..8."""
     group: int = WHOLE
-    """Inputs that share a scale, 0 for the whole matrix; a codebook is always for the whole matrix."""
+    """Weights that share a scale or a codebook, 0 for the whole matrix."""
 
     @property
     def name(self) -> str:
         """Such as `"uniform, groups of 32"`."""
-        shared = f"groups of {self.group}" if self.group else "one a matrix"
-        return f"{self.kind}, {shared}"
+        return f"{self.kind}, {f'groups of {self.group}' if self.group else 'one per matrix'}"
 
     def stored(self, weights: Array) -> Array:
         """Store a matrix of shape `(n_out, n_in)`, and return what is left of it."""
-        if self.kind == "codebook":
-            return models.dense(prune_and_share(weights, self.bits))
+        if self.kind == UNIFORM:
+            rows, group = (weights, self.group) if self.group else (weights.reshape(1, -1), weights.size)
+            return uniform(rows, self.bits, group).reshape(weights.shape)
+        if self.kind == SCALED:
+            return scaled_codebook(weights, self.bits, self.group)
         if self.group:
-            return uniform(weights, self.bits, self.group)
-        return uniform(weights.reshape(1, -1), self.bits, weights.size).reshape(weights.shape)
+            return shared_in_groups(weights.ravel(), 2**self.bits - 1, self.group).reshape(weights.shape)
+        return models.dense(prune_and_share(weights, self.bits))
 
     def bits_each(self, n_out: int, n_in: int) -> float:
-        """Count bits that a weight takes, with its share of codebook or of scale and zero point."""
-        if self.kind == "codebook":
-            return self.bits + SCALE_BITS * 2**self.bits / (n_out * n_in)
+        """Count bits that a weight takes, with its share of codebooks, or of scale and zero point."""
+        n_weights = n_out * n_in
+        codebook = SCALE_BITS * 2**self.bits
+        if self.kind == CODEBOOK:
+            return self.bits + codebook * (-(-n_weights // self.group) if self.group else 1) / n_weights
         groups = n_out * -(-n_in // self.group) if self.group else 1
-        return self.bits + (SCALE_BITS + self.bits) * groups / (n_out * n_in)
+        if self.kind == SCALED:
+            return self.bits + (codebook + SCALE_BITS * groups) / n_weights
+        return self.bits + (SCALE_BITS + self.bits) * groups / n_weights
+
+    def as_large(self) -> tuple[Scheme, Scheme]:
+        """Return the codebooks, own and scaled, that take no more bits per weight than these even steps in groups."""
+        each = self.group / (SCALE_BITS + self.bits)
+        own, scaled = ceil(SCALE_BITS * 2**self.bits * each), ceil(SCALE_BITS * each)
+        return Scheme(CODEBOOK, self.bits, own), Scheme(SCALED, self.bits, scaled)
 
 
 def schemes(bits: Sequence[int] = (4, 3, 2), groups: Sequence[int] = (128, 32)) -> list[Scheme]:
-    """List a codebook, uniform steps for the whole matrix, and uniform steps by groups, for each number of bits.
+    """List the schemes: for each number of bits a codebook and even steps for the whole matrix, and by groups.
+
+    Beside even steps by groups stand the codebooks that take as many bits.
 
     Raises
     ------
     ValueError
         When a number of bits is not of 1..8, or a group not of 1..65536.
     """
-    sizes = [WHOLE, *_check.integers("groups", groups, 1, 65_536)[::-1]]
-    kinds = [("codebook", WHOLE), *(("uniform", size) for size in sizes)]
-    return [Scheme(kind, b, size) for b in _check.integers("bits", bits, 1, 8)[::-1] for kind, size in kinds]
+    sizes = _check.integers("groups", groups, 1, 65_536)[::-1]
+    found = []
+    for each in _check.integers("bits", bits, 1, 8)[::-1]:
+        found += [Scheme(CODEBOOK, each), Scheme(UNIFORM, each)]
+        for steps in (Scheme(UNIFORM, each, size) for size in sizes):
+            found += [steps, *steps.as_large()]
+    return found
+
+
+def scaled_codebook(weights: Array, bits: int, group: int) -> Array:
+    """Share the weights of a matrix in one codebook after dividing each group by its largest magnitude.
+
+    Parameters
+    ----------
+    weights : float32 array of shape `(n_out, n_in)`
+    bits : int
+        Of a weight, 1..8: `2**bits` shared values, one of them 0.
+    group : int
+        Neighbouring inputs of a row that share a scale. The last group of a row may be smaller.
+
+    Returns
+    -------
+    float32 array of shape `(n_out, n_in)`
+    """
+    n_out, n_in = weights.shape
+    filled = np.pad(weights, ((0, 0), (0, -n_in % group))).reshape(n_out, -1, group)
+    scale = np.float16(np.abs(filled).max(axis=2, keepdims=True)).astype(np.float32)
+    parts = filled / np.where(scale > 0, scale, 1)
+    shared = models.dense(prune_and_share(parts.reshape(n_out, -1), bits)).reshape(parts.shape)
+    return np.ascontiguousarray((shared * scale).reshape(n_out, -1)[:, :n_in], dtype=np.float32)
 
 
 def uniform(weights: Array, bits: int, group: int) -> Array:
@@ -195,32 +242,43 @@ class FourBitWeights(Measured):
         rows = self.rows.query("network == @network and bits == @bits and kind == @kind")
         return rows[rows["group"].eq(group)].iloc[0] if group is not None else rows.loc[rows["error"].idxmin()]
 
-    def words(self) -> str:
-        """Say the answer in words, with numbers."""
+    def equals(self, network: str, bits: int) -> pd.DataFrame:
+        """List even steps in the smallest groups and the codebooks as large: `error`, `quality` and so on by kind."""
+        steps = self.best(network, bits, UNIFORM)
+        same = [Scheme(UNIFORM, bits, int(steps["group"])), *Scheme(UNIFORM, bits, int(steps["group"])).as_large()]
+        return pd.DataFrame({scheme.kind: self.best(network, bits, scheme.kind, scheme.group) for scheme in same}).T
+
+    def answer(self) -> str:
+        """Say in two sentences whether the table or the group matters, at as many bits per weight."""
         bits = int(self.rows["bits"].max())
-        code, one, groups = (
-            self.best("translator", bits, kind, group)
-            for kind, group in (("codebook", None), ("uniform", WHOLE), ("uniform", None))
+        equal, one = self.equals("translator", bits), self.best("translator", bits, CODEBOOK, WHOLE)
+        steps, scaled = equal.loc[UNIFORM], equal.loc[SCALED]
+        apart = abs(steps["quality"] - scaled["quality"])
+        within = 2 * float(np.hypot(steps["quality_sd"], scaled["quality_sd"]))
+        same = "no different" if apart <= within else ("better" if steps["quality"] > scaled["quality"] else "worse")
+        return (
+            f"**At {steps['bits_each']:.2f} bits per weight, even steps with a scale per group are {same} from a "
+            f"shared codebook with such scales**: the translator's chrF is {_quality(steps)} against {_quality(scaled)}, and "
+            f"the error of its matrices' outputs {100 * steps['error']:.1f} % against {100 * scaled['error']:.1f} %. "
+            f"It is the scale per group that helps: with one codebook per matrix, as EIE has it, at "
+            f"{one['bits_each']:.2f} bits, chrF is {_quality(one)} and the error {100 * one['error']:.1f} %."
         )
+
+    def words(self) -> str:
+        """Say the rest in words, with numbers: codebooks per group, one scale per matrix, and fewer bits."""
+        bits = int(self.rows["bits"].max())
+        own, one = self.equals("translator", bits).loc[CODEBOOK], self.best("translator", bits, UNIFORM, WHOLE)
         more = " ".join(self._smaller(b) for b in sorted(self.rows["bits"].unique())[::-1][1:])
         return (
-            f"With {bits} bits, one k-means codebook a matrix leaves {100 * code['error']:.1f} % of error in the "
-            f"translator's outputs, where even steps with one scale a matrix leave {100 * one['error']:.1f} % and even "
-            f"steps in {_grouped(groups)} {100 * groups['error']:.1f} %: the codebook is the better {bits} bits for a "
-            f"whole matrix. Groups leave less error than both, but take {groups['bits_each']:.2f} bits a weight "
-            "where the "
-            f"codebook takes {code['bits_each']:.2f}: the comparison is not at equal size. Translations stay within "
-            f"chrF {code['quality']:.0f} ± "
-            f"{code['quality_sd']:.0f} of the dense network's with the codebook and {groups['quality']:.0f} ± "
-            f"{groups['quality_sd']:.0f} with groups. {more}"
+            f"A codebook of its own for each {own['group']} weights takes the same {own['bits_each']:.2f} bits and "
+            f"leaves {100 * own['error']:.1f} % (chrF {_quality(own)}); even steps with one scale for the whole matrix "
+            f"leave {100 * one['error']:.1f} % (chrF {_quality(one)}), more than one codebook does. {more}"
         )
 
     def _smaller(self, bits: int) -> str:
-        code, groups = self.best("translator", bits, "codebook"), self.best("translator", bits, "uniform")
-        return (
-            f"With {bits} bits it is chrF {code['quality']:.0f} against {groups['quality']:.0f} "
-            f"(in {_grouped(groups)}, which take {groups['bits_each']:.1f} bits a weight)."
-        )
+        equal = self.equals("translator", bits)
+        listed = ", ".join(f"{kind} {_quality(row)}" for kind, row in equal.iterrows())
+        return f"With {bits} bits and groups ({equal['bits_each'].max():.2f} per weight), chrF is: {listed}."
 
     def plot(self) -> Figure:
         """Draw output error against bits per weight, one panel per network."""
@@ -230,8 +288,8 @@ class FourBitWeights(Measured):
         return panels.series_by_panel(points, "network", "bits_each", "error", "scheme", *labels, log_y=True)
 
 
-def _grouped(row: pd.Series) -> str:
-    return f"groups of {row['group']}" if row["group"] else "one group"
+def _quality(row: pd.Series) -> str:
+    return f"{row['quality']:.0f} ± {row['quality_sd']:.0f}"
 
 
 def four_bit_weights(
@@ -260,7 +318,10 @@ def four_bit_weights(
 
 
 def four_bits_keep_translations(kind: str) -> Margin:
-    """Compute how far the translator with 4-bit weights, `"codebook"` or `"uniform"`, is above nine tenths, chrF."""
+    """Compute how far the translator with 4-bit weights is above nine tenths, chrF.
+
+    `"uniform"`: even steps with a scale per group, the best of the groups. `"codebook"`: one codebook per matrix.
+    """
     bits = int(published.row("retrospective", id="weight-bits")["value"])
-    best = four_bit_weights().best("translator", bits, kind)
+    best = four_bit_weights().best("translator", bits, kind, WHOLE if kind == CODEBOOK else None)
     return Margin(float(best["quality"] - 100 * KEPT), 2 * float(best["quality_sd"]))

@@ -150,9 +150,9 @@ class Capacity:
             f"chips that wait for their layer. Without compression it would need {row['dense, chips']:,.0f} chips and "
             f"{row[f'{DENSE}, {SRAM}, mJ']:,.0f} mJ in SRAM, {row[f'{DENSE}, {DRAM}, mJ']:,.0f} mJ from DRAM.\n\n"
             f"**What would change the answer.** Leakage: with transistors that Table II speaks against, the saving on "
-            f"{large} goes from {_factor(widest['least of all'])} to {_factor(widest['most of all'])} times. Chips that "
-            f"are switched off while they wait, if waking them cost nothing, and several inputs at once, which keep more "
-            f"chips busy and share what is read from DRAM. The density of the decoders is an assumption, the "
+            f"{large} goes from {_factor(widest['least of all'])} to {_factor(widest['most of all'])} times. Chips "
+            f"that are switched off while they wait, if waking them cost nothing, and several inputs at once, which "
+            f"keep more chips busy and share what is read from DRAM. The density of the decoders is an assumption, the "
             f"abstract's; Deep Compression published none."
         )
 

@@ -78,27 +78,37 @@ class Density:
         """Draw ratios against density, one column per density of the inputs."""
         return retrospective.ratios(self.ratios, 100 * _claimed())
 
-    def words(self) -> str:
-        """Say in words where the break-even is, and what would move it."""
+    @property
+    def usual_inputs(self) -> float:
+        """The density of the inputs that the words are about, the middle one."""
         acts = sorted(self.ratios["act_density"].unique())
-        act = acts[len(acts) // 2]
-        energies, times = self.break_even("energy"), self.break_even("time")
+        return float(acts[len(acts) // 2])
+
+    def answer(self) -> str:
+        """Say up to which density EIE takes less energy, against as many multipliers and against one per weight."""
+        act, energies, times = self.usual_inputs, self.break_even("energy"), self.break_even("time")
         fair, wide = str(FAIREST), str(ARRAYS[-1])
-        mean, sd = energies[fair, act].mean(), energies[fair, act].std()
         return (
-            f"**Up to {mean:.0f} % density** (standard deviation {sd:.1f} over {len(energies)} draws) EIE takes less "
-            f"energy than a dense array of the same multipliers, memories and {FAIREST.weight_bits}-bit weights that "
-            f"skips zero inputs as well, at {100 * act:g} % non-zero inputs. In time it never loses: a stored weight "
-            f"costs a cycle on both. In room it does: an entry carries its index, so that EIE's memories hold the "
-            f"larger layer only up to {100 * self.storage[fair]:.0f} % density. The slide says "
-            f"{100 * _claimed():.0f} %.\n\n"
-            f"**What would change the answer.** Wider weights: against {ARRAYS[3].weight_bits} bits EIE pays up to "
-            f"{energies[str(ARRAYS[3]), act].mean():.0f} %. An array that does not skip zero inputs: up to "
-            f"{energies[str(ARRAYS[0]), act].mean():.0f} %. More multipliers: one fed with each weight "
-            f"of a memory's row, {ARRAYS[-1].multipliers} a PE, moves the break-even of time to "
-            f"{times[wide, act].mean():.0f} % and that of energy to {energies[wide, act].mean():.0f} %, since leakage "
-            f"is a large part of the energy and goes with time. Such an array takes hardly more area: Table II's "
-            f"arithmetic is a small part of a PE."
+            f"EIE takes less energy **up to {_in_words(energies[fair, act].mean(), energies[fair, act].std())} %** of "
+            f"the weights against a dense array with as many multipliers, and **up to "
+            f"{_in_words(energies[wide, act].mean(), energies[wide, act].std())} %** against one with a multiplier for "
+            f"each weight that a memory's row holds ({ARRAYS[-1].multipliers} per PE); the slide says "
+            f"{100 * _claimed():.0f} %. In time it never loses to the first array, and wins against the second only "
+            f"up to {_in_words(times[wide, act].mean(), times[wide, act].std())} %. All have {FAIREST.weight_bits}-bit "
+            f"weights and skip zero inputs, of which {100 * act:g} % are not zero (± standard deviation over "
+            f"{len(energies)} draws)."
+        )
+
+    def words(self) -> str:
+        """Say in words what room it takes, and what would change the answer."""
+        act, energies = self.usual_inputs, self.break_even("energy")
+        return (
+            f"In room an index costs: EIE's memories hold the larger layer only up to "
+            f"{100 * self.storage[str(FAIREST)]:.0f} % density, padding not counted. More multipliers take hardly more "
+            f"area, since Table II's arithmetic is a small part of a PE; they save time, and with it leakage.\n\n"
+            f"**What would change the answer.** Wider weights: against {ARRAYS[3].weight_bits} bits and as many "
+            f"multipliers EIE pays up to {energies[str(ARRAYS[3]), act].mean():.0f} %. An array that does not skip "
+            f"zero inputs: up to {energies[str(ARRAYS[0]), act].mean():.0f} %."
         )
 
 

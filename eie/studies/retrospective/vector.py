@@ -93,13 +93,6 @@ class Vector:
         one, most = (self.times(n).loc[1, self.usual[0]]["eie"] for n in (1, self.threads()[-1]))
         return float(one / most)
 
-    def int8_wins(self) -> pd.Series:
-        """Find the density, %, up to which EIE's format beats dense int8 on one thread, by batch; 0 for none."""
-        times = self.times(1)
-        faster = (times["eie"] < times["int8"]).groupby("batch").cummin()
-        kept = faster[faster].reset_index().groupby("batch")["density"].max()
-        return 100 * kept.reindex(times.index.unique("batch"), fill_value=0.0)
-
     def useful(self) -> pd.DataFrame:
         """Tabulate percent of useful lanes by number of lanes and model: means, and the largest standard deviation."""
         over = 100 * self.lanes.drop(columns="seed").set_index("lanes")
@@ -113,34 +106,75 @@ class Vector:
             times = times.rename(columns=NAMES)
         return retrospective.vector(times, self.useful().drop(columns="largest sd"))
 
+    def fastest(self) -> pd.DataFrame:
+        """Find the fastest kernel on one thread: one row per batch, one column per density of the weights, %."""
+        found = self.times(1).idxmin(axis=1).map(NAMES).unstack("density")
+        return found.rename(columns=lambda density: f"{100 * density:g} %").rename_axis(columns=None)
+
+    def faster_than(self) -> pd.DataFrame:
+        """List the densities at which EIE's format is faster: one row per kernel, one column per batch."""
+        times = self.times(1)
+        rivals = times.drop(columns="eie")
+        slower = rivals.gt(times["eie"], axis=0).where(rivals.notna())
+        found = {
+            f"batch {batch}": {NAMES[name]: _densities(own.droplevel("batch")[name]) for name in rivals}
+            for batch, own in slower.groupby("batch")
+        }
+        return pd.DataFrame(found).rename_axis("against")
+
+    def answer(self) -> str:
+        """Say where EIE's format is the fastest kernel, and how it does where both sides skip zero inputs."""
+        if self.result is None:
+            return f"**Times are missing:** {HOW}. {self._on_lanes()}"
+        density, act = self.usual
+        batches = self.times(1).index.unique("batch")
+        fastest = self.fastest()
+        said = "; ".join(
+            f"at batch {batch} {_where(fastest.columns[fastest.loc[batch] == NAMES['eie']])}" for batch in batches
+        )
+        return (
+            f"Of the kernels timed on one thread of a processor, EIE's format is the fastest **{said}**. At "
+            f"{100 * density:g} % of the weights, {100 * act:g} % of the inputs and batch 1 it is "
+            f"**{self.over('csc-columns'):.1f} times** as fast as SciPy's CSC when both skip inputs that are zero, and "
+            f"{self.over('csc', act_density=1.0):.1f} times when no input is; in batches of {batches[-1]} dense int8 "
+            f"takes {self.over('int8', batch=int(batches[-1])):.1f} times the time of EIE's format."
+        )
+
     def words(self) -> str:
         """Say in words what the comparison gave, and why it is so."""
+        if self.result is None:
+            return self._on_lanes()
+        return f"{self._measured()}\n\n{self._on_lanes()}\n\n{self._what_changes()}"
+
+    def _on_lanes(self) -> str:
         useful = self.useful()
         widest = useful.index[-1]
         row = useful.loc[widest]
-        on_lanes = (
+        return (
             f"Of {widest} lanes that go in step, each with an EIE PE's rows, {row['lockstep']:.0f} % do useful work "
             f"(largest standard deviation {useful['largest sd'].max():.1f}), against {row['own queues']:.0f} % where "
             f"each has a queue of its own, as in EIE, and {row['dense columns']:.0f} % where a vector processor takes "
             f"columns with their zeros."
         )
-        if self.result is None:
-            return f"**{row['lockstep']:.0f} %** of the lanes. {on_lanes}\n\n**Times are missing:** {HOW}."
-        return f"{self._measured()}\n\n{on_lanes}\n\n{self._what_changes()}"
 
     def _measured(self) -> str:
         assert self.result is not None
-        density, act = self.usual
         provenance, load = self.result["provenance"], self.result["load_average"]
-        int8 = self.over("int8")
+        times = self.times(1)
+        at_one = {name: NAMES[name] for name in ("csc", "sparse", "dense", "int8", "int4") if name in times}
+        listed = ", ".join(f"{self.over(name):.1f} times {word}" for name, word in at_one.items())
+        many = int(times.index.unique("batch")[1])
+        behind = ", ".join(
+            f"{NAMES[name]} {1 / self.over(name, batch=many):.1f} times"
+            for name in at_one
+            if self.over(name, batch=many) < 1
+        )
         return (
-            f"**{self.over('csc'):.1f} times as fast as SciPy's CSC** is EIE's format on one thread of a processor, at "
-            f"{100 * density:g} % density, {100 * act:g} % non-zero inputs and batch 1, "
-            f"{self.over('csc', act_density=1.0):.1f} times where all inputs are non-zero; {self.over('sparse'):.1f} "
-            f"times the fastest CSR, {self.over('dense'):.1f} times dense float32, {int8:.1f} times dense int8. "
-            f"{self._scaled()} Measured on "
-            f"{provenance['cpu']}, {provenance['cores']} cores, {self.result['date']} UTC, at a load of "
-            f"{min(load):.1f} to {max(load):.1f} (above {provenance['cores']}, other work was in the way)."
+            f"At the layer's own density and batch 1, EIE's format is as fast as: {listed}; SciPy's plain CSC does not "
+            f"skip zero inputs. At batch {many}, faster than EIE's format are: {behind or 'none'}. The fastest CSR is "
+            f"PyTorch's, which calls MKL. {self._scaled()} Measured on {provenance['cpu']}, {provenance['cores']} "
+            f"cores, {self.result['date']} UTC, at a load of {min(load):.1f} to {max(load):.1f} (above "
+            f"{provenance['cores']}, other work was in the way)."
         )
 
     def _scaled(self) -> str:
@@ -150,18 +184,13 @@ class Vector:
         return f"{most} threads make it {self.scaling():.2f} times faster still."
 
     def _what_changes(self) -> str:
-        times = self.times(1).loc[1]
-        sparsest = times.index.min()
-        csc = times.loc[sparsest, "csc"] / times.loc[sparsest, "eie"]
-        listed = ", ".join(f"{_up_to(limit)} at batch {batch}" for batch, limit in self.int8_wins().items())
         return (
-            f"**What would change the answer.** The batch: EIE's format is faster than dense int8 on one thread "
-            f"{listed}. The density: at {100 * sparsest:g} % padding zeros outnumber the weights, and SciPy's CSC "
-            f"takes {csc:.1f} times the time of EIE's format. Dense int8 multiplies dozens of weights with one "
-            f"instruction on bytes that lie side by side, and reads them once for a whole batch; EIE's stream needs, "
-            f"for every weight, a row that depends on the one before, a look-up and an addition somewhere else in "
-            f"memory, none of which fills a vector, and at large batches hardly an input is zero for all. EIE's "
-            f"hardware has a queue and a memory port for each lane; a vector processor does not."
+            "**What would change the answer.** The batch and the density: the tables below have each. Where few "
+            "weights are kept, padding zeros outnumber them. Dense int8 multiplies dozens of weights with one "
+            "instruction on bytes that lie side by side, and reads them once for a whole batch; EIE's stream needs, "
+            "for every weight, a row that depends on the one before, a look-up and an addition somewhere else in "
+            "memory, none of which fills a vector, and at large batches hardly an input is zero for all. EIE's "
+            "hardware has a queue and a memory port for each lane; a vector processor does not."
         )
 
 
@@ -190,8 +219,18 @@ def vector(setup: Setup, lane_counts: Sequence[int] = LANES, repeats: int = 5, l
     return Vector(result, now, pd.DataFrame(rows))
 
 
-def _up_to(limit: float) -> str:
-    return f"up to {limit:g} % density" if limit else "at no density"
+def _densities(faster: pd.Series) -> str:
+    """List densities at which something is so; all and none in words, and a dash where nothing was timed."""
+    if faster.isna().any():
+        return "-"
+    chosen = [f"{100 * density:g}" for density, is_so in faster.items() if is_so]
+    return "none" if not chosen else "all" if len(chosen) == len(faster) else ", ".join(chosen) + " %"
+
+
+def _where(densities: Sequence[str]) -> str:
+    if not len(densities):
+        return "at no density"
+    return f"at {densities[0]}" if len(densities) == 1 else f"from {densities[0]} to {densities[-1]} density"
 
 
 def _live(result: dict[str, Any] | None, repeats: int) -> pd.DataFrame:

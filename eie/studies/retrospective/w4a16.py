@@ -255,13 +255,18 @@ class FourBitWeights(Measured):
         steps, scaled = equal.loc[UNIFORM], equal.loc[SCALED]
         apart = abs(steps["quality"] - scaled["quality"])
         within = 2 * float(np.hypot(steps["quality_sd"], scaled["quality_sd"]))
-        same = "no different" if apart <= within else ("better" if steps["quality"] > scaled["quality"] else "worse")
+        same = (
+            "no different from"
+            if apart <= within
+            else ("better than" if steps["quality"] > scaled["quality"] else "worse than")
+        )
         return (
-            f"**At {steps['bits_each']:.2f} bits per weight, even steps with a scale per group are {same} from a "
-            f"shared codebook with such scales**: the translator's chrF is {_quality(steps)} against {_quality(scaled)}, and "
-            f"the error of its matrices' outputs {100 * steps['error']:.1f} % against {100 * scaled['error']:.1f} %. "
+            f"**At {steps['bits_each']:.2f} bits per weight, even steps with a scale per group are {same} a shared "
+            f"codebook with such scales**: the translator's chrF is {_quality(steps)} against {_quality(scaled)}, "
+            f"and the outputs of its matrices are {100 * steps['error']:.1f} % off against "
+            f"{100 * scaled['error']:.1f} %. "
             f"It is the scale per group that helps: with one codebook per matrix, as EIE has it, at "
-            f"{one['bits_each']:.2f} bits, chrF is {_quality(one)} and the error {100 * one['error']:.1f} %."
+            f"{one['bits_each']:.2f} bits, chrF is {_quality(one)} and outputs are {100 * one['error']:.1f} % off."
         )
 
     def words(self) -> str:
@@ -282,9 +287,10 @@ class FourBitWeights(Measured):
 
     def plot(self) -> Figure:
         """Draw output error against bits per weight, one panel per network."""
-        names = [Scheme(row.kind, row.bits, row.group).name for row in self.rows.itertuples()]
-        points = self.rows.assign(error=100 * self.rows["error"], scheme=names)
-        labels = ("bits a weight, all counted", "output error, %")
+        shared = np.where(self.rows["group"] > 0, ", per group", ", one per matrix")
+        points = self.rows.assign(error=100 * self.rows["error"], scheme=self.rows["kind"] + shared)
+        labels = ("bits per weight, all counted", "output error, %")
+        points = points.sort_values("bits_each")
         return panels.series_by_panel(points, "network", "bits_each", "error", "scheme", *labels, log_y=True)
 
 

@@ -153,7 +153,8 @@ def ranges(savings: pd.DataFrame, usual: pd.Series) -> Drawn:
     ax.set(xscale="log", xlabel="energy with weights from DRAM over that with all in SRAM, times")
     plain_numbers(ax.xaxis)
     names_down(ax, places, list(savings.index))
-    return Drawn(fig, {"savings": savings}, above=legend_above(fig, ax, 2))
+    legend_above(fig, ax)
+    return Drawn(fig, {"savings": savings})
 
 
 @in_house_style

@@ -136,6 +136,20 @@ def chrf_and_spread(found: Sequence[str], expected: Sequence[str]) -> tuple[floa
     return chrf(found, expected), float(np.std(draws))
 
 
+Score = Callable[[Sequence[str], Sequence[str]], float]
+"""From outputs and what they should be to a number."""
+
+
+def apart_sd(score: Score, one: Sequence[str], other: Sequence[str], expected: Sequence[str]) -> float:
+    """Compute the standard deviation of the difference of two scores over inputs drawn again, the same for both."""
+    picks = np.random.default_rng(0).integers(0, len(expected), (RESAMPLES, len(expected)))
+
+    def drawn(found: Sequence[str], pick: Any) -> float:
+        return score([found[i] for i in pick], [expected[i] for i in pick])
+
+    return float(np.std([drawn(one, pick) - drawn(other, pick) for pick in picks]))
+
+
 def error(found: Array, expected: Array) -> float:
     """Divide the size of the difference of two arrays by the size of the second (root of squares)."""
     return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))

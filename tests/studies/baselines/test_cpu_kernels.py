@@ -9,7 +9,7 @@ from eie.formats import FormatError
 from eie.studies import experiments
 from eie.studies.baselines import cpu_kernels
 from eie.studies.baselines.cpu_kernels import Cell
-from eie.studies.retrospective.vector import vector
+from eie.studies.retrospective.vector import NAMES, vector
 
 pytestmark = pytest.mark.slow
 
@@ -88,16 +88,30 @@ def test_what_must_hold_of_the_kernel():
 
 def test_words_tables_and_plot():
     result = vector([8, 64], draws=2, live=False)
-    assert result.words().startswith(f"**{result.over('csc'):.1f} times as fast as SciPy's CSC**")
-    assert result.int8_wins().index.tolist() == list(cpu_kernels.BATCHES)
+    assert f"**{result.over('csc-columns'):.1f} times** as fast as SciPy's CSC when both skip" in result.answer()
+    assert "What would change the answer" in result.words()
     assert result.useful().loc[64, "lockstep"] < result.useful().loc[64, "own queues"]
     assert [ax.get_title() for ax in result.plot().axes][2] == "lanes that do useful work"
+
+
+def test_every_win_is_in_the_tables():
+    result = vector([8], draws=2, live=False)
+    times, fastest, faster = result.times(1), result.fastest(), result.faster_than()
+    for batch, density in times.index:
+        row = times.loc[batch, density].dropna()
+        assert fastest.loc[batch, f"{100 * density:g} %"] == NAMES[row.idxmin()]
+        for name in set(row.index) - {"eie"}:
+            said = faster.loc[NAMES[name], f"batch {batch}"]
+            listed = said == "all" or f"{100 * density:g}" in said.removesuffix(" %").split(", ")
+            assert listed == (row["eie"] < row[name])
+    assert faster.loc[NAMES["csc-columns"], "batch 8"] == "-"
 
 
 def test_words_say_when_times_are_missing(monkeypatch):
     monkeypatch.setattr(cpu_kernels, "committed", lambda: None)
     result = vector([8], draws=2, live=False)
-    assert "Times are missing:** `eie experiment cpu_kernels`" in result.words()
+    assert "Times are missing:** `eie experiment cpu_kernels`" in result.answer()
+    assert result.words().startswith("Of 8 lanes")
     assert result.times(1).empty
     assert result.plot().axes[0].texts[0].get_text() == "not measured"
     with pytest.raises(ValueError, match="there is no table"):

@@ -63,6 +63,8 @@ def test_energy_adds_up_and_waiting_chips_leak(result):
     assert (rows.loc[rows["chips"] == 1, "idle"].abs() < 1e-12).all()
     large = rows[(rows["model"] == "LLaMA-7B") & (rows["format"] == COMPRESSED) & (rows["place"] == SRAM)]
     a_chip = 64 * module._leakage_watts("itrs-lop")
+    memories = eie.technology.memories(eie.EIE_45NM, "itrs-lop").values()
+    assert a_chip == pytest.approx(64e-3 * sum(memory.leakage_mw * count for memory, count in memories))
     expected = large["seconds"] * large["chips"] * a_chip
     assert (large["idle"] + large["leakage"]).to_numpy() == pytest.approx(expected.to_numpy(), rel=0.02)
 
@@ -75,9 +77,39 @@ def test_dram_reads_cost_table_i():
 
 def test_words_table_and_plot(result):
     table = result.table()
-    assert result.words().startswith(f"**{table.loc['LLaMA-7B', 'chips']:.0f} chips**")
+    assert result.words().startswith(f"{table.loc['LLaMA-7B', 'chips']:.0f} chips of 64 PEs")
     assert (table["idle, %"] < 100).all()
     assert result.plot().axes[0].get_xlabel() == "share of the energy of one inference, %"
+
+
+def test_every_model_is_named_in_the_answer(result):
+    answer = result.answer()
+    assert all(name in answer for name in result.ranges().index)
+    less, undecided = answer.split("**undecided**")
+    assert "LeNet-300-100" in less
+    assert all(name in undecided for name in ("AlexNet", "VGG-16", "LLaMA-7B"))
+
+
+def test_ranges_are_over_settings_and_ways_to_wait(result):
+    found, ranges = result.savings(), result.ranges()
+    assert len(found) == 2 * (len(module.plausible_settings()) + len(module.OTHER_TRANSISTORS))
+    assert ranges["least of all"].tolist() == found.min().tolist()
+    assert (ranges["least of all"] <= ranges["least"]).all()
+    assert (ranges["most of all"] >= ranges["most"]).all()
+    own = result.rows.query("model == 'LLaMA-7B' and format == @COMPRESSED and seed == 0").set_index("place")
+    gated = own.loc[DRAM, "total"] / (own.loc[SRAM, "total"] - own.loc[SRAM, "idle"])
+    assert result.saving(gated=True).loc["LLaMA-7B", 0] == pytest.approx(gated)
+
+
+def test_reads_cost_what_the_setting_says(result):
+    """Low standby power leaks next to nothing, but its reads take more energy than those of low operating power."""
+    work = {name: rows.query("format == @COMPRESSED")["work"].sum() for name, rows in result.by_setting.items()}
+    assert work["itrs-lstp"] > 1.2 * work["itrs-lop"]
+
+
+def test_plot_of_ranges_has_every_model(result):
+    axes = result.plot_ranges().axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(result.ranges().index)
 
 
 def test_wrong_parameters():

@@ -5,7 +5,7 @@ import pytest
 from eie.datasets import catalogue
 from eie.studies import experiments
 from eie.studies.retrospective import w4a16
-from eie.studies.retrospective.w4a16 import WHOLE, Scheme
+from eie.studies.retrospective.w4a16 import CODEBOOK, SCALED, UNIFORM, WHOLE, Scheme
 
 WEIGHTS = np.random.default_rng(0).normal(size=(5, 70)).astype(np.float32)
 
@@ -32,8 +32,33 @@ def test_uniform_steps_one_by_one(bits, group):
     np.testing.assert_array_equal(w4a16.uniform(WEIGHTS, bits, group), slow_uniform(WEIGHTS, bits, group))
 
 
-def test_a_group_of_zeros_stays_zero():
-    assert not w4a16.uniform(np.zeros((2, 4), np.float32), 4, 2).any()
+@pytest.mark.parametrize("kind", [CODEBOOK, SCALED, UNIFORM])
+def test_a_group_of_zeros_stays_zero(kind):
+    assert not Scheme(kind, 4, 2).stored(np.zeros((2, 4), np.float32)).any()
+
+
+def test_a_scale_per_group_takes_groups_of_one_size_to_another():
+    """Rows that differ by a factor of 2 have the same shared values once each has its scale."""
+    weights = np.stack([WEIGHTS[0], 4 * WEIGHTS[0]])
+    found = w4a16.scaled_codebook(weights, 3, 70)
+    np.testing.assert_allclose(found[1], 4 * found[0], rtol=1e-3)
+    assert len(np.unique(found[0])) <= 8
+
+
+def test_groups_with_a_codebook_of_their_own_are_as_good_as_matrices_of_their_own():
+    found = Scheme(CODEBOOK, 3, 70).stored(WEIGHTS)
+    alone = np.concatenate([Scheme(CODEBOOK, 3).stored(row[None]) for row in WEIGHTS])
+    assert np.linalg.norm(found - WEIGHTS) <= np.linalg.norm(alone - WEIGHTS) * 1.0001
+    assert max(len(np.unique(row)) for row in found) <= 8 < len(np.unique(found))
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4])
+@pytest.mark.parametrize("group", [32, 128])
+def test_what_is_compared_is_as_large(bits, group):
+    steps = Scheme(UNIFORM, bits, group)
+    for codebook in steps.as_large():
+        assert codebook.bits_each(1024, 40960) == pytest.approx(steps.bits_each(1024, 40960), rel=0.005)
+        assert codebook.bits_each(1024, 40960) <= steps.bits_each(1024, 40960) + 1e-4
 
 
 def test_a_finer_grid_is_never_far_off():
@@ -63,9 +88,11 @@ def test_stored_weights_have_no_more_values_than_codes():
 
 def test_schemes_are_checked():
     assert [s.name for s in w4a16.schemes([4], [32])] == [
-        "codebook, one a matrix",
-        "uniform, one a matrix",
+        "codebook, one per matrix",
+        "uniform, one per matrix",
         "uniform, groups of 32",
+        "codebook, groups of 410",
+        "scaled codebook, groups of 26",
     ]
     with pytest.raises(ValueError, match=r"each of bits must be an integer of 1\.\.8, got 9"):
         w4a16.schemes([9])
@@ -75,13 +102,14 @@ def test_schemes_are_checked():
 
 def test_the_committed_table_says_what_the_page_says():
     result = w4a16.four_bit_weights()
-    assert len(result.rows) == 2 * 3 * 4
+    assert len(result.rows) == 2 * 3 * 8
     for network in w4a16.TASKS:
         for bits in (4, 3, 2):
-            code, one = result.best(network, bits, "codebook"), result.best(network, bits, "uniform", WHOLE)
-            groups = result.best(network, bits, "uniform")
-            assert groups["error"] < code["error"] < one["error"]
-    assert result.words().startswith("With 4 bits, one k-means codebook a matrix leaves 10.5 % of error")
+            code, one = (result.best(network, bits, kind, WHOLE) for kind in (CODEBOOK, UNIFORM))
+            equal = result.equals(network, bits)
+            assert equal["error"].max() < code["error"] < one["error"]
+            assert equal["bits_each"].max() < equal["bits_each"].min() + 0.01
+    assert result.answer().startswith("**At 4.62 bits per weight, even steps with a scale per group are ")
     assert experiments.made_by("w4a16")["command"] == "eie experiment w4a16"
 
 

@@ -17,7 +17,7 @@ from eie.interleaved import InterleavedCSC, encode
 from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM
 from eie.stepped import ActivationQueue
-from eie.studies.claim import Margin
+from eie.studies.claim import Estimate, Margin
 from eie.studies.paper.table4 import layer_us
 from eie.technology import chip_facts, paper_value, pe_breakdown, sram
 
@@ -31,9 +31,14 @@ def _encoded(layer: str) -> tuple[InterleavedCSC, CycleReport]:
     return mem, simulate(mem, activations)
 
 
-def sram_read_pj(size: int, width: int) -> float:
-    """Compute the energy of a read by the SRAM sweep as the energy model uses it, pJ; size in bytes, width in bits."""
-    return sram(size, width, chip_facts()["sram"]["setting"]).read_pj
+def sram_read_pj(size: int, width: int) -> Estimate:
+    """Compute the energy of a read by the SRAM sweep as the energy model uses it, pJ; size in bytes, width in bits.
+
+    Its error is what the number of blocks leaves open: a memory of two blocks opens one of half the size.
+    """
+    setting = chip_facts()["sram"]["setting"]
+    whole, half = (sram(each, width, setting).read_pj for each in (size, size // 2))
+    return Estimate(whole, abs(whole - half))
 
 
 def paper_chip(quantity: str) -> float:

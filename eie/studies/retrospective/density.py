@@ -21,7 +21,7 @@ from eie.explore.synthetic import draw_activations, draw_layer
 from eie.interleaved import encode
 from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM
-from eie.studies.claim import Margin
+from eie.studies.claim import Estimate, Margin
 from eie.studies.paper.setup import Setup, exhibit
 from eie.studies.plots import retrospective
 from eie.studies.retrospective._shared import draws
@@ -203,29 +203,55 @@ def pays_at_half_density(multipliers: str) -> Margin:
     return Margin(float(even[least].mean() - 100 * _claimed()), 2 * float(even[least].sem()))
 
 
-def saved_cycles(by: str) -> float:
-    """Divide the cycles of a dense layer by those left at the slide's density of `"weights"` or of `"inputs"`."""
-    sparsity = {"weights": "weight-sparsity", "inputs": "activation-sparsity"}[by]
-    kept = 1 - published.row("retrospective", id=sparsity)["value"] / 100
-    layer, x = _slide_layer(kept if by == "weights" else 1.0, 1.0 if by == "weights" else kept)
-    full = DenseArray(EIE_45NM.weight_bits, skips_zeros=False).run(layer.n_out, x)
-    return full.cycles / simulate(layer, x).cycles
+DRAWS = 4
+"""Layers of the slide's densities that are drawn for its factors."""
 
 
-def saved_memory(by: str) -> float:
-    """Divide the bits of a layer before by those after `"sharing"`, or pruning `"weights"` with all its overheads."""
-    sparsity = published.row("retrospective", id="weight-sparsity")["value"] / 100
-    layer, _ = _slide_layer(1 - sparsity, 1.0)
-    weights, bits = layer.n_out * layer.n_in, EIE_45NM.weight_bits
-    if by == "sharing":
-        return 32 * weights / (bits * weights + 32 * EIE_45NM.codebook_size)
-    mem = encode(layer, EIE_45NM)
-    return bits * weights / (mem.spmat_bits + mem.pointer_bits(int(paper_value("pointer-bits"))))
+def saved_cycles(by: str) -> Estimate:
+    """Divide cycles before by those after leaving out zeros, at the slide's sparsity of `"weights"` or of `"inputs"`.
+
+    Weights: a dense layer's cycles over those of a pruned one, all inputs being non-zero. Inputs: cycles of the pruned
+    layer with all inputs over those with the slide's share of them. Its error is two standard deviations over draws.
+    """
+    found = []
+    for draw in range(DRAWS):
+        layer, x = _slide_layer(draw)
+        full = np.ones_like(x)
+        if by == "weights":
+            dense = DenseArray(EIE_45NM.weight_bits, skips_zeros=False).run(layer.n_out, full)
+            found.append(dense.cycles / simulate(layer, full).cycles)
+        else:
+            found.append(simulate(layer, full).cycles / simulate(layer, x).cycles)
+    return _estimate(found)
+
+
+def saved_memory(by: str) -> Estimate:
+    """Divide the bits of a layer before by those after `"sharing"`, or pruning `"weights"` with all its overheads.
+
+    Its error is two standard deviations over draws; sharing has none.
+    """
+    bits, found = EIE_45NM.weight_bits, []
+    for draw in range(DRAWS):
+        layer, _ = _slide_layer(draw)
+        weights = layer.n_out * layer.n_in
+        if by == "sharing":
+            return Estimate(32 * weights / (bits * weights + 32 * EIE_45NM.codebook_size), 0.0)
+        mem = encode(layer, EIE_45NM)
+        found.append(bits * weights / (mem.spmat_bits + mem.pointer_bits(int(paper_value("pointer-bits")))))
+    return _estimate(found)
+
+
+def _estimate(found: Sequence[float]) -> Estimate:
+    return Estimate(float(np.mean(found)), 2 * float(np.std(found, ddof=1)))
 
 
 @cache
-def _slide_layer(weight_density: float, act_density: float) -> tuple[CompressedLayer, np.ndarray]:
-    """Draw a layer of Alex-7's size at the slide's densities."""
+def _slide_layer(draw: int) -> tuple[CompressedLayer, NDArray[np.float32]]:
+    """Draw a layer of Alex-7's size and an input at the slide's densities."""
     (size,) = select(["Alex-7"])
-    layer = draw_layer(size.n_out, size.n_in, weight_density, 0, bias=False)
-    return layer, draw_activations(size.n_in, act_density, 0)
+    weights, inputs = (
+        1 - published.row("retrospective", id=sparsity)["value"] / 100
+        for sparsity in ("weight-sparsity", "activation-sparsity")
+    )
+    layer = draw_layer(size.n_out, size.n_in, weights, draw, bias=False)
+    return layer, draw_activations(size.n_in, inputs, draw)

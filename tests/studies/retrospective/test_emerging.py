@@ -68,7 +68,8 @@ def test_wrong_densities_are_refused():
 def test_without_the_networks_the_page_still_has_its_curve(monkeypatch):
     monkeypatch.setattr(models, "missing", lambda: ["the command that gets it"])
     result = emerging.emerging_networks()
-    assert result.words().startswith("Without training again the translator stands no pruning below 80 %")
+    assert "Without being trained again the translator stands no pruning below 80 %" in result.answer()
+    assert result.words() == ""
     assert result.table().empty
     assert result.layers().empty
 
@@ -76,9 +77,22 @@ def test_without_the_networks_the_page_still_has_its_curve(monkeypatch):
 @pytest.mark.needs_data("translator", "ddddocr")
 def test_a_slice_of_the_committed_curve_is_measured_again():
     known = experiments.read("emerging").set_index(["network", "density"])["quality"]
-    found = emerging.curve(32, 8, [0.8], [0]).set_index(["network", "density"])["quality"]
-    assert found["translator", 0.8] == pytest.approx(known["translator", 0.8], abs=1.0)
-    assert found["recogniser", 0.8] == known["recogniser", 0.8] == 100
+    found = emerging.curve(32, 8, [0.7], [0]).set_index(["network", "density"])["quality"]
+    assert found["translator", 0.7] == pytest.approx(known["translator", 0.7], abs=1.0)
+    assert found["recogniser", 0.7] == known["recogniser", 0.7] == 100
+
+
+def test_the_machine_is_compared_where_the_table_says():
+    rows = experiments.read("emerging").dropna().set_index("network")
+    assert rows["density"].to_dict() == emerging.ON_MACHINE
+    assert {name: emerging.lowest(experiments.read("emerging"), name) for name in rows.index} == emerging.ON_MACHINE
+    assert rows["inputs"].min() == 32 - emerging.OTHERS
+
+
+def test_the_spread_of_a_difference_is_of_the_same_inputs():
+    score = emerging._share
+    assert models.apart_sd(score, ["a", "b"], ["a", "b"], ["a", "c"]) == 0
+    assert models.apart_sd(score, ["a", "b"], ["a", "c"], ["a", "c"]) == pytest.approx(100 * 0.125**0.5, rel=0.1)
 
 
 @pytest.mark.needs_data("translator", "ddddocr")

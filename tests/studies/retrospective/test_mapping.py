@@ -3,14 +3,13 @@ import pandas as pd
 import pytest
 from cases import layer_of, random_codes
 
-import eie
 from eie.datasets import catalogue
-from eie.models import ocr
+from eie.explore import benchmarks
 from eie.networks.host_operations import Relu
 from eie.networks.network import Network
 from eie.networks.operations import Conv2d
 from eie.studies import experiments
-from eie.studies.retrospective import emerging, mapping, models
+from eie.studies.retrospective import mapping
 
 
 def convolution(codes, padding=0):
@@ -60,42 +59,52 @@ def test_shares_by_hand():
     table = result.table()
     assert list(table.loc["convolution 1 x 1"].drop("spread")) == pytest.approx([1, 0.5, 50, 10, 2, 2.5, 25])
     assert list(table.loc["attention"].drop("spread")) == pytest.approx([1, 2, 100, 0, 4, 2.5, 50])
-    assert result.useful("convolution") == pytest.approx((50, 50, 50))
+    assert result.each_useful("convolution").tolist() == pytest.approx([50])
     assert result.over_inputs() == pytest.approx(100 * np.std([0.6, 0.4], ddof=1))
 
 
 def test_the_committed_table_has_every_layer():
     rows = mapping.mapping().rows
     layers = rows.groupby("network")["layer"].nunique()
-    assert dict(layers) == {"SqueezeNet": 26, "Table III": 3, "recogniser": 3, "translator": 52}
+    assert dict(layers) == {"SqueezeNet": 26, "Table III": 2}
     assert rows["useful"].between(0, 1).all()
     assert (rows["useful"] + rows["lost"]).max() <= 1
     assert rows["reads"][rows["network"] == "Table III"].max() < 1  # inputs that are 0 meet no weight
 
 
+def test_matrices_are_compared_at_equal_density():
+    result = mapping.mapping()
+    alexnet = {benchmark.weight_density for benchmark in benchmarks.select(mapping.ALEXNET)}
+    assert len(alexnet) == 1
+    density = result.as_dense()["density"]
+    assert density.between(alexnet.copy().pop() / 1.25, alexnet.pop() * 1.25).all()
+    assert set(result.as_dense()["family"]) == {"magnitude", "variational_dropout", "l0"}
+    assert len(result.of_network(mapping.RESNET)) < len(result.as_dense().query("model == 'rn50'"))  # no classifier
+
+
+def test_useful_shares_of_matrices_are_products_that_are_done_over_cycles():
+    """Load balance times real work, by the entries that were counted."""
+    row = mapping.mapping().pruned.query("model == 'transformer' and sparsity == 0.9").iloc[0]
+    assert row["useful"] == row["load_balance"] * row["real_work"]
+    assert row["filling"] == row["entries"] / row["n_in"] / 64
+
+
 def test_the_page_says_it_with_numbers():
     result = mapping.mapping()
-    assert result.words().startswith("Of the PEs' cycles ")
-    assert "nan" not in result.words()
+    high = result.of_network(mapping.TRANSFORMER, "useful_stacked")
+    assert f"**{high.mean():.0f} ± {high.std():.0f} %** when they are as high" in result.answer()
+    assert "nan" not in result.answer() + result.words()
     assert len(result.plot().axes) == 1
+    assert result.equal().loc[("transformer", "magnitude_pruning"), "useful, %"] < 70
 
 
-def test_one_row_is_measured_again():
-    known = experiments.read("mapping").set_index(["network", "sample", "layer"])
-    (found,) = [row for row in mapping._table3() if row["layer"] == "Alex-8"]
-    assert found["cycles"] == known.loc[("Table III", 0, "Alex-8"), "cycles"]
-
-
-@pytest.mark.needs_data("translator", "ddddocr")
-def test_the_recognisers_rows_are_measured_again():
-    known = experiments.read("mapping").query("network == 'recogniser' and sample == 0").set_index("layer")
-    model = ocr.load()
-    density = emerging.lowest(experiments.read("emerging"), "recogniser")
-    (text,) = models.strings(1)
-    inputs = models.inputs_of(models.thinned(model, density), lambda m: m.read(ocr.draw_text(text)))
-    layer = models.compressed_layers(model, density)["forward"]
-    report = eie.simulate(layer, inputs["forward"], signed=True)
-    assert (report.macs, report.padding, report.cycles) == tuple(known.loc["forward", ["macs", "padding", "cycles"]])
+def test_margins_are_of_equal_density():
+    result = mapping.mapping()
+    less = mapping.transformers_map_as_well()
+    assert less.value == pytest.approx(result.of_network("transformer").mean() - result.alexnet().mean())
+    assert less.value + less.error < 0
+    worse = mapping.convolutions_map_worse()
+    assert 0 < worse.error < worse.value < result.alexnet().mean() - result.of_network("rn50").mean()
 
 
 def test_without_data_measuring_says_how_to_get_it(monkeypatch):

@@ -8,7 +8,6 @@ from eie.explore import benchmarks
 from eie.networks.host_operations import Relu
 from eie.networks.network import Network
 from eie.networks.operations import Conv2d
-from eie.studies import experiments
 from eie.studies.retrospective import mapping
 
 

@@ -29,3 +29,13 @@ def test_some_kinds():
     assert points.listed(["con"]).count("What was not") == 5
     with pytest.raises(ValueError, match="kinds must be of pro, con, principle, opportunity, outlook, got 'cons'"):
         points.listed("['cons']")
+
+
+def test_what_is_not_measured_says_who_has_and_why():
+    listed = points.unmeasured()
+    for point in points.load():
+        if point.kind == "opportunity":
+            assert point.page == ""
+            assert "arXiv:" in point.others
+            assert f"*{point.statement}.* {point.others}. {point.why}." in listed
+    assert listed.count("\n") == 3

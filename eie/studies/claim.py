@@ -85,7 +85,7 @@ class Estimate:
     value : float
         The number.
     error : float
-        What the model's settings leave open, such as which SRAM the chip has.
+        What the model's settings leave open, such as which SRAM the chip has, or how uneven its layers are.
     """
 
     value: float
@@ -127,7 +127,7 @@ class Tolerance:
         """Where it comes from."""
         if self.each or not self.inputs:
             return self.reason
-        model = f"; and what the SRAM setting leaves open, {self.model:.2g}" if self.model else ""
+        model = f"; and what settings of the model leave open, {self.model:.2g}" if self.model else ""
         return (
             f"{self.reason}, {self.printed:.3g}; and two standard deviations of what rounded inputs and the draws of "
             f"layers do, {self.inputs:.2g}{model}"

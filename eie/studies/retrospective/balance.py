@@ -129,7 +129,7 @@ class Balance:
         better, matrices = self.gain(), self.gain_of_matrices()
         job = "do not do the same job" if (better > 0).all() else "do the same job on some layers"
         return (
-            f"**Deeper queues {job}.** Queues of {self.depth} bring the load balance of {len(usual)} layers pruned "
+            f"**Deeper queues {job}.** Queues of {self.depth} bring the load balance of {_layers(len(usual))} pruned "
             f"without regard to the PEs from {_spread(usual[FREE])} to {_spread(deepest[FREE])}; pruning that leaves "
             f"every PE as many weights in each {label(best).removeprefix('even in each ')} brings it to "
             f"{_spread(usual[best])} with the usual queues of {EIE_45NM.fifo_depth} (mean ± standard deviation over "
@@ -174,7 +174,13 @@ class Balance:
         )
 
 
+def _layers(count: int) -> str:
+    return "one layer" if count == 1 else f"{count} layers"
+
+
 def _spread(over_layers: pd.Series) -> str:
+    if len(over_layers) == 1:
+        return f"{over_layers.iloc[0]:.1f} %"
     return f"{over_layers.mean():.1f} ± {over_layers.std():.1f} %"
 
 

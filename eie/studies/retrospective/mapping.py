@@ -38,7 +38,7 @@ SQUEEZENET, TABLE_3 = "SqueezeNet", "Table III"
 FULLY_CONNECTED = "fully connected (Table III)"
 ALEXNET = ("Alex-6", "Alex-7")
 """Layers of Table III to hold the others against: of one density."""
-WITHIN = 1.25
+WITHIN = 1.3
 """Times by which the density of a really pruned matrix may differ from that of `ALEXNET` to count as equal."""
 TRANSFORMER, RESNET = "transformer", "rn50"
 """Networks of the Deep Learning Matrix Collection."""

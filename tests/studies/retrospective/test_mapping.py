@@ -76,7 +76,7 @@ def test_matrices_are_compared_at_equal_density():
     alexnet = {benchmark.weight_density for benchmark in benchmarks.select(mapping.ALEXNET)}
     assert len(alexnet) == 1
     density = result.as_dense()["density"]
-    assert density.between(alexnet.copy().pop() / 1.25, alexnet.pop() * 1.25).all()
+    assert density.between(alexnet.copy().pop() / mapping.WITHIN, alexnet.pop() * mapping.WITHIN).all()
     assert set(result.as_dense()["family"]) == {"magnitude", "variational_dropout", "l0"}
     assert len(result.of_network(mapping.RESNET)) < len(result.as_dense().query("model == 'rn50'"))  # no classifier
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -282,7 +282,7 @@ class _Pass:
         report = self.reports[chips]
         machine = replace(EIE_45NM, n_pe=report.n_pe)
         if self.array:
-            parts = replace(self.array, machine=machine).joules(report, setting)
+            parts = replace(self.array, machine=machine).joules(report, partial(energy, setting=setting))
         else:
             parts = energy(report, machine, setting).components
         return sum(parts.values()) - parts["leakage"], parts["leakage"]

@@ -7,6 +7,7 @@ import sys
 import click
 
 from eie.cli import options
+from eie.cli.terminal import print_table
 
 
 @click.group(cls=options.Group, epilog="example: eie data fetch mnist")
@@ -15,10 +16,16 @@ def data() -> None:
 
 
 @data.command("list", cls=options.Command, epilog="example: eie data list")
-def list_data() -> None:
+@options.formats
+def list_data(form: str | None) -> None:
     """List the data sets, and which are at hand."""
     from eie.datasets import catalogue
 
+    if form is not None:
+        import pandas as pd
+
+        print_table(pd.DataFrame(catalogue.overview()), form)
+        return
     for row in catalogue.overview():
         print(f"{row['name']:<17}{row['size']:>9}  {row['folder'] or 'not here'}")
         print(f"  {row['title']}; licence: {row['licence']}")

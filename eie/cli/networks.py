@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from eie.cli import options
+from eie.cli.terminal import print_table
 
 if TYPE_CHECKING:
     from eie.machine import Machine
@@ -21,15 +22,18 @@ Shapes = dict[str, tuple[int, ...]] | None
 @click.argument("file", metavar="FILE", help="ONNX, PyTorch, safetensors, .gguf, .npz, .mtx, .smtx or .eie file")
 @click.option("--key", metavar="NAME", help="state dict of a PyTorch file with several")
 @options.input_shapes
-@click.option("--json", "as_json", is_flag=True, help="print everything as JSON")
-def inspect(file: str, key: str | None, input_shapes: Shapes, *, as_json: bool) -> None:
+@options.formats
+def inspect(file: str, key: str | None, input_shapes: Shapes, form: str | None) -> None:
     """List a file's layers, and what does not map."""
     from eie.networks import importing
 
-    if as_json:
+    if form == "json":
         print(json.dumps(importing.described(file, key, input_shapes), indent=1))
         return
     runs, rest = importing.inspect(file, key, input_shapes)
+    if form == "csv":
+        print_table(runs, form)
+        return
     runs["vectors"] = ["?" if n is None else n for n in runs["vectors"]]
     print(runs.set_index("layer").to_string(float_format=lambda value: f"{value:.3f}"))
     if len(rest):
@@ -60,16 +64,29 @@ def encode(
 
 @options.command("eie run model.onnx --act-density 0.35 -o report/")
 @options.file
-@click.option("--inputs", metavar="FILE", help="samples that go through it: .npy, or .npz by name")
-@click.option("--labels", metavar="FILE", help="right answers for the samples, .npy")
+@click.option(
+    "--inputs",
+    metavar="FILE",
+    cls=options.First,
+    label="--inputs, --labels",
+    help="samples that go through it, their answers: .npy",
+)
+@click.option("--labels", metavar="FILE", hidden=True)
 @options.prune_to
 @options.input_shapes
 @options.activations
 @options.machine
 @options.technology
+@options.formats
 @options.output("FOLDER", "folder for report.html, layers.csv and .json")
 def run(
-    file: str, inputs: str | None, labels: str | None, technology: str | None, output: str | None, **given: Any
+    file: str,
+    inputs: str | None,
+    labels: str | None,
+    technology: str | None,
+    output: str | None,
+    form: str | None,
+    **given: Any,
 ) -> None:
     """Run a network layer by layer, with a report."""
     from eie.explore import own_technology
@@ -79,13 +96,19 @@ def run(
     if output:
         report.check_folder(output)
     samples, answers = (_array(name, path) for name, path in (("inputs", inputs), ("labels", labels)))
-    rest = _inputs(given)
+    rest = inputs_of(given)
     own = own_technology.read(technology) if technology else None
     if own is not None and given["feature_nm"] is None:
         given["feature_nm"] = own.feature_nm
     machine = _machine(file, given)
     found = evaluate(file, samples, answers, machine, technology=own, progress=sys.stderr.isatty(), **rest)
     written = report.write(found, output) if output else []  # first, since printing may fail
+    if form is not None:
+        print(
+            json.dumps(found.to_dict(), indent=1) if form == "json" else report.as_csv(found.table().reset_index()),
+            end="",
+        )
+        return
     print(report.text(found))
     if written:
         print(f"written: {', '.join(map(str, written))}")
@@ -98,13 +121,18 @@ def run(
 @click.option("--layer", metavar="NAME", help="name of one layer; a wrong name lists all")
 @options.activations
 @options.machine
-def explain(file: str, layer: str | None, **given: Any) -> None:
+@options.formats
+def explain(file: str, layer: str | None, form: str | None, **given: Any) -> None:
     """Say where the cycles of one layer went."""
     from eie.networks import report
     from eie.networks.evaluate import explain_layer
 
-    inputs = _inputs(given)
-    print(report.explained(*explain_layer(file, _machine(file, given), layer=layer, **inputs)))
+    inputs = inputs_of(given)
+    one, found = explain_layer(file, _machine(file, given), layer=layer, **inputs)
+    if form is None:
+        print(report.explained(one, found))
+    else:
+        print_table(found.table().rename_axis("cause"), form)
 
 
 def _machine(file: str, fields: dict[str, int | None]) -> Machine | None:
@@ -115,8 +143,8 @@ def _machine(file: str, fields: dict[str, int | None]) -> Machine | None:
     return machine_for(file, changes) if changes else None
 
 
-def _inputs(given: dict[str, Any]) -> dict[str, Any]:
-    """Take out of the options what `evaluate` and `explain_layer` need beside a network and a machine."""
+def inputs_of(given: dict[str, Any]) -> dict[str, Any]:
+    """Take out of the options what functions that run a network need beside it and a machine."""
     names = ("activations", "act_density", "density", "seed", "signed", "input_shapes")
     inputs = {name: given.pop(name) for name in names}
     return inputs | {"activations": _array("activations", inputs["activations"])}

@@ -44,6 +44,18 @@ class Brief(click.Option):
     """An option of a machine, of which the help has the name only."""
 
 
+class First(click.Option):
+    """The first of two options that share a line of the help; the other one is hidden."""
+
+    def __init__(self, *given: Any, label: str, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.label = label
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the names of both options, and the help."""
+        return self.label, self.help or ""
+
+
 class Group(Command, click.Group):
     """A group of commands whose help ends like theirs."""
 
@@ -199,12 +211,32 @@ machine = together(
 )
 """All fields of a machine."""
 
+formats = together(
+    click.option(
+        "--json",
+        "form",
+        cls=First,
+        label="--json, --csv",
+        flag_value="json",
+        default=None,
+        help="print JSON, or the table as CSV",
+    ),
+    click.option("--csv", "form", flag_value="csv", default=None, hidden=True),
+)
+"""How a table is printed: as text (None), JSON or CSV."""
+
 technology = brief("--technology", metavar="FILE", read=str)
 """File of a technology's energies, which `eie.explore.own_technology` describes."""
 
 activations = together(
     click.option("--act-density", metavar="D", type=float, help="draw inputs of which this fraction is not 0"),
-    click.option("--activations", metavar="FILE", help=".npy of inputs, or .npz with one per layer"),
-    click.option("--signed", is_flag=True, help="allow negative inputs"),
+    click.option(
+        "--activations",
+        metavar="FILE",
+        cls=First,
+        label="--activations FILE",
+        help=".npy, or .npz by layer; --signed: may be negative",
+    ),
+    click.option("--signed", is_flag=True, hidden=True),
     integer("--seed", default=0, text="random seed (default: 0)"),
 )

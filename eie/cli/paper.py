@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,16 +12,21 @@ from typing import Any
 import click
 
 from eie.cli import options
+from eie.cli.terminal import print_table
 
 
 @options.command("eie table 4 -p n_pe 128")
 @click.argument("number", type=int, help="number of the table")
 @options.changes
-def table(number: int, changes: dict[str, Any]) -> None:
+@options.formats
+def table(number: int, changes: dict[str, Any], form: str | None) -> None:
     """Print a table of the paper as computed here."""
     from eie.studies.paper import TABLES
 
     exhibit = _exhibit(TABLES, "table", number, changes)
+    if form is not None:
+        print_table(exhibit.table(), form)
+        return
     print(exhibit.table().to_string(float_format=lambda value: f"{value:.2f}", na_rep="-"))
     print("\n" + exhibit.words().replace("**", ""))
 
@@ -64,13 +70,18 @@ def rerun(page: str, output: str, changes: dict[str, Any]) -> None:
 
 
 @options.command("eie claims --json")
-@click.option("--json", "as_json", is_flag=True, help="for machines; exit status 1 if a verdict got worse")
-def claims(as_json: bool) -> int:
+@options.formats
+def claims(form: str | None) -> int:
     """Judge every claim of the paper that is kept here."""
     from eie.studies.claims import report
 
-    text, status = report(as_json)
-    print(text)
+    text, status = report(form is not None)
+    if form == "csv":
+        import pandas as pd
+
+        print_table(pd.json_normalize(json.loads(text)["claims"]), form)
+    else:
+        print(text)
     return int(status)
 
 

@@ -6,9 +6,12 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eie._files import visible
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class _Plain:
@@ -35,3 +38,13 @@ def plain_output() -> Iterator[None]:
             yield
     finally:
         warnings.formatwarning = before
+
+
+def print_table(frame: pd.DataFrame, form: str) -> None:
+    """Print a table as JSON, a list of rows, or as CSV, in which no text is a spreadsheet's formula."""
+    from eie.networks.file_sweep import as_json
+    from eie.networks.report import as_csv
+
+    rows = frame.reset_index() if frame.index.name or frame.index.names != [None] else frame
+    rows.columns = [name if isinstance(name, str) else " ".join(map(str, name)) for name in rows.columns]
+    print(as_json(rows) if form == "json" else as_csv(rows).rstrip("\n"))

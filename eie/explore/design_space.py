@@ -49,6 +49,7 @@ COLUMNS = {
     "clock_hz": "cycles per second",
     "weight_bits": "bits of a code",
     "index_bits": "bits of a relative row index",
+    "feature_nm": "feature size of the technology, nm",
     "cycles": "clock cycles",
     "broadcasts": "non-zero activations sent to the PEs, the bias's among them",
     "macs": "entries processed that are no padding",
@@ -72,7 +73,7 @@ COLUMNS = {
 
 _TEXT = ("layer", "note")
 _REAL = tuple(name for name, words in COLUMNS.items() if name.endswith(("_j", "_mm2")) or "seconds" in name)
-_REAL += ("clock_hz", "theoretical_cycles", "load_balance", "real_work", "spmat_fill")
+_REAL += ("clock_hz", "feature_nm", "theoretical_cycles", "load_balance", "real_work", "spmat_fill")
 _PLAN = b"eie.explore.design_space"
 _DIGEST = b"eie.explore.design_space.rows"
 _READ_TOGETHER = 256
@@ -91,6 +92,8 @@ class DesignSpace:
         Values, as for `Machine`. Every combination is a design.
     clock_hz : float
         Cycles per second.
+    feature_nm : float
+        Feature size of the technology, nm; energy and area are scaled from 45 nm as the paper does.
     draws : int
         Independent draws of each layer, 1..1000.
     seed : int
@@ -108,6 +111,7 @@ class DesignSpace:
     spmat_width_bits: tuple[int, ...] = (64,)
     index_bits: tuple[int, ...] = (4,)
     clock_hz: float = 800e6
+    feature_nm: float = 45.0
     draws: int = 1
     seed: int = 0
 
@@ -135,7 +139,14 @@ class DesignSpace:
         """List the passes that answer all points, in the order of the file."""
         values = product(self.n_pe, self.index_bits, self.fifo_depth, self.spmat_width_bits)
         machines = [
-            Machine(n_pe=n_pe, index_bits=index, fifo_depth=depth, spmat_width_bits=width, clock_hz=self.clock_hz)
+            Machine(
+                n_pe=n_pe,
+                index_bits=index,
+                fifo_depth=depth,
+                spmat_width_bits=width,
+                clock_hz=self.clock_hz,
+                feature_nm=self.feature_nm,
+            )
             for n_pe, index, depth, width in values
         ]
         return list(jobs(self.benchmarks, machines, self.seed, self.draws, None))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from eie._files import PACKAGE, check_writable, visible, write_together
 from eie._version import __version__
@@ -44,16 +45,21 @@ def write(evaluation: Evaluation, folder: str | Path) -> list[Path]:
     """
     folder = Path(folder)
     check_folder(folder)
-    texts = (_csv(evaluation), json.dumps(evaluation.to_dict(), indent=1) + "\n", visible(html(evaluation)))
+    texts = (
+        as_csv(evaluation.table().reset_index()),
+        json.dumps(evaluation.to_dict(), indent=1) + "\n",
+        visible(html(evaluation)),
+    )
     write_together(folder, zip(FILES, texts, strict=True))
     return [folder / name for name in FILES]
 
 
-def _csv(evaluation: Evaluation) -> str:
-    table = evaluation.table()
-    texts = table.select_dtypes(exclude="number").columns
-    table[texts] = table[texts].map(_no_formula)
-    return table.rename(index=_no_formula).to_csv()
+def as_csv(table: pd.DataFrame) -> str:
+    """Write a table as CSV; a text that a spreadsheet would take for a formula begins with an apostrophe."""
+    safe = table.copy()
+    texts = safe.select_dtypes(exclude="number").columns
+    safe[texts] = safe[texts].map(_no_formula)
+    return safe.to_csv(index=False)
 
 
 def _no_formula(value: object) -> object:

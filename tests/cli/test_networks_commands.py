@@ -1,3 +1,5 @@
+import csv
+import io
 import json
 import os
 import subprocess
@@ -5,9 +7,12 @@ import sys
 
 import numpy as np
 import onnx_models as make
+import pandas as pd
 import pytest
 
 from eie.cli.main import main
+from eie.machine import Machine
+from eie.networks.evaluate import evaluate
 
 
 @pytest.fixture
@@ -184,3 +189,80 @@ def test_sizes_of_inputs_on_the_command_line(capsys, here):
         status, out, _ = run(capsys, "inspect", path.name, "--input", size, "--json")
         assert json.loads(out)["layers"][0]["vectors"] == 7
     assert "is 1 x n x 4 in the file, got 1x7x5" in refused(capsys, "run", path.name, "--input", "1x7x5")
+
+
+def rows_of(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "column"),
+    [
+        (("run", "net.onnx", "--act-density", "0.5"), "layer"),
+        (("inspect", "net.onnx"), "layer"),
+        (("explain", "net.onnx", "--layer", "fc1", "--act-density", "0.5"), "cause"),
+        (("table", "3"), "layer"),
+        (("data", "list"), "name"),
+    ],
+)
+def test_tables_as_json_and_csv(capsys, here, arguments, column):
+    status, out, err = run(capsys, *arguments, "--csv")
+    assert (status, err) == (0, "")
+    rows = rows_of(out)
+    status, out, err = run(capsys, *arguments, "--json")
+    found = json.loads(out)
+    found = found["layers"] if isinstance(found, dict) else found
+    assert (status, err) == (0, "")
+    names = [row.get(column, row.get("name")) for row in found]
+    assert [row[column] for row in rows] == names
+    assert len(names) > 2
+
+
+@pytest.mark.parametrize("ending", ["csv", "json", "parquet"])
+def test_sweep_of_a_file_is_what_evaluate_says_of_each_machine(capsys, here, ending):
+    given = ["--act-density", "0.5", "--prune-to", "0.3", "--pe", "4,8", "--index-bits", "3..4", "--width", "16,64"]
+    status, out, _ = run(capsys, "sweep", "net.onnx", *given, "--clock", "1GHz", "-o", f"a.{ending}")
+    assert (status, out) == (0, f"32 rows, 8 designs: written to a.{ending}\n")
+    readers = {"csv": pd.read_csv, "json": pd.read_json, "parquet": pd.read_parquet}
+    frame = readers[ending](f"a.{ending}")
+    for _, row in frame[frame["spmat_width_bits"] == 64].iterrows():
+        machine = Machine(n_pe=row["n_pe"], index_bits=row["index_bits"], clock_hz=1e9)
+        found = evaluate("net.onnx", machine=machine, act_density=0.5, density=0.3)
+        if row["layer"] == "total":
+            expected = (found.seconds, found.energy.total, found.dense.seconds, found.load_balance)
+        else:
+            (layer,) = (each for each in found.layers if each.run.name == row["layer"])
+            expected = (layer.seconds, layer.energy.total, layer.dense.seconds, layer.run.report.load_balance)
+        names = ["seconds", "energy_j", "dense_seconds", "load_balance"]
+        assert tuple(row[names]) == pytest.approx(expected, rel=1e-9)
+        assert not row["at_least"]
+    narrow = frame[frame["spmat_width_bits"] == 16]
+    assert narrow["energy_j"].isna().all()
+    assert narrow["note"].str.startswith("no energy: the SRAM sweep has memories of").all()
+
+
+@pytest.mark.parametrize("ending", ["csv", "json"])
+def test_sweeps_of_table_iii_in_other_formats(capsys, here, ending):
+    arguments = ("sweep", "--layers", "NT-We", "--pe", "16,64", "--clock", "1GHz", "--feature-nm", "28")
+    assert run(capsys, *arguments, "-o", f"a.{ending}")[0] == 0
+    assert run(capsys, *arguments, "-o", "a.parquet")[0] == 0
+    found = {"csv": pd.read_csv, "json": pd.read_json}[ending](f"a.{ending}")
+    expected = pd.read_parquet("a.parquet")
+    columns = ["layer", "n_pe", "cycles", "seconds", "energy_j", "clock_hz", "feature_nm"]
+    pd.testing.assert_frame_equal(found[columns], expected[columns], check_dtype=False, rtol=1e-9)
+    assert set(expected["feature_nm"]) == {28.0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sweep", "net.onnx", "-o", "a.txt"], "must be written to a file that ends in .parquet, .csv, .json, got"),
+        (["sweep", "net.onnx", "--layers", "NT-We", "-o", "a.csv"], "--layers is for synthetic layers, not for a file"),
+        (["sweep", "--act-density", "0.5", "-o", "a.csv"], "--act-density is for a network's file"),
+        (["sweep", "net.onnx", "--index-bits", "x", "-o", "a.csv"], "--index-bits must be whole numbers or a range"),
+        (["sweep", "net.onnx", "-o", "a.csv"], "--act-density on the command line"),
+    ],
+)
+def test_wrong_sweeps_of_files(capsys, here, arguments, message):
+    assert message in refused(capsys, *arguments)
+    assert not (here / "a.csv").exists()

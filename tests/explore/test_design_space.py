@@ -358,7 +358,7 @@ def test_bad_space(wrong, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-o", "sweep.csv"], r"the result must be a .parquet file, got 'sweep.csv'"),
+        (["-o", "sweep.txt"], r"must be written to a file that ends in .parquet, .csv, .json, got 'sweep.txt'"),
         (["-o", "nowhere/sweep.parquet"], "there is no folder"),
         (["--width", "4", "-o", "a.parquet"], r"spmat_width_bits must be an integer of 8..65536, got 4"),
         (["--layers", "NT-W", "-o", "a.parquet"], "unknown layer 'NT-W'; Table III has Alex-6"),

@@ -8,7 +8,7 @@ which is how the paper scales energy (ISCA 2016, Table V, footnote 3). An unknow
 
     [sram.weights]             # the sparse-matrix memory of a PE
     width_bits = 64            # bits that one read brings
-    read_pj = 11.0             # energy per read, pJ
+    read_pj = 11.5             # energy per read, pJ
     leakage_mw = 0.4           # leakage of one memory, mW
 
     [sram.pointers]            # each of the two banks of column pointers

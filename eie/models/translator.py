@@ -120,27 +120,20 @@ class Translator:
         """Run the encoder on a sentence; returns an array of shape `(len(tokens), width)`."""
         x = self.embed(tokens)
         for layer in range(1, ENCODER_LAYERS + 1):
-            x, _ = self.encoder_layer(x, layer)
+            x = self._encoder_layer(x, layer)
         return x
 
     def embed(self, tokens: Sequence[int]) -> Array:
         """Embed tokens and their places; returns the encoder's input, shape `(len(tokens), width)`."""
         return self._embedded(tokens) + self._positions[: len(tokens)]
 
-    def encoder_layer(self, x: Array, layer: int) -> tuple[Array, Array]:
-        """Run one layer of the encoder, counted from 1.
-
-        Returns
-        -------
-        x : float32 array of shape `(n_tokens, width)`
-        attention : float32 array of shape `(heads, n_tokens, n_tokens)`
-            Weight of each token (columns) for each token (rows); a row adds up to 1.
-        """
+    def _encoder_layer(self, x: Array, layer: int) -> Array:
+        """Run one layer of the encoder, counted from 1, on an array of shape `(n_tokens, width)`."""
         part = f"encoder_l{layer}_"
         keys, values = self._remembered(x, part + "self_")
-        attended, attention = self._attended(x[np.newaxis], keys, values, part + "self_")
+        attended = self._attended(x[np.newaxis], keys, values, part + "self_")
         x = self._normalised(x + attended[0], part + "self_Wo")
-        return self._feed_forward(x, part + "ffn_"), attention[0]
+        return self._feed_forward(x, part + "ffn_")
 
     def attention(self, queries: Array, keys: Array, mask: Array | float = 0.0) -> Array:
         """Compute the attention weights of queries over keys.
@@ -186,7 +179,7 @@ class Translator:
             forget = sigmoid(self._affine(x, part + "rnn_Wf", part + "rnn_bf"))
             kept.append(forget * states[layer] + (1 - forget) * self._affine(x, part + "rnn_W"))
             x = self._normalised(x + np.maximum(kept[-1], 0), part + "rnn_ffn")
-            attended, _ = self._attended(x[:, np.newaxis], *memory.layers[layer], part + "context_", memory.mask)
+            attended = self._attended(x[:, np.newaxis], *memory.layers[layer], part + "context_", memory.mask)
             x = self._normalised(x + attended[:, 0], part + "context_Wo")
             x = self._feed_forward(x, part + "ffn_")
         return x @ self.tensors["Wemb"].T + self.tensors["decoder_ff_logit_out_b"], np.stack(kept)
@@ -231,14 +224,12 @@ class Translator:
         values = self._affine(memory, part + "Wv", part + "bv")
         return _heads(keys), _heads(values)
 
-    def _attended(
-        self, x: Array, keys: Array, values: Array, part: str, mask: Array | float = 0.0
-    ) -> tuple[Array, Array]:
-        """Attend with queries of shape `(n_sentences, n_queries, width)`; returns results and weights of the keys."""
+    def _attended(self, x: Array, keys: Array, values: Array, part: str, mask: Array | float = 0.0) -> Array:
+        """Attend with queries of shape `(n_sentences, n_queries, width)`."""
         flat = x.reshape(-1, x.shape[-1])
         weights = self.attention(_heads(self._affine(flat, part + "Wq", part + "bq").reshape(x.shape)), keys, mask)
         mixed = (weights @ values).swapaxes(-2, -3).reshape(flat.shape)
-        return self._affine(mixed, part + "Wo", part + "bo").reshape(x.shape), weights
+        return self._affine(mixed, part + "Wo", part + "bo").reshape(x.shape)
 
     def _feed_forward(self, x: Array, part: str) -> Array:
         hidden = np.maximum(self._affine(x, part + "W1", part + "b1"), 0)

@@ -94,6 +94,28 @@ def test_a_brief_training_is_that_of_the_committed_table(tmp_path, name, weights
     assert counted.loc[counted["stage"] == "dense", "count"].sum() == weights
 
 
+@pytest.mark.parametrize("name", packed.LENETS)
+def test_tables_of_weights_are_of_the_networks_that_come_along(name):
+    """The last shared values, and the numbers of weights before and after pruning; six digits are kept."""
+    tables = [experiments.read(table) for table in ("lenets_centroids", "lenets_weights")]
+    books, counts = (table[table["network"] == name] for table in tables)
+    last = books[books["epoch"] == books["epoch"].max()].groupby("layer")["value"]
+    stages = counts.groupby(["layer", "stage"])["count"].sum()
+    for part, size in zip(packed.lenet(name).parts, packed.lenet(name).sizes, strict=True):
+        shared = last.get_group(part.name).to_numpy()
+        np.testing.assert_allclose(shared, part.codebook[1 : len(shared) + 1], rtol=1e-5)
+        assert stages[part.name, "dense"] == size.weights
+        assert stages[part.name, "pruned"] == size.kept
+
+
+def test_the_sweep_keeps_what_its_fractions_say():
+    for (name, times), rows in experiments.read("lenets_sweep").groupby(["network", "keep_times"]):
+        weights = {part: weight.numel() for part, weight in lenets.weights(lenets.fresh(name, 0)).items()}
+        keep = lenets.recipe(name, "short").keep
+        kept = sum(round(min(1.0, times * keep[part]) * count) for part, count in weights.items())
+        assert rows["kept"].tolist() == pytest.approx([100 * kept / sum(weights.values())] * len(rows), rel=1e-5)
+
+
 def made_on(path):
     """What the bits of a trained network hang on: processor, PyTorch, and the instructions that it takes."""
     lines = [line.removeprefix("# ").strip() for line in path.read_text().splitlines() if line.startswith("#")]

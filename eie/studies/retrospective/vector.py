@@ -160,22 +160,25 @@ class Vector:
     def _measured(self) -> str:
         assert self.result is not None
         provenance, load = self.result["provenance"], self.result["load_average"]
-        times = self.times(1)
-        at_one = {name: NAMES[name] for name in ("csc", "sparse", "dense", "int8", "int4") if name in times}
-        listed = ", ".join(f"{self.over(name):.1f} times {word}" for name, word in at_one.items())
-        many = int(times.index.unique("batch")[1])
-        behind = ", ".join(
-            f"{NAMES[name]} {1 / self.over(name, batch=many):.1f} times"
-            for name in at_one
-            if self.over(name, batch=many) < 1
-        )
+        batches = [int(batch) for batch in self.times(1).index.unique("batch")]
+        slower = ", ".join(f"{name} ({self.over(key):.1f} times)" for key, name in self._rivals().items())
+        ahead = "; ".join(f"at batch {batch} {self._ahead(batch)}" for batch in batches[1:])
         return (
-            f"At the layer's own density and batch 1, EIE's format is as fast as: {listed}; SciPy's plain CSC does not "
-            f"skip zero inputs. At batch {many}, faster than EIE's format are: {behind or 'none'}. The fastest CSR is "
-            f"PyTorch's, which calls MKL. {self._scaled()} Measured on {provenance['cpu']}, {provenance['cores']} "
-            f"cores, {self.result['date']} UTC, at a load of {min(load):.1f} to {max(load):.1f} (above "
-            f"{provenance['cores']}, other work was in the way)."
+            f"At the layer's own density and batch 1, EIE's format is faster than {slower}; SciPy's plain CSC does not "
+            f"skip zero inputs. Faster than EIE's format are {ahead}. The fastest CSR is PyTorch's, which calls MKL. "
+            f"{self._scaled()} Measured on {provenance['cpu']}, {provenance['cores']} cores, {self.result['date']} "
+            f"UTC, at a load of {min(load):.1f} to {max(load):.1f} (above {provenance['cores']}, other work was in the "
+            f"way)."
         )
+
+    def _rivals(self) -> dict[str, str]:
+        known = self.times(1)
+        return {name: NAMES[name] for name in ("csc", "sparse", "dense", "int8", "int4") if name in known}
+
+    def _ahead(self, batch: int) -> str:
+        """List the kernels that are faster than EIE's format at the usual density, by how much."""
+        overs = {word: self.over(name, batch=batch) for name, word in self._rivals().items()}
+        return ", ".join(f"{word} ({1 / over:.1f} times)" for word, over in overs.items() if over < 1) or "none"
 
     def _scaled(self) -> str:
         most = self.threads()[-1]

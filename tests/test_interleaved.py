@@ -89,6 +89,12 @@ def test_damaged_memories(memory, message):
         eie.InterleavedCSC.from_memories(4, 2, MACHINE, CODEBOOK, [good, memory], has_bias=False)
 
 
+def test_an_entry_just_below_the_last_row():
+    beyond = ([1, 1], [0, 2], [0, 1, 2])
+    with pytest.raises(ValueError, match=r"rows must be of 0..3, .* column 1 on PE 0 reach row 4"):
+        eie.InterleavedCSC.from_memories(4, 2, MACHINE, CODEBOOK, [beyond, ([], [], [0, 0, 0])], has_bias=False)
+
+
 def test_memories_for_another_machine():
     with pytest.raises(ValueError, match="memories must be one a PE, 2, got 1"):
         eie.InterleavedCSC.from_memories(4, 1, MACHINE, CODEBOOK, [([1], [0], [0, 1])], has_bias=False)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check
+from eie._compile import Kernel
 
 MAX_LENGTH = 15
 """Longest codeword in bits: what fits into the 4 bits of a table's entry."""
@@ -159,7 +159,7 @@ def decode_symbols(data: bytes, count: int, code_lengths: Any) -> NDArray[np.uin
     return symbols
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def _decode(data, of_length, ranked, symbols):  # type: ignore[no-untyped-def]
     """Read all symbols; return the bits read, or -1 - i when symbol i cannot be read."""
     at = 0

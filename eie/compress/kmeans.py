@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from eie import _check
+from eie._compile import Kernel
 from eie.layer import MAX_SIZE, CompressedLayer
 
 MAX_ROUNDS = 1000
@@ -160,7 +160,7 @@ def _threshold(values: NDArray[np.float32], density: float, n_weights: int) -> t
     return least, n_kept - int(np.count_nonzero(size > least)) if least else 0
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def _count_columns(weights, least, ties):  # type: ignore[no-untyped-def]
     """Column pointers of the weights that stay."""
     n_out, n_in = weights.shape
@@ -176,7 +176,7 @@ def _count_columns(weights, least, ties):  # type: ignore[no-untyped-def]
     return indptr
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def _fill_columns(weights, least, ties, indptr):  # type: ignore[no-untyped-def]
     """Write rows and values of the weights that stay, column by column."""
     n_out, n_in = weights.shape
@@ -195,7 +195,7 @@ def _fill_columns(weights, least, ties, indptr):  # type: ignore[no-untyped-def]
     return rows, values
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def _distinct(ranked, most):  # type: ignore[no-untyped-def]
     """Return the different values, rising, but no more than `most` of them."""
     found = np.empty(most, np.float32)
@@ -209,7 +209,7 @@ def _distinct(ranked, most):  # type: ignore[no-untyped-def]
     return found[:n]
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def _nearest(values, middles):  # type: ignore[no-untyped-def]
     found = np.empty(len(values), np.uint8)
     for i in range(len(values)):
@@ -217,7 +217,7 @@ def _nearest(values, middles):  # type: ignore[no-untyped-def]
     return found
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def _lloyd(ranked, centroids):  # type: ignore[no-untyped-def]
     """Lloyd's rule, in place. On a line a cluster is a run of the sorted values."""
     sums = _block_sums(ranked)
@@ -235,7 +235,7 @@ def _lloyd(ranked, centroids):  # type: ignore[no-untyped-def]
         centroids.sort()
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def _block_sums(ranked):  # type: ignore[no-untyped-def]
     """Add up the values before each whole block."""
     sums = np.zeros(len(ranked) // _BLOCK + 1)
@@ -247,7 +247,7 @@ def _block_sums(ranked):  # type: ignore[no-untyped-def]
     return sums
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def _sum(ranked, sums, end):  # type: ignore[no-untyped-def]
     """Add up the first `end` values."""
     total = sums[end // _BLOCK]

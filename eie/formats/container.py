@@ -25,11 +25,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check
+from eie._compile import Kernel
 from eie._files import target_of, written_aside
 from eie.formats.errors import FormatError, guarded, report_damage
 from eie.formats.weights import ENCODED, check_file
@@ -271,7 +271,7 @@ def _check_memories(mem: InterleavedCSC) -> None:
         raise ValueError("column_macs must count the entries that are no padding")
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def _first_wrong(codes, skips, pe_start, pointers, n_out):  # type: ignore[no-untyped-def]
     """Find PE and column of the first pointer that falls or row that does not exist, or (-1, -1)."""
     n_pe = len(pe_start) - 1
@@ -290,7 +290,7 @@ def _first_wrong(codes, skips, pe_start, pointers, n_out):  # type: ignore[no-un
     return -1, -1
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def _count(codes, pe_start, pointers):  # type: ignore[no-untyped-def]
     """Count the entries of each column that are no padding, over all PEs."""
     found = np.zeros(pointers.shape[0] - 1, np.int64)

@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check
+from eie._compile import Kernel
 from eie.cycles import CycleReport, scan, simulate
 from eie.explore.synthetic import draw_layer
 from eie.interleaved import InterleavedCSC, encode
@@ -126,7 +126,7 @@ def prune_by_block(
     return CompressedLayer(n_out, n_in, blocks.indptr * height, rows, codes, blocks.codebook)
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def _blocks(indptr, rows, height):  # type: ignore[no-untyped-def]
     """Find column pointers and rows of the blocks that hold any entry."""
     starts = np.zeros(len(indptr), np.int64)
@@ -144,7 +144,7 @@ def _blocks(indptr, rows, height):  # type: ignore[no-untyped-def]
     return starts, found[:n]
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def _rows_read(pointers, active, entry_bits, width):  # type: ignore[no-untyped-def]
     """Count rows of the memory that all PEs read, each again only after another."""
     reads = 0

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from itertools import product
@@ -259,12 +260,13 @@ def dask(address: str) -> Iterator[Executor]:
     ModuleNotFoundError
         When dask is not installed.
     OSError
-        When no scheduler answers, or a job lost one worker after the other.
+        When no scheduler answers or it is lost, or a job lost one worker after the other.
     """
     try:
         from distributed import Client, KilledWorker
     except ModuleNotFoundError:
         raise ModuleNotFoundError("--dask needs Dask; to install it: pip install 'eie[dask]'") from None
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it logs of a lost scheduler are tracebacks
     try:
         client = Client(address, timeout=10)
     except OSError as error:
@@ -274,6 +276,8 @@ def dask(address: str) -> Iterator[Executor]:
             yield client.get_executor(pure=False)
         except KilledWorker as error:
             raise OSError(f"workers died again and again ({error}); run the command again to go on") from error
+        except CancelledError as error:
+            raise OSError(f"the Dask scheduler at {address} was lost; run the command again to go on") from error
 
 
 def _range(part: str, doubling: bool) -> Iterable[int]:

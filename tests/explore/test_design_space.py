@@ -280,6 +280,71 @@ def test_on_a_dask_cluster_that_loses_a_worker(tmp_path):
     pd.testing.assert_frame_equal(pd.read_parquet(there), pd.read_parquet(here))
 
 
+SCHEDULER = """
+import asyncio
+from distributed import Scheduler, Worker
+
+async def serve():
+    async with Scheduler(port=0, dashboard=False) as scheduler, Worker(scheduler.address, nthreads=1):
+        print(scheduler.address, flush=True)
+        await scheduler.finished()
+
+asyncio.run(serve())
+"""
+LARGER = design_space.DesignSpace(
+    [Benchmark("larger", 4096, 2048, 0.1, 0.4)], (1, 16, 64), (2, 8), (64,), (3, 4), draws=3
+)
+
+
+def run_until(path, executor, then):
+    """Run a sweep, and do something when its first part is done; return the sweep's own result."""
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(design_space.run, LARGER, path, executor)
+        while not list(path.with_name(f"{path.name}.parts").glob("[0-9]*.part")):
+            assert not running.done(), running.result()
+            time.sleep(0.001)
+        then()
+        return running.result()
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_dies_is_an_error_in_words_and_the_same_sweep_goes_on(tmp_path):
+    path, here = tmp_path / "a.parquet", tmp_path / "here.parquet"
+    with subprocess.Popen([sys.executable, "-c", SCHEDULER], stdout=subprocess.PIPE, text=True) as scheduler:
+        address = scheduler.stdout.readline().strip()
+        with (
+            pytest.raises(OSError, match=f"the Dask scheduler at {address} was lost; run the command again to go on"),
+            design_space.dask(address) as executor,
+        ):
+            run_until(path, executor, scheduler.kill)
+    assert not path.exists()
+    assert design_space.run(LARGER, path)
+    design_space.run(LARGER, here)
+    pd.testing.assert_frame_equal(pd.read_parquet(path), pd.read_parquet(here))
+    assert names(tmp_path) == ["a.parquet", "here.parquet"]
+
+
+@pytest.mark.slow
+def test_of_two_schedulers_on_one_file_one_is_refused(tmp_path):
+    from distributed import LocalCluster
+
+    path = tmp_path / "a.parquet"
+    options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": ":0"}
+    with (
+        LocalCluster(**options) as one,
+        LocalCluster(**options) as other,
+        design_space.dask(one.scheduler_address) as first,
+        design_space.dask(other.scheduler_address) as second,
+    ):
+
+        def refused():
+            with pytest.raises(ValueError, match=r"another sweep is writing .*a\.parquet: wait for it"):
+                design_space.run(LARGER, path, second)
+
+        assert run_until(path, first, refused)
+    assert len(pd.read_parquet(path).drop_duplicates()) == LARGER.points
+
+
 def test_command_on_a_cluster(tmp_path, capsys):
     from distributed import LocalCluster
 

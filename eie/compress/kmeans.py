@@ -256,7 +256,7 @@ def _sum(ranked, sums, end):  # type: ignore[no-untyped-def]
     return total
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def _shared_in_groups(values, n_shared, size):  # type: ignore[no-untyped-def]
     found = np.zeros(len(values), np.float32)
     for first in range(0, len(values), size):

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
-import numba as nb
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from eie import _check
+from eie._compile import Kernel
 from eie.compress import masks
 from eie.cycles import simulate
 from eie.datasets import catalogue, dlmc
@@ -68,7 +68,7 @@ def evened(layer: CompressedLayer, n_pe: int, columns: int, seed: int | np.rando
     return CompressedLayer(layer.n_out, layer.n_in, indptr, rows, np.ones(len(rows), np.uint8), layer.codebook)
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def _evened(rng, indptr, rows, n_out, n_pe, columns, each):  # type: ignore[no-untyped-def]
     """Find column pointers and rows of the evened layer."""
     n_in = len(indptr) - 1
@@ -99,7 +99,7 @@ def _evened(rng, indptr, rows, n_out, n_pe, columns, each):  # type: ignore[no-u
     return pointers, found
 
 
-@nb.njit(cache=True, nogil=True)
+@Kernel
 def _flip(rng, own, value, left, wanted):  # type: ignore[no-untyped-def]
     """Turn so many of the cells that have a value, of which there are `left`, into the other, each equally likely."""
     for c in range(own.shape[0]):

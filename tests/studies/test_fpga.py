@@ -73,3 +73,16 @@ def test_times_are_told_at_the_clock_of_the_worst_seed():
     assert "6.0 µs per picture on average (5.0 to 7.0 µs), computing only, and answers 50.0% of the first 2" in words
     assert "800 for each picture, 10.0 µs." in words
     assert "<td>80.0</td>" in found._repr_html_()
+
+
+@needs_mnist
+@needs_tools
+@needs_icarus
+@pytest.mark.slow
+def test_the_netlist_runs_lenet_as_the_rtl_does(tmp_path):
+    network = fpga_lenet.on_chip(2)
+    rows = fpga_lenet.run(network, [0, 1])
+    netlist = fpga.synthesise(fpga_lenet.size(), tmp_path)
+    found = host.simulate(network.layers, network.raw, fpga_lenet.size(), netlist)
+    assert found.cycles == [row[f"cycles {name}"] for row in rows for name in network.names]
+    assert found.raw.argmax(axis=1).tolist() == [row["answer"] for row in rows]

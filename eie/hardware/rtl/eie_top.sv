@@ -6,7 +6,8 @@
 //
 // PIPELINED cuts the longest path, from the source registers of all PEs through the tree to the pointer SRAMs, into
 // three stages. Each layer takes two cycles more, and all else is as it was, cycle by cycle. It also shortens paths
-// within the PE, and data_o is valid in the third cycle after the one in which the address arrives.
+// within the PE; a write of input/output mode takes effect a cycle later, and data_o is valid in the third cycle after
+// the one in which the address arrives.
 //
 // Counters are not part of the chip: each PE has one port for each kind of event, which a testbench adds up.
 `include "require.svh"
@@ -67,6 +68,8 @@ module eie_top #(
   logic [N*DATA_BITS-1:0] sources, acts;
   logic [DATA_BITS-1:0]   found_act, act;
   logic [COLUMN_BITS-1:0] column;
+  logic [IO_ADDR_BITS-1:0] io_addr;
+  logic [IO_WIDTH-1:0]    io_data;
 
   assign role_d = role_q ^ swap_i;
   assign any_full = |full;
@@ -130,6 +133,11 @@ module eie_top #(
       );
     end
 
+    always_ff @(posedge clk_i) begin
+      io_addr <= io_addr_i;
+      io_data <= io_data_i;
+    end
+
     assign bank = '0;
     assign exact = 1'b0;
   end else begin : g_unpipelined
@@ -166,6 +174,8 @@ module eie_top #(
     );
 
     assign addresses = {N{addr}};
+    assign io_addr = io_addr_i;
+    assign io_data = io_data_i;
     assign valid = non_zero;
     assign acts = sources;
     assign data_o = found ? found_act : '0;
@@ -224,8 +234,8 @@ module eie_top #(
       .io_write_i,
       .io_target_i,
       .io_pe_i,
-      .io_addr_i,
-      .io_data_i
+      .io_addr_i  (io_addr),
+      .io_data_i  (io_data)
     );
   end
 

@@ -55,8 +55,8 @@ module pe #(
   input  logic                   io_write_i,  /// input/output mode: write a memory
   input  logic [2:0]             io_target_i, /// 0 sources, 1 accumulators, 2 pointers, 3 sparse matrix, 4 codebook
   input  logic [BANK_BITS-1:0]   io_pe_i,     /// of which PE; the codebook is written in all
-  input  logic [IO_ADDR_BITS-1:0] io_addr_i,   /// at which address
-  input  logic [IO_WIDTH-1:0]    io_data_i    /// what
+  input  logic [IO_ADDR_BITS-1:0] io_addr_i,   /// at which address; PIPELINED: a cycle later
+  input  logic [IO_WIDTH-1:0]    io_data_i    /// what; PIPELINED: a cycle later
 );
 
   `REQUIRE(IO_ADDR_BITS >= ROW_BITS, "IO_ADDR_BITS must be ROW_BITS or more")
@@ -70,6 +70,7 @@ module pe #(
   localparam int PtrBits = ROW_BITS + LANE_BITS;
 
   logic                   mine, io_mine, full, next_full;
+  logic [4:0]             io_write_d, io_write;
   logic                   head_valid, next_valid, pop, ptr_latch, ready, spmat_busy, arithm_busy;
   logic [DATA_BITS-1:0]   head_act, entry_act, rdata, wdata;
   logic [COLUMN_BITS-1:0] next_column;
@@ -81,6 +82,25 @@ module pe #(
 
   assign mine = exact_i ? id_i == bank_i : id_i >= bank_i;
   assign io_mine = io_write_i && id_i == io_pe_i;
+
+  // One bit per memory; the codebook is written in all PEs. PIPELINED decodes a cycle before address and word arrive.
+  always_comb begin
+    for (int k = 0; k < 4; k++) io_write_d[k] = io_mine && io_target_i == 3'(k);
+    io_write_d[4] = io_write_i && io_target_i == 3'd4;
+  end
+
+  if (PIPELINED != 0) begin : g_decoded
+    logic [4:0] io_write_q;
+
+    assign io_write = io_write_q;
+
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) io_write_q <= '0;
+      else io_write_q <= io_write_d;
+    end
+  end else begin : g_undecoded
+    assign io_write = io_write_d;
+  end
 
   // The pointers are read as a column becomes the head of the queue, and held until it is taken. PIPELINED lets the
   // SRAM read on where nothing arrives, too, so that it need not wait for push_i; such a read is not counted.
@@ -115,7 +135,7 @@ module pe #(
     .column_i  (next_column),
     .start_o   (first_entry),
     .stop_o    (stop_entry),
-    .io_write_i(io_mine && io_target_i == 3'd2),
+    .io_write_i(io_write[2]),
     .io_addr_i (io_addr_i[COLUMN_BITS-1:0]),
     .io_data_i (io_data_i[PtrBits-1:0])
   );
@@ -144,7 +164,7 @@ module pe #(
     .code_o    (code),
     .skip_o    (skip),
     .act_o     (entry_act),
-    .io_write_i(io_mine && io_target_i == 3'd3),
+    .io_write_i(io_write[3]),
     .io_addr_i (io_addr_i[ROW_BITS-1:0]),
     .io_data_i (io_data_i[ROW_WIDTH-1:0])
   );
@@ -175,7 +195,7 @@ module pe #(
     .busy_o     (arithm_busy),
     .padding_o,
     .saturated_o,
-    .io_write_i (io_write_i && io_target_i == 3'd4),
+    .io_write_i (io_write[4]),
     .io_addr_i  (io_addr_i[CODE_BITS-1:0]),
     .io_data_i  (io_data_i[DATA_BITS-1:0])
   );
@@ -199,8 +219,8 @@ module pe #(
     .write_i   (write),
     .waddr_i   (waddr),
     .wdata_i   (wdata),
-    .io_src_i  (io_mine && io_target_i == 3'd0),
-    .io_dst_i  (io_mine && io_target_i == 3'd1),
+    .io_src_i  (io_write[0]),
+    .io_dst_i  (io_write[1]),
     .io_addr_i (io_addr_i[REG_BITS-1:0]),
     .io_data_i (io_data_i[DATA_BITS-1:0])
   );

@@ -63,7 +63,7 @@ module eie_top #(
   logic                   role_d, role_q;
   logic [BANK_BITS-1:0]   bank, found_bank;
   logic                   exact, found, push, any_full;
-  logic [N-1:0]           non_zero, valid, full, busy;
+  logic [N-1:0]           non_zero, valid, full, busy, roles;
   logic [N*REG_BITS-1:0]  addresses;
   logic [N*DATA_BITS-1:0] sources, acts;
   logic [DATA_BITS-1:0]   found_act, act;
@@ -131,6 +131,16 @@ module eie_top #(
         .pending_o  (valid[p]),
         .act_o      (acts[p*DATA_BITS +: DATA_BITS])
       );
+
+      // A copy per PE, since the way from one register to all PEs is long.
+      logic own_role_q;
+
+      (* keep *) always_ff @(posedge clk_i) begin
+        if (!rst_ni) own_role_q <= 1'b0;
+        else own_role_q <= role_d;
+      end
+
+      assign roles[p] = own_role_q;
     end
 
     always_ff @(posedge clk_i) begin
@@ -174,6 +184,7 @@ module eie_top #(
     );
 
     assign addresses = {N{addr}};
+    assign roles = {N{role_q}};
     assign io_addr = io_addr_i;
     assign io_data = io_data_i;
     assign valid = non_zero;
@@ -211,7 +222,7 @@ module eie_top #(
       .rst_ni,
       .id_i       (BANK_BITS'(p)),
       .start_i,
-      .role_i     (role_q),
+      .role_i     (roles[p]),
       .relu_i,
       .clear_src_i,
       .clear_dst_i,

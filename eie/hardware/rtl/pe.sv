@@ -71,6 +71,8 @@ module pe #(
 
   logic                   mine, io_mine, full, next_full;
   logic [4:0]             io_write_d, io_write;
+  logic                   relu;
+  logic [PLACES_BITS-1:0] places;
   logic                   head_valid, next_valid, pop, ptr_latch, ready, spmat_busy, arithm_busy;
   logic [DATA_BITS-1:0]   head_act, entry_act, rdata, wdata;
   logic [COLUMN_BITS-1:0] next_column;
@@ -90,16 +92,28 @@ module pe #(
   end
 
   if (PIPELINED != 0) begin : g_decoded
-    logic [4:0] io_write_q;
+    logic [4:0]             io_write_q;
+    // Copies of what does not change while a layer runs: the way from one register to all PEs is long.
+    logic                   relu_q;
+    logic [PLACES_BITS-1:0] places_q;
 
     assign io_write = io_write_q;
+    assign relu = relu_q;
+    assign places = places_q;
 
     always_ff @(posedge clk_i) begin
       if (!rst_ni) io_write_q <= '0;
       else io_write_q <= io_write_d;
     end
+
+    (* keep *) always_ff @(posedge clk_i) begin
+      relu_q <= relu_i;
+      places_q <= places_i;
+    end
   end else begin : g_undecoded
     assign io_write = io_write_d;
+    assign relu = relu_i;
+    assign places = places_i;
   end
 
   // The pointers are read as a column becomes the head of the queue, and held until it is taken. PIPELINED lets the
@@ -179,7 +193,7 @@ module pe #(
   ) u_arithm_unit (
     .clk_i,
     .rst_ni,
-    .places_i,
+    .places_i   (places),
     .slot_i     (slot),
     .entry_i    (entry),
     .first_i    (first),
@@ -207,7 +221,7 @@ module pe #(
     .clk_i,
     .rst_ni,
     .role_i,
-    .relu_i,
+    .relu_i     (relu),
     .clear_src_i,
     .clear_dst_i,
     .src_addr_i,

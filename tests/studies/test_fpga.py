@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from eie.hardware import build, host, icarus
+from eie.hardware import build, fpga, host, icarus
 from eie.studies import fpga_lenet
 from eie.studies.fpga import OnFpga
 

@@ -255,7 +255,9 @@ def in_words(table: pd.DataFrame) -> pd.DataFrame:
     table = table.reset_index()
     table["model"] = table["model"].map(NETWORKS).str.removeprefix("the ")
     if "method" in table:
-        table = table.assign(method=table["method"].map(METHODS), sparsity=100 * table["sparsity"])
+        table["method"] = table["method"].map(METHODS)
+    if "sparsity" in table:
+        table["sparsity"] *= 100
     return table
 
 

@@ -181,7 +181,7 @@ def _claimed() -> float:
 
 def _in_words(mean: float, sd: float) -> str:
     if mean == 100:
-        return "at all"
+        return "all"
     return "at none" if mean == 0 else f"{mean:.1f} ± {sd:.1f}"
 
 

@@ -140,6 +140,31 @@ def convolutions(network: Network, inputs: NDArray[Any]) -> list[dict[str, Any]]
     return rows
 
 
+KIND_HEADS = {
+    "layers": "layers",
+    "weights a column and PE": "weights per column and PE",
+    "useful, %": ("useful cycles, %", "mean"),
+    "spread": ("useful cycles, %", "±"),
+    "padding, %": "padding, %",
+    "times dense": "times dense",
+    "reads a weight": "reads per weight",
+    "energy of weight reads, %": "energy of weight reads, %",
+}
+"""Heads of the table of kinds of layers."""
+
+EQUAL_HEADS = {
+    "model": "network",
+    "method": "pruned by",
+    "matrices": "matrices",
+    "rows, median": "rows, median",
+    "useful, %": ("useful cycles, %", "mean"),
+    "spread of useful": ("useful cycles, %", "±"),
+    "as high, %": ("when as high as AlexNet's layers, %", "mean"),
+    "spread of as high": ("when as high as AlexNet's layers, %", "±"),
+}
+"""Heads of the table of matrices as dense as AlexNet's layers."""
+
+
 @dataclass(frozen=True, eq=False)
 class Mapping:
     """Use that each kind of layer makes of the machine."""

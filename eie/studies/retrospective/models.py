@@ -26,6 +26,31 @@ RESAMPLES = 200
 LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 """What random strings are made of: no letter or digit that looks like another."""
 
+KIND_HEADS = {
+    "matrices": "matrices",
+    "weights, %": ("not zero, %", "weights"),
+    "activations, %": ("not zero, %", "inputs"),
+    "us a product": ("one product", "us"),
+    "nJ a product": ("one product", "nJ"),
+    "load balance, %": "load balance, %",
+    "padding, %": "padding, %",
+    "saturations": "saturations",
+}
+"""Heads of the table of kinds of matrices."""
+
+LAYER_HEADS = {
+    "outputs": ("size", "outputs"),
+    "inputs": ("size", "inputs"),
+    "vectors": "products",
+    "weights, %": ("not zero, %", "weights"),
+    "activations, %": ("not zero, %", "inputs"),
+    "cycles": "cycles",
+    "time, us": "time, us",
+    "load balance, %": "load balance, %",
+    "energy, uJ": "energy, uJ",
+}
+"""Heads of the table of matrices; their names say of which kind they are."""
+
 
 def missing() -> list[str]:
     """Say how to get each of the two networks that is not at hand, for a page."""

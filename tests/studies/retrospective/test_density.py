@@ -40,7 +40,7 @@ def test_words_table_and_plot(result):
     assert f"**up to {even:.1f} ± " in result.answer()
     assert result.answer().count("**up to ") == 2  # with as many multipliers, and with one for each weight of a row
     assert "What would change the answer" in result.words()
-    assert result.table().loc["4 bits, skips nothing", "energy, inputs 35 %"] == "at all"
+    assert result.table().loc["4 bits, skips nothing", "energy, inputs 35 %"] == "all"
     assert [ax.get_xlabel() for ax in result.plot().axes] == ["", "", "weights kept, %", "weights kept, %"]
 
 

@@ -16,6 +16,7 @@ from eie._version import __version__
 from eie.chip import pe_memories
 from eie.explore.explain import CAUSES, Explanation, Timeline
 from eie.formats.container import EncodedLayer
+from eie.machine import EIE_45NM
 from eie.networks.evaluation import Evaluation, LayerEvaluation
 
 FILES = ("layers.csv", "layers.json", "report.html")
@@ -115,7 +116,9 @@ def _about(evaluation: Evaluation) -> list[str]:
     chips = evaluation.chips
     held = "one chip holds" if chips == 1 else f"it takes {chips} chips to hold"
     found = [f"{held[0].upper()}{held[1:]} all layers at once. Activations: {evaluation.inputs}."]
-    origin = "the paper's, scaled" if evaluation.technology is None else evaluation.technology.name
+    is_scaled = evaluation.machine.feature_nm != EIE_45NM.feature_nm
+    usual = "scaled from the paper's 45 nm" if is_scaled else "the paper's"
+    origin = usual if evaluation.technology is None else evaluation.technology.name
     found.append(
         f"Energy in {evaluation.machine.feature_nm:g} nm ({origin}); loading all weights from DRAM once takes "
         f"{si(evaluation.loading_joules, 'J')} more."

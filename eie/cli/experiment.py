@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from eie.cli import options
+from eie.cli.terminal import print_table
 
 
 @options.command("eie experiment lenets --slice seed=0 -o lenets.csv")
@@ -13,12 +14,21 @@ from eie.cli import options
 @click.option(
     "--slice", "slices", multiple=True, metavar="NAME=VALUE", help="compute only this part; may be given again"
 )
+@options.formats
 @options.output("FILE", "table (default: its name, in the current folder); an earlier run goes on")
-def experiment(name: str | None, only_list: bool, slices: tuple[str, ...], output: str | None) -> None:
+def experiment(
+    name: str | None, only_list: bool, slices: tuple[str, ...], form: str | None, output: str | None
+) -> None:
     """Measure a table again, or a slice of it."""
     from eie.studies.experiments import listed, run
 
-    if only_list or name is None:
+    if form is not None and not only_list and name is not None:
+        raise ValueError(f"--{form} is for the list of the tables; a table is written to a file")
+    if form is not None:
+        import pandas as pd
+
+        print_table(pd.DataFrame(list(listed().items()), columns=["name", "title"]), form)
+    elif only_list or name is None:
         print("\n".join(f"{table:<18}{about}" for table, about in listed().items()))
     else:
         print(f"written to {run(name, output, _by_name(slices))}")

@@ -119,16 +119,17 @@ def run(
 @options.prune_to
 @options.input_shapes
 @click.option("--layer", metavar="NAME", help="name of one layer; a wrong name lists all")
+@click.option("--inputs", metavar="FILE", help="samples that go through it, as for eie run")
 @options.activations
 @options.machine
 @options.formats
-def explain(file: str, layer: str | None, form: str | None, **given: Any) -> None:
+def explain(file: str, layer: str | None, inputs: str | None, form: str | None, **given: Any) -> None:
     """Say where the cycles of one layer went."""
     from eie.networks import report
     from eie.networks.evaluate import explain_layer
 
-    inputs = inputs_of(given)
-    one, found = explain_layer(file, _machine(file, given), layer=layer, **inputs)
+    samples, rest = _array("inputs", inputs), inputs_of(given)
+    one, found = explain_layer(file, _machine(file, given), layer=layer, inputs=samples, **rest)
     if form is None:
         print(report.explained(one, found))
     else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from eie.cli import options, rtl_silicon
+from eie.cli.terminal import print_table
 
 if TYPE_CHECKING:
     from eie.hardware.layers import Drawn
@@ -44,12 +45,18 @@ rtl.add_command(rtl_silicon.power)
 
 @rtl.command(cls=options.Command, epilog="example: eie rtl run --pe 16 --density 0.2")
 @layer
-def run(**given: Any) -> int:
+@options.formats
+def run(form: str | None, **given: Any) -> int:
     """Run a synthetic layer on the RTL, and compare it with the model."""
     from eie.hardware import layers
 
     drawn = _drawn(given)
     differences, found = layers.compare(drawn)
+    if form is not None:
+        import pandas as pd
+
+        print_table(pd.Series(layers.counters(found), name="value").rename_axis("counter").reset_index(), form)
+        return int(bool(differences))
     print(layers.text(found))
     print("\n".join(differences) or "every counter and every output bit equals the model's")
     return int(bool(differences))
@@ -103,8 +110,9 @@ def trace(output: str, stepped: bool, **given: Any) -> None:
 @click.option("--pe", "pes", metavar="N", type=int, multiple=True, help="PEs; may be given again (default: 16)")
 @options.integer("--spmat-kb", default=2, text="sparse-matrix memory per PE in KB (default: 2)")
 @click.option("--seeds", metavar="N", type=click.IntRange(1, 100), default=3, help="placements to try (default: 3)")
+@options.formats
 @options.output("FILE", "table to write, .csv")
-def fpga(pes: tuple[int, ...], spmat_kb: int, seeds: int, output: str | None) -> None:
+def fpga(pes: tuple[int, ...], spmat_kb: int, seeds: int, form: str | None, output: str | None) -> None:
     """Place and route the machine on a Lattice ECP5: resources and clock.
 
     An interrupted run goes on where it was if it is given the same FILE again.
@@ -113,7 +121,10 @@ def fpga(pes: tuple[int, ...], spmat_kb: int, seeds: int, output: str | None) ->
 
     with TemporaryDirectory() as folder:
         table = study.write(output or Path(folder) / study.TABLE, pes or (16,), spmat_kb, seeds)
-    print(study.text(table))
+    if form is None:
+        print(study.text(table))
+    else:
+        print_table(table, form)
 
 
 def _drawn(given: dict[str, Any]) -> Drawn:

@@ -83,7 +83,11 @@ def compare(drawn: Drawn) -> tuple[list[str], SteppedRun]:
     return wrong, found
 
 
+def counters(run: SteppedRun) -> dict[str, int]:
+    """Return the counters of a run by name."""
+    return {name: getattr(run.report, name) for name in _COUNTERS} | {"saturations": run.saturations}
+
+
 def text(run: SteppedRun) -> str:
     """Return the counters of a run, one per line."""
-    counters = {name: getattr(run.report, name) for name in _COUNTERS} | {"saturations": run.saturations}
-    return "\n".join(f"{name:<12} {value:>10,}" for name, value in counters.items())
+    return "\n".join(f"{name:<12} {value:>10,}" for name, value in counters(run).items())

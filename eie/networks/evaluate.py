@@ -30,7 +30,7 @@ from eie.networks.inputs import Inputs
 from eie.networks.layer_run import LayerRun
 from eie.networks.memory_fit import MemoryFit, memory_fit, stored_bits
 from eie.networks.models import as_model
-from eie.networks.samples import Measured, Model, network_quality, run_samples
+from eie.networks.samples import Measured, Model, network_quality, run_samples, vectors_of
 
 __all__ = ["Evaluation", "evaluate", "explain_layer"]
 
@@ -132,6 +132,7 @@ def explain_layer(
     seed: int = 0,
     signed: bool = False,
     input_shapes: Mapping[str, Sequence[int]] | None = None,
+    inputs: Any = None,
 ) -> tuple[EncodedLayer, Explanation]:
     """Say where the cycles of one layer went, over all products that are run: `vectors` of the layer that is returned.
 
@@ -139,21 +140,29 @@ def explain_layer(
     ----------
     layer : str, optional
         Name of the layer; may be left out when there is only one.
-    network, machine, activations, act_density, density, seed, signed, input_shapes
-        As for `evaluate`.
+    network, machine, activations, act_density, density, seed, signed, input_shapes, inputs
+        As for `evaluate`. Samples go through the network with the weights that the machine holds.
 
     Raises
     ------
     FormatError, ModuleNotFoundError, ValueError
         As `evaluate` does; also when there are several layers and none is named.
     """
-    given = encoded(network, machine, density=density, seed=seed, only=layer, input_shapes=input_shapes)
+    model = None if inputs is None else as_model(network, input_shapes)
+    source = network if model is None else model.file
+    shapes = input_shapes if model is None else None
+    given = encoded(source, machine, density=density, seed=seed, only=layer, input_shapes=shapes)
     if given.count > 1:
         raise ValueError(f"{given.name} has {given.count} layers: say which (layer; --layer on the command line)")
-    inputs = _inputs(given, activations, act_density, seed, signed)
     one = next(given.layers)
-    vectors = np.concatenate(list(inputs.blocks(one)))
-    inputs.check_all_used()
+    if model is not None:
+        _check_alone(activations, act_density)
+        every = list(encoded(source, machine, density=density, seed=seed).layers)
+        vectors = vectors_of(model, every, inputs, one.name)
+    else:
+        drawn = _inputs(given, activations if inputs is None else inputs, act_density, seed, signed)
+        vectors = np.concatenate(list(drawn.blocks(one)))
+        drawn.check_all_used()
     return replace(one, vectors=len(vectors)), explain(one.mem, vectors, given.machine, signed=True)
 
 

@@ -151,6 +151,29 @@ def run_samples(
     return measured, _quality(outputs, wanted, n, sum(each.saturations for each in fixed.values()))
 
 
+def vectors_of(model: Model, layers: Sequence[EncodedLayer], inputs: Any, name: str) -> Array:
+    """Return the inputs of one layer when samples go through a network with the weights that the machine holds.
+
+    Raises
+    ------
+    ValueError
+        When no sample uses the layer.
+    """
+    arithmetic = {layer.name: FloatArithmetic(operation_of(layer)) for layer in layers}
+    found: list[Array] = []
+
+    def product(which: str, vectors: Array, counts: bool) -> Array:
+        if which == name and counts:
+            found.append(np.array(vectors))
+        return arithmetic[which].multiply(0, vectors)
+
+    for batch, _ in model.batches(inputs):
+        model.run(batch, product)
+    if not found:
+        raise ValueError(f"no sample uses {name}")
+    return np.concatenate(found)
+
+
 def operation_of(layer: EncodedLayer) -> Linear:
     """Return the layer's matrix and bias as an operation."""
     mem = layer.mem

@@ -203,6 +203,7 @@ def rows_of(text):
         (("explain", "net.onnx", "--layer", "fc1", "--act-density", "0.5"), "cause"),
         (("table", "3"), "layer"),
         (("data", "list"), "name"),
+        (("experiment", "--list"), "name"),
     ],
 )
 def test_tables_as_json_and_csv(capsys, here, arguments, column):

@@ -15,6 +15,7 @@ from torch import nn
 import eie
 from eie.cli.main import main
 from eie.networks import importing
+from eie.networks.evaluate import explain_layer
 from eie.networks.models import as_model
 from eie.networks.samples import Quality
 
@@ -438,6 +439,15 @@ def test_layers_that_no_sample_used_are_named(tmp_path):
     path = make.save(tmp_path / "a.onnx", nodes, weights, x=sides)
     found = eie.evaluate(path, np.ones((1, 5), np.float32), machine=MACHINE)
     assert ([layer.run.name for layer in found.layers], found.unused) == (["then"], ("else",))
+
+
+def test_cycles_of_a_layer_whose_inputs_come_from_samples():
+    net, x, machine = classifier(), np.abs(values(6, 1, 8, 8)), eie.Machine(n_pe=4)
+    layer, explained = explain_layer(net, machine, layer="4", inputs=x)
+    hidden = net[:4](torch.as_tensor(x)).detach().numpy()
+    assert (layer.vectors, explained.cycles) == (6, eie.simulate(layer.mem, hidden, machine).cycles)
+    with pytest.raises(ValueError, match="act_density is not used when there are inputs"):
+        explain_layer(net, machine, layer="4", inputs=x, act_density=0.5)
 
 
 def test_command(capsys, tmp_path):

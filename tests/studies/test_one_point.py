@@ -24,6 +24,7 @@ WITHOUT_SIMULATOR = {
     "deep_compression": "trains and stores networks",
     "exercises": "solutions, which test_exercises.py runs",
     "fig05_layout": "area alone",
+    "hardware": "tables of a synthesis, and waveforms",
     "fig10_precision": "accuracy of whole networks, and energy of single multiplications",
     "retro_patterns": "trains networks",
     "retro_points": "a list of what was said",

@@ -12,6 +12,7 @@ import pandas as pd
 from eie import chip
 from eie.machine import EIE_45NM, Machine
 from eie.studies import plots
+from eie.studies.hardware import measured
 from eie.technology import chip_facts, memories, paper_value
 
 BLOCKS: dict[str, str] = {
@@ -45,10 +46,13 @@ class Figure5:
     blocks : DataFrame
         One row per rectangle: `block`, `module`, `area, mm2`, and in mm `x`, `y` (of the lower left corner), `width`
         and `height`.
+    outline_mm2 : float, optional
+        Area of the square that is drawn around them, mm2, where it is larger than they are.
     """
 
     machine: Machine
     blocks: pd.DataFrame
+    outline_mm2: float | None = None
 
     @property
     def area_mm2(self) -> float:
@@ -63,7 +67,7 @@ class Figure5:
 
     def plot(self) -> plots.Figure:
         """The rectangles, to scale."""
-        return plots.pictures.floorplan(self.blocks, float(np.sqrt(self.area_mm2)))
+        return plots.pictures.floorplan(self.blocks, float(np.sqrt(self.outline_mm2 or self.area_mm2)))
 
     def answer(self) -> str:
         """Say how large a PE is and what fills it."""
@@ -115,6 +119,33 @@ def figure5(spmat_width_bits: int = 64, fifo_depth: int = 8) -> Figure5:
     cut = slice_and_dice(PLAN, parts, 0.0, 0.0, side, side)
     rows = [{"block": block, "module": BLOCKS[block], "area, mm2": parts[block], **cut[block]} for block in BLOCKS]
     return Figure5(machine, pd.DataFrame(rows))
+
+
+def synthesised() -> Figure5:
+    """Draw the same floor plan with the areas of the synthesised gates and the modelled memories.
+
+    The square is as large as the one of Table II; what the blocks leave has no wires, clock tree or filler cells in it.
+    """
+    areas, modules = 1e-6 * measured.areas()["sum"], list(BLOCKS.values())
+    names = [block for block, module in BLOCKS.items() if module in areas.index]
+    parts = {block: float(areas[BLOCKS[block]]) / modules.count(BLOCKS[block]) for block in names}
+    whole = sum(chip.pe_area(EIE_45NM).values())
+    parts["filler cell"] = max(0.0, whole - sum(parts.values()))
+    side = float(np.sqrt(sum(parts.values())))
+    cut = slice_and_dice(PLAN, parts, 0.0, 0.0, side, side)
+    rows = [{"block": block, "module": BLOCKS[block], "area, mm2": parts[block], **cut[block]} for block in names]
+    return Figure5(EIE_45NM, pd.DataFrame(rows), side**2)
+
+
+def synthesised_words() -> str:
+    """Say how large the synthesised PE is beside Table II's."""
+    mine, theirs = synthesised().area_mm2, chip.pe_area(EIE_45NM)
+    used = sum(area for module, area in theirs.items() if module != "filler cell")
+    return (
+        f"Gates synthesised from [our own RTL](hardware.ipynb) and the memories of the SRAM model take {mine:.3f} mm², "
+        f"{100 * (mine / used - 1):+.0f} % against the modules of Table II. The square is Table II's; what stays white "
+        "is room for wires, the clock tree and filler cells, which we do not have."
+    )
 
 
 def slice_and_dice(

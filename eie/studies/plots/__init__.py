@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from eie.studies.plots import bars, compression, panels, pictures, points, pruned, style
+    from eie.studies.plots import bars, compression, hardware, panels, pictures, points, pruned, style
 
-__all__ = ["Figure", "bars", "compression", "panels", "pictures", "points", "pruned", "style"]
+__all__ = ["Figure", "bars", "compression", "hardware", "panels", "pictures", "points", "pruned", "style"]
 
 
 def __getattr__(name: str) -> Any:

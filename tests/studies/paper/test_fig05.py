@@ -58,3 +58,12 @@ def test_plot_names_every_block(figure):
     assert all(block in texts for block in fig05.BLOCKS)
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("mm", "mm")
     pyplot.close("all")
+
+
+def test_the_synthesised_pe_lies_in_table_2s_square(figure):
+    found = fig05.synthesised()
+    assert found.outline_mm2 == pytest.approx(figure.area_mm2)
+    assert 0.5 < found.area_mm2 < found.outline_mm2
+    assert set(found.blocks["module"]) == set(figure.blocks["module"]) - {"filler cell"}
+    found.plot()
+    pyplot.close("all")

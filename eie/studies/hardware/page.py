@@ -1,0 +1,231 @@
+"""What the chapter on the hardware says and shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from eie.studies import plots
+from eie.studies.hardware import measured
+from eie.studies.hardware.measured import MODULES
+from eie.technology import paper_value, pe_breakdown
+
+REASONS = {
+    "Act_queue": "The queue holds 8 × 30 bits in flip-flops. The paper's area is less than those flip-flops alone, so "
+    "its queue must be latches, a register file, or fewer bits.",
+    "PtrRead": "Nearly all is memory: 2 × 8,192 pointers. The model gives each bank words of 32 bits, the narrowest of "
+    "the sweep.",
+    "SpmatRead": "Nearly all is memory: 128 KB in one block. Figure 5 has two, and a compiler's memories differ from "
+    "the model's.",
+    "ArithmUnit": "The multiplier is as fast as it can be for this recipe; a smaller one is enough for the clock. The "
+    "paper's tool has a library of multipliers.",
+    "ActRW": "128 registers of 16 bits are flip-flops, with a multiplexer of 64 inputs per bit and file. Latches or a "
+    "register file of memory cells are smaller.",
+}
+"""Why the area of a module is not that of Table II."""
+WAYS = {
+    "small": "maps for area",
+    "balanced": "maps for area flow",
+    "fast": "maps for delay",
+}
+"""The recipes in words."""
+TREE, PLAIN, PIPELINED = "LNZD node", "one PE with its control", "one PE with its control, pipelined"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Hardware:
+    """The synthesised PE by one recipe, beside Table II.
+
+    Attributes
+    ----------
+    recipe : str
+    """
+
+    recipe: str
+
+    def answer(self) -> str:
+        """Say area, period and power, and whether the gates are right."""
+        runs = measured.table("gates").query("recipe == @self.recipe").iloc[0]
+        area, paper = measured.logic_area(self.recipe), measured.paper_logic_area()
+        low, high = min(map(measured.logic_area, measured.recipes())), max(map(measured.logic_area, measured.recipes()))
+        wrong = int(runs["wrong"] + runs["wrong_results"])
+        return (
+            f"In open 45 nm cells, the logic of a PE takes **{area:,.0f} µm²** ({low:,.0f} to {high:,.0f} by how it is "
+            f"synthesised), {area / paper:.2f} times Table II's {paper:,.0f} µm², and its registers reach each other "
+            f"in **{measured.period(self.recipe):.2f} ns** before layout; the clock has "
+            f"{1e3 / paper_value('clock'):.2f} ns. Over the whole of Alex-8, {int(runs['cycles']):,} cycles, "
+            f"{wrong or 'none'} of {int(runs['compared'] + runs['results']):,} outputs of its gates "
+            f"{'was' if wrong == 1 else 'were'} wrong."
+        )
+
+    def plot(self) -> plots.Figure:
+        """Area by module: Table II, gates and memory, and gates alone."""
+        found = measured.areas(self.recipe)
+        frame = pd.DataFrame(
+            {
+                "layer": list(found.index),
+                "published": found["published"].to_numpy(),
+                "sum": found["sum"].to_numpy(),
+                "gates": found["area_um2"].to_numpy(),
+            }
+        )
+        series = {"published": "Table II", "sum": "gates, and memory by the model", "gates": "gates alone"}
+        return plots.bars.bars(frame, series, "area, µm$^2$", log_y=True)
+
+    def plot_pipeline(self) -> plots.Figure:
+        """The cycles of an entry, and the registers between them."""
+        return plots.hardware.pipeline()
+
+    def areas(self) -> pd.DataFrame:
+        """Each module beside Table II."""
+        found = measured.areas(self.recipe)
+        return pd.DataFrame(
+            {
+                "flip-flops, µm²": found["register_um2"],
+                "all gates, µm²": found["area_um2"],
+                "memory, µm²": found["memory"],
+                "sum, µm²": found["sum"],
+                "Table II, µm²": found["published"],
+                "sum / Table II": found["sum"] / found["published"],
+            }
+        )
+
+    def reasons(self) -> str:
+        """Say for each module why its area is not that of Table II, as a list."""
+        ratio = self.areas()["sum / Table II"]
+        lines = [f"* **{module}**, {ratio[module]:.2f} times Table II. {REASONS[module]}" for module in MODULES]
+        return "\n".join(lines)
+
+    def ways(self) -> pd.DataFrame:
+        """The recipes side by side."""
+        rows = {
+            f"{recipe}: {WAYS[recipe]}": {
+                "logic of a PE, µm²": measured.logic_area(recipe),
+                "over Table II": measured.ratio_of_logic(recipe),
+                "detection node, µm²": measured.node_area(recipe),
+                "period, ns": measured.period(recipe),
+                "with estimated wires, ns": measured.period(recipe, column="wired_ns"),
+                "power of the logic, mW": measured.logic_power(recipe),
+            }
+            for recipe in measured.recipes()
+        }
+        return pd.DataFrame(rows).T
+
+    def clock(self) -> pd.DataFrame:
+        """The paths that limit the clock, ns, and how much of the period they leave."""
+        tree = measured.table("synthesis_paths").query("recipe == @self.recipe")
+        tree = tree[tree["block"].str.startswith(TREE)]
+        memory = measured.table("synthesis_paths").query(
+            "recipe == @self.recipe and block == 'PE' and start == 'memory' and end == 'register'"
+        )["ns"]
+        scan = measured.period(self.recipe, PLAIN)
+        rows = {
+            "within a PE: multiplier": measured.period(self.recipe),
+            "the same with estimated wires": measured.period(self.recipe, column="wired_ns"),
+            "scan path, one PE: source register, control, queue, pointer SRAM": scan,
+            "scan path, 64 PEs: three detection nodes more": scan + float(tree["ns"].sum()),
+            "longest path of one PE with its control, pipelined": measured.period(self.recipe, PIPELINED),
+            **{
+                f"matrix SRAM, {name}, and the gates behind it": measured.access_ns(setting) + float(memory.max())
+                for setting, name in (("itrs-lop", "low operating power"), ("itrs-hp", "high performance"))
+            },
+        }
+        found = pd.DataFrame({"ns": pd.Series(rows)})
+        found["left of the period, ns"] = 1e3 / paper_value("clock") - found["ns"]
+        return found
+
+    def clock_words(self) -> str:
+        """Say what limits the clock."""
+        found, limit = self.clock(), 1e3 / paper_value("clock")
+        scan = found["ns"].iloc[3]
+        low, high = (f"{measured.access_ns(setting):.2f} ns" for setting in ("itrs-lop", "itrs-hp"))
+        return (
+            f"Within a PE the multiplier is the longest path, {found['ns'].iloc[0]:.2f} ns of {limit:.2f}. The scan "
+            f"path across the chip is longer: with 64 PEs it has at least {scan:.2f} ns of gates"
+            f"{', more than the period,' if scan > limit else ''} before any wire, so the non-zero detection has to "
+            f"be pipelined. The matrix SRAM is the other limit: one of low-operating-power transistors, which the "
+            f"energy model uses since it is nearest to Table II's power, needs {low} for an access. It starts a read "
+            f"every cycle, but its output cannot reach the row register within {limit:.2f} ns; one of high-performance "
+            f"transistors needs {high}, and leaks far more."
+        )
+
+    def power(self) -> pd.DataFrame:
+        """Power by component, mW: the gates over Alex-8, and Table II."""
+        drawn = measured.power(self.recipe).sum()
+        printed = pe_breakdown("power", "component")
+        names = ["memory", "clock network", "register", "combinational"]
+        outside = drawn.drop(names)
+        found = pd.DataFrame({"here": drawn[names], "Table II": pd.Series(printed)[names]})
+        found.loc["pins driven from outside"] = {"here": float(outside.sum()), "Table II": float("nan")}
+        found.loc["sum"] = found.sum()
+        found["here / Table II"] = found["here"] / found["Table II"]
+        return found.rename(columns={"here": "here, mW", "Table II": "Table II, mW"})
+
+    def power_by_module(self) -> pd.DataFrame:
+        """Power by module, mW: gates, memory, and Table II."""
+        drawn, printed = measured.power(self.recipe), pe_breakdown("power", "module")
+        found = pd.DataFrame({"gates, mW": drawn.drop(columns="memory").sum(axis=1), "memory, mW": drawn["memory"]})
+        found = found.fillna(0.0).loc[list(MODULES)]
+        found["sum, mW"] = found.sum(axis=1)
+        found["Table II, mW"] = pd.Series(printed)
+        found["sum / Table II"] = found["sum, mW"] / found["Table II, mW"]
+        return found
+
+    def power_words(self) -> str:
+        """Say the logic's power, and what it is made of."""
+        logic, paper = measured.logic_power(self.recipe), measured.paper_logic_power()
+        by_module = measured.power(self.recipe).drop(columns="memory").sum(axis=1).sort_values(ascending=False)
+        listed = [measured.logic_power(recipe) for recipe in measured.recipes()]
+        share, memory = 100 * float(by_module.iloc[0]) / logic, measured.power(self.recipe)["memory"].sum()
+        return (
+            f"The logic draws **{logic:.1f} mW** ({min(listed):.1f} to {max(listed):.1f} by recipe) where Table II "
+            f"has {paper:.2f}. {by_module.index[0]} takes {share:.0f} % of it: whatever is written reaches the inputs "
+            f"of all 64 registers of a file, and every read goes through a multiplexer of 64 inputs per bit. A "
+            f"register file of memory cells has neither. Memory draws {memory:.2f} mW by the model, and "
+            f"{pe_breakdown('power', 'component')['memory']:.2f} mW in Table II."
+        )
+
+    def paper_says(self) -> str:
+        """Say what the paper did and found."""
+        return (
+            "The authors described EIE in Verilog, checked it against their simulator, synthesised it for TSMC's 45 nm "
+            "process at the worst corner, and placed and routed it {cite:p}`han2016eie`. Table II has area and power "
+            f"of one PE by module and by component. The critical path is {paper_value('critical-path'):g} ns for a "
+            f"clock of {paper_value('clock'):g} MHz, and a detection node takes {paper_value('lnzd-area'):g} µm²."
+        )
+
+    def fpga(self) -> pd.DataFrame:
+        """Resources and clock on an FPGA, where measured."""
+        try:
+            found = measured.table("fpga")
+        except FileNotFoundError:
+            return pd.DataFrame()
+        return found.set_index(found.columns[0])
+
+    def made(self) -> str:
+        """Say what made the tables."""
+        facts = measured.made_by("synthesis")
+        return (
+            f"The tables were made by `{facts['command']}` and `{measured.made_by('gates')['command']}` with "
+            f"{facts['synthesis']}, on {facts['library'].split(';')[0]}, on {facts['date']}, from commit "
+            f"{facts['commit'][:10]}. Neither library nor netlist is kept."
+        )
+
+
+def hardware(recipe: str = measured.HEADLINE) -> Hardware:
+    """Look up the synthesised PE.
+
+    Parameters
+    ----------
+    recipe : str
+        How gates are chosen: `"small"`, `"balanced"` or `"fast"`.
+
+    Raises
+    ------
+    ValueError
+        When there is no such recipe.
+    """
+    if recipe not in measured.recipes():
+        raise ValueError(f"there is no recipe {recipe!r}; there are {', '.join(measured.recipes())}")
+    return Hardware(recipe)

@@ -1,0 +1,86 @@
+import json
+import re
+
+import pytest
+
+from eie.hardware.build import sources as rtl_files
+from eie.studies.hardware import measured, page, sources, waves
+
+
+@pytest.mark.parametrize("recipe", measured.recipes())
+def test_every_table_and_sentence_of_a_recipe(recipe):
+    result = page.hardware(recipe)
+    for words in (result.answer(), result.clock_words(), result.power_words(), result.paper_says(), result.made()):
+        assert "nan" not in words
+    assert list(result.areas().index) == list(measured.MODULES)
+    assert (result.clock()["ns"] > 0).all()
+    power = result.power()
+    assert power.loc["sum", "here, mW"] == pytest.approx(measured.power(recipe).sum().sum())
+    assert result.power_by_module()["gates, mW"].sum() < measured.logic_power(recipe)
+    assert len(result.ways()) == 3
+
+
+def test_no_output_of_the_gates_was_wrong():
+    runs = measured.table("gates")
+    assert measured.wrong_outputs() == 0
+    assert (runs["cycles"] == 7926).all()
+    assert (runs["results"] > 0).all()
+
+
+def test_a_recipe_that_is_not_known_is_named():
+    with pytest.raises(ValueError, match="no recipe 'tiny'; there are small, balanced, fast"):
+        page.hardware("tiny")
+
+
+def test_a_sum_of_modules_is_the_logic():
+    rows = measured.table("synthesis").query("recipe == 'fast'").set_index("module")["area_um2"]
+    assert measured.logic_area("fast") == pytest.approx(rows[[*measured.MODULES, measured.GLUE]].sum())
+    low, high = (rows[f"LNZD node, {bits} bits"] for bits in (1, 5))
+    assert low < measured.node_area("fast") < high
+
+
+@pytest.mark.parametrize("path", rtl_files(), ids=lambda path: path.name)
+def test_code_is_read_from_the_rtl(path):
+    assert sources.code(path.stem) == path.read_text(encoding="utf-8")
+    html = sources.folded(path.stem)
+    text = re.sub(r"<[^>]*>", "", html)
+    assert "endmodule" in text
+    assert html.count("<span") > 10
+
+
+def test_an_unknown_module_is_named():
+    with pytest.raises(ValueError, match=r"no module 'alu'; there are .*act_queue"):
+        sources.code("alu")
+
+
+def test_bypassed_sums_follow_each_other():
+    scene = waves.bypass()
+    assert len(scene.marked) >= 2
+    for cycle in scene.marked:
+        assert scene.rows["mac"][cycle - 1] == scene.rows["mac"][cycle] == 1
+        assert scene.rows["row"][cycle - 1] == scene.rows["row"][cycle]
+    sums = [value for value in scene.rows["sum"] if value is not None]
+    assert sums == [1, 2, 0.5, 1, 2.5]  # 1 * 1, + 2 * 0.5, - 3 * 0.5; the other row 1 * 1; + 2 * 1
+
+
+def test_the_control_waits_while_a_queue_is_full():
+    scene = waves.full_queue()
+    assert scene.marked
+    assert all(scene.rows["push"][cycle] == 0 for cycle in scene.marked)
+
+
+def test_an_empty_column_is_one_bubble():
+    scene = waves.empty_column()
+    (bubble,) = scene.marked
+    assert scene.rows["slot"][bubble] == 1
+    assert scene.rows["entry"][bubble - 1] == scene.rows["entry"][bubble + 1] == 1
+
+
+def test_the_picture_has_every_signal_and_the_slider_every_cycle():
+    scene = waves.empty_column()
+    html = waves.page([scene])
+    count = len(scene.rows["push"])
+    assert f'max="{count - 1}"' in html
+    assert all(f">{name}</text>" in html for name in scene.rows)
+    held = re.search(r'data-rows="([^"]*)"', html)[1].replace("&quot;", '"')
+    assert json.loads(held) == {name: list(values) for name, values in scene.rows.items()}

@@ -121,7 +121,7 @@ class Hardware:
         )["ns"]
         scan = measured.period(self.recipe, PLAIN)
         rows = {
-            "within a PE: multiplier": measured.period(self.recipe),
+            "within a PE: arithmetic unit": measured.period(self.recipe),
             "the same with estimated wires": measured.period(self.recipe, column="wired_ns"),
             "scan path, one PE: source register, control, queue, pointer SRAM": scan,
             "scan path, 64 PEs: three detection nodes more": scan + float(tree["ns"].sum()),
@@ -141,10 +141,10 @@ class Hardware:
         scan = found["ns"].iloc[3]
         low, high = (f"{measured.access_ns(setting):.2f} ns" for setting in ("itrs-lop", "itrs-hp"))
         return (
-            f"Within a PE the multiplier is the longest path, {found['ns'].iloc[0]:.2f} ns of {limit:.2f}. The scan "
+            f"Within a PE the arithmetic unit has the longest path, {found['ns'].iloc[0]:.2f} ns of {limit:.2f}. The scan "
             f"path across the chip is longer: with 64 PEs it has at least {scan:.2f} ns of gates"
             f"{', more than the period,' if scan > limit else ''} before any wire, so the non-zero detection has to "
-            f"be pipelined. The matrix SRAM is the other limit: one of low-operating-power transistors, which the "
+            f"be pipelined, as `Geometry(pipelined=True)` has it: {found['ns'].iloc[4]:.2f} ns. The matrix SRAM is the other limit: one of low-operating-power transistors, which the "
             f"energy model uses since it is nearest to Table II's power, needs {low} for an access. It starts a read "
             f"every cycle, but its output cannot reach the row register within {limit:.2f} ns; one of high-performance "
             f"transistors needs {high}, and leaks far more."

@@ -113,8 +113,9 @@ def with_edits(edits, claims_to_compute):
 
 def test_no_test_of_the_paper_comes_true_by_editing_its_number(results):
     tests = [one for one in results if one.claim.evidence.is_test and one.claim.tolerance]
-    of_table_1 = [one for one in tests if one.claim.id == "tablei-sram-energy"]  # an input of others
-    for group in (of_table_1, [one for one in tests if one not in of_table_1]):
+    # Tables I and II are inputs of others: the energy model takes the power of a PE's modules from the latter.
+    inputs = [one for one in tests if one.claim.id == "tablei-sram-energy" or one.claim.page == "hardware"]
+    for group in (inputs, [one for one in tests if one not in inputs]):
         claims_edited = [one.claim for one in group]
         tolerances = {one.claim.id: one.tolerance.value for one in group}
         computed = with_edits(edited(claims_edited, tolerances), claims_edited)

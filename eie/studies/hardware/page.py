@@ -140,14 +140,16 @@ class Hardware:
         found, limit = self.clock(), 1e3 / paper_value("clock")
         scan = found["ns"].iloc[3]
         low, high = (f"{measured.access_ns(setting):.2f} ns" for setting in ("itrs-lop", "itrs-hp"))
+        cut, first = found["ns"].iloc[4], found["ns"].iloc[0]
+        too_long = ", more than the period," if scan > limit else ""
         return (
-            f"Within a PE the arithmetic unit has the longest path, {found['ns'].iloc[0]:.2f} ns of {limit:.2f}. The scan "
-            f"path across the chip is longer: with 64 PEs it has at least {scan:.2f} ns of gates"
-            f"{', more than the period,' if scan > limit else ''} before any wire, so the non-zero detection has to "
-            f"be pipelined, as `Geometry(pipelined=True)` has it: {found['ns'].iloc[4]:.2f} ns. The matrix SRAM is the other limit: one of low-operating-power transistors, which the "
-            f"energy model uses since it is nearest to Table II's power, needs {low} for an access. It starts a read "
-            f"every cycle, but its output cannot reach the row register within {limit:.2f} ns; one of high-performance "
-            f"transistors needs {high}, and leaks far more."
+            f"Within a PE the arithmetic unit has the longest path: {first:.2f} ns of {limit:.2f}. The scan path over "
+            f"the chip is longer: with 64 PEs it has at least {scan:.2f} ns of gates{too_long} before any wire. So the "
+            f"non-zero detection has to be pipelined; `Geometry(pipelined=True)` does so, and leaves {cut:.2f} ns. The "
+            "matrix SRAM is the other limit: one of low-operating-power transistors, which the energy model uses since "
+            f"it is nearest to Table II's power, needs {low} for an access. It can start a read every cycle, but its "
+            f"output does not reach the row register within {limit:.2f} ns; one of high-performance transistors needs "
+            f"{high}, and leaks far more."
         )
 
     def power(self) -> pd.DataFrame:

@@ -1,7 +1,10 @@
 import pytest
 
+import eie
 from eie.studies import paper
-from eie.studies.paper.versus_platforms import GEOMEAN, compressed_gain
+from eie.studies.paper import versus_platforms
+from eie.studies.paper.setup import BAND, usual
+from eie.studies.paper.versus_platforms import GEOMEAN, bottom_up, compressed_gain, energy_saving_bottom_up, over_band
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +28,24 @@ def test_figure_6_mean(speedup):
     assert tables == pytest.approx(193.9, abs=0.1)
     assert label == 189
     assert speedup.computed[GEOMEAN] == pytest.approx(1.054 * tables, rel=0.005)
+
+
+def test_the_band_of_spreads_is_in_the_error_of_speed_and_energy():
+    layers = ["NT-We", "NT-Wd"]
+    even, uneven = over_band(layers)
+    assert uneven < 1 < even
+    seconds = []
+    for percentile in (None, *BAND):
+        runs = [eie.simulate(*eie.Benchmark.named(name).draw(spread=percentile)) for name in layers]
+        seconds.append(runs[0].seconds * runs[1].seconds)
+    assert (even, uneven) == pytest.approx(tuple((seconds[0] / end) ** 0.5 for end in seconds[1:]))
+    found, of_all = versus_platforms.speedup("CPU Dense"), usual(over_band)
+    assert found.error == pytest.approx(found.value * max(of_all[0] - 1, 1 - of_all[1]))
+    joules = usual(bottom_up).joules
+    assert (joules[["even", "uneven"]].div(joules["bottom-up"], axis=0).sub(1).abs() < 0.2).all(axis=None)
+    counted, energy = usual(bottom_up), energy_saving_bottom_up("CPU Dense")
+    by_memory = max(abs(end - energy.value) for end in counted.range("CPU Dense"))
+    assert by_memory < energy.error < 1.1 * by_memory
 
 
 def test_figure_7_labels_of_the_cnn_layers_follow_exactly(efficiency):

@@ -262,8 +262,8 @@ class EmergingNetworks:
         floating, fixed = self.quality[network]
         unit = NETWORKS[network].split(" against")[0]
         return (
-            f"On the inputs run on this page, too few to tell its quality, the {network} has {fixed:.0f} ({unit}) on the "
-            f"machine and {floating:.0f} in float32."
+            f"On the inputs run on this page, too few to tell its quality, the {network} has {fixed:.0f} ({unit}) on "
+            f"the machine and {floating:.0f} in float32."
         )
 
     def plot(self) -> Figure:

@@ -6,7 +6,8 @@ header's `__metadata__` has one text, `eie`, which is JSON itself, an object of
 - `version`: 1;
 - `layers`: a list with an object a layer: `name`, `kind`, `note`, `n_out`, `n_in`, `n_pe`, `weight_bits`, `index_bits`,
   `has_bias` (whether the last column is the bias), `vectors` (products that an inference takes), `counted` (whether the
-  network's file told them; true if left out) and `groups` (blocks along the diagonal; 1 if left out);
+  network's file told them; true if left out), `groups` (blocks along the diagonal; 1 if left out) and `conditional`
+  (whether an inference may do without it; false if left out);
 - `checksums`: the CRC-32 of every tensor's bytes, by its name;
 - `checksum`: the CRC-32 of the text of a JSON list, its keys sorted and without spaces: an object of the three above,
   and one of the type and the shape of every tensor by its name.
@@ -57,6 +58,7 @@ _PARTS = {
     "column_macs": "I64",
     "codebook": "F32",
 }
+_FLAGS = ("counted", "groups", "conditional")
 _DTYPES = {"U8": "u1", "I32": "<i4", "I64": "<i8", "F32": "<f4"}
 _NUMBERS = {
     "n_out": (1, MAX_SIZE),
@@ -83,6 +85,7 @@ class EncodedLayer:
     note: str = ""
     counted: bool = True
     groups: int = 1
+    conditional: bool = False
 
     @property
     def weights(self) -> int:
@@ -158,7 +161,9 @@ def _tensors(i: int, layer: EncodedLayer) -> list[tuple[str, NDArray[Any]]]:
 
 
 def _described(layer: EncodedLayer) -> dict[str, Any]:
-    facts = {name: getattr(layer, name) for name in ("name", "kind", "note", "vectors", "counted", "groups")}
+    facts = {
+        name: getattr(layer, name) for name in ("name", "kind", "note", "vectors", "counted", "groups", "conditional")
+    }
     return facts | {name: getattr(layer.mem, name) for name in (*_NUMBERS, "has_bias") if name not in facts}
 
 
@@ -228,8 +233,9 @@ def _checked_layer(i: int, facts: Any, arrays: Mapping[str, NDArray[Any]]) -> En
     counted, groups = facts.get("counted", True), _check.integer("groups", facts.get("groups", 1), 1, numbers["n_out"])
     if not all(isinstance(text, str) for text in (name, kind, note)):
         raise ValueError("name, kind and note must be texts")
-    if not isinstance(has_bias, bool) or not isinstance(counted, bool):
-        raise ValueError("has_bias and counted must be true or false")
+    conditional = facts.get("conditional", False)
+    if not all(isinstance(truth, bool) for truth in (has_bias, counted, conditional)):
+        raise ValueError("has_bias, counted and conditional must be true or false")
     parts = {part: arrays[f"{i}.{part}"] for part in _PARTS}
     bias = arrays.get(f"{i}.bias")
     n_columns, n_entries, n_pe = numbers["n_in"] + has_bias, len(parts["codes"]), numbers["n_pe"]
@@ -252,7 +258,7 @@ def _checked_layer(i: int, facts: Any, arrays: Mapping[str, NDArray[Any]]) -> En
     everything: dict[str, Any] = {**numbers, **parts, "has_bias": has_bias}
     mem = InterleavedCSC(**everything)
     _check_memories(mem)
-    return EncodedLayer(name, kind, mem, bias, vectors, note, counted, groups)
+    return EncodedLayer(name, kind, mem, bias, vectors, note, counted, groups, conditional)
 
 
 def _check_memories(mem: InterleavedCSC) -> None:

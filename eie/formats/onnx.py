@@ -168,7 +168,9 @@ class _Parts:
         leaves = {leaf for name in node.input if (found := graph.weights(name)) for leaf in found.leaves}
         if isinstance(part, WeightLayer):
             leaves |= _added(graph, node.output[0], part.n_out)[1]
-            part = replace(part, note="; ".join(filter(None, [part.note, note])))
+            counted, in_branch = part.counted and not note, part.conditional or "branches of" in note
+            notes = "; ".join(filter(None, [part.note, note]))
+            part = replace(part, note=notes, counted=counted, conditional=in_branch)
             self.owners.append(id(node))
             self.nodes.append(node)
         for name in leaves:

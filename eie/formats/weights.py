@@ -51,6 +51,8 @@ class WeightLayer:
         Whether the file tells `vectors`. If not, one product is taken, and there are at least as many.
     groups : int
         Blocks of equal size along the diagonal, outside of which the matrix is 0: the groups of a convolution.
+    conditional : bool
+        Whether an inference may do without it: a layer in a branch.
     """
 
     name: str
@@ -64,6 +66,7 @@ class WeightLayer:
     parts: tuple[tuple[str, int], ...] = ()
     counted: bool = True
     groups: int = 1
+    conditional: bool = False
 
     @property
     def weights(self) -> int:

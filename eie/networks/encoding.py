@@ -214,7 +214,9 @@ def _imported(part: _Part, layer: WeightLayer, machine: Machine) -> EncodedLayer
     origin = "dense; --prune-to would prune it" if part.density is None else "pruned, and not trained again"
     note = "; ".join(filter(None, ["" if was_pruned else origin, part.note]))
     mem = encode(compressed, machine)
-    return EncodedLayer(part.name, part.kind, mem, bias, part.vectors, note, part.counted, layer.groups)
+    return EncodedLayer(
+        part.name, part.kind, mem, bias, part.vectors, note, part.counted, layer.groups, layer.conditional
+    )
 
 
 def _own_machine(part: _Part | EncodedLayer) -> Machine:

@@ -198,6 +198,7 @@ def _evaluated(layer: EncodedLayer, machine: Machine, inputs: Inputs, own: OwnTe
         counted,
         dense_layer(run.n_out, run.n_in, layer.groups, report.vectors / inferences, machine, _energy(own)),
         stored_bits(layer.mem),
+        layer.conditional,
     )
 
 

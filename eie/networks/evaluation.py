@@ -42,6 +42,8 @@ class LayerEvaluation:
         What a dense array of the same multipliers and memories takes per inference.
     bits : int
         Bits of entries and pointers that the machine holds, over all PEs.
+    conditional : bool
+        Whether an inference may do without it: a layer in a branch, which totals leave out.
     """
 
     run: LayerRun
@@ -53,6 +55,7 @@ class LayerEvaluation:
     counted: bool = True
     dense: Dense | None = None
     bits: int = 0
+    conditional: bool = False
 
     @property
     def vectors(self) -> float:
@@ -106,6 +109,12 @@ class Evaluation:
     technology: OwnTechnology | None = None
 
     @property
+    def _sure(self) -> tuple[LayerEvaluation, ...]:
+        """Layers that every inference uses, or the quickest of the others if there is none."""
+        sure = tuple(layer for layer in self.layers if not layer.conditional)
+        return sure or (min(self.layers, key=lambda layer: layer.seconds),)
+
+    @property
     def uncounted(self) -> tuple[str, ...]:
         """Layers whose products per inference are not known."""
         return tuple(layer.run.name for layer in self.layers if not layer.counted)
@@ -119,17 +128,17 @@ class Evaluation:
     @property
     def seconds(self) -> float:
         """Time of one inference, of all products of all layers."""
-        return sum(layer.seconds for layer in self.layers)
+        return sum(layer.seconds for layer in self._sure)
 
     @property
     def energy(self) -> EnergyReport:
         """Energy of one inference."""
-        return reduce(add, (layer.energy for layer in self.layers))
+        return reduce(add, (layer.energy for layer in self._sure))
 
     @property
     def load_balance(self) -> float:
         """Fraction of all PEs' cycles spent on entries, 0..1, over all layers."""
-        each = [(layer.run.report, layer.inferences) for layer in self.layers]
+        each = [(layer.run.report, layer.inferences) for layer in self._sure]
         spent = sum(report.cycles / n for report, n in each)
         return sum(report.theoretical_cycles / n for report, n in each) / spent
 
@@ -142,7 +151,7 @@ class Evaluation:
     @property
     def dense(self) -> Dense | None:
         """What a dense array of the same multipliers and memories takes per inference; see `eie.networks.baseline`."""
-        return added(layer.dense for layer in self.layers)
+        return added(layer.dense for layer in self._sure)
 
     @property
     def chips(self) -> int:

@@ -60,7 +60,8 @@ def sweep_file(
         One row per layer and machine, and for each machine a row `total`: `layer`, the machine's parameters, `vectors`
         (products per inference), `at_least` (whether they are a lower bound), and per inference `cycles`, `seconds`,
         `energy_j`, `dense_seconds` and `dense_energy_j` of a dense array; `load_balance`, `memory_fill` (of the fullest
-        PE; 1 is full) and `note` (why energy is missing).
+        PE; 1 is full), `note` (why energy is missing)
+        and `conditional` (a layer in a branch, which the total leaves out).
 
     Raises
     ------
@@ -79,7 +80,8 @@ def sweep_file(
             blocks = list(inputs.blocks(layer))
             for machine in alike:
                 report = reduce(add, (simulate(layer.mem, block, machine, signed=True) for block in blocks))
-                rows[machine].append(_row(layer, report, machine, *inputs.inferences(layer), technology))
+                row = _row(layer, report, machine, *inputs.inferences(layer), technology)
+                rows[machine].append(row | {"conditional": layer.conditional})
         inputs.check_all_used()
     found = [row for machine in machines for row in [*rows[machine], _total(rows[machine], machine)]]
     return pd.DataFrame(found)
@@ -162,8 +164,9 @@ def _energy(machine: Machine, technology: OwnTechnology | None) -> tuple[EnergyO
 
 def _total(rows: Sequence[Mapping[str, Any]], machine: Machine) -> dict[str, Any]:
     """Add up the layers of one machine; the load balance is that of all cycles."""
-    sums = {name: float(np.sum([row[name] for row in rows])) for name in _SUMMED}
-    busy = sum(row["load_balance"] * row["cycles"] for row in rows)
+    sure = [row for row in rows if not row["conditional"]] or [min(rows, key=lambda row: row["cycles"])]
+    sums = {name: float(np.sum([row[name] for row in sure])) for name in _SUMMED}
+    busy = sum(row["load_balance"] * row["cycles"] for row in sure)
     return {
         "layer": TOTAL,
         **asdict(machine),
@@ -173,4 +176,5 @@ def _total(rows: Sequence[Mapping[str, Any]], machine: Machine) -> dict[str, Any
         "load_balance": busy / sums["cycles"],
         "memory_fill": sum(row["memory_fill"] for row in rows),
         "note": rows[0]["note"],
+        "conditional": False,
     }

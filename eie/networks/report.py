@@ -175,8 +175,10 @@ def _why_at_least(evaluation: Evaluation) -> list[str]:
     unknown = evaluation.uncounted
     if not unknown:
         return []
+    any_branch = any(layer.conditional for layer in evaluation.layers)
+    taken = "one is counted" + ", none of layers in a branch" * any_branch
     some, verb = _some(list(unknown)), "takes" if len(unknown) == 1 else "take"
-    return [f"The file does not say how many products per inference {some} {verb}: one is counted."]
+    return [f"The file does not say how many products per inference {some} {verb}: {taken}."]
 
 
 def explained(layer: EncodedLayer, found: Explanation) -> str:

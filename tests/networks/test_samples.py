@@ -441,6 +441,19 @@ def test_layers_that_no_sample_used_are_named(tmp_path):
     assert ([layer.run.name for layer in found.layers], found.unused) == (["then"], ("else",))
 
 
+def test_branches_are_not_added_up(tmp_path):
+    nodes, weights, sides = branches()
+    path = make.save(tmp_path / "a.onnx", nodes, weights, x=sides)
+    found = eie.evaluate(path, machine=MACHINE, act_density=1.0)
+    assert found.seconds == min(layer.seconds for layer in found.layers)
+    assert set(found.uncounted) == {"then", "else"}
+    nodes = [node("MatMul", ["x", "u"], "h", "always"), *nodes]
+    path = make.save(tmp_path / "b.onnx", nodes, weights | {"u": values(5, 4)}, x=sides)
+    found = eie.evaluate(path, machine=MACHINE, act_density=1.0)
+    (always,) = (layer for layer in found.layers if layer.run.name == "always")
+    assert (found.seconds, set(found.uncounted)) == (always.seconds, {"then", "else"})
+
+
 def test_cycles_of_a_layer_whose_inputs_come_from_samples():
     net, x, machine = classifier(), np.abs(values(6, 1, 8, 8)), eie.Machine(n_pe=4)
     layer, explained = explain_layer(net, machine, layer="4", inputs=x)

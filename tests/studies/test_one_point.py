@@ -34,7 +34,7 @@ WITHOUT_SIMULATOR = {
     "table1_energy": "energies of single operations",
 }
 
-LONGEST_ANSWER = 1700
+LONGEST_ANSWER = 700
 """Letters of the answer at the head of a page."""
 
 LAYERS = {"layers": ["NT-We"], "draws": 2}

@@ -18,7 +18,7 @@ REASONS = {
     "the sweep.",
     "SpmatRead": "Nearly all is memory: 128 KB in one block. Figure 5 has two, and a compiler's memories differ from "
     "the model's.",
-    "ArithmUnit": "The multiplier is as fast as it can be for this recipe; a smaller one is enough for the clock. The "
+    "ArithmUnit": "The multiplier is mapped for speed in this recipe; the others make it smaller and slower. The "
     "paper's tool has a library of multipliers.",
     "ActRW": "128 registers of 16 bits are flip-flops, with a multiplexer of 64 inputs per bit and file. Latches or a "
     "register file of memory cells are smaller.",
@@ -145,11 +145,11 @@ class Hardware:
         return (
             f"Within a PE the arithmetic unit has the longest path: {first:.2f} ns of {limit:.2f}. The scan path over "
             f"the chip is longer: with 64 PEs it has at least {scan:.2f} ns of gates{too_long} before any wire. So the "
-            f"non-zero detection has to be pipelined; `Geometry(pipelined=True)` does so, and leaves {cut:.2f} ns. The "
-            "matrix SRAM is the other limit: one of low-operating-power transistors, which the energy model uses since "
-            f"it is nearest to Table II's power, needs {low} for an access. It can start a read every cycle, but its "
-            f"output does not reach the row register within {limit:.2f} ns; one of high-performance transistors needs "
-            f"{high}, and leaks far more."
+            f"non-zero detection has to be pipelined; `Geometry(pipelined=True)` does so, with a longest path of "
+            f"{cut:.2f} ns. The matrix SRAM is the other limit. Its access takes {low} in low-operating-power "
+            "transistors, which the energy model uses since they are nearest to Table II's power. It can start a read "
+            f"every cycle, but its output does not reach the row register within {limit:.2f} ns. High-performance "
+            f"transistors need {high}, and leak far more."
         )
 
     def power(self) -> pd.DataFrame:
@@ -192,18 +192,17 @@ class Hardware:
         """Say what the paper did and found."""
         return (
             "The authors described EIE in Verilog, checked it against their simulator, synthesised it for TSMC's 45 nm "
-            "process at the worst corner, and placed and routed it {cite:p}`han2016eie`. Table II has area and power "
+            "process at the worst corner, and placed and routed it. Table II has area and power "
             f"of one PE by module and by component. The critical path is {paper_value('critical-path'):g} ns for a "
             f"clock of {paper_value('clock'):g} MHz, and a detection node takes {paper_value('lnzd-area'):g} µm²."
         )
 
     def fpga(self) -> pd.DataFrame:
-        """Resources and clock on an FPGA, where measured."""
+        """Resources and clock on an FPGA, as `eie rtl fpga` found them; empty where they are not measured yet."""
         try:
-            found = measured.table("fpga")
+            return measured.table("fpga")
         except FileNotFoundError:
             return pd.DataFrame()
-        return found.set_index(found.columns[0])
 
     def made(self) -> str:
         """Say what made the tables."""

@@ -97,9 +97,10 @@ def bypass() -> Scene:
     marked = [b for a, b in pairwise(writes) if b == a + 1 and rows["row"][a] == rows["row"][b]]
     return Scene(
         "bypass",
-        "Four products of neighbouring cycles are added to the same accumulator: the sum before is not written yet "
-        "when the next one needs it, so it is taken from the adder's output. In the marked cycles a sum is written "
-        "that was made from a bypassed one.",
+        "The first three products are added to row 0 in neighbouring cycles. The sum before is not written yet when "
+        "the next one needs it, so it is taken from the adder's output: in the marked cycles a sum is written that was "
+        "made from a bypassed one. The fifth product hits row 0 again two cycles later, and reads the sum in the cycle "
+        "in which it is written.",
         _chosen(rows, ("push", "column", "pop", "entry", "mac", "row", "sum"), 18),
         frozenset({"column", "row", "sum"}),
         marked,

@@ -40,7 +40,7 @@ MUTANTS = {
     "logical shift": Mutant("arithm_unit", "product2_q >>> (places_i", "product2_q >> (places_i"),
     "padding zeros are written": Mutant("arithm_unit", "entry_i && code_i != '0, write1_q", "entry_i, write1_q"),
     "column does not begin above row 0": Mutant("arithm_unit", "first_i ? '0 : row1_q", "1'b0 ? '0 : row1_q"),
-    "no write-through": Mutant("act_rw", "through = write_i && waddr_i == raddr_i", "through = 1'b0"),
+    "no write-through": Mutant("act_rw", "through = write_i && waddr_i == raddr", "through = 1'b0"),
     "no ReLU": Mutant("act_rw", "relu_i && source[DATA_BITS-1]", "1'b0 && source[DATA_BITS-1]"),
     "registers are not cleared": Mutant("reg_file", "clear_i ? '0 : written_q", "written_q"),
     "roles swap once only": Mutant("eie_top", "role_q ^ swap_i", "role_q | swap_i"),

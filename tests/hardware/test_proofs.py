@@ -16,7 +16,7 @@ MISTAKES = {
     "no rounding": (1, "arithm_unit", "{(DATA_BITS+1){1'b0}}, below}", "{(DATA_BITS+1){1'b0}}, 1'b0}"),
     "large part of the shift left out": (2, "arithm_unit", ">>> (places_i & ~LatePlaces)", ">>> (places_i & '0)"),
     "no saturation of far products": (1, "arithm_unit", "assign far = ", "assign far = 1'b0 && "),
-    "no write-through": (1, "act_rw", "through = write_i && waddr_i == raddr_i", "through = 1'b0"),
+    "no write-through": (1, "act_rw", "through = write_i && waddr_i == raddr", "through = 1'b0"),
 }
 
 

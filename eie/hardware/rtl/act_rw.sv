@@ -10,7 +10,8 @@
 
 module act_rw #(
   parameter int DATA_BITS = 16, /// bits of a register
-  parameter int REG_BITS = 6    /// bits of an address; each file has 2**REG_BITS registers
+  parameter int REG_BITS = 6,   /// bits of an address; each file has 2**REG_BITS registers
+  parameter int PIPELINED = 0   /// addresses to read arrive a cycle early, to be held in a register per file
 ) (
   input  logic                 clk_i,       /// clock
   input  logic                 rst_ni,      /// reset, active low, taken at the clock edge
@@ -18,10 +19,10 @@ module act_rw #(
   input  logic                 relu_i,      /// read negative sources as 0
   input  logic                 clear_src_i, /// let every source read as 0
   input  logic                 clear_dst_i, /// let every accumulator read as 0
-  input  logic [REG_BITS-1:0]  src_addr_i,  /// source to read
+  input  logic [REG_BITS-1:0]  src_addr_i,  /// source to read; PIPELINED: in the next cycle
   output logic [DATA_BITS-1:0] act_o,       /// its value, if it is not 0
   output logic                 non_zero_o,  /// it is not 0 after ReLU
-  input  logic [REG_BITS-1:0]  raddr_i,     /// accumulator to read
+  input  logic [REG_BITS-1:0]  raddr_i,     /// accumulator to read; PIPELINED: in the next cycle
   output logic [DATA_BITS-1:0] rdata_o,     /// its value, unless it is 0 for being cleared
   output logic                 cleared_o,   /// it is
   input  logic                 write_i,     /// write an accumulator
@@ -37,13 +38,29 @@ module act_rw #(
 
   logic [DATA_BITS-1:0] rdata_a, rdata_b, source, stored, dst_wdata;
   logic                 written_a, written_b, source_written, stored_written, through;
-  logic [REG_BITS-1:0]  dst_waddr;
+  logic [REG_BITS-1:0]  dst_waddr, raddr, raddr_a, raddr_b;
   logic                 dst_write;
 
   // The accumulators are idle while input/output mode sets their start values.
   assign dst_write = write_i || io_dst_i;
   assign dst_waddr = io_dst_i ? io_addr_i : waddr_i;
   assign dst_wdata = io_dst_i ? io_data_i : wdata_i;
+
+  if (PIPELINED != 0) begin : g_ahead
+    logic [REG_BITS-1:0] raddr_q, raddr_a_q, raddr_b_q;
+
+    assign {raddr, raddr_a, raddr_b} = {raddr_q, raddr_a_q, raddr_b_q};
+
+    always_ff @(posedge clk_i) begin
+      raddr_q <= raddr_i;
+      raddr_a_q <= role_i ? raddr_i : src_addr_i;
+      raddr_b_q <= role_i ? src_addr_i : raddr_i;
+    end
+  end else begin : g_now
+    assign raddr = raddr_i;
+    assign raddr_a = role_i ? raddr_i : src_addr_i;
+    assign raddr_b = role_i ? src_addr_i : raddr_i;
+  end
 
   reg_file #(
     .DATA_BITS(DATA_BITS),
@@ -52,7 +69,7 @@ module act_rw #(
     .clk_i,
     .rst_ni,
     .clear_i  (role_i ? clear_dst_i : clear_src_i),
-    .raddr_i  (role_i ? raddr_i : src_addr_i),
+    .raddr_i  (raddr_a),
     .rdata_o  (rdata_a),
     .written_o(written_a),
     .write_i  (role_i ? dst_write : io_src_i),
@@ -67,7 +84,7 @@ module act_rw #(
     .clk_i,
     .rst_ni,
     .clear_i  (role_i ? clear_src_i : clear_dst_i),
-    .raddr_i  (role_i ? src_addr_i : raddr_i),
+    .raddr_i  (raddr_b),
     .rdata_o  (rdata_b),
     .written_o(written_b),
     .write_i  (role_i ? io_src_i : dst_write),
@@ -84,7 +101,7 @@ module act_rw #(
   assign act_o = source;
   assign non_zero_o = source_written && !(relu_i && source[DATA_BITS-1]) && source != '0;
 
-  assign through = write_i && waddr_i == raddr_i;
+  assign through = write_i && waddr_i == raddr;
   assign rdata_o = through ? wdata_i : stored;
   assign cleared_o = !through && !stored_written;
 

@@ -18,6 +18,7 @@ module arithm_unit #(
   parameter int DATA_BITS = 16,                   /// bits of a weight, an activation and an accumulator
   parameter int REG_BITS = 6,                     /// bits of an accumulator's address
   parameter int EARLY_BITS = 0,                   /// uppermost bits of the shift that take effect in stage 2
+  parameter int PIPELINED = 0,                    /// tell the accumulator to read a cycle early
   parameter int PLACES_BITS = $clog2(2*DATA_BITS) /// bits of the shift
 ) (
   input  logic                   clk_i,       /// clock
@@ -29,7 +30,7 @@ module arithm_unit #(
   input  logic [CODE_BITS-1:0]   code_i,      /// its code
   input  logic [INDEX_BITS-1:0]  skip_i,      /// zeros before it
   input  logic [DATA_BITS-1:0]   act_i,       /// activation that it is multiplied by
-  output logic [REG_BITS-1:0]    raddr_o,     /// accumulator to read in this cycle
+  output logic [REG_BITS-1:0]    raddr_o,     /// accumulator to read in this cycle; PIPELINED: in the next
   input  logic [DATA_BITS-1:0]   rdata_i,     /// its value, one that is being written included
   input  logic                   cleared_i,   /// it is 0, whatever rdata_i says
   output logic                   write_o,     /// write an accumulator
@@ -69,7 +70,7 @@ module arithm_unit #(
 
   assign product = $signed(weight1_q) * $signed(act1_q);
   assign product_d = $signed({product, 1'b0}) >>> (places_i & ~LatePlaces);
-  assign raddr_o = row1_q;
+  assign raddr_o = PIPELINED != 0 ? row_d : row1_q;
 
   // Stage 3: shift and add. The bit below the cut is the carry-in, which rounds halves up. A shifted product that does
   // not fit DATA_BITS + 1 bits saturates whatever it is added to, so that the adder needs only DATA_BITS + 2.

@@ -37,7 +37,7 @@ module pe #(
   input  logic                   clear_src_i, /// let every source read as 0
   input  logic                   clear_dst_i, /// let every accumulator read as 0
   input  logic [PLACES_BITS-1:0] places_i,    /// bits by which a product is shifted right
-  input  logic [REG_BITS-1:0]    src_addr_i,  /// source that the control looks at
+  input  logic [REG_BITS-1:0]    src_addr_i,  /// source that the control looks at; PIPELINED: in the next cycle
   input  logic [BANK_BITS-1:0]   bank_i,      /// first PE that it looks at
   input  logic                   exact_i,     /// it looks at that PE only
   output logic                   non_zero_o,  /// this PE is looked at, and its source is not 0
@@ -189,6 +189,7 @@ module pe #(
     .DATA_BITS  (DATA_BITS),
     .REG_BITS   (REG_BITS),
     .EARLY_BITS (PIPELINED != 0 ? PLACES_BITS - 3 : 0),
+    .PIPELINED  (PIPELINED),
     .PLACES_BITS(PLACES_BITS)
   ) u_arithm_unit (
     .clk_i,
@@ -216,7 +217,8 @@ module pe #(
 
   act_rw #(
     .DATA_BITS(DATA_BITS),
-    .REG_BITS (REG_BITS)
+    .REG_BITS (REG_BITS),
+    .PIPELINED(PIPELINED)
   ) u_act_rw (
     .clk_i,
     .rst_ni,

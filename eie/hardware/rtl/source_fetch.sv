@@ -8,7 +8,7 @@
 //   cycle      0    1    2    3    4
 //   start_i    1    0    0    0    0
 //   step_i     -    1    1    1    1
-//   addr_o     -    0    1    2    3
+//   addr_o     0    1    2    3    4
 //   act_o      -    -    5    0    7
 //   pending_o  -    0    1    0    1
 `include "require.svh"
@@ -25,7 +25,7 @@ module source_fetch #(
   input  logic                 read_i,      /// input/output mode: fetch from one address
   input  logic                 mine_i,      /// input/output mode: this PE is read
   input  logic [REG_BITS-1:0]  read_addr_i, /// input/output mode: the address
-  output logic [REG_BITS-1:0]  addr_o,      /// source to read
+  output logic [REG_BITS-1:0]  addr_o,      /// source to read in the next cycle
   input  logic [DATA_BITS-1:0] source_i,    /// its value, if it is not 0
   input  logic                 non_zero_i,  /// it is not 0 after ReLU
   output logic                 pending_o,   /// there is an activation to send
@@ -58,7 +58,7 @@ module source_fetch #(
     if (step_i || read_i) act_q <= source_i;
   end
 
-  assign addr_o = addr_q;
+  assign addr_o = addr_d;
   assign pending_o = pending_q;
   assign act_o = act_q;
 

@@ -35,7 +35,7 @@ SHOWN = {
     "formats": (eie.calibrate(LAYER, ACTIVATIONS, MACHINE), "places"),
     "spread": (eie.typical_spread(0.1), "row_cv"),
     "benchmark": (eie.Benchmark.named("Alex-8"), "act_density"),
-    "evaluation": (eie.evaluate("NT-We", MACHINE), "load balance"),
+    "evaluation": (eie.evaluate("NT-We", machine=MACHINE), "load balance"),
 }
 
 SWAPPED = {
@@ -88,4 +88,4 @@ def test_swapped_arguments_are_named(name):
 
 
 def test_tables_can_go_into_latex():
-    assert r"\begin{tabular}" in eie.evaluate("NT-We", MACHINE).table().to_latex()
+    assert r"\begin{tabular}" in eie.evaluate("NT-We", machine=MACHINE).table().to_latex()

@@ -79,7 +79,7 @@ PIPELINED = {
     "columns of one entry take two turns": Mutant("spmat_read", "stop_i || is_after(first_i, stop_i)", "stop_i"),
     "empty columns are issued": Mutant("spmat_read", "active_q && !empty_q", "active_q"),
     "end of a column without carry": Mutant("spmat_read", "((stop | ~at) << 1)", "'0"),
-    "end of a column is seen a turn late": Mutant("spmat_read", "is_after(after_q, stop_q)", "is_after(at_q, stop_q)"),
+    "end of a column is seen a turn late": Mutant("spmat_read", "is_after(after_at, stop_q)", "is_after(at_q, stop_q)"),
     "large part of the shift left out": Mutant("arithm_unit", ">>> (places_i & ~LatePlaces)", ">>> (places_i & '0)"),
     "pointers are read over held ones": Mutant("pe", "(PIPELINED != 0 || next_valid) && (pop || !head_valid)", "1'b1"),
 }

@@ -77,13 +77,11 @@ module spmat_read #(
   endfunction
 
   if (PIPELINED != 0) begin : g_ahead
-    logic               empty_q, ready_d, ready_q;
-    logic [PtrBits-1:0] after_q;
+    logic empty_q, ready_d, ready_q;
 
-    assign ready_d = push_i ? first_i == stop_i || is_after(first_i, stop_i) : ready_q || is_after(after_q, stop_q);
+    assign ready_d = push_i ? first_i == stop_i || is_after(first_i, stop_i) : ready_q || is_after(after_at, stop_q);
     assign issue = active_q && !empty_q;
     assign ready_o = ready_q;
-    assign after_at = after_q;
 
     always_ff @(posedge clk_i) begin
       if (!rst_ni) ready_q <= 1'b1;
@@ -92,14 +90,13 @@ module spmat_read #(
 
     always_ff @(posedge clk_i) begin
       if (push_i) empty_q <= first_i == stop_i;
-      if (active_d) after_q <= after(at_d);
     end
   end else begin : g_now
     assign issue = active_q && at_q != stop_q;
     assign ready_o = !active_q || !issue || after_at == stop_q;
-    assign after_at = after(at_q);
   end
 
+  assign after_at = after(at_q);
   assign {row, lane} = at_q;
 
   always_comb begin

@@ -51,8 +51,8 @@ def totals(results: Iterable[Result]) -> dict[str, int]:
 
 def relative_spread(results: Iterable[Result]) -> dict[str, float]:
     """What rounded inputs and the draws do to each computed number, in % of it, by claim."""
-    numbers = [one for one in results if isinstance(one.computed, float) and one.computed]
-    return {one.claim.id: 100 * one.claim.spread / abs(float(one.value or 0)) for one in numbers}
+    values = {one.claim: one.value for one in results if one.value and not isinstance(one.value, bool)}
+    return {claim.id: 100 * claim.spread / abs(value) for claim, value in values.items()}
 
 
 def table(results: Iterable[Result]) -> pd.DataFrame:

@@ -60,7 +60,10 @@ def evened(layer: CompressedLayer, n_pe: int, columns: int, seed: int | np.rando
         The same seed gives the same layer.
     """
     n_pe = min(_check.integer("n_pe", n_pe, 1, MAX_SIZE), layer.n_out)
-    starts = np.arange(0, layer.n_in, _check.integer("columns", columns, 1, MAX_SIZE))
+    columns = _check.integer("columns", columns, 1, MAX_SIZE)
+    if n_pe == 1:  # which has what there is
+        return replace(layer, codes=np.ones_like(layer.codes), bias_codes=None)
+    starts = np.arange(0, layer.n_in, columns)
     room = layer.n_out // n_pe * np.diff(starts, append=layer.n_in)
     each = masks.quotas(np.add.reduceat(np.diff(layer.indptr), starts), n_pe, room)
     rng = np.random.default_rng(seed)

@@ -153,8 +153,17 @@ class OnFpga:
 
     @property
     def mhz(self) -> float:
-        """The clock that LeNet's time is told for: the worst seed of its chip."""
-        return float(worst(self.routed).loc[self.n_pe, "mhz"])
+        """The clock that LeNet's time is told for: the worst seed of its chip.
+
+        Raises
+        ------
+        ValueError
+            When the table of place and route has no such chip.
+        """
+        slowest = worst(self.routed)
+        if self.n_pe not in slowest.index:
+            raise ValueError(f"there is no clock for {self.n_pe} PEs: run eie rtl fpga --pe {self.n_pe}")
+        return float(slowest.loc[self.n_pe, "mhz"])
 
     def lenet(self) -> pd.DataFrame:
         """Cycles and microseconds per picture, by layer and in all: mean, shortest and longest."""

@@ -23,7 +23,7 @@ TESTED = "0.11.1.0.post826"
 """Version of `NEXTPNR` that the committed table was made with; others place differently."""
 DEVICE = {
     "name": "Lattice ECP5 LFE5U-85F, CABGA381, speed grade 6",
-    "flags": "--85k --package CABGA381 --speed 6 --router router2",
+    "flags": "--85k --package CABGA381 --speed 6",
 }
 TARGET_MHZ = 100
 """Clock that nextpnr is asked for: above what can be reached, so that it does not stop early."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from eie.studies import plots
+from eie.studies import fpga, plots
 from eie.studies.hardware import measured
 from eie.studies.hardware.measured import MODULES
 from eie.technology import paper_value, pe_breakdown
@@ -200,7 +200,7 @@ class Hardware:
     def fpga(self) -> pd.DataFrame:
         """Resources and clock on an FPGA, as `eie rtl fpga` found them; empty where they are not measured yet."""
         try:
-            return measured.table("fpga")
+            return fpga.compute().table()
         except FileNotFoundError:
             return pd.DataFrame()
 

@@ -1,15 +1,8 @@
-"""The project's own files, and files written aside and moved into place, so that no half-written file is left."""
+"""The project's own files: what is published and measured, in `data/`."""
 
 from __future__ import annotations
 
-import errno
-import glob
-import os
-import re
-import tempfile
 import tomllib
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +10,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PACKAGE = Path(__file__).resolve().parent
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
-
-_CONTROLS = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069]")
-"""Characters that move the cursor, change the terminal or the direction of text; not tabs and ends of lines."""
-
-
-class FetchError(OSError):
-    """A file could not be fetched from the network; the message says why."""
 
 
 def resource(folder: str) -> Path:
@@ -59,117 +43,3 @@ def read_csv(name: str) -> pd.DataFrame:
     import pandas as pd
 
     return pd.read_csv(data_path(name), comment="#")
-
-
-@contextmanager
-def written_aside(path: str | Path) -> Iterator[Path]:
-    """Give a path to write to; move it to `path` if all went well, else remove it.
-
-    The ending stays the same, since many writers go by it.
-
-    Raises
-    ------
-    FileNotFoundError
-        When the folder of `path` does not exist.
-    OSError
-        When nothing can be written there.
-    ValueError
-        When `path` is there and is no ordinary file: moving would put a file in place of a folder or a device.
-    """
-    target = target_of(path)
-    _remove_abandoned(target)
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
-    except OSError as error:  # which names a file that nobody asked for
-        raise type(error)(f"cannot write {path}: {error.strerror}") from error
-    aside = Path(name)
-    try:
-        _lock(handle)
-        yield aside
-        os.chmod(aside, 0o666 & ~_umask())
-        os.replace(aside, target)
-    except OSError as error:  # a full disk, which names no file or the one aside
-        if error.errno not in _NO_ROOM:
-            raise
-        raise OSError(error.errno, f"cannot write {path}: {os.strerror(error.errno)}") from error
-    finally:
-        os.close(handle)
-        aside.unlink(missing_ok=True)
-
-
-def _remove_abandoned(target: Path) -> None:
-    """Remove files that a killed process left aside for `target`: those that nobody has locked."""
-    for aside in target.parent.glob(f".{glob.escape(target.stem)}-*{glob.escape(target.suffix)}"):
-        if re.fullmatch(r"[a-z0-9_]{8}", aside.name[len(target.stem) + 2 : len(aside.name) - len(target.suffix)]):
-            with suppress(OSError):
-                handle = os.open(aside, os.O_RDWR)
-                try:
-                    if _lock(handle):
-                        aside.unlink()
-                finally:
-                    os.close(handle)
-
-
-def _lock(handle: int) -> bool:
-    """Lock an open file until it is closed, or the process ends; false when another has it or no system does this."""
-    try:
-        import fcntl
-
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (ImportError, OSError):
-        return False
-    return True
-
-
-def write_together(folder: str | Path, texts: Iterable[tuple[str, str]]) -> None:
-    """Write text files, names and contents, into a folder; they are moved into place once all of them are whole.
-
-    The folder is made if it is not there.
-
-    Raises
-    ------
-    OSError
-        When nothing can be written there.
-    """
-    place = Path(folder)
-    is_new = not place.exists()
-    if is_new:
-        check_writable(folder, next(parent for parent in place.resolve().parents if parent.exists()))
-    place.mkdir(parents=True, exist_ok=True)
-    try:
-        with ExitStack() as together:
-            for name, text in texts:
-                aside = together.enter_context(written_aside(place / name))
-                aside.write_text(text, encoding="utf-8", errors="replace")
-    except BaseException:
-        if is_new and not any(place.iterdir()):
-            place.rmdir()
-        raise
-
-
-def target_of(path: str | Path) -> Path:
-    """Return the place of a file of that name, or raise the errors of `written_aside`; for use before long work."""
-    target = Path(path).resolve()  # a link stays, and what it leads to is replaced
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: there is no folder {target.parent}")
-    if target.exists() and not target.is_file():
-        raise ValueError(f"cannot write {path}: it is no ordinary file")
-    check_writable(path, target.parent)
-    return target
-
-
-def check_writable(path: str | Path, folder: Path) -> None:
-    """Raise a `PermissionError` if nothing can be written into `folder`, where `path` is to be."""
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(f"cannot write {path}: the folder {folder} may not be written to")
-
-
-def visible(text: str) -> str:
-    """Write control characters as escapes, backslash and number: names in a file of others may hold them."""
-    return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], text)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

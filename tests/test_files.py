@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from eie._files import written_aside
+from eie.writing.aside import written_aside
 
 KILLED = """
 import sys, time
-from eie._files import written_aside
+from eie.writing.aside import written_aside
 with written_aside(sys.argv[1]) as aside:
     aside.write_text("half of the n")
     print("in the middle", flush=True)
@@ -155,7 +155,7 @@ def test_a_folder_that_takes_no_file_is_named_as_asked(tmp_path, monkeypatch):
     def full(**_):
         raise PermissionError(13, "Permission denied", ".x-abc.svg")
 
-    monkeypatch.setattr("eie._files.tempfile.mkstemp", full)
+    monkeypatch.setattr("eie.writing.aside.tempfile.mkstemp", full)
     with pytest.raises(PermissionError) as caught:
         write(tmp_path / "x.svg", "new")
     assert str(caught.value) == f"cannot write {tmp_path / 'x.svg'}: Permission denied"

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from eie import chip, published, technology
-from eie._files import written_aside
 from eie.cycles import PIPELINE_CYCLES
 from eie.energy_model import mac_pj, register_bit_pj
 from eie.explore import benchmarks
 from eie.explore.spread import FITTED_SHAPES, MEDIAN, MIN_DENSITY, fitted_spreads, measured_spread
 from eie.machine import Machine
 from eie.studies.baselines import platforms
+from eie.writing.aside import written_aside
 
 ROOT = Path(__file__).resolve().parent.parent
 FACTS = ROOT / "book" / "explorer" / "facts.json"

@@ -20,7 +20,7 @@ MACHINE = "machine"
 """Name of the box of all modules that stand in no wing."""
 
 WIDTH, LETTER, LINE = 900, 6.1, 15  # pixels: of the drawing, of a letter, and of a line of text, at most
-MARGIN, PADDING, BETWEEN, ROW = 10, 10, 16, 32  # pixels: around, inside, beside and between boxes
+MARGIN, PADDING, BETWEEN, ROW = 10, 10, 16, 28  # pixels: around, inside, beside and between boxes
 TALL = 200  # pixels: width of a box that spans several rows
 
 Graph = dict[str, set[str]]

@@ -83,7 +83,7 @@ def _was_stopped(error: BaseException | None) -> bool:
 
 
 def _fail(message: str, status: int) -> int:
-    from eie._files import visible
+    from eie.writing.names import visible
 
     print(f"eie: {visible(message)}", file=sys.stderr)
     return status

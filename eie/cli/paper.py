@@ -43,9 +43,9 @@ def figure(number: int, output: str | None, changes: dict[str, Any]) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    from eie._files import written_aside
     from eie.studies.paper import FIGURES
     from eie.studies.plots.style import STYLE
+    from eie.writing.aside import written_aside
 
     with written_aside(target) as aside:
         exhibit = _exhibit(FIGURES, "figure", number, changes)

@@ -69,9 +69,9 @@ def power(library: str, accept_licence: bool, output: str | None) -> int:
 def write(folder: str, tables: Mapping[str, list[dict[str, Any]]], found: Library, command: str) -> None:
     """Write tables as CSV files into a folder, with lines in front that say what made them."""
     from eie import __version__
-    from eie._files import write_together
     from eie.hardware.silicon.tables import as_csv, facts
     from eie.studies import host
+    from eie.writing.aside import write_together
 
     told = {
         "command": command,

@@ -67,10 +67,10 @@ def sweep(file: str | None, output: str, technology: str | None, **given: Any) -
 
 
 def _sweep_file(file: str, output: str, technology: str | None, given: dict[str, Any]) -> None:
-    from eie._files import target_of
     from eie.cli.networks import inputs_of
     from eie.explore import own_technology
     from eie.networks import file_sweep
+    from eie.writing.aside import target_of
 
     _refuse(given, ("layers", "own_layers", "draws", "dask"), "is for synthetic layers, not for a file")
     target_of(output)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
-from eie._files import visible
+from eie.writing.names import visible
 
 if TYPE_CHECKING:
     import pandas as pd

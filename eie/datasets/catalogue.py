@@ -23,7 +23,8 @@ from typing import Any
 from filelock import FileLock
 from platformdirs import user_cache_path
 
-from eie._files import FetchError, data_path, read_toml
+from eie._files import data_path, read_toml
+from eie.datasets.errors import FetchError
 
 STAGING = ".fetching"
 """Folder, beside the data sets, of what is not whole yet."""

@@ -13,8 +13,8 @@ from typing import IO, NamedTuple
 
 from platformdirs import user_cache_path
 
-from eie._files import FetchError
 from eie.datasets import catalogue
+from eie.datasets.errors import FetchError
 from eie.datasets.unpack import unpack
 
 NAME = "dlmc"

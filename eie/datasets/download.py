@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import requests
 from tqdm import tqdm
 
-from eie._files import FetchError
+from eie.datasets.errors import FetchError
 
 CHUNK_BYTES = 2**16
 TIMEOUT_S = (10, 60)

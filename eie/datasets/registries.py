@@ -19,8 +19,8 @@ from urllib.parse import urldefrag, urljoin
 
 import requests
 
-from eie._files import FetchError
 from eie.datasets.download import CHUNK_BYTES, TIMEOUT_S, reason
+from eie.datasets.errors import FetchError
 
 PAGE_BYTES = 64 * 2**20
 """No page of an index may be longer; that of a package with thousands of files has a few megabytes."""

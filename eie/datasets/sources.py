@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote, urlsplit
 
-from eie._files import FetchError, written_aside
 from eie.datasets import registries
 from eie.datasets.download import CHUNK_BYTES, download
+from eie.datasets.errors import FetchError
 from eie.datasets.unpack import DAMAGED, gunzipped, unpack
+from eie.writing.aside import written_aside
 
 SLACK = 4
 """A download, and a file of it, may have this many times the bytes that the registry states: some are estimates."""

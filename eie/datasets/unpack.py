@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import IO, Any, cast
 
-from eie._files import FetchError
+from eie.datasets.errors import FetchError
 
 UNPACKED_BYTES = 4 * 2**30
 """No more is unpacked of a tar file or a Debian package, whatever it says: twice the largest data set's bytes."""

@@ -28,7 +28,6 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from eie import _check, chip
-from eie._files import target_of
 from eie._version import __version__
 from eie.explore import parts
 from eie.explore.benchmarks import MAX_SEED, Benchmark
@@ -36,6 +35,7 @@ from eie.explore.points import costs, points_of
 from eie.explore.spread import fitted_spreads
 from eie.explore.sweep import MAX_DRAWS, Job, jobs
 from eie.machine import MAX_FIFO_DEPTH, MAX_PE, MAX_SPMAT_WIDTH_BITS, Machine
+from eie.writing.aside import target_of
 
 if TYPE_CHECKING:
     import pandas as pd

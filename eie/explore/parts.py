@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from eie._files import written_aside
+from eie.writing.aside import written_aside
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -31,12 +31,12 @@ from numpy.typing import NDArray
 
 from eie import _check
 from eie._compile import Kernel
-from eie._files import target_of, written_aside
 from eie.formats.errors import FormatError, guarded, report_damage
 from eie.formats.weights import ENCODED, check_file
 from eie.interleaved import MAX_ENTRIES, InterleavedCSC
 from eie.layer import MAX_SIZE
 from eie.machine import MAX_PE
+from eie.writing.aside import target_of, written_aside
 
 ENDING = ENCODED
 VERSION = 1

@@ -19,10 +19,11 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from eie._files import read_toml, written_aside
+from eie._files import read_toml
 from eie.formats.binary import BinaryReader
 from eie.formats.errors import FormatError, guarded
 from eie.layer import CompressedLayer
+from eie.writing.aside import written_aside
 
 MAX_Z = 15
 """The most pruned weights that an entry skips: z has 4 bits."""

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eie._files import written_aside
 from eie.formats.errors import FormatError, guarded, report_damage
 from eie.formats.weights import check_file
+from eie.writing.aside import written_aside
 
 MAX_BYTES = 2**30
 """No file may be larger; reading one takes memory for about three times its size."""

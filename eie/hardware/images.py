@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from eie._files import write_together
 from eie.cycles import encoded_for
 from eie.fixedpoint import FixedPoint, LayerFormats
 from eie.hardware import memories
@@ -16,6 +15,7 @@ from eie.hardware.geometry import Geometry, chosen
 from eie.interleaved import InterleavedCSC
 from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM, Machine
+from eie.writing.aside import write_together
 
 MANIFEST = "manifest.json"
 _PE = "g_pe[{p}].u_pe."

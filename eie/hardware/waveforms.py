@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from eie._files import written_aside
 from eie.central_control import CentralControl
 from eie.cycles import encoded_for
 from eie.fixedpoint import LayerFormats
@@ -17,6 +16,7 @@ from eie.interleaved import InterleavedCSC
 from eie.layer import CompressedLayer
 from eie.machine import EIE_45NM, Machine
 from eie.stepped import UNIT_FORMATS, Entry, ProcessingElement, Product, SteppedRun, busy, step
+from eie.writing.aside import written_aside
 
 Values = dict[str, int | None]
 

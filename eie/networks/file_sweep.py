@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from eie._files import written_aside
 from eie.cycles import CycleReport, simulate
 from eie.energy_model import energy
 from eie.explore.dense_array import EnergyOf
@@ -25,6 +24,7 @@ from eie.networks.encoding import encoded
 from eie.networks.inputs import Inputs
 from eie.networks.memory_fit import memory_fit
 from eie.technology import sram_widths
+from eie.writing.aside import written_aside
 
 TOTAL = "total"
 """Name of the rows that add up all layers."""

@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from eie._files import PACKAGE, check_writable, visible, write_together
+from eie._files import PACKAGE
 from eie._version import __version__
 from eie.chip import pe_memories
 from eie.explore.explain import CAUSES, Explanation, Timeline
 from eie.formats.container import EncodedLayer
 from eie.machine import EIE_45NM
 from eie.networks.evaluation import Evaluation, LayerEvaluation
+from eie.writing.aside import check_writable, write_together
+from eie.writing.names import visible
 
 FILES = ("layers.csv", "layers.json", "report.html")
 

@@ -24,9 +24,10 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from eie._files import data_path, target_of, written_aside
+from eie._files import data_path
 from eie.formats import FormatError
 from eie.studies import host
+from eie.writing.aside import target_of, written_aside
 
 FOLDER = "measured"
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from eie._files import resource, written_aside
+from eie._files import resource
 from eie.studies import page_html
+from eie.writing.aside import written_aside
 
 
 class PageError(ValueError):

@@ -4,8 +4,8 @@ import tarfile
 
 import pytest
 
-from eie._files import FetchError
 from eie.datasets import catalogue, dlmc
+from eie.datasets.errors import FetchError
 
 PATHS = ["rn50/magnitude_pruning/0.9/a.smtx", "rn50/magnitude_pruning/0.9/b.smtx", "transformer/l0/0.5/c.smtx"]
 CONTENT = {path: f"1, 2, 1\n0 1\n{number % 2}\n".encode() for number, path in enumerate(PATHS)}

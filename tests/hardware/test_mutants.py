@@ -76,10 +76,9 @@ PIPELINED = {
     "what is fetched after the end counts": Mutant("source_fetch", "non_zero_i && live_i", "non_zero_i"),
     "fetched activation is not kept": Mutant("source_fetch", "if (step_i || read_i) act_q", "act_q"),
     "scan begins where the last one ended": Mutant("source_fetch", "if (start_i) addr_d = '0", "if (1'b0) addr_d = '0"),
-    "columns of one entry take two turns": Mutant("spmat_read", "stop_i || is_after(first_i, stop_i)", "stop_i"),
-    "empty columns are issued": Mutant("spmat_read", "active_q && !empty_q", "active_q"),
+    "empty columns are issued": Mutant("spmat_read", "active_q && at_q != stop_q", "active_q"),
+    "end of a column is not seen": Mutant("spmat_read", "|| is_after(at_q, stop_q)", ""),
     "end of a column without carry": Mutant("spmat_read", "((stop | ~at) << 1)", "'0"),
-    "end of a column is seen a turn late": Mutant("spmat_read", "is_after(after_at, stop_q)", "is_after(at_q, stop_q)"),
     "large part of the shift left out": Mutant("arithm_unit", ">>> (places_i & ~LatePlaces)", ">>> (places_i & '0)"),
     "pointers are read over held ones": Mutant("pe", "(PIPELINED != 0 || next_valid) && (pop || !head_valid)", "1'b1"),
 }

@@ -159,8 +159,7 @@ module pe #(
     .CODE_BITS (CODE_BITS),
     .INDEX_BITS(INDEX_BITS),
     .DATA_BITS (DATA_BITS),
-    .ROW_BITS  (ROW_BITS),
-    .PIPELINED (PIPELINED)
+    .ROW_BITS  (ROW_BITS)
   ) u_spmat_read (
     .clk_i,
     .rst_ni,

@@ -6,9 +6,6 @@
 //   3. entry: the (code, skip) pair picked from the row.
 // A column without entries takes one cycle, as a bubble that moves through the same registers.
 //
-// Whether the entry at hand is the column's last decides in the same cycle whether the queue is popped. PIPELINED makes
-// both comparisons with the column's end a cycle earlier, behind the pointer SRAM; nothing else changes.
-//
 //   ENTRIES = 8, column of entries 6..8 (rows 0 and 1), row 0 held already:
 //   cycle      0        1        2        3        4
 //   at         6        7        8
@@ -22,7 +19,6 @@ module spmat_read #(
   parameter int INDEX_BITS = 4,                                /// bits of a relative index (skip)
   parameter int DATA_BITS = 16,                                /// bits of an activation
   parameter int ROW_BITS = 13,                                 /// bits of a row's address
-  parameter int PIPELINED = 0,                                 /// compare with the column's end one cycle ahead
   parameter int LANE_BITS = ENTRIES > 1 ? $clog2(ENTRIES) : 1, /// bits of an entry's place within its row
   parameter int ROW_WIDTH = ENTRIES * (CODE_BITS + INDEX_BITS) /// bits of a row
 ) (
@@ -76,26 +72,8 @@ module spmat_read #(
     if (ENTRIES != 2 ** LANE_BITS) is_after = after(at) == stop;
   endfunction
 
-  if (PIPELINED != 0) begin : g_ahead
-    logic empty_q, ready_d, ready_q;
-
-    assign ready_d = push_i ? first_i == stop_i || is_after(first_i, stop_i) : ready_q || is_after(after_at, stop_q);
-    assign issue = active_q && !empty_q;
-    assign ready_o = ready_q;
-
-    always_ff @(posedge clk_i) begin
-      if (!rst_ni) ready_q <= 1'b1;
-      else ready_q <= ready_d;
-    end
-
-    always_ff @(posedge clk_i) begin
-      if (push_i) empty_q <= first_i == stop_i;
-    end
-  end else begin : g_now
-    assign issue = active_q && at_q != stop_q;
-    assign ready_o = !active_q || !issue || after_at == stop_q;
-  end
-
+  assign issue = active_q && at_q != stop_q;
+  assign ready_o = !active_q || !issue || is_after(at_q, stop_q);
   assign after_at = after(at_q);
   assign {row, lane} = at_q;
 

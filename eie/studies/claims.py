@@ -51,8 +51,8 @@ def totals(results: Iterable[Result]) -> dict[str, int]:
 
 def relative_spread(results: Iterable[Result]) -> dict[str, float]:
     """What rounded inputs and the draws do to each computed number, in % of it, by claim."""
-    values = {one.claim: one.value for one in results if one.value and not isinstance(one.value, bool)}
-    return {claim.id: 100 * claim.spread / abs(value) for claim, value in values.items()}
+    numbers = [(one.claim, one.value) for one in results if one.value and not isinstance(one.value, bool)]
+    return {claim.id: 100 * claim.spread / abs(value) for claim, value in numbers}
 
 
 def table(results: Iterable[Result]) -> pd.DataFrame:

@@ -71,6 +71,14 @@ def test_simulated_and_measured_claims_have_error_bars(results):
     assert [one.claim.id for one in tests if not one.error] == []
 
 
+def test_spread_is_that_of_every_number_relative_to_it(results):
+    spread = claims.relative_spread(results)
+    for one in results:
+        if one.claim.id in ("speedup-over-cpu", "time-actual-alex-7"):
+            assert spread[one.claim.id] == pytest.approx(100 * one.claim.spread / one.value)
+    assert len(spread) > 50
+
+
 def entry_of(claim):
     return next(one for one in read_toml(claims_file.FILE)["claims"] if one["id"] == claim.id)
 

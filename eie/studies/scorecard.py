@@ -92,7 +92,7 @@ def headline(results: Sequence[Result]) -> str:
         f"{speed.claim.published:,.0f}. The error includes the band of spreads that really pruned layers have. It "
         f"needs **{rounded(counted.saving('CPU Dense'))} times less energy**, counted "
         f"event by event ({rounded(least)} to {rounded(most)} over plausible SRAM settings); the paper says "
-        f"{energy.claim.published:,.0f}. The paper's own way to energy, time x 0.600 W, gives "
+        f"{energy.claim.published:,.0f}. The paper's own way to energy, time × 0.600 W, gives "
         f"{rounded(counted.saving('CPU Dense', TIMES_POWER))} with the times computed here."
     )
 

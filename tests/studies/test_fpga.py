@@ -78,7 +78,7 @@ def test_times_are_told_at_the_clock_of_the_worst_seed():
 @needs_mnist
 @needs_tools
 @needs_icarus
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_netlist_runs_lenet_as_the_rtl_does(tmp_path):
     network = fpga_lenet.on_chip(2)
     rows = fpga_lenet.run(network, [0, 1])

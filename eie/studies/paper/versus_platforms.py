@@ -309,7 +309,7 @@ class BottomUp:
     Attributes
     ----------
     joules : DataFrame
-        One row per layer: `bottom-up`, `least`, `most`, and `time x 0.600 W`, the figure's way, J; and `bottom-up`
+        One row per layer: `bottom-up`, `least`, `most`, and `time × 0.600 W`, the figure's way, J; and `bottom-up`
         for layers at the `even` and at the `uneven` end of the band of spreads.
     """
 
@@ -326,7 +326,7 @@ class BottomUp:
         return self.saving(over, "most"), self.saving(over, "least")
 
     def table(self) -> pd.DataFrame:
-        """Tabulate microjoules of each layer, and the ratio of bottom-up energy to time x 0.600 W."""
+        """Tabulate microjoules of each layer, and the ratio of bottom-up energy to time × 0.600 W."""
         ratio = self.joules["bottom-up"] / self.joules[TIMES_POWER]
         return (1e6 * self.joules.drop(columns=ENDS)).assign(**{"bottom-up / time x power": ratio})
 
@@ -345,12 +345,12 @@ class BottomUp:
         return (
             f"**Counted bottom-up**, event by event, EIE takes **{rounded(self.saving('CPU Dense'))} times** less "
             f"energy than the CPU ({rounded(least)} to {rounded(most)} over plausible SRAM settings). The figure's own "
-            f"way, computed time x 0.600 W, gives {rounded(self.saving('CPU Dense', TIMES_POWER))}. Single layers need "
+            f"way, computed time × 0.600 W, gives {rounded(self.saving('CPU Dense', TIMES_POWER))}. Single layers need "
             f"{ratio.min():.2f} ({ratio.idxmin()}) to {ratio.max():.2f} ({ratio.idxmax()}) times as much bottom-up."
         )
 
 
-TIMES_POWER = "time x 0.600 W"
+TIMES_POWER = "time × 0.600 W"
 ENDS = ["even", "uneven"]
 """Columns for the ends of the band of spreads that really pruned layers have."""
 

@@ -123,7 +123,7 @@ class Capacity:
         said = [
             f"takes less energy from SRAM than from DRAM for {_joined(listed, less)}",
             f"more for {_joined(listed, more)}" if more.any() else "",
-            f"and is **undecided** for {_joined(listed, open_)}" if open_.any() else "",
+            f"and it is **undecided** for {_joined(listed, open_)}" if open_.any() else "",
         ]
         return (
             f"An inference {', '.join(part for part in said if part)}. The brackets say how many times less, over "

@@ -1,4 +1,4 @@
-"""How public objects show themselves in a notebook: a table of their fields and properties."""
+"""Tables that public objects show in a notebook: their fields and properties."""
 
 from __future__ import annotations
 

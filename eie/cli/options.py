@@ -200,7 +200,7 @@ layout = together(
     brief("--index-bits", metavar="N", read=_whole("--index-bits")),
     brief("--weight-bits", metavar="N", read=_whole("--weight-bits")),
 )
-"""What decides how a layer is encoded."""
+"""Fields of the machine that decide how a layer is encoded."""
 
 machine = together(
     layout,
@@ -223,7 +223,7 @@ formats = together(
     ),
     click.option("--csv", "form", flag_value="csv", default=None, hidden=True),
 )
-"""How a table is printed: as text (None), JSON or CSV."""
+"""Form in which a table is printed: text (None), JSON or CSV."""
 
 technology = brief("--technology", metavar="FILE", read=str)
 """File of a technology's energies, which `eie.explore.own_technology` describes."""

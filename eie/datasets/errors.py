@@ -1,4 +1,4 @@
-"""What goes wrong when data are fetched."""
+"""Errors of fetching data."""
 
 
 class FetchError(OSError):

@@ -31,7 +31,7 @@ MAX_COMMENTS = 10_000
 """Lines of comment."""
 
 BYTES_PER_DIGIT = 64
-"""Of a table, on average; what has fewer digits is white space for the most part, and takes long for nothing."""
+"""Least average of a table. A file below it is mostly white space, which takes long to read and holds nothing."""
 
 _SOME_BYTES = 2**22
 """Bytes that are read before `BYTES_PER_DIGIT` counts."""

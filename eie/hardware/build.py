@@ -26,7 +26,7 @@ DRIVER = Path(__file__).resolve().parent / "driver.cc"
 _FLAGS = ("-std=c++17", "-O1", "-fPIC", "-w", "-DCXXRTL_NDEBUG")
 """Flags of the C++ compiler."""
 _PRELUDE = "#include <array>\n#include <cstdint>\n#include <cstring>\n#include <cxxrtl/cxxrtl.h>\n"
-"""What every simulation includes first: GCC compiles it once for all, which is a third of the work of a small one."""
+"""Header that every simulation includes first. GCC compiles it once, which saves a third of a small compilation."""
 
 
 _SPLIT = (

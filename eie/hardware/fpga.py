@@ -54,7 +54,7 @@ sys.exit(code)
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """What one run of place and route came to.
+    """Results of one run of place and route.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a host writes to `fpga_host.sv` to run a network, and its run in Icarus Verilog, on the RTL or on a netlist."""
+"""A host that writes a network to `fpga_host.sv`, and its run in Icarus Verilog, on the RTL or on a netlist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a dense array of the same multipliers and memories takes for the layers of a network.
+"""Time and energy of the layers of a network on a dense array of the same multipliers and memories.
 
 It is `eie.explore.dense_array.DenseArray` with plain 16-bit weights that skips nothing: weights stay in the PEs, which
 have one multiplier each, at the machine's clock. As for EIE, weights are in on-chip memory already; `chips` says how

@@ -150,7 +150,7 @@ class Evaluation:
 
     @property
     def dense(self) -> Dense | None:
-        """What a dense array of the same multipliers and memories takes per inference; see `eie.networks.baseline`."""
+        """Time and energy per inference on a dense array with as many multipliers and as much memory."""
         return added(layer.dense for layer in self._sure)
 
     @property

@@ -27,7 +27,7 @@ class Node:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Activity:
-    """What changed in a run. There are no glitches: each net changes at most once per cycle.
+    """Changes of nets in a run. There are no glitches: each net changes at most once per cycle.
 
     Attributes
     ----------

@@ -15,7 +15,7 @@ from eie.hardware.silicon.groups import Group, licence_of, parse
 TIME_UNITS = {"1ns": 1.0, "100ps": 0.1, "10ps": 0.01, "1ps": 0.001}
 CAP_UNITS = {"ff": 1.0, "pf": 1000.0}
 LEAKAGE_UNITS = {"1nW": 1.0, "1uW": 1e3, "1mW": 1e6, "100pW": 0.1, "10pW": 0.01, "1pW": 0.001}
-"""What a library's unit is in ours: ns, fF and nW."""
+"""Size of a library's units in ours: ns, fF and nW."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

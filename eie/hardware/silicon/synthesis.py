@@ -16,7 +16,7 @@ RECIPES = {
     "balanced": "strash\n&get -n\n&st\n&dch\n&nf\n&put\n",
     "fast": "strash\ndch -f\nmap -B 0.9\n",
 }
-"""How abc chooses gates, by what it gives: it maps for area, for area flow, or for delay."""
+"""Scripts of abc by recipe: they map for area, for area flow, or for delay."""
 _SIZES = "topo\nbuffer -p -N 16\nupsize {D}\ndnsize {D}\n"
 """Then it puts buffers where more than 16 pins hang on a gate, and chooses sizes for the target."""
 MODULES = {

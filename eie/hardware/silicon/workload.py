@@ -26,7 +26,7 @@ Ports = dict[str, NDArray[np.int64]]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Workload:
-    """What a PE gets and gives while a layer runs.
+    """Values at the ports of a PE while a layer runs.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a netlist did: cycles and values of outputs compared, those that are wrong, and the same of the results."""
+    """Comparison of a netlist with the machine: cycles, output values and results compared, and how many are wrong."""
 
     cycles: int
     compared: int

@@ -35,7 +35,7 @@ QUALITIES = "dlmc.csv"
 """File of the collection that has the quality of each network."""
 
 
-def _parts() -> list[Part]:
+def parts() -> list[Part]:
     """List the groups of which matrices are at hand; all groups if there are none: the error says how to get them."""
     found = {dlmc.Group(*PurePosixPath(path).parts[:3]) for path in dlmc.at_hand()}
     return [group._asdict() for group in dlmc.groups() if group in found or not found]
@@ -78,7 +78,7 @@ def _qualities(content: bytes) -> dict[dlmc.Group, float]:
     return {group: value for group, value in known.items() if group[:2] != ("transformer", "variational_dropout")}
 
 
-EXPERIMENT = Experiment(parts=_parts, make=measure, processes=True, seeds=(SEED,))
+EXPERIMENT = Experiment(parts=parts, make=measure, processes=True, seeds=(SEED,))
 
 
 def row_of(path: str, offsets: NDArray[np.int32], columns: NDArray[np.int32], n_in: int) -> dict[str, Any]:

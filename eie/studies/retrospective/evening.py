@@ -117,9 +117,8 @@ def _flip(rng, own, value, left, wanted):  # type: ignore[no-untyped-def]
 
 
 def _parts() -> list[Part]:
-    """List the groups of which matrices are at hand; all groups if there are none: the error says how to get them."""
-    found = {dlmc.Group(*PurePosixPath(path).parts[:3]) for path in dlmc.at_hand()}
-    return [group._asdict() for group in dlmc.groups() if (group in found or not found) and group.method != CONTROL]
+    """List the groups that the experiment on pruned matrices has, but for the control."""
+    return [part for part in matrices.parts() if part["method"] != CONTROL]
 
 
 def measure(model: str, method: str, sparsity: str) -> list[dict[str, Any]]:

@@ -98,8 +98,8 @@ class Figure12(Series):
         if one.empty:
             return super().words()
         return (
-            f"{super().words()} With one PE and weights kept at random the fraction is 1 - *q*¹⁶ for a density of "
-            f"1 - *q*, within {(one['computed'] - one['by hand']).abs().max():.1f} points of the computed values."
+            f"{super().words()} With one PE and weights kept at random the fraction is 1 - q¹⁶ for a density of "
+            f"1 - q, within {(one['computed'] - one['by hand']).abs().max():.1f} points of the computed values."
         )
 
     def by_hand(self) -> pd.DataFrame:

@@ -65,16 +65,17 @@ def test_simulate_authors_layer(race, authors_layer):
 
 @pytest.mark.skipif("EIE_AUTHORS_SIMULATOR" not in os.environ, reason="EIE_AUTHORS_SIMULATOR names no program")
 @pytest.mark.needs_data("authors-layer")
-def test_simulate_against_the_authors_simulator(race, authors_layer):
-    """The authors' program, built by the user, run where its data lie: in a folder `data`, as it expects."""
+def test_simulate_against_the_authors_simulator(race, authors_layer, tmp_path):
+    """The authors' program, built by the user, finds its data in a folder `data`, as it expects."""
     mem, activations = authors_layer
-    program, folder = os.environ["EIE_AUTHORS_SIMULATOR"], catalogue.find("authors-layer").parent
+    program = os.environ["EIE_AUTHORS_SIMULATOR"]
+    (tmp_path / "data").symlink_to(catalogue.find("authors-layer"), target_is_directory=True)
     race(
         "simulate, authors' layer, all counters",
         "the authors' simulator, a process",
         1 / 500,  # 1 / 130 once
         of=lambda: eie.simulate(mem, activations),
-        against=lambda: subprocess.run([program], cwd=folder, check=True, capture_output=True),
+        against=lambda: subprocess.run([program], cwd=tmp_path, check=True, capture_output=True),
     )
 
 

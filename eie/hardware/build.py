@@ -185,6 +185,7 @@ def _glue(geometry: Geometry) -> str:
     return (
         "#include <array>\n"
         f"constexpr unsigned kPes = {geometry.n_pe}, kReadCycles = {geometry.read_cycles};\n"
+        f"constexpr unsigned kIdleCycles = {geometry.idle_cycles};\n"
         f"using Pe = decltype(cxxrtl_design::p_eie__top::{names[0]});\n"
         f"std::array<Pe *, kPes> pes_of(cxxrtl_design::p_eie__top &top) {{ return {{{pes}}}; }}\n"
     )

@@ -1,7 +1,7 @@
 // Drives one chip: what a testbench does, in the same file as the C++ that yosys makes of the RTL.
 //
-// The file of the design comes first, then generated lines: `kPes`, `kReadCycles`, which a read of a source takes, and
-// `pes_of`, which gives the PEs of a top.
+// The file of the design comes first, then generated lines: `kPes`, `kReadCycles`, which a read of a source takes,
+// `kIdleCycles`, which a start leaves out, and `pes_of`, which gives the PEs of a top.
 
 #include <cstdint>
 #include <cstring>
@@ -199,6 +199,7 @@ int eie_run(void *handle, const uint32_t *setting, int64_t most, Counters *found
   top.p_bias__column__i.set(setting[4]);
   top.p_places__i.set(setting[5]);
   top.p_relu__i.set(setting[6]);
+  for (unsigned cycle = 0; cycle < kIdleCycles; cycle++) chip.edge();
   top.p_start__i.set(true);
   chip.edge();
   top.p_start__i.set(false);

@@ -96,7 +96,12 @@ class Geometry:
     @property
     def read_cycles(self) -> int:
         """Clock edges from the address of a source to its value in input/output mode."""
-        return 3 if self.pipelined else 0
+        return 5 if self.pipelined else 0
+
+    @property
+    def idle_cycles(self) -> int:
+        """Cycles to leave out between the last write, clear or swap, and a start."""
+        return 1 if self.pipelined else 0
 
     @property
     def most_places(self) -> int:

@@ -75,7 +75,7 @@ module host_bench #(
           $display("busy %0d", cycles);
         end
         4'd2: begin
-          repeat (8) tick;
+          repeat (10) tick;
           $display("data %0d", $signed(data));
         end
         default: ended = 1'b1;

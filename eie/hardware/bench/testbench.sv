@@ -122,6 +122,7 @@ module testbench #(
       tick;
     end
     io_write = 1'b0;
+    repeat (PIPELINED != 0 ? 1 : 0) tick;
     start = 1'b1;
     tick;
     start = 1'b0;
@@ -155,7 +156,7 @@ module testbench #(
     for (i = 0; i < n_out; i = i + 1) begin
       io_pe = BankBits'(i % N);
       io_addr = IO_ADDR_BITS'(i / N);
-      repeat (PIPELINED != 0 ? 3 : 0) tick;
+      repeat (PIPELINED != 0 ? 5 : 0) tick;
       #1;
       $display("output %0d", $signed(data));
     end

@@ -21,7 +21,7 @@ module act_queue_properties #(
 
   localparam int Holds = DEPTH - 1;
 
-  logic                   valid, full, next_full, next_valid;
+  logic                   valid, full, next_full, next_almost, next_valid;
   logic [DATA_BITS-1:0]   act;
   logic [COLUMN_BITS-1:0] next_column;
 
@@ -39,6 +39,7 @@ module act_queue_properties #(
     .valid_o      (valid),
     .full_o       (full),
     .next_full_o  (next_full),
+    .next_almost_o(next_almost),
     .act_o        (act),
     .next_valid_o (next_valid),
     .next_column_o(next_column)
@@ -90,7 +91,7 @@ module act_queue_properties #(
     assert (count_q <= (PTR_BITS + 1)'(Holds));
     assert (valid == (count_q != '0));
     assert (full == (count_q == (PTR_BITS + 1)'(Holds)));
-    assert (next_full == (count_d == (PTR_BITS + 1)'(Holds)));
+    assert ((next_full || (push_i && next_almost)) == (count_d == (PTR_BITS + 1)'(Holds)));
     assert ({1'b0, head_i} < (PTR_BITS + 1)'(DEPTH) && {1'b0, tail_i} < (PTR_BITS + 1)'(DEPTH));
     assert (tail_i == wrapped((PTR_BITS + 2)'(head_i) + (PTR_BITS + 2)'(count_q)));
   end

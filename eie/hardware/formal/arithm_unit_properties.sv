@@ -77,6 +77,7 @@ module arithm_unit_properties #(
     .clear_src_i(1'b0),
     .clear_dst_i(1'b0),
     .src_addr_i ('0),
+    .take_i     (1'b0),
     .act_o      (act),
     .non_zero_o (non_zero),
     .raddr_i    (raddr),

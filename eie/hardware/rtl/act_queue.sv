@@ -2,14 +2,16 @@
 //
 // It has no counter: equal pointers mean empty, so a write pointer just behind the read pointer has to mean full.
 // Beside its head it gives the column that will be the head after the next pop, or the arriving one, so that the
-// pointer SRAM can be read one cycle ahead. Likewise it says one cycle ahead whether it will be full.
+// pointer SRAM can be read one cycle ahead. Likewise it says one cycle ahead whether it will be full, and whether it
+// will be if something arrives: apart, so that neither has to wait for push_i.
 //
 //   DEPTH = 3      cycle   0    1    2    3
 //   push_i, column_i       4    6    -    -
 //   pop_i                  0    0    1    1
 //   valid_o                0    1    1    1
 //   full_o                 0    0    1    0
-//   next_full_o            0    1    0    0
+//   next_almost_o          0    1    0    0
+//   next_full_o            0    0    0    0
 //   next_column_o          4    6    6    -
 `include "require.svh"
 
@@ -26,7 +28,8 @@ module act_queue #(
   input  logic                   pop_i,         /// the head is taken; not while empty
   output logic                   valid_o,       /// there is a head
   output logic                   full_o,        /// no room for another broadcast
-  output logic                   next_full_o,   /// none in the next cycle
+  output logic                   next_full_o,   /// none in the next cycle either
+  output logic                   next_almost_o, /// none in the next cycle if something arrives in this one
   output logic [DATA_BITS-1:0]   act_o,         /// activation of the head
   output logic                   next_valid_o,  /// there is a head after this one, or one arriving
   output logic [COLUMN_BITS-1:0] next_column_o  /// its column
@@ -49,7 +52,8 @@ module act_queue #(
 
   assign valid_o = head_q != tail_q;
   assign full_o = after_tail == head_q;
-  assign next_full_o = !pop_i && (full_o || (push_i && after_next == head_q));
+  assign next_full_o = !pop_i && full_o;
+  assign next_almost_o = !pop_i && after_next == head_q;
   assign act_o = acts[head_q];
 
   assign one_left = after_head == tail_q;

@@ -6,8 +6,9 @@
 //
 // PIPELINED cuts the longest path, from the source registers of all PEs through the tree to the pointer SRAMs, into
 // three stages. Each layer takes two cycles more, and all else is as it was, cycle by cycle. It also shortens paths
-// within the PE; a write of input/output mode takes effect a cycle later, and data_o is valid in the third cycle after
-// the one in which the address arrives.
+// within the PE: writes of input/output mode, clearing and swapping take effect a cycle later, so that start_i has to
+// leave out the cycle that follows them; and data_o is valid in the fifth cycle after the one in which the address
+// arrives.
 //
 // Counters are not part of the chip: each PE has one port for each kind of event, which a testbench adds up.
 `include "require.svh"
@@ -47,7 +48,7 @@ module eie_top #(
   input  logic [IO_ADDR_BITS-1:0] io_addr_i,      /// at which address, for read_i too
   input  logic [IO_WIDTH-1:0]    io_data_i,      /// what
   input  logic                   read_i,         /// input/output mode: read a source
-  output logic [DATA_BITS-1:0]   data_o,         /// its value, in the same cycle; PIPELINED: three later
+  output logic [DATA_BITS-1:0]   data_o,         /// its value, in the same cycle; PIPELINED: five later
   output logic                   scanning_o,     /// there are addresses left to look at
   output logic                   busy_o,         /// something is queued or in a pipeline
   output logic                   push_o,         /// event: a broadcast
@@ -63,7 +64,10 @@ module eie_top #(
   logic                   role_d, role_q;
   logic [BANK_BITS-1:0]   bank, found_bank;
   logic                   exact, found, push, any_full;
-  logic [N-1:0]           non_zero, valid, full, busy, roles;
+  logic [N-1:0]           non_zero, valid, full, busy, roles, take;
+  /* verilator lint_off UNUSEDSIGNAL */  // needed where PIPELINED
+  logic [N-1:0]           almost;
+  /* verilator lint_on UNUSEDSIGNAL */
   logic [N*REG_BITS-1:0]  addresses;
   logic [N*DATA_BITS-1:0] sources, acts;
   logic [DATA_BITS-1:0]   found_act, act;
@@ -80,7 +84,7 @@ module eie_top #(
   end
 
   if (PIPELINED != 0) begin : g_pipelined
-    logic         step, live;
+    logic         step, live, idle, read_q;
     logic [N-1:0] sent;
 
     pipelined_control #(
@@ -98,9 +102,11 @@ module eie_top #(
       .first_column_i,
       .bias_column_i,
       .full_i      (any_full),
+      .almost_i    (|almost),
       .pending_i   (valid),
       .step_o      (step),
       .live_o      (live),
+      .idle_o      (idle),
       .sent_o      (sent),
       .found_i     (found),
       .found_bank_i(found_bank),
@@ -113,6 +119,9 @@ module eie_top #(
     );
 
     for (genvar p = 0; p < N; p++) begin : g_fetch
+      // Copies per PE, since the way from one register to all PEs is long.
+      logic own_role_q, mine_q;
+
       source_fetch #(
         .DATA_BITS(DATA_BITS),
         .REG_BITS (REG_BITS)
@@ -121,29 +130,31 @@ module eie_top #(
         .start_i,
         .step_i     (step),
         .live_i     (live),
+        .idle_i     (idle),
         .sent_i     (sent[p]),
-        .read_i,
-        .mine_i     (io_pe_i == BANK_BITS'(p)),
-        .read_addr_i(io_addr_i[REG_BITS-1:0]),
+        .read_i     (read_q),
+        .mine_i     (mine_q),
+        .read_addr_i(io_addr[REG_BITS-1:0]),
         .addr_o     (addresses[p*REG_BITS +: REG_BITS]),
+        .take_o     (take[p]),
         .source_i   (sources[p*DATA_BITS +: DATA_BITS]),
         .non_zero_i (non_zero[p]),
         .pending_o  (valid[p]),
         .act_o      (acts[p*DATA_BITS +: DATA_BITS])
       );
 
-      // A copy per PE, since the way from one register to all PEs is long.
-      logic own_role_q;
-
       (* keep *) always_ff @(posedge clk_i) begin
         if (!rst_ni) own_role_q <= 1'b0;
         else own_role_q <= role_d;
       end
 
+      always_ff @(posedge clk_i) mine_q <= io_pe_i == BANK_BITS'(p);
+
       assign roles[p] = own_role_q;
     end
 
     always_ff @(posedge clk_i) begin
+      read_q <= read_i;
       io_addr <= io_addr_i;
       io_data <= io_data_i;
     end
@@ -185,6 +196,7 @@ module eie_top #(
 
     assign addresses = {N{addr}};
     assign roles = {N{role_q}};
+    assign take = '0;
     assign io_addr = io_addr_i;
     assign io_data = io_data_i;
     assign valid = non_zero;
@@ -228,6 +240,7 @@ module eie_top #(
       .clear_dst_i,
       .places_i,
       .src_addr_i (addresses[p*REG_BITS +: REG_BITS]),
+      .take_i     (take[p]),
       .bank_i     (bank),
       .exact_i    (exact),
       .non_zero_o (non_zero[p]),
@@ -236,6 +249,7 @@ module eie_top #(
       .column_i   (column),
       .act_i      (act),
       .full_o     (full[p]),
+      .almost_o   (almost[p]),
       .busy_o     (busy[p]),
       .ptr_read_o (ptr_read_o[p]),
       .row_read_o (row_read_o[p]),

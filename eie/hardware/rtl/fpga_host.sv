@@ -13,7 +13,7 @@
 //
 // After a word the place moves on: for sources and accumulators to the next PE, and after the last PE to the next
 // address; for all else to the next address. All pins are registered. While reading, a write to register 0 moves the
-// place on, and data_o shows the source six cycles after a place is set.
+// place on, and data_o shows the source eight cycles after a place is set.
 //
 //   784 pixels into the sources:   0 -> register 4, 0 -> register 5, then 784 writes to register 0
 `include "require.svh"
@@ -63,7 +63,7 @@ module fpga_host #(
   logic [COLUMN_BITS-1:0]  first_column_q, bias_column_q;
   logic [PlacesBits-1:0]   places_q;
   logic [3:0]              pulses_q;
-  logic                    store_q, last_pe, spread;
+  logic                    store_q, start_q, last_pe, spread;
   logic                    scanning, busy;
   logic [DATA_BITS-1:0]    source;
 
@@ -83,10 +83,12 @@ module fpga_host #(
       write_q <= 1'b0;
       store_q <= 1'b0;
       pulses_q <= '0;
+      start_q <= 1'b0;
     end else begin
       write_q <= write_i;
       store_q <= write_q && addr_q == 4'd0;
       pulses_q <= write_q && addr_q == 4'd13 ? data_q[3:0] : '0;
+      start_q <= pulses_q[3];  // what was written in the cycle before has taken effect by then
     end
   end
 
@@ -123,7 +125,7 @@ module fpga_host #(
   ) u_top (
     .clk_i,
     .rst_ni        (rst_nq),
-    .start_i       (pulses_q[3]),
+    .start_i       (start_q),
     .swap_i        (pulses_q[2]),
     .clear_src_i   (pulses_q[1]),
     .clear_dst_i   (pulses_q[0]),

@@ -37,7 +37,8 @@ module pe #(
   input  logic                   clear_src_i, /// let every source read as 0
   input  logic                   clear_dst_i, /// let every accumulator read as 0
   input  logic [PLACES_BITS-1:0] places_i,    /// bits by which a product is shifted right
-  input  logic [REG_BITS-1:0]    src_addr_i,  /// source that the control looks at; PIPELINED: in the next cycle
+  input  logic [REG_BITS-1:0]    src_addr_i,  /// source that the control looks at; PIPELINED: to read in the next cycle
+  input  logic                   take_i,      /// PIPELINED: look at what is read now from the next cycle on
   input  logic [BANK_BITS-1:0]   bank_i,      /// first PE that it looks at
   input  logic                   exact_i,     /// it looks at that PE only
   output logic                   non_zero_o,  /// this PE is looked at, and its source is not 0
@@ -46,6 +47,7 @@ module pe #(
   input  logic [COLUMN_BITS-1:0] column_i,    /// its column
   input  logic [DATA_BITS-1:0]   act_i,       /// its activation
   output logic                   full_o,      /// the queue has no room; PIPELINED: in the next cycle
+  output logic                   almost_o,    /// PIPELINED: nor has it in the next cycle if push_i is high
   output logic                   busy_o,      /// something is queued or in the pipeline
   output logic                   ptr_read_o,  /// event: a pointer pair is read
   output logic                   row_read_o,  /// event: a row of the sparse matrix is read
@@ -135,6 +137,7 @@ module pe #(
     .valid_o      (head_valid),
     .full_o       (full),
     .next_full_o  (next_full),
+    .next_almost_o(almost_o),
     .act_o        (head_act),
     .next_valid_o (next_valid),
     .next_column_o(next_column)
@@ -226,6 +229,7 @@ module pe #(
     .clear_src_i,
     .clear_dst_i,
     .src_addr_i,
+    .take_i,
     .act_o,
     .non_zero_o(source_non_zero),
     .raddr_i   (raddr),

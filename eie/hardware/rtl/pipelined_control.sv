@@ -28,9 +28,11 @@ module pipelined_control #(
   input  logic [COLUMN_BITS-1:0] first_column_i, /// column of activation 0
   input  logic [COLUMN_BITS-1:0] bias_column_i,  /// column of the bias
   input  logic                   full_i,         /// some queue will be full in the next cycle
+  input  logic                   almost_i,       /// some queue will if something is broadcast in this one
   input  logic [N-1:0]           pending_i,      /// PE p has an activation to send
-  output logic                   step_o,         /// all PEs take what they fetch
-  output logic                   live_o,         /// what they fetch belongs to the layer
+  output logic                   step_o,         /// all PEs send the source at hand next
+  output logic                   live_o,         /// it belongs to the layer
+  output logic                   idle_o,         /// there are no sources left to fetch
   output logic [N-1:0]           sent_o,         /// the activation of PE p leaves for the hold register
   input  logic                   found_i,        /// the tree has found an activation
   input  logic [BANK_BITS-1:0]   found_bank_i,   /// its bank
@@ -45,7 +47,7 @@ module pipelined_control #(
   `REQUIRE(N >= 1 && N <= 64, "N must be 1..64")
 
   logic advance, more;
-  logic full_q;
+  logic full_d, full_q;
 
   // Stage 1: the addresses that are left to fetch; after them the bias's 1.0, which no PE has.
   logic                   fetch_d, fetch_q, live_d, live_q;
@@ -54,6 +56,7 @@ module pipelined_control #(
 
   assign step_o = advance && !more;
   assign live_o = live_q;
+  assign idle_o = !fetch_q;
 
   always_comb begin
     fetch_d = fetch_q;
@@ -97,6 +100,7 @@ module pipelined_control #(
   assign act_d = bias_q ? one_i : found_act_i;
 
   assign push_o = held_q && !full_q;
+  assign full_d = full_i || (push_o && almost_i);
   assign column_o = column_q;
   assign act_o = act_q;
   assign data_o = found_q ? act_q : '0;
@@ -108,7 +112,7 @@ module pipelined_control #(
     end else begin
       fetch_q <= fetch_d;
       live_q <= live_d;
-      full_q <= full_i;
+      full_q <= full_d;
       if (step_o) {find_q, bias_q} <= {fetch_q, fetch_q && !live_q};
       if (advance) {hold_q, held_q} <= {find_q, held_d};
     end

@@ -12,7 +12,7 @@ MISTAKES = {
     "queue looks ahead to the slot behind": (0, "act_queue", "!valid_o || one_left ? column_i", "!valid_o ? column_i"),
     "queue takes the newest": (0, "act_queue", "act_o = acts[head_q]", "act_o = acts[tail_q - 1'b1]"),
     "no bypass": (1, "arithm_unit", "bypass_d = write2_q && row2_q == row1_q", "bypass_d = 1'b0"),
-    "queue is full a cycle late": (0, "act_queue", "(full_o || (push_i && after_next == head_q))", "full_o"),
+    "queue is full a cycle late": (0, "act_queue", "!pop_i && after_next == head_q", "1'b0"),
     "no rounding": (1, "arithm_unit", "{(DATA_BITS+1){1'b0}}, below}", "{(DATA_BITS+1){1'b0}}, 1'b0}"),
     "large part of the shift left out": (2, "arithm_unit", ">>> (places_i & ~LatePlaces)", ">>> (places_i & '0)"),
     "no saturation of far products": (1, "arithm_unit", "assign far = ", "assign far = 1'b0 && "),

@@ -86,7 +86,8 @@ def typical_spread(
         How uneven the layer is among layers of that density, 10..90: rows and columns both have this percentile.
         Between those fitted, logarithms are interpolated over the quantiles of the normal distribution.
     method : str
-        How the layers were pruned: `magnitude`, as EIE's authors do, `variational_dropout` or `l0`.
+        How the layers were pruned: `magnitude`, as EIE's authors do, `variational_dropout`, `l0`, or `any` if that is
+        not known.
     shape : float
         Rows over columns; those of the fitted layers are 1/9 to 4, and others are taken as the nearest of these.
 
@@ -128,7 +129,10 @@ def _between(percentile: float, percentiles: list[float], values: list[float]) -
 
 
 def spread_of(layer: CompressedLayer) -> Spread:
-    """Measure the spread of a layer: row and column variation beyond the binomial, and the density of its bias."""
+    """Measure the spread of a layer: row and column variation beyond the binomial, and the density of its bias.
+
+    A variation above `MAX_CV`, as of a layer with a single column that is not empty, counts as that.
+    """
     row_counts = np.bincount(layer.rows, minlength=layer.n_out)
     bias = layer.bias_codes
     return Spread(
@@ -150,4 +154,4 @@ def _cv_beyond_chance(counts: NDArray[Any], trials: int) -> float:
     if mean == 0:
         return 0.0
     chance = mean * (1 - mean / trials)
-    return float(np.sqrt(max(counts.var() - chance, 0.0)) / mean)
+    return float(min(np.sqrt(max(counts.var() - chance, 0.0)) / mean, MAX_CV))

@@ -115,6 +115,7 @@ EXPERIMENTS = {
     "patterns": (f"{_RETROSPECTIVE}.patterns:EXPERIMENT", "accuracy of a LeNet pruned by patterns and evenly"),
     "precision": (f"{_PAPER}.accuracy:EXPERIMENT", "accuracy of real networks by the width of arithmetic"),
     "pruned_layers": ("eie.studies.pruned.matrices:EXPERIMENT", "thousands of really pruned matrices on the machine"),
+    "pruned_spreads": ("eie.studies.pruned.collection:EXPERIMENT", "how unevenly really pruned matrices are filled"),
     "reference": (f"{_BASELINES}.measure:EXPERIMENT", "times of the layers of Table III on this machine"),
     "tolerances": ("eie.studies.rounding:EXPERIMENT", "what rounded inputs and the draws do to every claim"),
     "w4a16": (f"{_RETROSPECTIVE}.w4a16:EXPERIMENT", "weights of two real networks stored in a few bits"),

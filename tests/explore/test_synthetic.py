@@ -95,10 +95,19 @@ def test_typical_spread():
     assert low.row_cv < median.row_cv < high.row_cv
     assert low.column_cv < median.column_cv < high.column_cv
     assert eie.typical_spread(0.05).row_cv > median.row_cv > eie.typical_spread(0.3).row_cv
-    assert eie.typical_spread(0.1, method="variational_dropout").row_cv > median.row_cv
+    dropout, any_method = (eie.typical_spread(0.1, method=name).row_cv for name in ("variational_dropout", "any"))
+    assert dropout > any_method > median.row_cv
     assert eie.typical_spread(0.1, shape=4).row_cv > median.row_cv > eie.typical_spread(0.1, shape=0.2).row_cv
     assert eie.typical_spread(1.0).row_cv == 0
     assert eie.typical_spread(0.0) == eie.typical_spread(0.001)
+
+
+def test_spread_of_a_layer_with_one_full_column_is_the_largest():
+    codes = np.zeros((200, 1000), int)
+    codes[:, 7] = 1
+    layer = eie.CompressedLayer.from_codes(codes, np.linspace(0, 1, 16))
+    assert spread_of(layer).column_cv == 10
+    assert eie.draw_layer(200, 1000, layer.density, 0, spread_of(layer)).n_in == 1000
 
 
 def test_typical_spread_is_what_the_file_says():
@@ -117,7 +126,7 @@ def test_percentiles_between_those_fitted():
         ({"density": 1.5}, r"density must be a fraction of 0..1, got 1.5"),
         ({"percentile": 5}, r"percentile must be of 10..90, got 5"),
         ({"percentile": float("nan")}, r"percentile must be of 10..90, got nan"),
-        ({"method": "random"}, r"method must be one of magnitude, variational_dropout, l0, got 'random'"),
+        ({"method": "random"}, r"method must be one of magnitude, variational_dropout, l0, any, got 'random'"),
         ({"shape": 0}, r"shape must be finite and above 0, got 0"),
     ],
 )

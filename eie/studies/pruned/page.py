@@ -65,7 +65,8 @@ DRAWN = {
     "alex8": "as uneven as Alex-8",
     "typical": "typical of pruning by magnitude",
     "own": "as uneven as the matrix itself",
-    "typical, other matrices": "typical of the method, by other matrices",
+    "typical, other layers": "typical of the method, by other layers",
+    "any method, other layers": "typical of any method, by other layers",
 }
 """Ways of drawing a synthetic layer, as rows of a table."""
 
@@ -137,14 +138,14 @@ class Pruned:
     def words(self) -> str:
         """Say how uneven they are, and how near synthetic layers come."""
         real, error = self.real, self.errors()
-        held_out, uniform = error.loc["typical, other matrices"], error.loc["uniform"]
+        held_out, uniform = error.loc["typical, other layers"], error.loc["uniform"]
         alex8 = measured_spread()
         as_even = (real["row_cv"] <= alex8.row_cv) & (real["column_cv"] <= alex8.column_cv)
         return (
             f"We ran **{len(real):,} really pruned matrices** on 64 PEs. With as many rows as the paper's layers have, "
             f"their load balance is {_range(100 * real['load_balance_stacked'])} % (10th to 90th percentile). A "
             f"synthetic layer with the typical spread of its density, shape and method differs by "
-            f"**{held_out['mean']:+.1f} points** on average; its spread was fitted on other matrices. Uniform layers "
+            f"**{held_out['mean']:+.1f} points** on average; its spread was fitted on other layers. Uniform layers "
             f"differ by {uniform['mean']:+.1f} points on average and {uniform['worst']:+.0f} at worst. Layers as "
             f"uneven as the authors' Alex-8 differ by {error.loc['alex8', 'mean']:+.1f} points: only "
             f"{100 * as_even.mean():.0f} % of the matrices are as even as Alex-8 in both rows and columns."
@@ -157,7 +158,8 @@ class Pruned:
         """
         held_out = spread.held_out()
         found = {name: 100 * (self.real[name] - self.real["load_balance"]) for name in (*SYNTHETIC, "own")}
-        found["typical, other matrices"] = 100 * (held_out["synthetic"] - held_out["load_balance"])
+        for name, drawn in (("typical", "synthetic"), ("any method", "synthetic_any")):
+            found[f"{name}, other layers"] = 100 * (held_out[drawn] - held_out["load_balance"])
         return pd.DataFrame(
             {
                 name: {

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from eie.explore.spread import Spread
+from eie.explore.spread import FITTED_SHAPES, MIN_DENSITY, Spread
 from eie.explore.synthetic import draw_activations, draw_layer
 from eie.studies import experiments
 from eie.studies.pruned.matrices import ACT_DENSITY, run
@@ -26,6 +28,9 @@ FAMILIES = {
 }
 """What `eie.explore.synthetic.METHODS` calls each of the collection's methods; `random` is the control."""
 
+ANY = "any"
+"""What `eie.explore.spread.typical_spread` calls all really pruned matrices, whatever their method."""
+
 SMALLEST = 0.02
 """Spreads below this one count as this one, since a logarithm is fitted; chance alone gives as much."""
 
@@ -33,6 +38,13 @@ SMALLEST = 0.02
 def table() -> pd.DataFrame:
     """Read the committed table of matrices, as `prepared`."""
     return prepared(experiments.read("pruned_layers"))
+
+
+def collection() -> pd.DataFrame:
+    """Read the committed spreads of the whole collection, `prepared`: those of a density and shape that is fitted."""
+    rows = prepared(experiments.read("pruned_spreads"))
+    low, high = FITTED_SHAPES
+    return rows[(rows["density"] >= MIN_DENSITY) & rows["odds"].gt(0) & rows["shape"].between(low, high)]
 
 
 def prepared(rows: pd.DataFrame) -> pd.DataFrame:
@@ -76,39 +88,65 @@ def _regression(x: NDArray[np.float64], y: NDArray[np.float64], share: float) ->
     return [round(float(value), 3) for value in (np.exp(found[0]), *found[1:terms])]
 
 
-def fitted(rows: pd.DataFrame) -> dict[str, dict[str, list[list[float]]]]:
-    """Fit every family but the control; the committed numbers are those of all rows of `table`."""
-    return {str(name): fit(group) for name, group in rows.groupby("family") if name != "random"}
+def families(rows: pd.DataFrame, all_rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """List the matrices that each family's curves are fitted to, by what `typical_spread` calls the family.
 
-
-def held_out(every: int = 4) -> pd.DataFrame:
-    """Compare matrices with synthetic layers whose median spread was fitted on other matrices.
+    Curves of pruning by magnitude, which the paper used, are those of the matrices that were also run. The other
+    methods are at hand at two sparsities only, so their curves are fitted to the whole collection.
 
     Parameters
     ----------
-    every : int
-        One matrix of so many is left out of the fit and compared.
+    rows, all_rows : DataFrame
+        Some of `table` and of `collection`.
+    """
+    by_method = {str(name): group for name, group in all_rows.groupby("family")}
+    return by_method | {"magnitude": rows[rows["family"] == "magnitude"], ANY: all_rows}
+
+
+def fitted(rows: pd.DataFrame, all_rows: pd.DataFrame) -> dict[str, dict[str, list[list[float]]]]:
+    """Fit every family but the control; the committed numbers are those of all of `table` and `collection`."""
+    return {name: fit(group) for name, group in families(rows, all_rows).items()}
+
+
+@cache
+def held_out() -> pd.DataFrame:
+    """Compare matrices with synthetic layers whose median spread was fitted on other layers.
+
+    The layers fall into halves by the check sum of their names, and each half is compared with fits of the other: a
+    layer at one sparsity tells of the same layer at another.
 
     Returns
     -------
     DataFrame
-        The matrices that were left out, control excluded, and `synthetic`: load balance of a layer of their size,
-        density and family with the median spread, drawn once.
+        The matrices of `table`, control excluded, with the load balance of a layer of their size and density, drawn
+        once: `synthetic` with the median spread of their family, `synthetic_any` with that of all methods.
     """
-    rows = table().query("family != 'random'")
-    left_out = rows.iloc[::every]
-    medians = {str(name): fit(group, [50]) for name, group in rows.drop(left_out.index).groupby("family")}
-    return left_out.assign(
-        synthetic=[_balance(row, _median(medians[row.family], row)) for row in left_out.itertuples()]
-    )
+    rows, all_rows = table().query("family != 'random'"), collection()
+    compared = []
+    for half in (0, 1):
+        here, there = rows[_half(rows) == half], [some[_half(some) != half] for some in (rows, all_rows)]
+        medians = {name: fit(group, [50]) for name, group in families(*there).items()}
+        drawn = [[_balance(row, medians[name]) for name in (row.family, ANY)] for row in here.itertuples()]
+        compared.append(here.assign(**dict(zip(("synthetic", "synthetic_any"), zip(*drawn, strict=True), strict=True))))
+    return pd.concat(compared)
+
+
+def _half(rows: pd.DataFrame) -> NDArray[np.int64]:
+    """Return 0 or 1 for each matrix, the same for all matrices of one layer."""
+    names = (rows["model"] + "/" + rows["layer"]).str.removesuffix("_fully_connected")
+    return np.array([crc32(name.encode()) % 2 for name in names])
 
 
 def _median(found: dict[str, list[list[float]]], row: Any) -> Spread:
-    row_cv, column_cv = (a * row.odds**b * row.shape**c for ((a, b, c),) in found.values())
+    """Return the median spread of a matrix; outside what was fitted as `typical_spread` does."""
+    odds, shape = 1 / max(row.density, MIN_DENSITY) - 1, float(np.clip(row.shape, *FITTED_SHAPES))
+    row_cv, column_cv = (a * odds**b * shape**c for ((a, b, c),) in found.values())
     return Spread(row_cv, column_cv, bias_density=0.0)
 
 
-def _balance(row: Any, spread: Spread) -> float:
+def _balance(row: Any, found: dict[str, list[list[float]]]) -> float:
+    """Return the load balance of a layer as large and dense as a matrix, with the median spread of a fit."""
+    spread = _median(found, row)
     names = np.random.SeedSequence([row.n_out, row.n_in, row.entries]).spawn(2)
     layer = draw_layer(row.n_out, row.n_in, row.density, names[0], spread, bias=False)
     return run(layer, draw_activations(row.n_in, ACT_DENSITY, names[1])).load_balance

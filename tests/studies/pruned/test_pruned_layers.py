@@ -7,7 +7,7 @@ import eie
 from eie.datasets import dlmc
 from eie.explore.spread import fitted_spreads
 from eie.studies import experiments
-from eie.studies.pruned import matrices, spread
+from eie.studies.pruned import collection, matrices, spread
 from eie.studies.pruned.page import FAMILIES, pruned
 
 
@@ -61,19 +61,31 @@ def test_a_slice_of_the_table_is_made_again(tmp_path):
     pd.testing.assert_frame_equal(made, committed.reset_index(drop=True))
 
 
-def test_the_committed_fit_is_that_of_the_table():
-    found = spread.fitted(spread.table())
+def test_the_committed_fit_is_that_of_the_tables():
+    found = spread.fitted(spread.table(), spread.collection())
     assert {name: {side: fit[side] for side in ("row", "column")} for name, fit in fitted_spreads().items()} == found
 
 
 def test_typical_layers_come_near_matrices_that_they_were_not_fitted_to():
-    error = spread.held_out().eval("100 * (synthetic - load_balance)")
+    held_out = spread.held_out()
+    error = 100 * (held_out["synthetic"] - held_out["load_balance"])
+    assert len(error) == 1200
     assert abs(error.mean()) < 1
-    assert (error.abs() <= 5).mean() > 0.9
+    assert (error.abs() <= 5).mean() > 0.92
+    error = 100 * (held_out["synthetic_any"] - held_out["load_balance"])
+    assert abs(error.mean()) < 1
+    assert (error.abs() <= 5).mean() > 0.88
+
+
+def test_no_layer_is_in_both_halves():
+    rows = spread.collection().assign(half=lambda rows: spread._half(rows))
+    layers = rows.assign(layer=rows["layer"].str.removesuffix("_fully_connected")).groupby(["model", "layer"])
+    assert (layers["half"].min() == layers["half"].max()).all()
+    assert 0.35 < rows["half"].mean() < 0.65
 
 
 def test_ten_percent_of_the_matrices_lie_below_the_tenth_percentile_and_so_on():
-    for method, rows in spread.table().query("family != 'random'").groupby("family"):
+    for method, rows in spread.families(spread.table(), spread.collection()).items():
         for side in ("row", "column"):
             for percentile, at in ((10, 0.1), (50, 0.5), (90, 0.9)):
                 curve = [
@@ -82,6 +94,29 @@ def test_ten_percent_of_the_matrices_lie_below_the_tenth_percentile_and_so_on():
                 ]
                 below = (np.maximum(rows[f"{side}_cv"], spread.SMALLEST) <= np.array(curve) + 1e-3).mean()
                 assert below == pytest.approx(at, abs=0.06), (method, side, percentile)
+
+
+def test_the_collections_own_statistics_are_those_of_its_matrices():
+    both = spread.table().merge(
+        spread.collection(), on=["model", "method", "sparsity", "layer"], suffixes=("", "_told")
+    )
+    assert len(both) == 1198
+    for side in ("row", "column"):
+        assert np.abs(both[f"{side}_cv"] - both[f"{side}_cv_told"]).max() <= 1e-4
+
+
+def test_a_slice_of_the_spreads_is_made_again(tmp_path):
+    if collection.STATISTICS not in {name for name, _ in dlmc.contents([collection.STATISTICS])}:
+        pytest.skip("the collection is not at hand")
+    made = pd.read_csv(experiments.run("pruned_spreads", tmp_path / "slice.csv", {"model": "rn50"}), comment="#")
+    committed = experiments.read("pruned_spreads").query("model == 'rn50'")
+    pd.testing.assert_frame_equal(made, committed.reset_index(drop=True))
+
+
+def test_spreads_without_the_collection(monkeypatch):
+    monkeypatch.setattr(collection, "rows", list)
+    with pytest.raises(FileNotFoundError, match="dlmc"):
+        collection.measure("rn50")
 
 
 def test_page(result):

@@ -1,0 +1,69 @@
+"""How unevenly every matrix of the Deep Learning Matrix Collection is filled, from the statistics that it comes with.
+
+The collection's own table has the mean and the standard deviation of the entries per row and per column of all its
+matrices, those among them that are not at hand.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from eie.datasets import catalogue, dlmc
+from eie.explore.spread import MAX_CV
+from eie.studies.experiments import Experiment, Part
+
+STATISTICS = "dlmc.csv"
+"""File of the collection that has the quality of each network, and the entries of each matrix."""
+
+CONTROL = "random_pruning"
+"""Method of the matrices that were pruned at random; they tell nothing of really pruned ones."""
+
+
+def rows() -> list[dict[str, str]]:
+    """Read the collection's own table; empty if it is not at hand."""
+    content = dict(dlmc.contents([STATISTICS])).get(STATISTICS, b"")
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8"))))
+
+
+def parts() -> list[Part]:
+    """List the networks of the collection."""
+    return [{"model": model} for model in dict.fromkeys(group.model for group in dlmc.groups())]
+
+
+def measure(model: str) -> list[dict[str, Any]]:
+    """Return the spread of each really pruned matrix of a network that is not empty.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the collection's table is not at hand; the message says how to get it.
+    """
+    told = rows()
+    if not told:
+        raise FileNotFoundError(catalogue.how_to_get(dlmc.NAME))
+    found = [(PurePosixPath(row["name"]), row) for row in told if float(row["nnz"])]
+    wanted = [(path, row) for path, row in found if path.parts[0] == model and path.parts[1] != CONTROL]
+    return [_spread(path, row) for path, row in sorted(wanted, key=lambda one: one[0])]
+
+
+def _spread(path: PurePosixPath, row: Mapping[str, str]) -> dict[str, Any]:
+    n_out, n_in = int(row["nrows"]), int(row["ncols"])
+    group = dlmc.Group(*path.parts[:3])._asdict()
+    size = {"layer": path.name, "n_out": n_out, "n_in": n_in, "entries": int(float(row["nnz"]))}
+    return group | size | {"row_cv": _beyond_chance(row, "row", n_in), "column_cv": _beyond_chance(row, "col", n_out)}
+
+
+def _beyond_chance(row: Mapping[str, str], side: str, trials: int) -> float:
+    """Return the coefficient of variation of a side's entries beyond the binomial, to a ten-thousandth."""
+    mean, deviation = (float(row[f"{kind}_nnz_per_{side}"]) for kind in ("mean", "std"))
+    variance = max(deviation**2 - mean * (1 - mean / trials), 0.0)
+    return round(float(min(np.sqrt(variance) / mean, MAX_CV)), 4)
+
+
+EXPERIMENT = Experiment(parts=parts, make=measure, seeds=())

@@ -46,10 +46,18 @@ def text(claims: Sequence[Claim]) -> str:
 
 def _item(claim: Claim) -> str:
     """One claim as an item of a list."""
-    computed = f", computed {claim['computed']}" if claim["computed"] != "-" else ""
-    numbers = f"published {claim['published']}{computed}"
+    numbers = f"published {claim['published']}{_computed(claim)}"
     named = UNITS.get(claim["unit"], claim["unit"])
     unit = f" ({named})" if named else ""
     why = f" {claim['reason']}" if claim["reason"] else ""
     where = f'<a href="scorecard.html#claim-{claim["id"]}">{claim["statement"]}</a>'
     return f"- {SIGNS[claim['verdict']]} *{claim['verdict']}* ({claim['evidence']}): {where}; {numbers}{unit}.{why}"
+
+
+def _computed(claim: Claim) -> str:
+    """Return the computed value; the margin of a message in words is named as one, and says when the message holds."""
+    if claim["computed"] == "-":
+        return ""
+    if claim["published"] == "yes" and claim["computed"][0] in "+-":
+        return f", computed margin {claim['computed']} (positive if the statement holds)"
+    return f", computed {claim['computed']}"

@@ -80,7 +80,7 @@ def savings(table: pd.DataFrame, quantities: Sequence[str]) -> Drawn:
         values = table[name]
         ends = np.abs([values - table[f"{name}, least"], table[f"{name}, most"] - values])
         ax.bar(places + offset, values, width, yerr=ends, color=colour, label=name, error_kw={"elinewidth": 0.8})
-    ax.set(yscale="log", ylabel="times less than with nothing done")
+    ax.set(yscale="log", ylabel="factor saved")
     plain_numbers(ax.yaxis, 1, 2, 5)
     ax.set_xticks(places, [str(name).replace(" ", "\n") for name in table.index])
     ax.grid(visible=False, axis="x")
@@ -103,7 +103,7 @@ def bit_parts(panels: Mapping[str, pd.DataFrame]) -> Drawn:
         ax.grid(visible=False, axis="x")
     for ax in axes[1:]:
         ax.tick_params(labelleft=False)
-    axes[0].set_ylabel("bits of a kept weight")
+    axes[0].set_ylabel("bits per kept weight")
     legend_above(fig, axes[0])
     return Drawn(fig, {"bits": pd.concat(panels, names=["parameter", "value"])})
 
@@ -150,7 +150,7 @@ def ranges(savings: pd.DataFrame, usual: pd.Series) -> Drawn:
     ax.hlines(places, savings["least"], savings["most"], color=PALETTE[0], linewidth=7, label="plausible settings")
     ax.plot(usual.loc[savings.index], places, "|", color="white", markersize=8, markeredgewidth=2)
     ax.axvline(1, color="black", linewidth=1)
-    ax.set(xscale="log", xlabel="energy with weights from DRAM over that with all in SRAM, times")
+    ax.set(xscale="log", xlabel="energy with weights from DRAM / energy with all in SRAM")
     plain_numbers(ax.xaxis)
     names_down(ax, places, list(savings.index))
     legend_above(fig, ax)
@@ -172,7 +172,7 @@ def vector(times: pd.DataFrame, lanes: pd.DataFrame) -> Drawn:
     batches = [] if times.empty else sorted(times.index.unique("batch"))
     panels = (axes["A"], axes["B"])
     for ax, batch in zip(panels, [batches[0], batches[-1]] if batches else ["", ""], strict=True):
-        ax.set(xlabel="weights kept, %", ylabel="time of one input, us", title=f"batch {batch}, one thread")
+        ax.set(xlabel="weights kept, %", ylabel="time per input, µs", title=f"batch {batch}, one thread")
         if not batches:
             ax.text(0.5, 0.5, "not measured", ha="center", transform=ax.transAxes, color=PUBLISHED)
             continue
@@ -241,7 +241,7 @@ def balance(frame: pd.DataFrame, labels: Mapping[int, str]) -> Drawn:
     drawn = frame.groupby(["parameter", "value", "columns", "seed"], as_index=False)["balance"].mean()
     drawn["line"] = drawn["columns"].map(labels)
     fig, axes = plt.subplots(1, 2, figsize=(8.6, 4.4), sharey=True)
-    panels = {"fifo_depth": "depth of the queues", "n_pe": "PEs"}
+    panels = {"fifo_depth": "depth of the queues", "n_pe": "number of PEs"}
     for ax, (parameter, label) in zip(axes, panels.items(), strict=True):
         own = drawn[drawn["parameter"] == parameter]
         _by_line(ax, own, "line", "balance", "value", 1)

@@ -107,10 +107,11 @@ class Ablation:
         """Say what skipping zeros saves, and gating."""
         gate, skip = (self.table().loc[way] for way in ("gate both", "skip both"))
         return (
-            f"The cycle first: skipping all zeros takes **{skip['cycles']:.2f} ± {skip['cycles, sd']:.2f} times** "
-            f"fewer cycles and {skip['energy, 4 bits']:.2f} ± {skip['energy, 4 bits, sd']:.2f} times less energy "
-            f"(± is the standard deviation over draws). Gating alone takes {gate['energy, 4 bits']:.2f} times less "
-            "energy and saves no cycle."
+            f"Skipping saves cycles as well as energy: a machine that skips all zeros needs **{skip['cycles']:.2f} ± "
+            f"{skip['cycles, sd']:.2f} times** fewer cycles and {skip['energy, 4 bits']:.2f} ± "
+            f"{skip['energy, 4 bits, sd']:.2f} times less energy "
+            f"(± is the standard deviation over draws). Gating alone saves a factor of {gate['energy, 4 bits']:.2f} in "
+            f"energy and no cycles."
         )
 
     def words(self) -> str:
@@ -121,21 +122,19 @@ class Ablation:
         said = published.row("text", id="saving-product")["value"]
         sharing = factors.loc["weight sharing"]
         return (
-            f"Skipping all zeros takes {skip['cycles, least']:.1f} to {skip['cycles, most']:.1f} times fewer cycles, "
-            f"layer by layer. Gating only keeps arithmetic and memories from working, so it saves "
-            f"{gate['energy, 4 bits']:.2f} times and no cycle. Leakage, clock and control depend on the cycles: who "
-            f"saves no cycles does not save them either.\n\n"
-            f"The abstract's four factors multiply to {said:,.0f}. On the whole chip, in the geometric mean of these "
-            f"layers, the four together come to **{both:,.0f}**, counted from a dense chip that reads "
-            f"{_plain_bits()}-bit "
-            "weights from DRAM (the page on the abstract's ladder starts from 32-bit weights). None of the "
-            "steps saves as much as the abstract says, neither as the first nor as the last one, because the rest of "
-            f"the chip takes energy, too. Sharing weights saves least, {sharing['last']:.2f} times as the last step: "
-            f"it is counted from {_plain_bits()} bits, the width of the arithmetic, and the index beside each code "
-            f"remains.\n\n"
-            f"**What would change the answer.** Less leakage and a finer clock gating would bring gating closer to "
-            f"skipping. Denser inputs leave less to skip: where they have no zeros, as those of NeuralTalk, input "
-            f"sparsity gives nothing."
+            f"Depending on the layer, skipping all zeros saves a factor of {skip['cycles, least']:.1f} to "
+            f"{skip['cycles, most']:.1f} in cycles. Gating only stops arithmetic and memories from switching, which "
+            f"saves a factor of {gate['energy, 4 bits']:.2f} in energy. It cannot save leakage, clock and control, "
+            f"because their energy is proportional to the number of cycles.\n\n"
+            f"The abstract's four factors multiply to {said:,.0f}. On the whole chip, the four savings together come "
+            f"to **{both:,.0f}** (geometric mean of these layers). The starting point is a dense chip that reads "
+            f"{_plain_bits()}-bit weights from DRAM (the page on the abstract's ladder starts from 32-bit weights). "
+            f"No step saves as much as the abstract says, whether it comes first or last, because the rest of the chip "
+            f"also takes energy. Weight sharing saves least, a factor of {sharing['last']:.2f} as the last step: it "
+            f"starts from {_plain_bits()} bits, the width of the arithmetic, and each code still needs its index.\n\n"
+            f"**What would change the answer.** Lower leakage and finer clock gating would bring gating closer to "
+            f"skipping. Denser inputs leave less to skip: where no input is zero, as in NeuralTalk, input sparsity "
+            f"saves nothing."
         )
 
 

@@ -102,7 +102,7 @@ class Balance:
         rows = self.matrices
         names = {
             f"free_{EIE_45NM.fifo_depth}": label(FREE),
-            f"free_{fig08.DEPTHS[-1]}": f"the same, queues of {fig08.DEPTHS[-1]}",
+            f"free_{fig08.DEPTHS[-1]}": f"without balance, queues of {fig08.DEPTHS[-1]}",
             **{name: label(int(name.removeprefix("even_"))) for name in rows if name.startswith("even_")},
         }
         kinds = rows.groupby(["model", "method"], sort=False)
@@ -127,14 +127,16 @@ class Balance:
         """Say in a few sentences whether a deeper queue does the same, over layers and over really pruned matrices."""
         usual, deepest, best = self.usual, self.deepest, self._best()
         better, matrices = self.gain(), self.gain_of_matrices()
-        job = "do not do the same job" if (better > 0).all() else "do the same job on some layers"
+        job = "do not replace balanced pruning" if (better > 0).all() else "replace balanced pruning on some layers"
         return (
-            f"**Deeper queues {job}.** Queues of {self.depth} bring the load balance of {_layers(len(usual))} pruned "
-            f"without regard to the PEs from {_spread(usual[FREE])} to {_spread(deepest[FREE])}; pruning that leaves "
-            f"every PE as many weights in each {label(best).removeprefix('even in each ')} brings it to "
+            f"**Deeper queues {job}.** For {_layers(len(usual))} pruned without regard to the PEs, queues of "
+            f"{self.depth} entries raise the load balance from {_spread(usual[FREE])} to {_spread(deepest[FREE])}. "
+            f"Pruning that leaves every PE equally many weights in each {label(best).removeprefix('even in each ')} "
+            f"raises it to "
             f"{_spread(usual[best])} with the usual queues of {EIE_45NM.fifo_depth} (mean ± standard deviation over "
-            f"the layers). On {len(matrices)} really pruned matrices, even pruning is {matrices.mean():.1f} points "
-            f"better balanced than deep queues on average (10th to 90th percentile {matrices.quantile(0.1):+.0f} to "
+            f"the layers). On {len(matrices):,} really pruned matrices, the load balance with balanced pruning is on "
+            f"average {matrices.mean():.1f} points higher than with deep queues (10th to 90th percentile "
+            f"{matrices.quantile(0.1):+.0f} to "
             f"{matrices.quantile(0.9):+.0f} points)."
         )
 
@@ -143,16 +145,17 @@ class Balance:
         wide = max(self.usual)
         better, best = self.gain(), self._best()
         return (
-            f"A pass of the evenly pruned layers takes {100 * self._cycles()[best]:.0f} % of the cycles. Against deep "
-            f"queues even pruning gains {better.min():+.1f} points on {better.idxmin()} and {better.max():+.1f} on "
-            f"{better.idxmax()}, the extremes of the layers. {label(wide).capitalize()} balances "
-            f"{_spread(self.usual[wide])} with the usual queues and {_spread(self.deepest[wide])} with the deep ones: "
-            f"columns whose input is zero are left out, so PEs differ again, and a PE without a weight in a column "
-            f"still spends a cycle on it.\n\n{self._cost()}\n\n"
-            f"**What would change the answer.** The balance holds for the PEs that it was made for: on "
-            f"{int(self.moved['value'].iloc[0])} PEs, layers pruned evenly for {EIE_45NM.n_pe} reach "
-            f"{_spread(self._moved(best))}, and those pruned without regard {_spread(self._moved(FREE))}. Padding "
-            f"zeros are not balanced."
+            f"Balanced pruning lowers the cycles of a pass to {100 * self._cycles()[best]:.0f} %. Compared with deep "
+            f"queues, it gains between {better.min():+.1f} points ({better.idxmin()}) and {better.max():+.1f} points "
+            f"({better.idxmax()}). Pruning to equal counts in groups of {wide} columns reaches "
+            f"{_spread(self.usual[wide])} with the usual queues "
+            f"and {_spread(self.deepest[wide])} with the deep ones. It falls short for two reasons: the machine skips "
+            f"columns whose input is zero, so the PEs' shares of the remaining columns differ again, and a PE without "
+            f"a weight in a column still spends a cycle on it.\n\n{self._cost()}\n\n"
+            f"**What would change the answer.** The number of PEs: a layer is balanced only for the number it was "
+            f"pruned for. On {int(self.moved['value'].iloc[0])} PEs, layers balanced for {EIE_45NM.n_pe} PEs reach "
+            f"{_spread(self._moved(best))}, and layers pruned without regard to the PEs reach "
+            f"{_spread(self._moved(FREE))}. Pruning does not balance padding zeros."
         )
 
     def _moved(self, columns: int) -> pd.Series:
@@ -166,11 +169,12 @@ class Balance:
         more = wide.drop(columns=patterns.FINE).sub(wide[patterns.FINE], axis=0)
         listed = "; ".join(f"{name}: {each.mean():.2f} ± {each.std():.2f}" for name, each in more.items())
         return (
-            f"**What it costs.** Kept at {100 * target:g} % of its weights, LeNet-300-100 loses more accuracy than "
-            f"when it is pruned freely, by so many points (mean ± standard deviation, {len(wide)} seeds): {listed}. "
-            f"It matters how many weights a PE has to choose from. Of the largest layer's rows 4 PEs have about as "
-            f"many each as {EIE_45NM.n_pe} have of Table III's large layers; {EIE_45NM.n_pe} PEs have fewer than five, "
-            f"and keep less than one weight of a column."
+            f"**What it costs.** We compare LeNet-300-100 with {100 * target:g} % of its weights, pruned with and "
+            f"without balance. Balance costs the following points of accuracy (mean ± standard deviation, {len(wide)} "
+            f"seeds): {listed}. The cost depends on how many weights a PE can choose from. With 4 PEs, each PE holds "
+            f"about as many rows of the largest layer as each of {EIE_45NM.n_pe} PEs holds of Table III's large "
+            f"layers. With {EIE_45NM.n_pe} PEs, each holds fewer than five rows and keeps less than one weight per "
+            f"column."
         )
 
 

@@ -121,14 +121,15 @@ class Capacity:
         less, more = ranges["least"] > 1, ranges["most"] < 1
         open_ = ~less & ~more
         said = [
-            f"takes less energy from SRAM than from DRAM for {_joined(listed, less)}",
+            f"takes less energy with all weights in SRAM than with weights from DRAM for {_joined(listed, less)}",
             f"more for {_joined(listed, more)}" if more.any() else "",
             f"and it is **undecided** for {_joined(listed, open_)}" if open_.any() else "",
         ]
         return (
-            f"An inference {', '.join(part for part in said if part)}. The brackets say how many times less, over "
-            f"{len(set(self.by_setting) & set(plausible_settings()))} plausible settings of the SRAM, with chips that "
-            f"wait for their layer leaking or switched off."
+            f"An inference {', '.join(part for part in said if part)}. The factors in brackets are energy from DRAM "
+            f"over energy from SRAM. Their range covers {len(set(self.by_setting) & set(plausible_settings()))} "
+            f"plausible settings of the SRAM and two ways to treat chips that wait for their layer: they leak, or they "
+            f"are switched off."
         )
 
     def words(self) -> str:
@@ -138,22 +139,21 @@ class Capacity:
         row, usual = table.loc[large], self.saving().mean(axis=1)
         fits = table.index[table["chips"] == 1]
         lose = [name for name in usual.index if usual[name] < 1]
-        named = (
-            f"The models that lose with SRAM under the energy model's own setting: {', '.join(lose)}. " if lose else ""
-        )
+        named = f"With the energy model's own setting, SRAM takes more energy for {', '.join(lose)}. " if lose else ""
         widest = ranges.loc[large]
         return (
-            f"{row['chips']:.0f} chips of 64 PEs, {row['mm2']:,.0f} mm2, hold {large} at "
-            f"{100 * _decoder_density():.0f} % density; {' and '.join(fits)} fit{'s' * (len(fits) == 1)} on one. "
-            f"{named}A large model keeps few of its chips busy: of the "
-            f"{row[f'{COMPRESSED}, {SRAM}, mJ']:.0f} mJ a token takes there, {row['idle, %']:.0f} % is the leakage of "
-            f"chips that wait for their layer. Without compression it would need {row['dense, chips']:,.0f} chips and "
-            f"{row[f'{DENSE}, {SRAM}, mJ']:,.0f} mJ in SRAM, {row[f'{DENSE}, {DRAM}, mJ']:,.0f} mJ from DRAM.\n\n"
-            f"**What would change the answer.** Leakage: with transistors that Table II speaks against, the saving on "
-            f"{large} goes from {_factor(widest['least of all'])} to {_factor(widest['most of all'])} times. Chips "
-            f"that are switched off while they wait, if waking them cost nothing, and several inputs at once, which "
-            f"keep more chips busy and share what is read from DRAM. The density of the decoders is an assumption, the "
-            f"abstract's; Deep Compression published none."
+            f"{large} at {100 * _decoder_density():.0f} % density needs {row['chips']:.0f} chips of 64 PEs "
+            f"({row['mm2']:,.0f} mm²); {' and '.join(fits)} fit{'s' * (len(fits) == 1)} on one. "
+            f"{named}A large model keeps few of its chips busy: a token takes {row[f'{COMPRESSED}, {SRAM}, mJ']:.0f} "
+            f"mJ, and {row['idle, %']:.0f} % of that is leakage of chips that wait for their layer. Without "
+            f"compression, the model would need {row['dense, chips']:,.0f} chips and "
+            f"{row[f'{DENSE}, {SRAM}, mJ']:,.0f} mJ per token with weights in SRAM, or "
+            f"{row[f'{DENSE}, {DRAM}, mJ']:,.0f} mJ with weights from DRAM.\n\n"
+            f"**What would change the answer.** Leakage: with all types of transistors, also those that contradict "
+            f"Table II, the factor for {large} ranges from {_factor(widest['least of all'])} to "
+            f"{_factor(widest['most of all'])}. Switching chips off while they wait would save energy if waking them "
+            f"cost nothing. Several inputs at once would keep more chips busy, and would share each read from DRAM. "
+            f"For the density of the decoders we assume the abstract's; Deep Compression published none."
         )
 
 

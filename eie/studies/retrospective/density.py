@@ -89,26 +89,27 @@ class Density:
         act, energies, times = self.usual_inputs, self.break_even("energy"), self.break_even("time")
         fair, wide = str(FAIREST), str(ARRAYS[-1])
         return (
-            f"EIE takes less energy **up to {_in_words(energies[fair, act].mean(), energies[fair, act].std())} %** of "
-            f"the weights against a dense array with as many multipliers, and **up to "
-            f"{_in_words(energies[wide, act].mean(), energies[wide, act].std())} %** against one with a multiplier for "
-            f"each weight that a memory's row holds ({ARRAYS[-1].multipliers} per PE); the slide says "
-            f"{100 * _claimed():.0f} %. In time it never loses to the first array, and wins against the second only "
-            f"up to {_in_words(times[wide, act].mean(), times[wide, act].std())} %. All have {FAIREST.weight_bits}-bit "
-            f"weights and skip zero inputs, of which {100 * act:g} % are not zero (± standard deviation over "
-            f"{len(energies)} draws)."
+            f"EIE takes less energy than a dense array with as many multipliers if the network keeps **up to "
+            f"{_in_words(energies[fair, act].mean(), energies[fair, act].std())} %** of its weights, and **up to "
+            f"{_in_words(energies[wide, act].mean(), energies[wide, act].std())} %** if the array has one multiplier "
+            f"for each weight in a row of its memory ({ARRAYS[-1].multipliers} per PE). The slide says "
+            f"{100 * _claimed():.0f} %. EIE is never slower than the first array; it is faster than the second only up "
+            f"to {_in_words(times[wide, act].mean(), times[wide, act].std())} %. All three have "
+            f"{FAIREST.weight_bits}-bit weights and skip zero inputs; {100 * act:g} % of the inputs are not zero (± is "
+            f"the standard deviation over {len(energies)} draws)."
         )
 
     def words(self) -> str:
         """Say in words what room it takes, and what would change the answer."""
         act, energies = self.usual_inputs, self.break_even("energy")
         return (
-            f"In room an index costs: EIE's memories hold the larger layer only up to "
-            f"{100 * self.storage[str(FAIREST)]:.0f} % density, padding not counted. More multipliers take hardly more "
-            f"area, since Table II's arithmetic is a small part of a PE; they save time, and with it leakage.\n\n"
-            f"**What would change the answer.** Wider weights: against {ARRAYS[3].weight_bits} bits and as many "
-            f"multipliers EIE pays up to {energies[str(ARRAYS[3]), act].mean():.0f} %. An array that does not skip "
-            f"zero inputs: up to {energies[str(ARRAYS[0]), act].mean():.0f} %."
+            f"The index costs storage: EIE's memories hold a larger layer than the dense array's only up to "
+            f"{100 * self.storage[str(FAIREST)]:.0f} % density, without padding. More multipliers add little area, "
+            f"since Table II's arithmetic is a small part of a PE; they save time, and therefore leakage.\n\n"
+            f"**What would change the answer.** Wider weights in the dense array: with {ARRAYS[3].weight_bits} bits "
+            f"and as many multipliers, EIE takes less energy up to {energies[str(ARRAYS[3]), act].mean():.0f} % "
+            f"density. A dense array that does not skip zero inputs: up to {energies[str(ARRAYS[0]), act].mean():.0f} "
+            f"%."
         )
 
 

@@ -231,9 +231,9 @@ class EmergingNetworks:
         least = {network: 100 * lowest(self.curve, network) for network in NETWORKS}
         bits = " and ".join(f"the {network} {self._bits(network)}" for network in NETWORKS)
         return (
-            f"The machine runs both networks bit by bit; against float32, with the same pruned weights, {bits}. "
-            f"Without being trained again the translator stands no pruning below {least['translator']:.0f} % of its "
-            f"weights and the recogniser none below {least['recogniser']:.0f} %. {_trained()}"
+            f"The machine runs both networks bit by bit. Compared with float32 arithmetic on the same pruned weights, "
+            f"{bits}. Without retraining, the translator tolerates pruning down to {least['translator']:.0f} % of its "
+            f"weights and the recogniser down to {least['recogniser']:.0f} %. {_trained()}"
         )
 
     def _bits(self, network: str) -> str:
@@ -241,7 +241,7 @@ class EmergingNetworks:
         row = self.curve[(self.curve["network"] == network) & self.curve["fixed"].notna()].iloc[0]
         unit = NETWORKS[network].split(" against")[0]
         apart, error = row["fixed"] - row["floating"], 2 * row["apart_sd"]
-        return f"changes by {apart:+.1f} ± {error:.1f} ({unit}; {row['inputs']:.0f} inputs)"
+        return f"changes by {apart:+.1f} ± {error:.1f} ({unit}, {row['inputs']:.0f} inputs)"
 
     def words(self) -> str:
         """Say in words, with numbers, how sparse inputs are and what the few inputs of this page gave."""
@@ -253,17 +253,17 @@ class EmergingNetworks:
             return ""
         low, high = _table3_range("act_density")
         return (
-            f"Behind their ReLUs the translator's feed-forward matrices see {min(behind):.0f} to {max(behind):.0f} % "
-            f"of their inputs non-zero, at the sparse end of Table III's {100 * low:.0f} to {100 * high:.0f} %; all "
-            "its other inputs are dense, as the recogniser's are."
+            f"Of the inputs that come from the translator's ReLUs, {min(behind):.0f} to {max(behind):.0f} % are "
+            f"non-zero; Table III's layers range from {100 * low:.0f} to {100 * high:.0f} %. All other inputs of the "
+            f"translator, and all inputs of the recogniser, are dense."
         )
 
     def _on_machine(self, network: str) -> str:
         floating, fixed = self.quality[network]
         unit = NETWORKS[network].split(" against")[0]
         return (
-            f"On the inputs run on this page, too few to tell its quality, the {network} has {fixed:.0f} ({unit}) on "
-            f"the machine and {floating:.0f} in float32."
+            f"On the few inputs run on this page, the {network} scores {fixed:.0f} ({unit}) on the machine and "
+            f"{floating:.0f} in float32."
         )
 
     def plot(self) -> Figure:
@@ -279,10 +279,10 @@ def _trained() -> str:
     bleu = rows.groupby("sparsity")["quality"].first()
     densities = rows.groupby("sparsity")["density"].median()
     return (
-        f"A Transformer that was trained while it was pruned (the [really pruned layers](pruned_layers.ipynb)) has a "
-        f"BLEU of {bleu.iloc[0]:.1f} with {100 * densities.iloc[0]:.0f} % of its weights and of {bleu[0.9]:.1f} with "
-        f"{100 * densities[0.9]:.0f} %: it is the training that matters, so the curves below are no measure of what "
-        "such networks stand."
+        f"Retraining matters more: a Transformer that was trained while it was pruned (see [really pruned "
+        f"layers](pruned_layers.ipynb)) reaches a BLEU of {bleu.iloc[0]:.1f} with {100 * densities.iloc[0]:.0f} % of "
+        f"its weights and {bleu[0.9]:.1f} with {100 * densities[0.9]:.0f} %. The curves below therefore do not show "
+        f"how far such networks can be pruned."
     )
 
 

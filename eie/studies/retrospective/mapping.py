@@ -253,11 +253,12 @@ class Mapping:
         own, high = self.of_network(TRANSFORMER), self.of_network(TRANSFORMER, "useful_stacked")
         density = 100 * benchmarks.select(ALEXNET)[0].weight_density
         return (
-            f"At {density:g} % of the weights, AlexNet's fully connected layers let the PEs multiply in "
-            f"**{_spread(self.alexnet())}** of their cycles, and the matrices of a really pruned Transformer in "
-            f"**{_spread(high)}** when they are as high, but in **{_spread(own)}** at their own "
-            f"{_rows(self, TRANSFORMER)} rows. ResNet-50's convolutions reach {_spread(self.of_network(RESNET))}, and "
-            f"SqueezeNet's {_spread(self.each_useful('convolution'))} (mean ± standard deviation over layers)."
+            f"At {density:g} % density, the PEs multiply a weight in **{_spread(self.alexnet())}** of their cycles on "
+            f"AlexNet's fully connected layers. On the matrices of a really pruned Transformer they do so in "
+            f"**{_spread(own)}** at the matrices' own {_rows(self, TRANSFORMER)} rows, and in **{_spread(high)}** when "
+            f"the matrices are repeated to AlexNet's height. ResNet-50's convolutions reach "
+            f"{_spread(self.of_network(RESNET))} and SqueezeNet's {_spread(self.each_useful('convolution'))} (mean ± "
+            f"standard deviation over layers)."
         )
 
     def words(self) -> str:
@@ -265,18 +266,22 @@ class Mapping:
         convolved = self.rows[self.rows["kind"].str.contains("convolution")]
         narrow = convolved["rows"] < EIE_45NM.n_pe
         return (
-            f"How busy the PEs are hangs on the weights that a PE has of a column: with few, it waits for the one that "
-            f"has more. Convolutions with fewer outputs than PEs leave PEs without rows: "
-            f"{100 * convolved['useful'][narrow].mean():.0f} % of SqueezeNet's cycles multiply there against "
-            f"{100 * convolved['useful'][~narrow].mean():.0f} % in its others. And each position of a convolution "
-            f"reads the weights again, {convolved['reads'].median():,.0f} times a picture in the median layer, which "
-            f"takes {100 * convolved['weight_reads'].mean():.0f} % of the energy; a design that kept weights while "
-            f"positions pass would read them once.{self._over_inputs()}"
+            f"The utilisation of the PEs depends on the number of weights that each PE holds of a column: a PE with "
+            f"few weights waits for the PE with the most. Convolutions with fewer outputs than PEs leave some PEs "
+            f"without rows: in these, {100 * convolved['useful'][narrow].mean():.0f} % of the cycles multiply a "
+            f"weight, compared with {100 * convolved['useful'][~narrow].mean():.0f} % in SqueezeNet's other "
+            f"convolutions. Each position of a convolution reads the weights again, {convolved['reads'].median():,.0f} "
+            f"times per image in the median layer; these reads take {100 * convolved['weight_reads'].mean():.0f} % of "
+            f"the energy. A design that keeps weights while positions pass would read them once.{self._over_inputs()}"
         )
 
     def _over_inputs(self) -> str:
         spread = self.over_inputs()
-        return "" if np.isnan(spread) else f" From input to input no share changes by more than {spread:.1f} points."
+        return (
+            ""
+            if np.isnan(spread)
+            else f" Between inputs, the share of any layer varies by at most {spread:.1f} points (standard deviation)."
+        )
 
     def over_inputs(self) -> float:
         """Find the largest standard deviation of a layer's useful share over inputs, %."""
@@ -291,7 +296,7 @@ class Mapping:
         columns = ["family", "layer", "filling", "useful"]
         both = pd.concat([matrices.query("filling > 0")[columns], layers[columns]])
         both["useful"] *= 100
-        labels = ("kept weights of a column in one PE", "PE cycles that multiply a weight, %")
+        labels = ("kept weights per column and PE", "PE cycles that multiply a weight, %")
         return points.points_by(both, "filling", "useful", "family", *labels)
 
 

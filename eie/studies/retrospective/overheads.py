@@ -32,9 +32,9 @@ UNSTRUCTURED, BY_BLOCK = "pruned one by one", "pruned by block"
 
 
 _HEADS = {
-    **{part: ("bits of a kept weight", part) for part in PARTS},
-    "bits": ("bits of a kept weight", "all"),
-    "bits, sd": ("bits of a kept weight", "±"),
+    **{part: ("bits per kept weight", part) for part in PARTS},
+    "bits": ("bits per kept weight", "all"),
+    "bits, sd": ("bits per kept weight", "±"),
     "pJ": "energy, pJ",
     "multiplier, %": "multiplier's share, %",
 }
@@ -62,7 +62,7 @@ class Overheads:
     """What the parameters are where they are not swept."""
 
     def table(self) -> pd.DataFrame:
-        """Tabulate bits of a kept weight by part, and energy, by parameter and value; means over draws."""
+        """Tabulate bits per kept weight by part, and energy, by parameter and value; means over draws."""
         return self._means(self.sweeps, ["parameter", "value"])
 
     def of_blocks(self) -> pd.DataFrame:
@@ -93,16 +93,16 @@ class Overheads:
         usual = self.blocks[(self.blocks["height"] == 1) & (self.blocks["pruned"] == UNSTRUCTURED)]
         bits, share = usual["bits"], 100 * (1 - usual["multiplier"])
         return (
-            f"A kept weight of {usual['code'].iloc[0]:g} bits takes **{bits.mean():.2f} ± {bits.std():.2f} bits** to "
-            f"store, and **{share.mean():.1f} ± {share.std():.1f} %** of the energy of its multiplication is spent "
-            "outside the multiplier (± is the standard deviation over draws)."
+            f"A kept weight is a code of {usual['code'].iloc[0]:g} bits, but it takes **{bits.mean():.2f} ± "
+            f"{bits.std():.2f} bits** to store. The rest of the chip uses **{share.mean():.1f} ± {share.std():.1f} %** "
+            f"of the energy of its multiplication, the multiplier only the remainder (± is the standard deviation over "
+            f"draws)."
         )
 
     def words(self) -> str:
         """Say in words what the two overheads are, and what blocks do about them."""
         usual = self.blocks[(self.blocks["height"] == 1) & (self.blocks["pruned"] == UNSTRUCTURED)]
         bits, pj = usual["bits"], usual["pJ"]
-        code, share = usual["code"].iloc[0], 100 * (1 - usual["multiplier"])
         table = self.of_blocks()
         tall = int(self.blocks["height"].max())
         one, mine, structured = (
@@ -111,20 +111,18 @@ class Overheads:
         best = int(self.table()["bits"].loc["index_bits"].idxmin())
         slower, worse = (row["cycles"] / one["cycles"] for row in (structured, mine))
         return (
-            f"A kept weight takes **{bits.mean():.2f} bits** (standard deviation {bits.std():.3f} over {len(bits)} "
-            f"draws) to store {code:g}, and **{share.mean():.0f} %** of the energy of its multiplication is spent "
-            f"outside the multiplier (standard deviation {share.std():.2f}): {pj.mean():.1f} pJ in all, on a layer of "
-            f"{self._layer()}. Index, padding and pointers are {usual['index'].mean():.2f}, "
-            f"{usual['padding'].mean():.2f} and {usual['pointers'].mean():.2f} bits of it.\n\n"
-            f"**Blocks** of {tall} rows with one index help only where the network was pruned for them. A weight "
-            f"then takes {structured['bits']:.2f} bits, and {structured['pJ']:.1f} pJ in {slower:.2f} times the "
-            f"cycles: fewer and larger pieces are harder to share out evenly, and time costs energy. In a layer pruned "
-            f"one by one, blocks fill up with zeros: {mine['bits']:.1f} bits, {mine['pJ']:.1f} pJ, {worse:.1f} times "
-            f"the cycles.\n\n"
-            f"**What would change the answer.** Sparser layers, fewer rows and more PEs cost more pointers and "
-            f"padding; an index of {best} bits takes the fewest bits here. PEs with a multiplier for "
-            f"each row of a block would win back the cycles. What accuracy blocks cost is not asked here: that needs "
-            f"training."
+            f"On a layer of {self._layer()}, the index takes {usual['index'].mean():.2f} bits per kept weight, padding "
+            f"zeros {usual['padding'].mean():.2f} and pointers {usual['pointers'].mean():.2f}. One multiplication "
+            f"takes {pj.mean():.1f} pJ on the whole chip ({len(bits)} draws).\n\n"
+            f"**Blocks** of {tall} rows with one index help only if the network was pruned by blocks. A weight then "
+            f"takes {structured['bits']:.2f} bits and {structured['pJ']:.1f} pJ, but a pass takes {slower:.2f} times "
+            f"the cycles, because fewer and larger pieces are harder to distribute evenly, and longer passes cost "
+            f"energy. In a layer pruned weight by weight, zeros fill the blocks: a weight takes {mine['bits']:.1f} "
+            f"bits and {mine['pJ']:.1f} pJ, and a pass takes {worse:.1f} times the cycles.\n\n"
+            f"**What would change the answer.** Sparser layers, fewer rows and more PEs need more pointers and "
+            f"padding. An index of {best} bits gives the fewest bits per weight on this layer. PEs with one multiplier "
+            f"per row of a block would win back the cycles. The cost of blocks in accuracy needs training: see [the "
+            f"page on patterns](retro_patterns.ipynb)."
         )
 
     def _layer(self) -> str:

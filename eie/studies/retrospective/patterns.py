@@ -234,23 +234,24 @@ class FineGrained(Measured):
         """Say down to which density pruning one by one is unharmed, and how much further it goes than the next best."""
         fine, dense = self.names[0], self.rows[self.rows["pattern"] == CONTROL].groupby("seed")["accuracy"].last()
         first = (
-            f"**Pruned {fine}, LeNet-300-100 stays within {WITHIN:g} points of the control {self._reached(fine)}**, in "
-            f"the mean over {len(dense)} seeds; the control, trained as long and not pruned, reads {dense.mean():.2f} "
-            f"± {dense.std():.2f} % of the test pictures."
+            f"**Pruned {fine}, LeNet-300-100 stays within {WITHIN:g} points of the control {self._reached(fine)}** "
+            f"(mean over {len(dense)} seeds). The control, trained as long and not pruned, classifies "
+            f"{dense.mean():.2f} ± {dense.std():.2f} % of the test images correctly."
         )
         if (best := next_best(self.rows)) is None:
             return first
         name, halvings = best
         times = 2**halvings
         return (
-            f"{first} Where {WITHIN:g} points are lost, the next best pattern that could go as far ({name}) keeps "
-            f"**{times.mean():.1f} ± {times.std():.1f} times** as many weights."
+            f"{first} For a loss of {WITHIN:g} points, the next best pattern that can be made as sparse ({name}) must "
+            f"keep **{times.mean():.1f} ± {times.std():.1f} times** as many weights."
         )
 
     def words(self) -> str:
         """Say in words down to which density each pattern is unharmed, and what its indices make of it."""
         coarse = "; ".join(f"{name}: {self._reached(name)}" for name in self.names[1:])
-        return f"Patterns stay within {WITHIN:g} points of the control as follows. {coarse}.{self._storage()}"
+        within = f"The other patterns stay within {WITHIN:g} points of the control as follows. {coarse}."
+        return f"{within}{self._storage()}"
 
     def _reached(self, name: str) -> str:
         density = lowest(self.rows, name)
@@ -268,8 +269,9 @@ class FineGrained(Measured):
             return ""
         listed = ", ".join(f"{name} {value:.2f}" for name, value in bits.items())
         return (
-            f"\n\nA place must be stored, too, and a coarse pattern stores fewer of them. In bits for each weight of "
-            f"the dense layers, code and index counted and padding left out, the unharmed networks take: {listed}."
+            f"\n\nThe positions of weights must be stored too, and a coarse pattern stores fewer of them. The sparsest "
+            f"unharmed network of each pattern takes the following bits per weight of the dense layers (codes and "
+            f"indices, without padding): {listed}."
         )
 
     def plot(self) -> Figure:

@@ -47,7 +47,7 @@ def answer() -> str:
     points = load()
     return (
         f"**{sum(bool(point.page) for point in points)} of {len(points)} points** have a page that measures them. For "
-        f"others we have no experiment that is fair at a cost that a reader can repeat."
+        f"the others we have no fair experiment that a reader could afford to repeat."
     )
 
 

@@ -133,11 +133,12 @@ class Vector:
             f"at batch {batch} {_where(fastest.columns[fastest.loc[batch] == NAMES['eie']])}" for batch in batches
         )
         return (
-            f"Of the kernels timed on one thread of a processor, EIE's format is the fastest **{said}**. At "
+            f"On one thread of a processor, the kernel for EIE's format is the fastest of those timed **{said}**. With "
             f"{100 * density:g} % of the weights, {100 * act:g} % of the inputs and batch 1 it is "
-            f"**{self.over('csc-columns'):.1f} times** as fast as SciPy's CSC when both skip inputs that are zero, and "
-            f"{self.over('csc', act_density=1.0):.1f} times when no input is; in batches of {batches[-1]} dense int8 "
-            f"takes {self.over('int8', batch=int(batches[-1])):.1f} times the time of EIE's format."
+            f"**{self.over('csc-columns'):.1f} times** as fast as SciPy's CSC when both skip zero inputs, and "
+            f"{self.over('csc', act_density=1.0):.1f} times as fast when no input is zero. In batches of "
+            f"{batches[-1]}, dense int8 takes only {self.over('int8', batch=int(batches[-1])):.1f} times the time of "
+            f"EIE's format."
         )
 
     def words(self) -> str:
@@ -151,10 +152,10 @@ class Vector:
         widest = useful.index[-1]
         row = useful.loc[widest]
         return (
-            f"Of {widest} lanes that go in step, each with an EIE PE's rows, {row['lockstep']:.0f} % do useful work "
-            f"(largest standard deviation {useful['largest sd'].max():.1f}), against {row['own queues']:.0f} % where "
-            f"each has a queue of its own, as in EIE, and {row['dense columns']:.0f} % where a vector processor takes "
-            f"columns with their zeros."
+            f"Of {widest} lanes that work in lockstep, each on the rows of one EIE PE, {row['lockstep']:.0f} % do "
+            f"useful work (largest standard deviation {useful['largest sd'].max():.1f}). With its own queue for each "
+            f"lane, as in EIE, {row['own queues']:.0f} % do. On a vector processor that processes whole columns with "
+            f"their zeros, {row['dense columns']:.0f} % do."
         )
 
     def _measured(self) -> str:
@@ -165,10 +166,11 @@ class Vector:
         ahead = "; ".join(f"at batch {batch} {self._ahead(batch)}" for batch in batches[1:])
         return (
             f"At the layer's own density and batch 1, EIE's format is faster than {slower}; SciPy's plain CSC does not "
-            f"skip zero inputs. Faster than EIE's format are {ahead}. The fastest CSR is PyTorch's, which calls MKL. "
+            f"skip zero inputs. Several kernels are faster than EIE's format in batches: {ahead}. The fastest CSR is "
+            f"PyTorch's, which calls MKL. "
             f"{self._scaled()} Measured on {provenance['cpu']}, {provenance['cores']} cores, {self.result['date']} "
-            f"UTC, at a load of {min(load):.1f} to {max(load):.1f} (above {provenance['cores']}, other work was in the "
-            f"way)."
+            f"UTC, at a system load of {min(load):.1f} to {max(load):.1f} (above {provenance['cores']}, other "
+            f"processes disturbed the measurement)."
         )
 
     def _rivals(self) -> dict[str, str]:
@@ -184,16 +186,16 @@ class Vector:
         most = self.threads()[-1]
         if most == 1:
             return "More threads were not timed."
-        return f"{most} threads make it {self.scaling():.2f} times faster still."
+        return f"On {most} threads, EIE's format is {self.scaling():.2f} times as fast as on one."
 
     def _what_changes(self) -> str:
         return (
-            "**What would change the answer.** The batch and the density: the tables below have each. Where few "
-            "weights are kept, padding zeros outnumber them. Dense int8 multiplies dozens of weights with one "
-            "instruction on bytes that lie side by side, and reads them once for a whole batch; EIE's stream needs, "
-            "for every weight, a row that depends on the one before, a look-up and an addition somewhere else in "
-            "memory, none of which fills a vector, and at large batches hardly an input is zero for all. EIE's "
-            "hardware has a queue and a memory port for each lane; a vector processor does not."
+            "**What would change the answer.** The batch and the density: the tables below show both. At very low "
+            "density, padding zeros outnumber the weights. Dense int8 multiplies dozens of weights with one "
+            "instruction on adjacent bytes, and reads them once for a whole batch. EIE's stream needs three steps for "
+            "every weight: a row that depends on the previous one, a table look-up, and an addition at another "
+            "address. None of these fills a vector. In large batches, moreover, hardly any input is zero for the whole "
+            "batch. EIE's hardware has a queue and a memory port for each lane; a vector processor does not."
         )
 
 

@@ -220,7 +220,7 @@ EXPERIMENT = Experiment(
 class FourBitWeights(Measured):
     """Networks whose weights are stored in a few bits.
 
-    One row per network and scheme: `network`, `kind`, `bits`, `group`, `bits_each` (bits a weight, with what they
+    One row per network and scheme: `network`, `kind`, `bits`, `group`, `bits_each` (bits per weight, with what they
     share), `error` (of the outputs of the matrices on their real inputs, root of the mean square over matrices, as a
     fraction), `quality` and `quality_sd` (chrF against the dense network's translations, or percent of strings read),
     `kB_a_step` (weights that one step of the decoder, or of the LSTM and output, reads).
@@ -234,7 +234,7 @@ class FourBitWeights(Measured):
         ]
         shown = self.rows.drop(columns=["network", "kind", "bits", "group"]).set_axis(labels)
         shown["error"] *= 100
-        names = {"bits_each": "bits a weight", "error": "output error, %", "kB_a_step": "kB a step"}
+        names = {"bits_each": "bits per weight", "error": "output error, %", "kB_a_step": "kB per step"}
         return shown.rename(columns=names | {"quality_sd": "spread"})
 
     def best(self, network: str, bits: int, kind: str, group: int | None = None) -> pd.Series:
@@ -262,11 +262,11 @@ class FourBitWeights(Measured):
         )
         return (
             f"**At {steps['bits_each']:.2f} bits per weight, even steps with a scale per group are {same} a shared "
-            f"codebook with such scales**: the translator's chrF is {_quality(steps)} against {_quality(scaled)}, "
-            f"and the outputs of its matrices are {100 * steps['error']:.1f} % off against "
-            f"{100 * scaled['error']:.1f} %. "
-            f"It is the scale per group that helps: with one codebook per matrix, as EIE has it, at "
-            f"{one['bits_each']:.2f} bits, chrF is {_quality(one)} and outputs are {100 * one['error']:.1f} % off."
+            f"codebook with a scale per group**: the translator's chrF is {_quality(steps)} with steps and "
+            f"{_quality(scaled)} with the codebook, and the error of its matrices' outputs is "
+            f"{100 * steps['error']:.1f} % and {100 * scaled['error']:.1f} %. The scale per group makes the "
+            f"difference: with one codebook per matrix, as in EIE, at {one['bits_each']:.2f} bits, chrF is "
+            f"{_quality(one)} and the error is {100 * one['error']:.1f} %."
         )
 
     def words(self) -> str:
@@ -275,15 +275,15 @@ class FourBitWeights(Measured):
         own, one = self.equals("translator", bits).loc[CODEBOOK], self.best("translator", bits, UNIFORM, WHOLE)
         more = " ".join(self._smaller(b) for b in sorted(self.rows["bits"].unique())[::-1][1:])
         return (
-            f"A codebook of its own for each {own['group']} weights takes the same {own['bits_each']:.2f} bits and "
-            f"leaves {100 * own['error']:.1f} % (chrF {_quality(own)}); even steps with one scale for the whole matrix "
-            f"leave {100 * one['error']:.1f} % (chrF {_quality(one)}), more than one codebook does. {more}"
+            f"A separate codebook for each {own['group']} weights also takes {own['bits_each']:.2f} bits and has an "
+            f"error of {100 * own['error']:.1f} % (chrF {_quality(own)}). Even steps with one scale for the whole "
+            f"matrix have an error of {100 * one['error']:.1f} % (chrF {_quality(one)}), more than one codebook. {more}"
         )
 
     def _smaller(self, bits: int) -> str:
         equal = self.equals("translator", bits)
         listed = ", ".join(f"{kind} {_quality(row)}" for kind, row in equal.iterrows())
-        return f"With {bits} bits and groups ({equal['bits_each'].max():.2f} per weight), chrF is: {listed}."
+        return f"With {bits} bits and groups ({equal['bits_each'].max():.2f} bits per weight), chrF is: {listed}."
 
     def plot(self) -> Figure:
         """Draw output error against bits per weight, one panel per network."""

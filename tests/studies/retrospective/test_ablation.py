@@ -68,7 +68,7 @@ def test_factors_words_and_plot(result):
     assert factors.loc["product", "first"] == pytest.approx(factors["first"].iloc[:4].prod())
     assert "28,800" in result.words()
     assert f"**{factors.loc['all four together', 'first']:,.0f}**" in result.words()
-    assert result.plot().axes[0].get_ylabel() == "times less than with nothing done"
+    assert result.plot().axes[0].get_ylabel() == "factor saved"
 
 
 def test_one_draw_has_no_spread():

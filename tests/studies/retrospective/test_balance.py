@@ -111,16 +111,16 @@ def test_even_columns_balance_better_than_any_queue(result):
 
 def test_words_tables_and_plots(result):
     assert result.answer().startswith(
-        "**Deeper queues do not do the same job.** Queues of 256 bring the load balance of 2"
+        "**Deeper queues do not replace balanced pruning.** For 2 layers pruned without regard to the PEs, "
     )
-    assert "On 2 really pruned matrices, even pruning is 15.0 points better balanced" in result.answer()
+    assert "with balanced pruning is on average 15.0 points higher than with deep queues" in result.answer()
     assert "even in each column, 4 PEs: 0.05 ± 0.00" in result.words()
     assert "even in each column: 0.10 ± 0.00" in result.words()
     table = result.table()
     assert list(table.index) == ["without balance", "even in each column", "even in each 16 columns"]
     assert table["cycles, % of unbalanced"].iloc[0] == 100
     assert result.of_matrices().loc[("rn50", "a")].tolist() == pytest.approx([1, 70, 75, 85, 80])
-    assert [ax.get_xlabel() for ax in result.plot().axes] == ["depth of the queues", "PEs"]
+    assert [ax.get_xlabel() for ax in result.plot().axes] == ["depth of the queues", "number of PEs"]
     assert result.plot_accuracy().axes[0].get_ylabel() == "accuracy lost, points"
 
 

@@ -77,7 +77,7 @@ def test_dram_reads_cost_table_i():
 
 def test_words_table_and_plot(result):
     table = result.table()
-    assert result.words().startswith(f"{table.loc['LLaMA-7B', 'chips']:.0f} chips of 64 PEs")
+    assert f"needs {table.loc['LLaMA-7B', 'chips']:.0f} chips of 64 PEs" in result.words()
     assert (table["idle, %"] < 100).all()
     assert result.plot().axes[0].get_xlabel() == "share of the energy of one inference, %"
 

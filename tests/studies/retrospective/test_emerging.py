@@ -68,7 +68,7 @@ def test_wrong_densities_are_refused():
 def test_without_the_networks_the_page_still_has_its_curve(monkeypatch):
     monkeypatch.setattr(models, "missing", lambda: ["the command that gets it"])
     result = emerging.emerging_networks()
-    assert "Without being trained again the translator stands no pruning below 80 %" in result.answer()
+    assert "Without retraining, the translator tolerates pruning down to 80 %" in result.answer()
     assert result.words() == ""
     assert result.table().empty
     assert result.layers().empty

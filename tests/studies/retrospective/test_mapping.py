@@ -91,7 +91,7 @@ def test_useful_shares_of_matrices_are_products_that_are_done_over_cycles():
 def test_the_page_says_it_with_numbers():
     result = mapping.mapping()
     high = result.of_network(mapping.TRANSFORMER, "useful_stacked")
-    assert f"**{high.mean():.0f} ± {high.std():.0f} %** when they are as high" in result.answer()
+    assert f"**{high.mean():.0f} ± {high.std():.0f} %** when the matrices are repeated" in result.answer()
     assert "nan" not in result.answer() + result.words()
     assert len(result.plot().axes) == 1
     assert result.equal().loc[("transformer", "magnitude_pruning"), "useful, %"] < 70

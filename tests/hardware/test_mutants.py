@@ -1,13 +1,13 @@
 """The tests of equality must notice every small mistake in the RTL: each of these mutants is one."""
 
 import shutil
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 from rtl_layers import KINDS, SETS, draw_case, machine_of
+from rtl_mutants import Mutant, changed, choose, write_switched
 
 import eie
 from eie import hardware
@@ -20,15 +20,6 @@ pytestmark = pytest.mark.skipif(bool(build.missing_tools()), reason=build.missin
 SET = SETS[3]
 PIPELINED_SET = (5, 3, 4, 4, 4, 16)
 """As `SETS[3]`, but a row has a power of two of entries, for which the pipelined RTL has a comparison of its own."""
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """A line of the RTL, and what stands there instead."""
-
-    file: str
-    line: str
-    wrong: str
 
 
 MUTANTS = {
@@ -50,7 +41,6 @@ MUTANTS = {
     "queue looks ahead to the slot behind": Mutant(
         "act_queue", "!valid_o || one_left ? column_i", "!valid_o ? column_i"
     ),
-    "queue is not reset": Mutant("act_queue", "tail_q <= '0", "tail_q <= tail_d"),
     "pointers are read over held ones": Mutant("pe", "|| next_valid) && (pop || !head_valid)", "|| next_valid)"),
     "pointer banks mixed up": Mutant("ptr_read", "start_o = odd_q ? odd : even", "start_o = odd_q ? even : odd"),
     "even bank one address early": Mutant("ptr_read", "(COLUMN_BITS - 1)'(column_i[0])", "(COLUMN_BITS - 1)'(1'b0)"),
@@ -83,6 +73,8 @@ PIPELINED = {
     "large part of the shift left out": Mutant("arithm_unit", ">>> (places_i & ~LatePlaces)", ">>> (places_i & '0)"),
     "pointers are read over held ones": Mutant("pe", "(PIPELINED != 0 || next_valid) && (pop || !head_valid)", "1'b1"),
 }
+NO_RESET = Mutant("act_queue", "tail_q <= '0", "tail_q <= tail_d")
+NUMBERS = {mutant: k for k, mutant in enumerate([*MUTANTS.values(), *PIPELINED.values()], 1)}
 
 
 def tiny():
@@ -147,29 +139,10 @@ def is_right(rtl, parameters):
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory, request):
-    """The RTL of every mutant, built; two compilers at a time, in one process of the tests or in two that share."""
-    shared = hasattr(request.config, "workerinput")
-    base = tmp_path_factory.getbasetemp()
-    root = base.parent if shared else base
-    own = tmp_path_factory.mktemp("mutants")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EIE_CACHE", str(root / "built"))
-        found = {
-            mutant: mutated(own / str(k), mutant) for k, mutant in enumerate([*MUTANTS.values(), *PIPELINED.values()])
-        }
-        geometries = [geometry_of(SET)] * len(MUTANTS) + [geometry_of(PIPELINED_SET)] * len(PIPELINED)
-        with ThreadPoolExecutor(1 if shared else 2) as pool:
-            list(pool.map(lambda folder, geometry: build.library(geometry, rtl=folder), found.values(), geometries))
-        yield found
-
-
-def mutated(folder, mutant):
-    shutil.copytree(build.RTL, folder)
-    path = folder / f"{mutant.file}.sv"
-    text = path.read_text(encoding="utf-8")
-    assert text.count(mutant.line) == 1, mutant
-    path.write_text(text.replace(mutant.line, mutant.wrong), encoding="utf-8")
+def switched(tmp_path_factory):
+    """The RTL with all mutants in it; a number that is written before each run chooses one, 0 none."""
+    folder = shutil.copytree(build.RTL, tmp_path_factory.mktemp("mutants") / "rtl")
+    write_switched(folder, NUMBERS)
     return folder
 
 
@@ -178,11 +151,27 @@ def test_the_true_rtl_is_right(parameters):
     assert is_right(build.RTL, parameters)
 
 
+@pytest.mark.parametrize("parameters", [SET, PIPELINED_SET], ids=["exact", "pipelined"])
+def test_the_rtl_with_no_mutant_chosen_is_right(switched, monkeypatch, parameters):
+    choose(monkeypatch, 0)
+    assert is_right(switched, parameters)
+
+
 @pytest.mark.parametrize("name", MUTANTS)
-def test_mutant_is_killed(folders, name):
-    assert not is_right(folders[MUTANTS[name]], SET)
+def test_mutant_is_killed(switched, monkeypatch, name):
+    choose(monkeypatch, NUMBERS[MUTANTS[name]])
+    assert not is_right(switched, SET)
 
 
 @pytest.mark.parametrize("name", PIPELINED)
-def test_mutant_of_the_pipelined_rtl_is_killed(folders, name):
-    assert not is_right(folders[PIPELINED[name]], PIPELINED_SET)
+def test_mutant_of_the_pipelined_rtl_is_killed(switched, monkeypatch, name):
+    choose(monkeypatch, NUMBERS[PIPELINED[name]])
+    assert not is_right(switched, PIPELINED_SET)
+
+
+def test_a_queue_without_reset_is_killed(tmp_path):
+    """Apart from the others, which are chosen after the reset."""
+    folder = shutil.copytree(build.RTL, tmp_path / "rtl")
+    text = (folder / "act_queue.sv").read_text(encoding="utf-8")
+    (folder / "act_queue.sv").write_text(changed(text, NO_RESET), encoding="utf-8")
+    assert not is_right(folder, SET)

@@ -28,7 +28,8 @@ module act_queue_properties #(
   act_queue #(
     .DEPTH      (DEPTH),
     .COLUMN_BITS(COLUMN_BITS),
-    .DATA_BITS  (DATA_BITS)
+    .DATA_BITS  (DATA_BITS),
+    .PIPELINED  (1)
   ) u_queue (
     .clk_i,
     .rst_ni       (1'b1),  // the proof starts from the state that a reset leaves

@@ -18,7 +18,8 @@
 module act_queue #(
   parameter int DEPTH = 8,        /// slots of the ring, of which DEPTH - 1 are used
   parameter int COLUMN_BITS = 14, /// bits of a column's number
-  parameter int DATA_BITS = 16    /// bits of an activation
+  parameter int DATA_BITS = 16,   /// bits of an activation
+  parameter int PIPELINED = 0     /// say ahead whether it will be full
 ) (
   input  logic                   clk_i,         /// clock
   input  logic                   rst_ni,        /// reset, active low, taken at the clock edge
@@ -28,8 +29,8 @@ module act_queue #(
   input  logic                   pop_i,         /// the head is taken; not while empty
   output logic                   valid_o,       /// there is a head
   output logic                   full_o,        /// no room for another broadcast
-  output logic                   next_full_o,   /// none in the next cycle either
-  output logic                   next_almost_o, /// none in the next cycle if something arrives in this one
+  output logic                   next_full_o,   /// PIPELINED: none in the next cycle either
+  output logic                   next_almost_o, /// PIPELINED: none in the next cycle if something arrives now
   output logic [DATA_BITS-1:0]   act_o,         /// activation of the head
   output logic                   next_valid_o,  /// there is a head after this one, or one arriving
   output logic [COLUMN_BITS-1:0] next_column_o  /// its column
@@ -52,8 +53,8 @@ module act_queue #(
 
   assign valid_o = head_q != tail_q;
   assign full_o = after_tail == head_q;
-  assign next_full_o = !pop_i && full_o;
-  assign next_almost_o = !pop_i && after_next == head_q;
+  assign next_full_o = PIPELINED != 0 && !pop_i && full_o;
+  assign next_almost_o = PIPELINED != 0 && !pop_i && after_next == head_q;
   assign act_o = acts[head_q];
 
   assign one_left = after_head == tail_q;

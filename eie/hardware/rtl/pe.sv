@@ -126,7 +126,8 @@ module pe #(
   act_queue #(
     .DEPTH      (DEPTH),
     .COLUMN_BITS(COLUMN_BITS),
-    .DATA_BITS  (DATA_BITS)
+    .DATA_BITS  (DATA_BITS),
+    .PIPELINED  (PIPELINED)
   ) u_act_queue (
     .clk_i,
     .rst_ni,
@@ -162,7 +163,8 @@ module pe #(
     .CODE_BITS (CODE_BITS),
     .INDEX_BITS(INDEX_BITS),
     .DATA_BITS (DATA_BITS),
-    .ROW_BITS  (ROW_BITS)
+    .ROW_BITS  (ROW_BITS),
+    .PIPELINED (PIPELINED)
   ) u_spmat_read (
     .clk_i,
     .rst_ni,

@@ -19,6 +19,7 @@ module spmat_read #(
   parameter int INDEX_BITS = 4,                                /// bits of a relative index (skip)
   parameter int DATA_BITS = 16,                                /// bits of an activation
   parameter int ROW_BITS = 13,                                 /// bits of a row's address
+  parameter int PIPELINED = 0,                                 /// find a column's end by more gates, in less time
   parameter int LANE_BITS = ENTRIES > 1 ? $clog2(ENTRIES) : 1, /// bits of an entry's place within its row
   parameter int ROW_WIDTH = ENTRIES * (CODE_BITS + INDEX_BITS) /// bits of a row
 ) (
@@ -73,7 +74,7 @@ module spmat_read #(
   endfunction
 
   assign issue = active_q && at_q != stop_q;
-  assign ready_o = !active_q || !issue || is_after(at_q, stop_q);
+  assign ready_o = !active_q || !issue || (PIPELINED != 0 ? is_after(at_q, stop_q) : after_at == stop_q);
   assign after_at = after(at_q);
   assign {row, lane} = at_q;
 

@@ -13,7 +13,7 @@ _lock = RLock()
 class Kernel:
     """A function of numbers and arrays that numba compiles, without Python's lock, when it is first called."""
 
-    options: ClassVar[dict[str, bool]] = {"cache": True, "nogil": True, "no_cfunc_wrapper": True}
+    options: ClassVar[dict[str, Any]] = {"cache": True, "nogil": True, "no_cfunc_wrapper": True}
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -42,6 +42,6 @@ class Kernel:
 
 
 class Part(Kernel):
-    """A part of kernels that only they call: without the code through which Python calls it, it compiles faster."""
+    """A part of kernels that only they call: compiled in their place, it takes less time than by itself."""
 
-    options: ClassVar[dict[str, bool]] = {**Kernel.options, "no_cpython_wrapper": True}
+    options: ClassVar[dict[str, Any]] = {**Kernel.options, "inline": "always"}

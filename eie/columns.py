@@ -51,17 +51,19 @@ def _tabulate(pointers, entries_per_row, lengths, masks, totals):  # type: ignor
         entries, rows = np.int64(0), np.int64(0)
         for p in range(pointers.shape[1]):
             start, end = np.int64(pointers[j, p]), np.int64(pointers[j + 1, p])
-            lengths[j, p] = max(end - start, np.int64(1))
-            longest = max(longest, end - start)
             if start == end:
+                lengths[j, p] = 1
                 continue
+            n = end - start
+            lengths[j, p] = n
+            longest = n if n > longest else longest
             before, last = (start - 1) // entries_per_row, (end - 1) // entries_per_row
             bit = np.uint64(1) << np.uint64(p % 64)
             at_row = start % entries_per_row == 0
             masks[j, NONEMPTY, p // 64] |= bit
             masks[j, AT_ROW, p // 64] |= bit * np.uint64(at_row)
             masks[j, ROW_BEGINS, p // 64] |= bit * np.uint64(last != before)
-            entries += end - start
+            entries += n
             rows += last - before + (not at_row)
         totals[j, 1], totals[j, 2] = entries, rows
     return longest

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check
+from eie._bits import ones
 from eie._blocks import map_blocks
 from eie._compile import Kernel, Part
 from eie._display import Shown
@@ -251,7 +252,8 @@ def _scan(nonzero, n_pe, has_bias, active, idle):  # type: ignore[no-untyped-def
     found, left = 0, 0  # the address that is looked at after the last broadcast
     for address in range(n_addresses):
         hit = False
-        for j in range(address * n_pe, min((address + 1) * n_pe, n_in)):
+        end = (address + 1) * n_pe
+        for j in range(address * n_pe, end if end < n_in else n_in):
             # Every activation is written down, and the next one over it unless it was a non-zero: a processor cannot
             # foresee a branch here.
             hit = nonzero[j] != 0
@@ -259,7 +261,7 @@ def _scan(nonzero, n_pe, has_bias, active, idle):  # type: ignore[no-untyped-def
             idle[found] = address - left
             left = address if hit else left
             found += hit
-        left += hit and (address + 1) * n_pe <= n_in
+        left += hit and end <= n_in
     if has_bias:
         active[found], idle[found] = n_in, n_addresses - left
         found += 1
@@ -287,7 +289,8 @@ def _run(lengths, masks, totals, nonzero, has_bias, active, idle, taken, free): 
             j = active[k]
             # A new broadcast needs a free slot in every queue, so it waits for the one that was sent as many before
             # it as a queue holds; older ones never matter again.
-            broadcast = max(broadcast + 1 + idle[k], taken[slot] + 1)
+            found, room = broadcast + 1 + idle[k], taken[slot] + 1
+            broadcast = found if found > room else room
             taken[slot] = dequeue(lengths, j, broadcast, free, 0)
             slot = slot + 1 if slot + 1 < len(taken) else 0
             macs += totals[j, 0]
@@ -297,7 +300,7 @@ def _run(lengths, masks, totals, nonzero, has_bias, active, idle, taken, free): 
         broadcasts += n_sent
         last = np.int64(0)
         for p in range(n_pe):
-            last = max(last, free[0, p])
+            last = last if last > free[0, p] else free[0, p]
         # When every address was looked at and nothing found to send, no PE was ever busy.
         cycles += last + PIPELINE_CYCLES if n_sent else (nonzero.shape[1] + n_pe - 1) // n_pe
     return cycles, broadcasts, macs, entries, reads
@@ -313,31 +316,22 @@ def dequeue(lengths, j, broadcast, free, q):  # type: ignore[no-untyped-def]
     start = to_time(broadcast + 1)  # a broadcast is in the queue one cycle after it was sent
     last = start
     for p in range(free.shape[1]):
-        cycle = max(start, free[q, p])
+        cycle = start if start > free[q, p] else free[q, p]
         free[q, p] = to_time(cycle + to_time(lengths[j, p]))
-        last = max(last, cycle)
+        last = last if last > cycle else cycle
     return last
 
 
 @Part
 def _rows_held(masks, nonzero):  # type: ignore[no-untyped-def]
     """Count how often a column begins in the Spmat row that its PE read last, and so does not read again."""
-    count = 0
+    count = np.uint64(0)
     for w in range(masks.shape[2]):
         # One bit per PE: no row has begun since the last entry that it processed. Columns that are not sent count, too.
         held = np.uint64(0)
         for j in range(masks.shape[0]):
             sent = np.uint64(0) - np.uint64(j >= len(nonzero) or nonzero[j])  # the bias is sent always
             some = masks[j, NONEMPTY, w] & sent
-            count += bits_set(some & held & ~masks[j, AT_ROW, w])
+            count += ones(some & held & ~masks[j, AT_ROW, w])
             held = held & (sent | ~masks[j, ROW_BEGINS, w]) | some
-    return count
-
-
-@Part
-def bits_set(word):  # type: ignore[no-untyped-def]
-    """Count the ones of 64 bits, by sums of neighbours: the compiler knows this as one instruction."""
-    word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
-    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
+    return np.int64(count)

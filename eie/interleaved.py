@@ -326,7 +326,7 @@ def _count_entries(indptr, rows, pe_of, local_of, index_bits, last, counts):  # 
     `last` is room for the row that each PE held last.
     """
     for j in range(len(indptr) - 1):
-        place = min(j + 1, counts.shape[0] - 1)
+        place = j + 1 if counts.shape[0] > 1 else 0
         for p in range(len(last)):
             last[p] = -1
         for e in range(indptr[j], indptr[j + 1]):

@@ -194,10 +194,10 @@ def _pass(columns, rows, idle, entries_of_gap, lane, holds, widths, free, taken,
     found, last, lengths, start, broadcast, slot = room
     # `start` and `end` are a column's pointers; columns that are not sent move them, too.
     for j in range(len(idle)):
-        if j < len(indptr) - 1:
-            _count(row_of, indptr[j], indptr[j + 1], rows, entries_of_gap, last, found)
-        else:
-            _count(bias_rows, indptr[0], len(bias_rows), rows, entries_of_gap, last, found)
+        is_bias = j == len(indptr) - 1
+        column, first = bias_rows if is_bias else row_of, 0 if is_bias else indptr[j]
+        stop = len(bias_rows) if is_bias else indptr[j + 1]
+        _count(column, first, stop, rows, entries_of_gap, last, found)
         for i in range(n_bits):
             in_column = _move(found, i, lane, start, end, lengths)
             if idle[j] == NOT_SENT:
@@ -205,7 +205,8 @@ def _pass(columns, rows, idle, entries_of_gap, lane, holds, widths, free, taken,
             entries[i] += in_column
             for d in range(n_holds):
                 q = i * n_holds + d
-                broadcast[q] = max(broadcast[q] + 1 + idle[j], taken[q, slot[d]] + 1)
+                at, room = broadcast[q] + 1 + idle[j], taken[q, slot[d]] + 1
+                broadcast[q] = at if at > room else room
                 taken[q, slot[d]] = dequeue(lengths, 0, broadcast[q], free, q)
             for w in range(len(widths)):
                 if widths[w, 0] == i:
@@ -237,7 +238,7 @@ def _move(found, i, lane, start, end, lengths):  # type: ignore[no-untyped-def]
         n = np.int64((found[p] >> shift) & mask)
         start[i, p] = end[i, p]
         end[i, p] += n
-        lengths[0, p] = max(n, 1)  # finding out that a column is empty takes a cycle, too
+        lengths[0, p] = n if n > 1 else 1  # finding out that a column is empty takes a cycle, too
         entries += n
     return entries
 

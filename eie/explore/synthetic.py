@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check
+from eie._bits import ones
 from eie._compile import Kernel, Part
 from eie.explore.spread import MAX_CV, Spread, resolved
 from eie.layer import MAX_SIZE, CompressedLayer
@@ -241,6 +242,7 @@ def _fill(
     room = n_out * n_in if holes else ends[-1]
     rows, codes = np.empty(room + _WRITTEN_AHEAD, np.int32), np.empty(room, np.uint8)
     marked = np.zeros(-(-n_out // 64), np.uint64)
+    turned = _turned(n_out, holes)
     first = 0
     while first < n_in:
         block, column = divmod(first, columns_each)
@@ -252,11 +254,18 @@ def _fill(
         n = int(ends[last - 1] - before)
         keys = rng.integers(2**64, size=2, dtype=np.uint64)
         bits = _random_bits(keys[0], n, 32)
-        _fill_columns(first, hits[first:last], bits, alias, holes, marked, indptr, rows)
+        _fill_columns(first, hits[first:last], bits, alias, holes, marked, turned, indptr, rows)
         part = codes[indptr[first] : indptr[last]]
         _draw_codes(_random_bits(keys[1], len(part), 16), top, part)
         first = last
     return indptr, rows[: indptr[-1]], codes[: indptr[-1]]
+
+
+def _turned(n_out: int, holes: bool) -> NDArray[np.uint64]:
+    """Make words of 64 rows with a bit for each row of which the marks are wanted the other way round: all or none."""
+    bits = np.zeros(-(-n_out // 64) * 64, np.uint8)
+    bits[:n_out] = holes
+    return np.packbits(bits, bitorder="little").view("<u8").astype(np.uint64)
 
 
 def _random_bits(key: np.uint64, n: int, width: int) -> NDArray[Any]:
@@ -264,6 +273,10 @@ def _random_bits(key: np.uint64, n: int, width: int) -> NDArray[Any]:
     _mix(key, words := np.empty(-(-n * width // 64), "<u8"))
     return words.view(f"<u{width // 8}")
 
+
+# Words are of 64 bits, and so are these: numba makes floats of an int64 and a uint64.
+_ONE, _WORD, _IN_WORD = np.uint64(1), np.uint64(6), np.uint64(63)
+_HALF, _LOW_HALF = np.uint64(32), np.uint64(0xFFFFFFFF)
 
 _WRITTEN_AHEAD = 64
 """Room after the last row: rows of a word are written some at a time, and what is too much is written over."""
@@ -281,33 +294,22 @@ def _mix(key, words):  # type: ignore[no-untyped-def]
 
 def _alias(rates: NDArray[np.float64]) -> NDArray[np.uint64]:
     """Make the alias table of rates: a threshold of 32 bits above the other row, for each row."""
-    table = np.empty(len(rates), np.uint64)
-    _fill_alias(rates, np.empty(len(rates)), np.empty(len(rates), np.int64), table)
+    n = len(rates)
+    share = rates * (n / max(np.add.accumulate(rates)[-1], 1e-300))  # in order; `sum` adds as a processor likes
+    small, large = np.flatnonzero(share < 1.0), np.flatnonzero(share >= 1.0)
+    table = np.arange(n, dtype=np.uint64) | (_LOW_HALF << _HALF)
+    _pair(share, np.concatenate([small, large[::-1]]), len(small), table)
     return table
 
 
 @Kernel
-def _fill_alias(rates, share, waiting, table):  # type: ignore[no-untyped-def]
-    """Fill in an alias table; `share` and `waiting` are room for each row's share and the rows that wait for one."""
-    n = len(rates)
-    total = 0.0
-    for i in range(n):
-        total += rates[i]
-    factor = n / max(total, 1e-300)
-    n_small, n_large = 0, 0
-    for i in range(n):  # those below their share from the front, the others from the back
-        share[i] = rates[i] * factor
-        if share[i] < 1.0:
-            waiting[n_small] = i
-            n_small += 1
-        else:
-            n_large += 1
-            waiting[n - n_large] = i
-        table[i] = (np.uint64(0xFFFFFFFF) << np.uint64(32)) | np.uint64(i)
+def _pair(share, waiting, n_small, table):  # type: ignore[no-untyped-def]
+    """Give each row below its share the rest of one above it. Those below wait from the front, others from the back."""
+    n_large = len(share) - n_small
     while n_small > 0 and n_large > 0:
         n_small -= 1
-        small, large = waiting[n_small], waiting[n - n_large]
-        table[small] = (np.uint64(share[small] * 4294967295.0) << np.uint64(32)) | np.uint64(large)
+        small, large = waiting[n_small], waiting[len(share) - n_large]
+        table[small] = (np.uint64(share[small] * 4294967295.0) << _HALF) | np.uint64(large)
         share[large] -= 1.0 - share[small]
         if share[large] < 1.0:
             n_large -= 1
@@ -316,8 +318,11 @@ def _fill_alias(rates, share, waiting, table):  # type: ignore[no-untyped-def]
 
 
 @Kernel
-def _fill_columns(first, hits, bits, alias, holes, marked, indptr, rows):  # type: ignore[no-untyped-def]
-    """Fill the rows of columns from `first` on. Few hits of a high column are sorted, others marked in words."""
+def _fill_columns(first, hits, bits, alias, holes, marked, turned, indptr, rows):  # type: ignore[no-untyped-def]
+    """Fill the rows of columns from `first` on. Few hits of a high column are sorted, others marked in words.
+
+    The marks that `turned` has are wanted the other way round: with `holes` it has all rows, else none.
+    """
     at, end = np.uint64(0), np.uint64(indptr[first])
     for j in range(len(hits)):
         until = at + np.uint64(hits[j])
@@ -326,10 +331,8 @@ def _fill_columns(first, hits, bits, alias, holes, marked, indptr, rows):  # typ
         else:
             for e in range(at, until):
                 row = _row_hit(bits[e], alias)
-                marked[row >> np.uint64(6)] |= np.uint64(1) << (row & np.uint64(63))
-            if holes:
-                _turn(marked, np.uint64(len(alias)))
-            end = _marked_rows(marked, rows, end)
+                marked[row >> _WORD] |= _ONE << (row & _IN_WORD)
+            end = _marked_rows(marked, turned, rows, end)
         at = until
         indptr[first + j + 1] = end
 
@@ -338,49 +341,32 @@ def _fill_columns(first, hits, bits, alias, holes, marked, indptr, rows):  # typ
 def _row_hit(bits, alias):  # type: ignore[no-untyped-def]
     """Find the row that 32 random bits hit."""
     place = np.uint64(bits) * np.uint64(len(alias))
-    row = place >> np.uint64(32)
+    row = place >> _HALF
     entry = alias[row]
-    below = (place & np.uint64(0xFFFFFFFF)) <= (entry >> np.uint64(32))
-    return row if below else entry & np.uint64(0xFFFFFFFF)
+    below = (place & _LOW_HALF) <= (entry >> _HALF)
+    return row if below else entry & _LOW_HALF
 
 
 @Part
-def _turn(marked, n_out):  # type: ignore[no-untyped-def]
-    """Mark the rows that are not marked."""
-    for w in range(len(marked)):
-        marked[w] = ~marked[w]
-    if n_out & np.uint64(63):
-        marked[-1] &= (np.uint64(1) << (n_out & np.uint64(63))) - np.uint64(1)
-
-
-@Part
-def _marked_rows(marked, rows, end):  # type: ignore[no-untyped-def]
+def _marked_rows(marked, turned, rows, end):  # type: ignore[no-untyped-def]
     """Write the marked rows and wipe the marks.
 
     Four rows of a word are written before it is asked whether there are more: processors guess that answer well.
     """
     for w in range(np.uint64(len(marked))):
-        word = marked[w]
-        marked[w] = np.uint64(0)
-        after = end + _ones(word)
+        word = marked[w] ^ turned[w]
+        marked[w] = 0
+        after = end + ones(word)
         while True:
             for _ in range(4):
-                rows[end] = np.int32((w << np.uint64(6)) + _ones(~word & (word - np.uint64(1))))
-                word &= word - np.uint64(1)
-                end += np.uint64(1)
-            if word == np.uint64(0):
+                below = word - _ONE
+                rows[end] = (w << _WORD) + ones(~word & below)
+                word &= below
+                end += _ONE
+            if word == 0:
                 break
         end = after
     return end
-
-
-@Part
-def _ones(word):  # type: ignore[no-untyped-def]
-    """Count the ones of a word: by pairs, fours and bytes, whose counts a product adds up."""
-    word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
-    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return (word * np.uint64(0x0101010101010101)) >> np.uint64(56)
 
 
 @Part
@@ -388,22 +374,22 @@ def _sorted_rows(bits, at, until, alias, rows, end):  # type: ignore[no-untyped-
     """Write the rows that are hit in rising order, each once."""
     n = until - at
     for e in range(n):
-        rows[end + e] = np.int32(_row_hit(bits[at + e], alias))
-    gap = n >> np.uint64(1)
-    while gap > np.uint64(0):  # Shell's sort: numba's own takes a second to compile
+        rows[end + e] = _row_hit(bits[at + e], alias)
+    gap = n >> _ONE
+    while gap > 0:  # Shell's sort: numba's own takes a second to compile
         for e in range(gap, n):
             row, place = rows[end + e], e
             while place >= gap and rows[end + place - gap] > row:
                 rows[end + place] = rows[end + place - gap]
                 place -= gap
             rows[end + place] = row
-        gap >>= np.uint64(1)
+        gap >>= _ONE
     kept = end
     for e in range(n):
         row = rows[end + e]
-        if e == np.uint64(0) or row != rows[kept - np.uint64(1)]:
+        if e == 0 or row != rows[kept - _ONE]:
             rows[kept] = row
-            kept += np.uint64(1)
+            kept += _ONE
     return kept
 
 

@@ -21,7 +21,7 @@ from eie.studies import plots
 from eie.studies.paper.disagreements_time import figure11
 from eie.technology import paper_value
 
-VERDICTS = ("one side holds", "both hold", "neither holds", "it cannot be told")
+VERDICTS = ("one side holds", "both hold", "neither holds", "it cannot be decided")
 """How a case can end."""
 
 
@@ -104,9 +104,8 @@ class Disagreements:
         """How the cases end."""
         listed = ", ".join(f"in {len(cases)} {verdict}" for verdict, cases in self._by_verdict().items())
         return (
-            f"We looked at **{len(self.cases)}** places where two statements seem to contradict each other: "
-            f"{listed}. Where "
-            "both hold, they only seem to."
+            f"In **{len(self.cases)}** places, two statements of the paper seem to contradict each other: {listed}. "
+            f"Where both hold, the contradiction is only apparent."
         )
 
     def contents(self) -> str:
@@ -115,7 +114,7 @@ class Disagreements:
             f"| {_capital(verdict)} | {len(cases)} | {'; '.join(map(_link, cases))} |"
             for verdict, cases in self._by_verdict().items()
         ]
-        return "\n".join(["| how it ends | number | cases |", "|---|---:|---|", *rows])
+        return "\n".join(["| outcome | number | cases |", "|---|---:|---|", *rows])
 
     def _by_verdict(self) -> dict[str, list[Disagreement]]:
         groups = {verdict: [case for case in self.cases if case.verdict == verdict] for verdict in VERDICTS}

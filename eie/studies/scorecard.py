@@ -15,7 +15,7 @@ from eie.studies.claim import Claim, Evidence, Result, Verdict
 from eie.studies.claims import computed, number, totals
 from eie.studies.claims import table as claims_table
 from eie.studies.paper.setup import usual
-from eie.studies.paper.versus_platforms import TIMES_POWER, bottom_up, rounded
+from eie.studies.paper.versus_platforms import GEOMEAN, TIMES_POWER, bottom_up, figure6, rounded, uncertainty
 from eie.studies.plots.carry import with_data
 
 if TYPE_CHECKING:
@@ -87,13 +87,14 @@ def headline(results: Sequence[Result]) -> str:
     speed, energy = by_id["speedup-over-cpu"], by_id["energy-over-cpu"]
     counted = usual(bottom_up)
     least, most = counted.range("CPU Dense")
+    figure = usual(figure6)
+    spread = uncertainty(float(figure.computed[GEOMEAN]), figure.band, figure.error)
     return (
-        f"One input at a time, EIE is **{computed(speed)} times as fast** as the paper's CPU; the paper says "
-        f"{speed.claim.published:,.0f}. The error includes the band of spreads that really pruned layers have. It "
-        f"needs **{rounded(counted.saving('CPU Dense'))} times less energy**, counted "
-        f"event by event ({rounded(least)} to {rounded(most)} over plausible SRAM settings); the paper says "
-        f"{energy.claim.published:,.0f}. The paper's own way to energy, time × 0.600 W, gives "
-        f"{rounded(counted.saving('CPU Dense', TIMES_POWER))} with the times computed here."
+        f"With one input at a time, EIE is **{computed(speed)} times as fast** as the paper's CPU; the paper says "
+        f"{speed.claim.published:,.0f}. {spread} EIE takes **{rounded(counted.saving('CPU Dense'))} times less "
+        f"energy**, counted event by event ({rounded(least)} to {rounded(most)} over plausible SRAM settings); the "
+        f"paper says {energy.claim.published:,.0f}. With the paper's own method, time × 0.600 W, the computed times "
+        f"give {rounded(counted.saving('CPU Dense', TIMES_POWER))}."
     )
 
 

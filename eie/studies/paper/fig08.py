@@ -101,7 +101,7 @@ class Blocks:
             "block_cv",
             "depth of the activation queues",
             "load balance, %",
-            "coefficient of variation of the blocks' rates",
+            "coefficient of variation of the blocks' densities",
             self.published,
             "paper",
         )
@@ -112,7 +112,7 @@ class Blocks:
         if table.empty:
             return "None of these layers has columns that belong together."
         found = [_found(layer, row) for layer, row in table.iterrows()]
-        return f"With block rates, the mean absolute difference from the figure changes: {'; '.join(found)}."
+        return f"With densities by block, the mean absolute difference from the figure changes: {'; '.join(found)}."
 
 
 def _found(layer: object, row: pd.Series) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from eie import _check, published
+from eie.chip import memory_clock_hz
 from eie.cycles import simulate
 from eie.explore.benchmarks import Benchmark, select
 from eie.interleaved import encode
-from eie.machine import MAX_SPMAT_WIDTH_BITS, Machine
+from eie.machine import EIE_45NM, MAX_SPMAT_WIDTH_BITS, Machine
 from eie.studies import plots
 from eie.studies.claim import Margin
 from eie.studies.paper.series import Series, machine_warning
@@ -137,48 +139,83 @@ class Figure9:
         """Say which width takes the least energy, by how many tables of read energies."""
         best, sums = f"{paper_value('best-width'):.0f}", self.least()[ALL].reindex(self.energies.index)
         others = sorted({int(width) for width in sums} - {int(best)})
-        instead = f"; with the others it is {' or '.join(map(str, others))} bits" if others else ""
+        instead = f"; with the other tables, the best width is {' or '.join(map(str, others))} bits" if others else ""
         return (
-            f"{self.other_machine}The best width depends on the memory. The paper picks {best} bits. For all layers "
-            f"together that takes the least energy with **{(sums == best).sum()} of {len(sums)}** tables of read "
-            f"energies{instead}."
+            f"{self.other_machine}The best width depends on the memory. The paper chooses {best} bits, which take the "
+            f"least energy for all layers together with **{(sums == best).sum()} of {len(sums)}** tables of read "
+            f"energies{instead}. {self._of_clock()}"
+        )
+
+    def _of_clock(self) -> str:
+        """Say which widths our memory model cannot read once per cycle, and which of the others takes the least."""
+        default, widths = chip_facts()["sram"]["setting"], [int(width) for width in self.energies.columns]
+        cycle = {width: 1e9 / memory_clock_hz(replace(EIE_45NM, spmat_width_bits=width)) for width in widths}
+        allowed = 1e9 / EIE_45NM.clock_hz
+        slow = [width for width in widths if cycle[width] > allowed]
+        quick = [width for width in widths if cycle[width] <= allowed]
+        if not slow or not quick:
+            return ""
+        best = self.table(default).sum()[quick].idxmin()
+        return (
+            f"Reads of {' and '.join(map(str, slow))} bits are too slow for the paper's clock: in our memory model, "
+            f"such a read takes {max(cycle.values()):.2f} ns, and a clock cycle {allowed:.2f} ns. Of the widths that "
+            f"are fast enough, {best} bits take the least energy in this model."
         )
 
     def words(self) -> str:
         """Whose reads the markers are, which energies the panels imply, and which width is best where."""
         if not self.panel().size:
             return f"The paper's Figure 9 has none of these layers. {self._of_sum()}"
-        return f"{self.other_machine}{self._of_markers()}\n\n{self._of_energies()}\n\n{self._of_best()}"
+        return (
+            f"{self.other_machine}{self._why()}\n\n{self._of_best()}\n\n{self._of_energies()}\n\n{self._of_markers()}"
+        )
+
+    def _why(self) -> str:
+        """Say what a step to the next width saves in reads and costs in energy, with the figure's own energies."""
+        reads, widths = self.reads().sum(), list(self.energies.columns)
+        fewer = [reads[a] / reads[b] for a, b in pairwise(widths)]
+        dearer = [self.energies.loc[BARS, b] / self.energies.loc[BARS, a] for a, b in pairwise(widths)]
+        steps = [
+            f"from {a} to {b} bits, {less:.2f} times fewer reads at {more:.2f} times the energy"
+            for (a, b), less, more in zip(pairwise(widths), fewer, dearer, strict=True)
+        ]
+        return (
+            "**Why there is a best width.** Doubling the width pays off as long as it saves more in reads than it "
+            f"costs in energy per read. With the energies of the figure's left panel, all layers together need "
+            f"{'; '.join(steps)}. Each step saves fewer reads than a factor of two, because the entries of a column "
+            f"often end before the row of the memory does, and the rest of the row is read without benefit."
+        )
 
     def _of_markers(self) -> str:
         off = self.markers()
         first = off.index[0]
-        second = f"; next is {off.index[1]} ({off['mean size'].iloc[1]:.0f} %)" if len(off) > 1 else ""
+        second = f"; the next is {off.index[1]} ({off['mean size'].iloc[1]:.0f} %)" if len(off) > 1 else ""
         return (
-            f"The figure's left panel says only that it is benchmarked on AlexNet. Its markers are closest to the "
-            f"computed reads of **{first}** alone, which differ by {off['mean size'].iloc[0]:.0f} % on average "
-            f"({off.drop(columns='mean size').iloc[0].mean():+.0f} % with their sign){second}."
+            f"The figure says only that its left panel was measured on AlexNet. Its markers are closest to the "
+            f"computed reads of **{first}** alone, from which they differ by {off['mean size'].iloc[0]:.0f} % on "
+            f"average{second}."
         )
 
     def _of_energies(self) -> str:
         said = [f"{self.series(name).mean_absolute_difference:.1f} % ({name})" for name in self.energies.index]
         bars, implied = self.energies.loc[BARS], self.energies.loc[BY_MARKERS]
         return (
-            f"The two panels do not agree. Divided by the reads of the left panel, the right panel implies "
-            f"{_numbers(implied)} pJ per read at {_numbers(pd.Series(implied.index))} bits; the bars of the left panel "
-            f"show {_numbers(bars)} pJ. So the energies of layers can only be checked with a chosen table of read "
-            f"energies. Computed reads times these energies differ from the right panel, on average over its points, "
-            f"by {'; '.join(said)}. (The table *{BY_READS}* is a median over the layers that it is compared with, so "
-            f"it tests only how the layers differ from each other.)"
+            f"**The two panels do not agree.** The energies of the right panel divided by the reads of the left panel "
+            f"are {_numbers(implied)} pJ per read at {_numbers(pd.Series(implied.index))} bits; the bars of the left "
+            f"panel show {_numbers(bars)} pJ. So we can check the energies of the layers only for a given table of "
+            f"read energies. Computed reads times the energies of a table differ from the right panel by the following "
+            f"mean over its points: {'; '.join(said)}. (We derived the table *{BY_READS}* from the right panel, as a "
+            f"median over the layers, so its value shows only how the layers differ from each other.)"
         )
 
     def _of_best(self) -> str:
         least, best = self.least(), f"{paper_value('best-width'):.0f}"
         layers = least.drop(columns=ALL)
-        wins = [f"{(row == best).sum()} with {name}" for name, row in layers.iterrows()]
+        wins = (layers == best).sum(axis=1)
         return (
-            f"**Is {best} bits best?** The text says that it takes the least energy. Of {len(layers.columns)} layers, "
-            f"this holds for {', '.join(wins)}. {self._of_left()} {self._of_sum()} {self._of_sweep()}"
+            f"**Is {best} bits best?** For single layers it seldom is: under no table of read energies do more than "
+            f"{wins.max()} of the {len(layers.columns)} layers take the least energy at this width. {self._of_left()} "
+            f"{self._of_sum()} {self._of_sweep()}"
         )
 
     def _of_sweep(self) -> str:
@@ -187,19 +224,19 @@ class Figure9:
         dearer = self.energies[last] / self.energies[first]
         return (
             f"In our memory model ({default}), a read of {last} bits takes {dearer[default]:.1f} times the energy of a "
-            f"read of {first} bits; by the right panel it is {dearer[BY_MARKERS]:.1f} times, by the bars "
-            f"{dearer[BARS]:.1f} times. All layers together need {reads[first] / reads[last]:.1f} times fewer reads. "
-            f"The best width therefore depends more on the memory than on the layers."
+            f"read of {first} bits; the ratio is {dearer[BY_MARKERS]:.1f} by the right panel and {dearer[BARS]:.1f} by "
+            f"the bars. The number of reads of all layers falls by a factor of {reads[first] / reads[last]:.1f}. The "
+            f"best width therefore depends more on the memory than on the layers."
         )
 
     def _of_left(self) -> str:
         least = left_product().reindex(self.reads().columns).idxmin()
-        return f"The product of the left panel's two curves is least at {least} bits."
+        return f"The product of the left panel's two curves has its minimum at {least} bits."
 
     def _of_sum(self) -> str:
         sums = self.least()[ALL]
         said = [f"{width} bits with {', '.join(sums.index[sums == width])}" for width in dict.fromkeys(sums)]
-        return f"For all layers together the least energy is at {'; at '.join(said)}."
+        return f"All layers together take the least energy at {'; at '.join(said)}."
 
 
 @exhibit("layers", "n_pe", "seed", "draws", "own_layers")

@@ -82,9 +82,9 @@ class Figure10:
         apart = (table["32b float"] - table[f"{bits}b int"]).abs().max()
         one = 100 / self.measured["count"].max()
         return (
-            f"A {bits}-bit fixed-point multiplication takes **{fixed:.1f} times less energy** than a 32-bit one. The "
-            f"accuracy of the compressed networks measured here then differs by at most **{apart:.2f} points** from "
-            f"that in floating point (one picture of the largest set is {one:.2f} points)."
+            f"A {bits}-bit fixed-point multiplication takes **{fixed:.1f} times less energy** than a 32-bit one. With "
+            f"16 bits, the accuracy of the compressed networks measured here differs from floating point by at most "
+            f"**{apart:.2f} points** (one image of the largest test set is {one:.2f} points)."
         )
 
     def words(self) -> str:
@@ -95,14 +95,15 @@ class Figure10:
         share = self.rows.set_index(["kind", "bits"])["share of a PE, %"]
         return (
             f"A 32-bit fixed-point multiplication takes **{fixed['computed']:.2f} times** the energy of a {bits}-bit "
-            f"one (the text says {fixed['text']:g}), a floating-point one **{floating['computed']:.2f} times** (the "
-            f"text says {floating['text']:g}). The 32-bit energies are also Table I's. Those of fewer bits are read "
-            f"off this figure, so only the ratio is checked. A power law through the narrowest and the widest integer "
+            f"one (the text says {fixed['text']:g}), and a 32-bit floating-point multiplication "
+            f"**{floating['computed']:.2f} times** (the text says {floating['text']:g}). The 32-bit energies are those "
+            f"of Table I; we read those of fewer bits off this figure, so this checks only the ratios. A power law "
+            f"through the narrowest and the widest integer "
             f"has the exponent {self.exponent:.2f}. By this law, {bits} bits would take {expected:.2f} pJ; the figure "
-            f"shows {abs(used / expected - 1) * 100:.0f} % {'less' if used < expected else 'more'}. One "
-            f"multiply-and-add per cycle at {self.clock_mhz:g} MHz draws {share['int', bits]:.0f} % of the power of "
-            f"Table II's PE with {bits}-bit integers. It would draw {share['int', 32]:.0f} % with 32-bit integers and "
-            f"{share['float', 32]:.0f} % in floating point.\n\n"
+            f"shows {abs(used / expected - 1) * 100:.0f} % {'less' if used < expected else 'more'}. With {bits}-bit "
+            f"integers, one multiply-and-add per cycle at {self.clock_mhz:g} MHz draws {share['int', bits]:.0f} % of "
+            f"the power of Table II's PE. It would draw {share['int', 32]:.0f} % with 32-bit integers and "
+            f"{share['float', 32]:.0f} % in 32-bit floating point.\n\n"
             f"{self._of_accuracy(f'{bits}b int')}"
         )
 
@@ -113,15 +114,15 @@ class Figure10:
         here, most = loss.drop(PAPER), loss.drop(PAPER).abs().idxmax()
         narrow, mixed = (table[name].drop(PAPER) for name in ("8b int", table.columns[-1]))
         return (
-            f"**Accuracy.** With {eie} the paper's network loses {loss[PAPER]:.1f} points. The networks measured here "
-            f"are at most {here.abs().max():.2f} points from floating point ({most}: "
-            f"{table.loc[most, '32b float']:.2f} % and {table.loc[most, eie]:.2f} %). One picture is "
+            f"**Accuracy.** With {eie}, the paper's network loses {loss[PAPER]:.1f} points. The networks measured here "
+            f"differ from floating point by at most {here.abs().max():.2f} points ({most}: "
+            f"{table.loc[most, '32b float']:.2f} % and {table.loc[most, eie]:.2f} %). One image is "
             f"{100 / self.measured['count'].max():.2f} points of the largest set and "
-            f"{100 / self.measured['count'].min():.0f} "
-            "of the smallest, so the small sets cannot show less. With 8 bits throughout, the "
-            f"accumulators among them, they keep {narrow.min():.1f} to {narrow.max():.1f} %, against the paper's "
-            f"{table.loc[PAPER, '8b int']:.1f} %; the paper does not say how wide its sums were. With weights and "
-            f"activations of 8 bits, but sums of EIE's width, they keep {mixed.min():.1f} to {mixed.max():.1f} %."
+            f"{100 / self.measured['count'].min():.0f} points of the smallest, so the small sets cannot show smaller "
+            f"differences. With 8 bits throughout, including the accumulators, the networks reach {narrow.min():.1f} "
+            f"to {narrow.max():.1f} %; the paper's network reaches {table.loc[PAPER, '8b int']:.1f} %, but the paper "
+            f"does not say how wide its sums were. With 8-bit weights and activations but sums of EIE's width, the "
+            f"networks reach {mixed.min():.1f} to {mixed.max():.1f} %."
         )
 
 

@@ -29,8 +29,8 @@ class Figure11(Series):
         most = self.table().columns[-1]
         faster = self.table()[most].sort_values()
         return (
-            f"On {_pes(most)}, the median layer is **{faster.median():.0f} times** as fast as on one PE; "
-            f"{faster.index[0]} gains least, {faster.iloc[0]:.0f} times. "
+            f"On {_pes(most)}, the median layer runs **{faster.median():.0f} times** as fast as on one PE; "
+            f"{faster.index[0]} gains least, a factor of {faster.iloc[0]:.0f}. "
         )
 
     def words(self) -> str:
@@ -42,11 +42,11 @@ class Figure11(Series):
         linear = (100 * self.table()[most] / most).sort_values()
         labelled, swapped = apart["as labelled"].mean(), apart["swapped"].mean()
         return (
-            f"{super().words()} On {most} PEs, {linear.index[0]} is {linear.iloc[0]:.0f} % of {most} times as fast as "
-            f"on one and {linear.index[1]} {linear.iloc[1]:.0f} %; the median is {linear.median():.0f} %. The figure's "
-            "AlexNet and VGG labels look swapped: for those six layers the difference "
-            f"is {labelled:.1f} % as labelled and **{swapped:.1f} %** when each AlexNet layer is compared with the VGG "
-            "curve of the same number and the other way round."
+            f"{super().words()} On {most} PEs, {linear.index[0]} reaches {linear.iloc[0]:.0f} % of a linear speed-up "
+            f"and {linear.index[1]} {linear.iloc[1]:.0f} %; the median layer reaches {linear.median():.0f} %. The "
+            f"figure's AlexNet and VGG labels seem to be swapped: for these six layers, the mean difference is "
+            f"{labelled:.1f} % with the published labels and **{swapped:.1f} %** if each AlexNet layer is compared "
+            f"with the VGG curve of the same number, and vice versa."
         )
 
     def plot(self) -> plots.Figure:
@@ -88,8 +88,8 @@ class Figure12(Series):
         few, most = table.columns[0], table.columns[-1]
         return (
             f"On {_pes(few)}, **{table[few].min():.0f} %** ({table[few].idxmin()}) to {table[few].max():.0f} % "
-            f"({table[few].idxmax()}) of the entries processed are weights and not padding zeros; on {_pes(most)}, at "
-            f"least {table[most].min():.0f} %. "
+            f"({table[few].idxmax()}) of the entries processed are weights, the rest padding zeros; on {_pes(most)}, "
+            f"at least {table[most].min():.0f} % are weights. "
         )
 
     def words(self) -> str:
@@ -98,8 +98,8 @@ class Figure12(Series):
         if one.empty:
             return super().words()
         return (
-            f"{super().words()} With one PE and weights kept at random the fraction is 1 - q¹⁶ for a density of "
-            f"1 - q, within {(one['computed'] - one['by hand']).abs().max():.1f} points of the computed values."
+            f"{super().words()} For one PE and randomly placed weights of density 1 - q, the fraction is 1 - q¹⁶; this "
+            f"agrees with the computed values to within {(one['computed'] - one['by hand']).abs().max():.1f} points."
         )
 
     def by_hand(self) -> pd.DataFrame:

@@ -99,8 +99,8 @@ class Series:
             return f"{self.finding()}The paper's {self.figure} shows none of these points."
         return (
             f"{self.other_machine}{self.finding()}The computed {self.quantity} differs from the published one by "
-            f"**{self.mean_absolute_difference:.1f} {self.unit}** on average; the figure can be read to "
-            f"{self.reading_error:.1f} {self.unit}."
+            f"**{self.mean_absolute_difference:.1f} {self.unit}** on average; the values in the figure can be read to "
+            f"within {self.reading_error:.1f} {self.unit}."
         )
 
     def finding(self) -> str:
@@ -117,13 +117,13 @@ class Series:
         """How far computed and published are apart, as Markdown."""
         both = self.both
         if both.empty:
-            return f"The paper's {self.figure} shows none of the points computed here, so there is nothing to compare."
+            return f"The paper's {self.figure} has none of the points computed here, so there is nothing to compare."
         bias, exact = both["difference"].mean(), self.reading_error
         return (
-            f"{self.other_machine}The figure and the computation share {len(both)} points. There the computed "
-            f"{self.quantity} differs from the published one by **{self.mean_absolute_difference:.2f} {self.unit}** on "
-            f"average (mean absolute difference). Over all points it is {abs(bias):.2f} {self.unit} "
-            f"{'higher' if bias > 0 else 'lower'}. The figure can be read to {exact:.1f} {self.unit}. "
+            f"{self.other_machine}At the {len(both)} points of the figure, the computed {self.quantity} differs from "
+            f"the published one by **{self.mean_absolute_difference:.2f} {self.unit}** on average (mean absolute "
+            f"difference), and is on average {abs(bias):.2f} {self.unit} {'higher' if bias > 0 else 'lower'}. The "
+            f"values in the figure can be read to within {exact:.1f} {self.unit}. "
             f"{_ranked(self.by_layer())} {in_words(self.places(), 'published points')} {BAND_IS}"
         )
 
@@ -137,7 +137,7 @@ class Series:
 
 
 BAND_IS = (
-    "The band shows layers whose weights are spread as evenly as in the 10th percentile of really pruned layers, up to "
+    "The band extends from layers whose weights are spread as evenly as the 10th percentile of really pruned layers to "
     "layers as uneven as the 90th percentile."
 )
 """What the band is, for a page."""
@@ -160,7 +160,7 @@ def _ranked(sizes: pd.Series) -> str:
     named = [f"{name} ({size:.1f})" for name, size in sizes.items()]
     if len(named) <= 4:
         return f"By layer: {', '.join(named)}."
-    return f"{named[0]} is closest; {', '.join(named[:-4:-1])} differ most."
+    return f"The closest layer is {named[0]}; the layers that differ most are {', '.join(named[:-4:-1])}."
 
 
 def series(
@@ -220,4 +220,8 @@ def machine_warning(machine: Machine) -> str:
         for name, (text, scale) in _NAMED.items()
         if getattr(machine, name) != getattr(paper, name)
     ]
-    return f"**Not the paper's machine: {', '.join(other)}.** What follows compares two machines. " if other else ""
+    return (
+        f"**Not the paper's machine: {', '.join(other)}.** The comparisons below are between two different machines. "
+        if other
+        else ""
+    )

@@ -73,6 +73,8 @@ class Versus:
         A warning, where the machine is not the paper's; empty if it is.
     error : float
         Two standard deviations over draws of the computed geometric mean, as a fraction of it; 0 with one draw.
+    band : float
+        How far layers at the ends of the band of spreads change that mean, as a fraction of it.
     """
 
     figure: str
@@ -84,6 +86,7 @@ class Versus:
     measured: pd.DataFrame | None = None
     other_machine: str = ""
     error: float = 0.0
+    band: float = 0.0
 
     def table(self) -> pd.DataFrame:
         """Values of the tables, one row per layer; what was measured; and EIE as computed."""
@@ -126,14 +129,13 @@ class Versus:
     def answer(self) -> str:
         """Say how far EIE is ahead of the CPU, computed and published."""
         mean, label = self.computed[GEOMEAN], self.labels.loc[GEOMEAN, "EIE"]
-        times = significant(mean) + (f" ± {significant(self.error * mean, 2)}" if self.error else "")
         what = {
             "speed-up": "is **{} times as fast** as the paper's CPU",
             "energy efficiency": "takes **{} times less energy** than the paper's CPU when energy is time × power",
         }[self.quantity]
         return (
-            f"{self.other_machine}EIE {what.format(times)}, in the geometric mean over "
-            f"{len(self.computed) - 1} layers (± two standard deviations over draws). The figure says {label:,g}."
+            f"{self.other_machine}EIE {what.format(significant(mean))} (geometric mean over {len(self.computed) - 1} "
+            f"layers); the figure says {label:,g}. {uncertainty(mean, self.band, self.error)}"
         )
 
     def words(self) -> str:
@@ -147,12 +149,12 @@ class Versus:
         table, label = self.derived.loc[GEOMEAN, "EIE"], self.labels.loc[GEOMEAN, "EIE"]
         mean = self.computed[GEOMEAN]
         return (
-            f"{good} of the {could} labels that can be checked follow from the published tables exactly as printed"
-            + (f"; these do not (label; from the tables): {named}" if len(unlike) else "")
-            + f". {self.other_machine}The figure labels the geometric mean of EIE {label:,g}; the tables give "
-            f"{float(f'{table:.3g}'):,g}, and the times computed here **{float(f'{mean:.3g}'):,g}**: "
-            f"{100 * (mean / table - 1):+.1f} % against the "
-            f"tables, {100 * (mean / label - 1):+.1f} % against the label."
+            f"Of the {could} labels that can be checked, {good} follow exactly from the published tables"
+            + (f". The others do not (label; value from the tables): {named}" if len(unlike) else "")
+            + f". {self.other_machine}For the geometric mean of EIE, the figure says {label:,g}, the tables give "
+            f"{float(f'{table:.3g}'):,g}and the computed times give **{float(f'{mean:.3g}'):,g}**. The last is "
+            f"{100 * (mean / table - 1):+.1f} % away from the tables and {100 * (mean / label - 1):+.1f} % from the "
+            f"label."
         )
 
 
@@ -170,7 +172,7 @@ def figure6(setup: Setup) -> Versus:
     measured = _measured(times["CPU Dense"])
     other = machine_warning(setup.machine())
     means = _with_mean(derived), _with_mean(computed)
-    return Versus("Figure 6", "speed-up", labels, *means, (), measured, other, _error(setup))
+    return Versus("Figure 6", "speed-up", labels, *means, (), measured, other, _error(setup), _band(setup))
 
 
 @exhibit("layers", "n_pe", "fifo_depth", "seed", "draws")
@@ -190,7 +192,7 @@ def figure7(setup: Setup) -> Versus:
     labels, other = _labels("fig07", "energy_efficiency", names), machine_warning(machine)
     inferred = tuple(published.load("power").query("origin == 'implied'")["layer"].unique())
     means = _with_mean(derived), _with_mean(computed)
-    return Versus("Figure 7", "energy efficiency", labels, *means, inferred, None, other, _error(setup))
+    return Versus("Figure 7", "energy efficiency", labels, *means, inferred, None, other, _error(setup), _band(setup))
 
 
 def against_measured(result: Versus) -> pd.DataFrame:
@@ -276,7 +278,7 @@ def speedup(over: str) -> Estimate:
     """
     figure = usual(figure6)
     value = float(figure.computed[GEOMEAN] / figure.derived.loc[GEOMEAN, over])
-    return Estimate(value, value * max(abs(end - 1) for end in usual(over_band)))
+    return Estimate(value, value * figure.band)
 
 
 @exhibit("layers", "n_pe", "fifo_depth", "seed")
@@ -285,10 +287,27 @@ def over_band(setup: Setup) -> tuple[float, float]:
 
     The band reaches from the 10th to the 90th percentile of really pruned layers. One draw; the geometric mean.
     """
-    machine = setup.machine()
+    return _over_band(setup)
+
+
+def _over_band(setup: Setup) -> tuple[float, float]:
     typical = geomean(_computed_us(replace(setup, draws=1)))
-    even, uneven = (typical / geomean(1e6 * end["seconds"]) for end in setup.ends([machine]))
+    even, uneven = (typical / geomean(1e6 * end["seconds"]) for end in setup.ends([setup.machine()]))
     return even, uneven
+
+
+def _band(setup: Setup) -> float:
+    """Return the larger change of speed at the ends of the band, as a fraction."""
+    return max(abs(end - 1) for end in _over_band(setup))
+
+
+def uncertainty(mean: float, band: float, error: float) -> str:
+    """Say in a sentence how far a mean moves with the spread of the layers' weights, and with their draws."""
+    of_draws = f"; random draws of the layers alone give ± {significant(error * mean, 2)}" if error else ""
+    return (
+        f"Its uncertainty is **± {significant(band * mean, 2)}** when weights may be spread as evenly or unevenly as "
+        f"in really pruned layers (10th to 90th percentile){of_draws}."
+    )
 
 
 def energy_saving_bottom_up(over: str) -> Estimate:
@@ -343,10 +362,12 @@ class BottomUp:
         least, most = self.range("CPU Dense")
         ratio = self.table()["bottom-up / time x power"]
         return (
-            f"**Counted bottom-up**, event by event, EIE takes **{rounded(self.saving('CPU Dense'))} times** less "
-            f"energy than the CPU ({rounded(least)} to {rounded(most)} over plausible SRAM settings). The figure's own "
-            f"way, computed time × 0.600 W, gives {rounded(self.saving('CPU Dense', TIMES_POWER))}. Single layers need "
-            f"{ratio.min():.2f} ({ratio.idxmin()}) to {ratio.max():.2f} ({ratio.idxmax()}) times as much bottom-up."
+            f"**Counted event by event**, EIE takes **{rounded(self.saving('CPU Dense'))} times** less energy than the "
+            f"CPU ({rounded(least)} to {rounded(most)} over plausible SRAM settings). The figure's own method, "
+            f"computed time × 0.600 W, gives {rounded(self.saving('CPU Dense', TIMES_POWER))}. For single layers, the "
+            f"energy counted event by event is {ratio.min():.2f} ({ratio.idxmin()}) to {ratio.max():.2f} "
+            f"({ratio.idxmax()}) times the energy of time × power. It is lower where a layer keeps parts of the chip "
+            f"idle, because an idle part draws less than the busy chip of Table II."
         )
 
 

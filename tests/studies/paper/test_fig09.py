@@ -54,8 +54,16 @@ def test_where_64_bits_are_best(figure):
 def test_words_count_the_layers_where_the_paper_is_right(figure):
     words = figure.words()
     assert "**Is 64 bits best?**" in words
-    assert f"3 with {fig09.BY_MARKERS}" in words
-    assert "least at 64 bits" in words
+    assert "do more than 3 of the 9 layers take the least energy at this width" in words
+    assert "minimum at 64 bits" in words
+
+
+def test_the_widths_that_the_clock_allows_are_named(figure):
+    answer = figure.answer()
+    assert "Reads of 256 and 512 bits are too slow for the paper's clock" in answer
+    energy = figure.table("itrs-lop").sum()
+    assert energy.idxmin() == 512
+    assert f"{energy[[32, 64, 128]].idxmin()} bits take the least energy in this model" in answer
 
 
 def test_table_is_reads_times_energy(figure):

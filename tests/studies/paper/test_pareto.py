@@ -127,3 +127,13 @@ def test_plot(space):
 def test_bad_parameters(wrong, message):
     with pytest.raises(ValueError, match=message):
         paper.pareto.pareto(**wrong)
+
+
+def test_designs_whose_memories_are_too_slow_are_counted_apart():
+    wide = paper.pareto.pareto(["Alex-7", "VGG-7"], n_pes=[56], fifo_depths=[8], widths=[64, 256], index_bits=[4, 5, 6])
+    quick = wide.in_time().index.get_level_values("spmat_width_bits")
+    assert set(wide.better().index.get_level_values("spmat_width_bits")) == {64, 256}
+    assert set(quick) == {64}
+    assert f"Only {len(quick)} of them have memories that are fast enough" in wide.answer()
+    allowed = [chip.memory_clock_hz(eie.Machine(spmat_width_bits=width)) / 1e6 for width in (64, 256)]
+    assert wide.table()["memories allow, MHz"].isin(allowed).all()

@@ -33,7 +33,14 @@ def test_the_chip_is_within_one_percent(result):
 
 
 def test_settings_that_have_all_sizes(result):
-    assert list(result.models.index) == ["itrs-hp", "itrs-lop", "itrs-lstp", "lstp-energyopt", "lstp-hpperi"]
+    assert list(result.models.index) == [
+        "itrs-hp",
+        "itrs-lop",
+        "itrs-lstp",
+        "lstp-energyopt",
+        "lstp-hpperi",
+        "itrs-lop-energyopt",
+    ]
 
 
 def test_bottom_up_adds_up(result):

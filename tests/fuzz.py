@@ -116,7 +116,8 @@ FAULTS = [flip, flip, cut, truncate, insert, overwrite_length, overwrite_length,
 def read_all(file):
     """Read what a reader left for later."""
     for layer in getattr(file, "layers", ()):
-        layer.read()
+        if not layer.sizes_only:
+            layer.read()
         if layer.bias is not None:
             layer.bias()
 
@@ -455,6 +456,17 @@ def _shards(folder):
     places = {"fc.weight": "1.safetensors", "fc.bias": "2.safetensors"}
     (folder / "a.index.json").write_text(json.dumps({"metadata": {"total_size": 60}, "weight_map": places}))
     return [folder / "a.index.json", folder / "1.safetensors", folder / "2.safetensors"], importing.read
+
+
+@reader("configuration of a decoder")
+def _decoder(folder):
+    import json
+
+    from eie.networks import importing
+
+    names = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
+    (folder / "aconfig.json").write_text(json.dumps({"model_type": "llama", **dict.fromkeys(names, 8)}))
+    return [folder / "aconfig.json"], importing.read
 
 
 @reader("npz of matrices")

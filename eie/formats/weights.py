@@ -53,6 +53,8 @@ class WeightLayer:
         Blocks of equal size along the diagonal, outside of which the matrix is 0: the groups of a convolution.
     conditional : bool
         Whether an inference may do without it: a layer in a branch.
+    sizes_only : bool
+        Whether the file has no weights, so that they have to be drawn; `read` then raises a `FormatError`.
     """
 
     name: str
@@ -67,6 +69,7 @@ class WeightLayer:
     counted: bool = True
     groups: int = 1
     conditional: bool = False
+    sizes_only: bool = False
 
     @property
     def weights(self) -> int:

@@ -65,7 +65,7 @@ def encoded(
         Fraction of the weights to keep in layers of a file that nobody has pruned; by layer if a mapping, where `*`
         stands for all others.
     seed : int
-        Random seed of a synthetic layer.
+        Random seed of synthetic layers: those of Table III, and those of a file that has sizes only.
     only : str, optional
         Name of a single layer to take.
     input_shapes : mapping of str to sequence of int, optional
@@ -82,7 +82,7 @@ def encoded(
     if isinstance(network, (str, Path)):
         found = _named(network, density, seed, input_shapes)
     elif (file := network if isinstance(network, WeightFile) else as_file(network)) is not None:
-        found = _of_file(file, density)
+        found = _of_file(file, density, seed)
     elif isinstance(network, Mapping) and network:
         _refuse(density, "these layers are compressed already")
         found = _Source("layers", [_Part(name, "linear", layer) for name, layer in network.items()])
@@ -133,6 +133,7 @@ class _Part:
     note: str = ""
     density: float | None = None
     counted: bool = True
+    seed: int = 0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -162,7 +163,7 @@ def _named(
         return _Source(path.name, container.read(path))
     if not path.exists() and not path.suffix:
         raise ValueError(f"there is no file {network}, and Table III has no such layer; it has {', '.join(known)}")
-    return _of_file(importing.read(path, None, input_shapes), density)
+    return _of_file(importing.read(path, None, input_shapes), density, seed)
 
 
 def _refuse(density: Any, why: str) -> None:
@@ -171,16 +172,14 @@ def _refuse(density: Any, why: str) -> None:
         raise ValueError(f"a density is for layers of a file that nobody has pruned, got {density!r}: {why}")
 
 
-def _of_file(file: WeightFile, density: Any) -> _Source:
+def _of_file(file: WeightFile, density: Any, seed: int) -> _Source:
     names = [layer.name for layer in file.layers]
     unknown = [name for name in density if name not in (*names, "*")] if isinstance(density, Mapping) else []
     if unknown:
         raise ValueError(f"a density is given for {', '.join(unknown)}; the layers are {', '.join(names)}")
     parts = [
-        _Part(
-            one.name, one.kind, one, None, one.vectors, one.note, importing.density_for(one.name, density), one.counted
-        )
-        for one in file.layers
+        _Part(one.name, one.kind, one, None, one.vectors, one.note, kept, one.counted, seed)
+        for one, kept in zip(file.layers, [importing.density_for(name, density) for name in names], strict=True)
     ]
     return _Source(file.path.name, parts, on_machine=file.on_machine)
 
@@ -209,9 +208,11 @@ def _encoded_part(source: str, part: _Part | EncodedLayer, machine: Machine) -> 
 
 
 def _imported(part: _Part, layer: WeightLayer, machine: Machine) -> EncodedLayer:
-    compressed, was_pruned = importing.compress(layer, part.density, machine.weight_bits)
+    compressed, was_pruned = importing.compress(layer, part.density, machine.weight_bits, part.seed)
     bias = layer.bias() if layer.bias is not None else None
     origin = "dense; --prune-to would prune it" if part.density is None else "pruned, and not trained again"
+    if layer.sizes_only:
+        origin = "drawn at random, since the file has sizes only"
     note = "; ".join(filter(None, ["" if was_pruned else origin, part.note]))
     mem = encode(compressed, machine)
     return EncodedLayer(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import numpy as np
 import scipy.sparse as sp
 
 from eie import _check
-from eie.formats import gguf, matrix_market, onnx, pytorch, safetensors, scipy_npz, smtx
+from eie.formats import decoder_config, gguf, matrix_market, onnx, pytorch, safetensors, scipy_npz, smtx
 from eie.formats.errors import FormatError, guarded
 from eie.formats.weights import ENCODED, WeightFile, WeightLayer
 
@@ -37,6 +39,7 @@ _READERS: dict[str, Reader] = {
     **dict.fromkeys((".mtx", ".mtx.gz"), matrix_market.read),
     ".smtx": smtx.read,
     ".gguf": gguf.read,
+    decoder_config.ENDING: decoder_config.read,
 }
 """Readers by the ending of their files; a format's own library is imported when a file is read."""
 
@@ -73,7 +76,8 @@ def read(
 
     The ending says which format it is: ONNX (`.onnx`), PyTorch (`.pt`, `.pth`, `.bin`, `.ckpt`, `.pth.tar`),
     safetensors, the index of a checkpoint in several files (`.index.json`), a matrix of SciPy or plain ones of NumPy
-    (`.npz`, `.npy`), Matrix Market (`.mtx`, `.mtx.gz`), a pattern (`.smtx`), or llama.cpp's GGUF (`.gguf`).
+    (`.npz`, `.npy`), Matrix Market (`.mtx`, `.mtx.gz`), a pattern (`.smtx`), llama.cpp's GGUF (`.gguf`), or the sizes
+    of a decoder (`config.json`).
 
     Parameters
     ----------
@@ -95,7 +99,8 @@ def read(
         no graph or other inputs.
     """
     path = Path(path)
-    reader = _READERS.get("".join(path.suffixes[-2:]).lower()) or _READERS.get(path.suffix.lower())
+    known = [ending for ending in _READERS if path.name.lower().endswith(ending)]
+    reader = _READERS[max(known, key=len)] if known else None
     if reader is None:
         raise ValueError(f"{path}: can import files that end in {', '.join(_READERS)}, not {path.suffix or 'none'!r}")
     if key is not None and reader is not pytorch.read:
@@ -117,8 +122,10 @@ def read(
     return found
 
 
-def compress(layer: WeightLayer, density: float | None = None, weight_bits: int = 4) -> tuple[CompressedLayer, bool]:
-    """Read one layer's weights, prune them if nobody has yet, and share them.
+def compress(
+    layer: WeightLayer, density: float | None = None, weight_bits: int = 4, seed: int = 0
+) -> tuple[CompressedLayer, bool]:
+    """Read one layer's weights, prune them if nobody has yet, and share them. Weights are drawn if there are none.
 
     Parameters
     ----------
@@ -128,6 +135,8 @@ def compress(layer: WeightLayer, density: float | None = None, weight_bits: int 
         stays as it is.
     weight_bits : int
         Bits of a code, 1..8.
+    seed : int
+        Random seed of a layer that is drawn.
 
     Returns
     -------
@@ -145,6 +154,8 @@ def compress(layer: WeightLayer, density: float | None = None, weight_bits: int 
     """
     from eie.compress.kmeans import prune_and_share
 
+    if layer.sizes_only:
+        return _drawn(layer, density, weight_bits, seed), False
     weights = _weights(layer)
     was_pruned = density_of(weights) * layer.groups < PRUNED_BELOW
     kept = 1.0 if density is None or was_pruned else _check.fraction("density", density) / layer.groups
@@ -152,6 +163,20 @@ def compress(layer: WeightLayer, density: float | None = None, weight_bits: int 
         return prune_and_share(weights, weight_bits, kept), was_pruned
     except ValueError as error:
         raise FormatError(f"{layer.name}: {error}") from error
+
+
+def _drawn(layer: WeightLayer, density: float | None, weight_bits: int, seed: int) -> CompressedLayer:
+    """Draw a layer as uneven as really pruned ones are on average."""
+    from eie.explore.benchmarks import MAX_SEED
+    from eie.explore.synthetic import draw_layer
+
+    if density is None:
+        raise ValueError(
+            f"{layer.name} has a size but no weights: give the density at which it is drawn (density; --prune-to on "
+            "the command line)"
+        )
+    seeds = np.random.SeedSequence([_check.integer("seed", seed, 0, MAX_SEED), crc32(layer.name.encode())])
+    return draw_layer(layer.n_out, layer.n_in, density, seeds, bias=False, weight_bits=weight_bits)
 
 
 def density_of(weights: Any) -> float:
@@ -186,9 +211,9 @@ def described(
     -------
     dict
         `layers`: one dict per matrix with `name`, `kind`, `n_out`, `n_in`, `weights`, `nonzeros`, `vectors` (products
-        per inference; null where the file does not tell) and `note`; matrices that the machine holds side by side, such
-        as those of an LSTM or of the groups of a convolution, name the layer under `part_of`. `unmapped`: `name`,
-        `kind`, `reason` and `weights` of every other part.
+        per inference; both are null where the file does not tell) and `note`; matrices that the machine holds side by
+        side, such as those of an LSTM or of the groups of a convolution, name the layer under `part_of`. `unmapped`:
+        `name`, `kind`, `reason` and `weights` of every other part.
         `weights_on_machine`: fraction of the file's weights that are in layers, 0..1.
 
     Raises
@@ -218,8 +243,10 @@ def _encoded_matrices(path: str | Path) -> list[dict[str, Any]]:
 
 def _matrices(layer: WeightLayer) -> list[dict[str, Any]]:
     """Describe the matrices of one layer."""
-    weights = _weights(layer)
     row = _described(layer, layer, 0.0)
+    if layer.sizes_only:
+        return [_matrix(row, layer.name, layer.n_in, None)]
+    weights = _weights(layer)
     if layer.groups > 1:
         return _group_matrices(layer, row, weights)
     if not layer.parts:
@@ -243,7 +270,7 @@ def _group_matrices(layer: WeightLayer, row: dict[str, Any], weights: Any) -> li
     ]
 
 
-def _matrix(row: dict[str, Any], name: str, n_in: int, nonzeros: int) -> dict[str, Any]:
+def _matrix(row: dict[str, Any], name: str, n_in: int, nonzeros: int | None) -> dict[str, Any]:
     sizes = {"n_in": n_in, "weights": row["n_out"] * n_in, "nonzeros": nonzeros}
     names = {"name": name, "kind": row["kind"], "n_out": row["n_out"]}
     return names | sizes | {"vectors": row["vectors"], "note": row["note"]}
@@ -258,7 +285,7 @@ def inspect(
     -------
     DataFrame
         One row per layer: `layer`, `kind`, `n_out`, `n_in`, `vectors` (products per inference, None where the file does
-        not tell), `weights`, `density` (fraction that is not 0), `note`.
+        not tell), `weights`, `density` (fraction that is not 0; NaN where the file has sizes only), `note`.
     DataFrame
         One row for every other part: `part`, `kind`, `why`, `weights`.
 
@@ -276,11 +303,15 @@ def inspect(
         rows = [_described(layer, layer.mem, layer.density) for layer in container.read(path)]
         return pd.DataFrame(rows).astype({"vectors": object}), rest
     found = read(path, key, input_shapes)
-    runs = [_described(layer, layer, density_of(_weights(layer)) * layer.groups) for layer in found.layers]
+    runs = [_described(layer, layer, _density(layer)) for layer in found.layers]
     parts = [
         {"part": part.name, "kind": part.kind, "why": part.why, "weights": part.weights} for part in found.unmapped
     ]
     return pd.DataFrame(runs).astype({"vectors": object}), pd.DataFrame(parts) if parts else rest
+
+
+def _density(layer: WeightLayer) -> float:
+    return nan if layer.sizes_only else density_of(_weights(layer)) * layer.groups
 
 
 def _described(layer: WeightLayer | EncodedLayer, matrix: Any, density: float) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class _Checkpoint:
 
     def _belongs_to_another(self, name: str) -> bool:
         """Tell whether a tensor is the bias or the state's half of a layer that is listed under its weight."""
-        bias = re.fullmatch(r"((?:.*[._])?)bias((?:_ih|_hh)?(?:_l\d+)?(?:_reverse)?)", name)
+        bias = re.fullmatch(r"((?:.*[./_])?)bias((?:_ih|_hh)?(?:_l\d+)?(?:_reverse)?(?::0)?)", name)
         if bias is not None:
             owners = (self.tensors.get(f"{bias[1]}{each}{bias[2]}") for each in ("weight", "kernel"))
             shape, given = next((owner.shape for owner in owners if owner is not None), ()), self.tensors[name].shape
@@ -211,15 +211,16 @@ def _converted(matrix: Any) -> Any:
 
 
 def _is_weight(name: str) -> bool:
-    return re.search(r"(^|[._])(weights?|kernel|qweight|weight_ih\w*|weight_hr\w*|[wW]\d*)$", name) is not None
+    return re.search(r"(^|[./_])(weights?|kernel(:0)?|qweight|weight_ih\w*|weight_hr\w*|[wW]\d*)$", name) is not None
 
 
 def _last(name: str) -> str:
-    return name.rpartition(".")[2]
+    """Return the last part of a name, whose parts are joined with dots, or with slashes by Flax and Keras."""
+    return re.split(r"[./]", name.removesuffix(":0"))[-1]
 
 
 def _label(name: str) -> str:
-    return name.removesuffix(".weight").removesuffix(".kernel")
+    return re.sub(r"[./]kernel(:0)?$", "", name.removesuffix(".weight"))
 
 
 def _by_name(name: str) -> str:
@@ -232,7 +233,7 @@ def _by_name(name: str) -> str:
 
 def _bias_name(weight: str) -> str:
     """Return `x.bias` for `x.weight`, `x.bias_ih_l0` for `x.weight_ih_l0`; empty for any other name."""
-    before, found, after = weight.rpartition("kernel" if weight.endswith("kernel") else "weight")
+    before, found, after = weight.rpartition("kernel" if _last(weight) == "kernel" else "weight")
     return f"{before}bias{after}" if found else ""
 
 

@@ -197,8 +197,10 @@ def _state_dict(path: Path, loaded: Any, key: str | None) -> tuple[Mapping[str, 
     others = [Unmapped(each, "state dict", f"beside {name}, which is read; --key {each} reads it") for each in dicts]
     beside = [Unmapped(each, "parameter", f"beside the state dict {name}") for each in top]
     masks = _flat(next((loaded[each] for each in ("masks", "mask") if isinstance(loaded.get(each), Mapping)), {}))
-    with_masks = {f"masks.{each}": mask for each, mask in masks.items() if each in dicts[name]}
-    return {**dicts[name], **with_masks}, [each for each in others if each.name != name] + beside
+    targets = {*dicts[name], *(weight.rpartition(".")[0] for weight in dicts[name])}
+    with_masks = {f"masks.{each}": mask for each, mask in masks.items() if each in targets}
+    lone = [Unmapped(each, "mask", f"a mask of no weight of {name}") for each in masks if each not in targets]
+    return {**dicts[name], **with_masks}, [each for each in others if each.name != name] + beside + lone
 
 
 def _at(path: Path, loaded: Any, key: str) -> Any:
@@ -309,7 +311,7 @@ def _sparse(value: torch.Tensor) -> Any:
     """Read a sparse matrix as SciPy's; a sparse array of more sides becomes dense."""
     import torch
 
-    if value.dim() != 2 or "sparse_bs" in str(value.layout):
+    if value.dim() != 2 or value.dense_dim() or "sparse_bs" in str(value.layout):
         return np.asarray(value.to_dense().float())
     with warnings.catch_warnings(action="ignore"):
         entries = value.to_sparse_coo().coalesce()

@@ -6,8 +6,8 @@ import re
 from collections.abc import Container
 
 _PARAMETER = re.compile(
-    r"(?i)(^|[._])(\w*_)?(table|pos|position|positions|token|tokens|tok|emb|embed|embedding|embeddings|prompts?|bias(es)?|"
-    r"mean|var|std|scales?|gamma|beta|mask|freqs?|cos|sin|cached?|buffer|anchors?|grid|latents?|queries|absmax|SCB|"
+    r"(?i)(^|[./_])(\w*_)?(table|pos|position|positions|token|tokens|tok|emb|embed|embedding|embeddings|prompts?|bias(es)?|"
+    r"mean|var|std|scales?|gamma|beta|masks?|zeros?|zero_points?|freqs?|cos|sin|cached?|buffer|anchors?|grid|latents?|queries|absmax|SCB|"
     r"weight_[guv]|_[uv])$"
 )
 
@@ -28,7 +28,7 @@ def vector_reason(name: str, names: Container[str]) -> str:
 
 def parameter_reason(name: str, shape: tuple[int, ...]) -> str:
     """Say why a tensor of two sides or more is no weight; empty if it may be one."""
-    is_weight = re.search(r"(^|[._])(weights?|kernel|\w*_weight|weight_\w+|[wW]\d*)$", name)
+    is_weight = re.search(r"(^|[./_])(weights?|kernel(:0)?|\w*_weight|weight_\w+|[wW]\d*)$", name)
     if is_weight and not re.search(r"weight_[guv]$", name):
         return ""
     if _PARAMETER.search(name):

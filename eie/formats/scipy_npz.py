@@ -58,7 +58,7 @@ def _plain(path: Path, found: dict[str, NDArray[Any]]) -> WeightFile:
     """List the layers of plain arrays; a lone array is named after its file."""
     if len(found) == 1:
         found = {path.name.split(".")[0]: array for array in found.values()}
-    elif any(name.endswith("weight") for name in found):
+    elif any(name.endswith(("weight", "kernel", "kernel:0")) for name in found):
         return layers_of(path, {name: _tensor(array) for name, array in found.items()})
     return WeightFile.of(path, [_part(name, array, len(found) == 1) for name, array in found.items()])
 

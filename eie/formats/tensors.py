@@ -45,7 +45,7 @@ Rule = Callable[[str, Tensors], Joined | None]
 
 def joined(tensors: Tensors) -> dict[str, Tensor]:
     """Join all groups of tensors to their weights, in the order of the file."""
-    for rule in (_bitsandbytes, _pruned, _weight_normed, _spectral, _parametrized, _hand_masked, _scaled, _gptq):
+    for rule in RULES:
         tensors = _applied(rule, tensors)
     return dict(tensors)
 
@@ -80,13 +80,19 @@ def _pruned(name: str, tensors: Tensors) -> Joined | None:
     return base, _masked(tensors[name], mask), {f"{base}_mask"}
 
 
+_MASKS = ("mask", "_mask", "pruning_mask", "prune_mask", "sparsity_mask", "sparse_mask")
+"""Names of a mask in the module of its weight, with or without the weight's own name before it."""
+
+
 def _hand_masked(name: str, tensors: Tensors) -> Joined | None:
     """Multiply a weight by a mask of the same shape that its module keeps beside it."""
     module, dot, last = name.rpartition(".")
     if last not in ("weight", "kernel"):
         return None
-    beside = [f"{module}{dot}{each}" for each in ("mask", "weight_mask", "_mask", "mask_weight", "pruning_mask")]
-    for each in (*beside, f"{name}.mask", f"mask.{name}", f"masks.{name}"):
+    inside = [f"{module}{dot}{each}" for each in (*_MASKS, *(f"{last}_{mask}" for mask in _MASKS), "mask_weight")]
+    beside = [f"{module}{dot}{each}.{last}" for each in ("mask", "masks")]
+    whole = [f"{each}.{of}" for each in ("mask", "masks") for of in (name, module)]
+    for each in (*inside, *beside, f"{name}.mask", *whole):
         mask = _of_shape(each, tensors, tensors[name].shape)
         if mask is not None:
             return name, _masked(tensors[name], mask), {each}
@@ -237,7 +243,8 @@ def _gptq(name: str, tensors: Tensors) -> Joined | None:
         bits = 4
     whole = n_in * n_out * bits == 32 * prod(words.shape) and zeros is not None
     if bits not in (2, 4, 8) or not whole or (is_awq and bits != 4) or zeros is None or zeros.kind != "int32":
-        fault = f"{form}: packed codes whose width and groups do not fit each other"
+        why = f"codes of {bits} bits; those of 2, 4 and 8 are read" if bits == 3 else "width and groups do not fit"
+        fault = f"{form}: packed codes that are not read here: {why}"
         return base, Tensor((n_out, n_in), True, words.read, fault=fault), used
 
     def read() -> NDArray[np.float32]:
@@ -250,6 +257,40 @@ def _gptq(name: str, tensors: Tensors) -> Joined | None:
     return base, Tensor((n_out, n_in), True, read, note=note), used
 
 
+def _compressed(name: str, tensors: Tensors) -> Joined | None:
+    """Unpack words of 32 bits with codes of neighbouring inputs, as `pack-quantized` of compressed-tensors has them."""
+    base = name.removesuffix("_packed")
+    words, shape, scale = tensors[name], tensors.get(f"{base}_shape"), tensors.get(f"{base}_scale")
+    if base == name or words.kind != "int32" or shape is None or scale is None or len(words.shape) != 2:
+        return None
+    used = {each for each in tensors if each.startswith((f"{base}_shape", f"{base}_scale", f"{base}_zero_point"))}
+    n_out, n_in = (int(side) for side in dense(shape)) if shape.shape == (2,) else (0, 0)
+    bits = next((bits for bits in (4, 8) if words.shape == (n_out, -(-n_in * bits // 32))), 0)
+    if not bits or not _fits(scale.shape, (n_out, n_in)) or f"{base}_zero_point" in tensors:
+        fault = "compressed-tensors: packed codes other than symmetric ones of 4 or 8 bits"
+        return base, Tensor((n_out, n_in), True, words.read, fault=fault), used
+
+    def read() -> NDArray[np.float32]:
+        codes = _unpacked(dense(words), bits, False, 1)[:, :n_in] - (1 << (bits - 1))
+        return np.asarray(codes * _spread(dense(scale), codes.shape), np.float32)
+
+    return (
+        base,
+        Tensor((n_out, n_in), True, read, note=f"compressed-tensors, {bits}-bit codes times their scales"),
+        used,
+    )
+
+
+def _hqq(name: str, tensors: Tensors) -> Joined | None:
+    """Name the codes of HQQ, whose width and shape are no tensors."""
+    module, dot, last = name.rpartition(".")
+    if last != "W_q":
+        return None
+    used = {each for each in tensors if each.startswith(f"{module}{dot}meta.") or each == f"{module}{dot}bias"}
+    fault = "packed codes of HQQ; save the network in another format, or before it is quantised"
+    return name, replace(tensors[name], is_float=True, fault=fault), used
+
+
 def _unpacked(words: NDArray[Any], bits: int, is_awq: bool, axis: int) -> NDArray[np.int64]:
     """Take the codes out of words, of which each holds neighbours along `axis`."""
     shifts = np.arange(0, 32, bits)
@@ -259,6 +300,13 @@ def _unpacked(words: NDArray[Any], bits: int, is_awq: bool, axis: int) -> NDArra
     sides = list(words.shape)
     sides[axis] *= len(shifts)
     return np.moveaxis(parts, -1, axis + 1).reshape(sides)
+
+
+RULES: tuple[Rule, ...] = (
+    *(_bitsandbytes, _pruned, _weight_normed, _spectral, _parametrized, _hand_masked),
+    *(_scaled, _gptq, _compressed, _hqq),
+)
+"""In the order in which they are tried."""
 
 
 def dense(tensor: Tensor) -> NDArray[Any]:

@@ -70,7 +70,13 @@ def test_two_of_four_as_a_gpu_stores_them(capsys, tmp_path, kind):
 
 
 @pytest.mark.parametrize("ending", ["pt", "safetensors"])
-@pytest.mark.parametrize("mask", ["fc.mask", "fc.weight_mask", "fc._mask", "fc.weight.mask"])
+@pytest.mark.parametrize(
+    "mask",
+    [
+        *("fc.mask", "fc.weight_mask", "fc._mask", "fc.weight.mask", "fc.mask_weight", "fc.prune_mask"),
+        *("fc.weight_pruning_mask", "fc.masks.weight", "fc.mask.weight", "masks.fc.weight", "mask.fc"),
+    ],
+)
 def test_masks_by_hand_are_multiplied_in(capsys, tmp_path, mask, ending):
     pattern = (torch.arange(15 * 7).reshape(15, 7) % 3 == 0).float()
     path = saved(tmp_path / f"a.{ending}", {"fc.weight": weight(15, 7), mask: pattern, "fc.bias": torch.ones(15)})
@@ -84,6 +90,15 @@ def test_masks_beside_the_state_dict(capsys, tmp_path):
     state = {"fc.weight": weight(6, 5), "out.weight": weight(3, 6)}
     saved(tmp_path / "a.pth", {"state_dict": state, "masks": {"fc.weight": torch.eye(6, 5)}, "epoch": 3})
     assert shapes(seen(capsys, tmp_path / "a.pth")) == {"fc": (6, 5, 5), "out": (3, 6, 18)}
+
+
+@pytest.mark.parametrize("key", ["mask", "masks"])
+def test_masks_beside_the_state_dict_by_module(capsys, tmp_path, key):
+    masks = {"fc": torch.eye(6, 5), "gone": torch.eye(4)}
+    saved(tmp_path / "a.pt", {"model": {"fc.weight": weight(6, 5)}, key: masks})
+    found = seen(capsys, tmp_path / "a.pt")
+    assert shapes(found) == {"fc": (6, 5, 5)}
+    assert reasons(found) == {"gone": "a mask of no weight of model"}
 
 
 def test_a_mask_of_another_shape_is_none_of_the_weight(capsys, tmp_path):
@@ -209,6 +224,83 @@ def test_gptq(capsys, tmp_path, bits):
     assert not found["unmapped"]
     expected = (scales[group] * (codes - zeros[group] - 1)).T
     np.testing.assert_allclose(matrices(path)["l"], expected)
+
+
+def test_gptq_of_three_bits_is_named(capsys, tmp_path):
+    tensors = {
+        "l.qweight": torch.zeros(3, 32, dtype=torch.int32),
+        "l.qzeros": torch.zeros(4, 3, dtype=torch.int32),
+        "l.scales": torch.ones(4, 32),
+        "l.g_idx": torch.arange(32, dtype=torch.int32) // 8,
+    }
+    found = seen(capsys, saved(tmp_path / "a.safetensors", tensors | {"fc.weight": weight(4, 3)}))
+    assert shapes(found) == {"fc": (4, 3, 12)}
+    assert "GPTQ: packed codes that are not read here: codes of 3 bits" in reasons(found)["l.weight"]
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("groups", [1, 4])
+@pytest.mark.parametrize("ending", ["pt", "safetensors"])
+def test_codes_of_compressed_tensors(capsys, tmp_path, bits, groups, ending):
+    codes = np.random.default_rng(0).integers(0, 2**bits, (16, 32))
+    scales = torch.linspace(0.5, 1, 16 * groups).reshape(16, groups)
+    tensors = {
+        "l.weight_packed": packed(codes.T, bits).T.contiguous(),
+        "l.weight_scale": scales,
+        "l.weight_shape": torch.tensor([16, 32]),
+    }
+    path = saved(tmp_path / f"a.{ending}", tensors)
+    found = seen(capsys, path)
+    assert f"compressed-tensors, {bits}-bit" in found["layers"][0]["note"]
+    assert not found["unmapped"]
+    expected = (codes - 2 ** (bits - 1)) * scales.numpy().repeat(32 // groups, axis=1)
+    np.testing.assert_allclose(matrices(path)["l"], expected)
+
+
+@pytest.mark.parametrize("more", [{"l.weight_zero_point": torch.zeros(2, 4)}, {"l.weight_shape": torch.tensor([16])}])
+def test_other_codes_of_compressed_tensors_are_named(capsys, tmp_path, more):
+    tensors = {
+        "l.weight_packed": torch.zeros(16, 4, dtype=torch.int32),
+        "l.weight_scale": torch.ones(16, 4),
+        "l.weight_shape": torch.tensor([16, 32]),
+    }
+    found = seen(capsys, saved(tmp_path / "a.safetensors", tensors | {"fc.weight": weight(4, 3)} | more))
+    assert shapes(found) == {"fc": (4, 3, 12)}
+    assert "compressed-tensors" in reasons(found)["l.weight"]
+
+
+@pytest.mark.parametrize("name", ["l", "layers.0.self_attn.q_proj", "head"])
+def test_codes_of_hqq_are_named(capsys, tmp_path, name):
+    meta = {"nbits": 4, "shape": (16, 32), "scale": torch.ones(8, 1), "zero": torch.ones(8, 1)}
+    layer = {"W_q": torch.zeros(32, 8, dtype=torch.uint8), "meta": meta, "bias": torch.ones(16)}
+    found = seen(capsys, saved(tmp_path / "a.pt", {name: layer, "fc.weight": weight(4, 3)}))
+    assert shapes(found) == {"fc": (4, 3, 12)}
+    assert list(reasons(found)) == [f"{name}.W_q"]
+    assert "HQQ" in reasons(found)[f"{name}.W_q"]
+
+
+@pytest.mark.parametrize("form", ["params/{}/{}", "params.{}.{}", "{}/{}:0"])
+@pytest.mark.parametrize("ending", ["safetensors", "npz"])
+def test_kernels_of_flax_and_keras_by_any_separator(capsys, tmp_path, form, ending):
+    tensors = {
+        form.format("Dense_0", "kernel"): weight(12, 7),
+        form.format("Dense_0", "bias"): weight(7),
+        form.format("Conv_0", "kernel"): weight(3, 3, 5, 8),
+        form.format("Conv_0", "bias"): weight(8),
+    }
+    path = tmp_path / f"a.{ending}"
+    if ending == "npz":
+        np.savez(path, **{name: tensor.numpy() for name, tensor in tensors.items()})
+    else:
+        saved(path, tensors)
+    found = seen(capsys, path)
+    assert sorted(shapes(found).values()) == [(7, 12, 84), (8, 45, 360)]
+    assert not found["unmapped"]
+
+
+def test_sparse_rows_of_dense_numbers(capsys, tmp_path):
+    rows = weight(6, 8) * torch.tensor([1, 0, 1, 0, 0, 1])[:, None]
+    assert shapes(seen(capsys, saved(tmp_path / "a.pt", {"x.weight": rows.to_sparse(1)}))) == {"x": (6, 8, 24)}
 
 
 def test_conv1d_of_gpt2_and_kernels_of_flax_are_turned(capsys, tmp_path):

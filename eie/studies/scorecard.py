@@ -61,10 +61,10 @@ def words(results: Sequence[Result]) -> str:
     rest = [result for result in results if result not in own]
     changed = sum(result.verdict is not result.claim.verdict for result in results)
     return (
-        f"Of {len(own)} claims that are **simulated or measured**, {_counted(own)}. Another {len(rest)} are arithmetic "
-        f"on the paper's own numbers, or definitions: {_counted(rest)}. They show whether the paper agrees with "
-        "itself, and say nothing of the machine."
-        + (f" {changed} verdicts are not the recorded ones." if changed else "")
+        f"Of {len(own)} claims that we test by **simulation or measurement**, {_counted(own)}. Another {len(rest)} are "
+        f"arithmetic on the paper's own numbers, or definitions: {_counted(rest)}. These show whether the paper is "
+        f"consistent with itself, but do not test the machine."
+        + (f" {changed} verdicts differ from the recorded ones." if changed else "")
     )
 
 

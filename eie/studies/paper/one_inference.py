@@ -110,15 +110,14 @@ class OneInference:
         cycles = sum(layer.report.cycles for layer in self.run.layers)
         joules = sum(layer.energy.total for layer in self.run.layers)
         skipped = 1 - sum(layer.report.macs for layer in self.run.layers) / self.dense_products()
-        verdict = "which is right" if self.digit == self.label else f"but it shows a {self.label}"
         apart = np.abs(self.run.outputs[0] - self.float_scores).max()
         return (
-            f"{self.name} says **{self.digit}**, {verdict}. On {self.machine.n_pe} PEs with codes of "
-            f"{self.machine.weight_bits} bits it took **{cycles:,} cycles**, "
-            f"{cycles / self.machine.clock_hz / MICRO:.1f} µs, and **{joules / MICRO:.2f} µJ**. The dense "
-            f"network has {self.dense_products():,} products; {100 * skipped:.1f} % of them were skipped, because the "
-            f"weight was pruned or the activation was zero. The scores differ by at most {apart:.4f} from those in "
-            f"floating point, and {sum(self.run.saturations.values())} numbers saturated."
+            f"The dense network has {self.dense_products():,} products. The machine skips {100 * skipped:.1f} % of "
+            f"them, because the weight was pruned or the activation is zero. With codes of {self.machine.weight_bits} "
+            f"bits on {self.machine.n_pe} PEs, the inference takes {cycles:,} cycles "
+            f"({cycles / self.machine.clock_hz / MICRO:.1f} µs) and {joules / MICRO:.2f} µJ. The scores differ from "
+            f"those in floating point by at most {apart:.4f}; the number of saturated values is "
+            f"{sum(self.run.saturations.values())}."
         )
 
     def dense_products(self) -> int:

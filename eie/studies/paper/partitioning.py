@@ -64,8 +64,8 @@ class Partitioning:
             for grid in others
         ]
         return (
-            f"{self.other_machine}Dealing {rows}, as EIE does, is fastest on **{wins} of {len(table)} layers**. The "
-            f"time over that of {rows} is on average {' and '.join(said)}."
+            f"{self.other_machine}Distributing {rows}, as EIE does, is fastest on **{wins} of {len(table)} layers**. "
+            f"Relative to {rows}, the mean time is {' and '.join(said)}."
         )
 
     def words(self) -> str:
@@ -81,9 +81,9 @@ class Partitioning:
         )
         mean = ", ".join(f"{grid} {table[grid].mean():.2f}" for grid in others)
         return (
-            f"{self.other_machine}Dealing {rows} is fastest on {len(wins)} of {len(table)} layers"
+            f"{self.other_machine}Distributing {rows} is fastest on {len(wins)} of {len(table)} layers"
             + (f", but not on {lost}" if lost else "")
-            + f". The mean time, over that of {rows}, is: {mean}."
+            + f". The mean time relative to {rows} is: {mean}."
         )
 
 

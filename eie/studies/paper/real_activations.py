@@ -113,7 +113,7 @@ class RealActivations:
         if self.runs.empty:
             return self.missing
         said = [self._density(str(layer), found) for layer, found in self.runs.groupby("layer", sort=False)["density"]]
-        return f"On real pictures, {' and '.join(said)}. (± is the standard deviation over pictures.)"
+        return f"On real images, {' and '.join(said)} (± is the standard deviation over images)."
 
     def _density(self, layer: str, found: pd.Series) -> str:
         spread = f" ± {found.std():.1f}" if len(found) > 1 else ""
@@ -132,12 +132,12 @@ class RealActivations:
         slower = 100 * (found["real"] / found["shuffled"]).sub(1).mean()
         less = "below" if gap < 0 else "above"
         return (
-            f"**{layer}**: on average over {len(found)} pictures, **{density.mean():.1f} %** of the inputs are not "
-            f"zero. That is {abs(gap):.1f} points {less} the published {printed['density']:g} %. Single pictures have "
-            f"between {density.min():.1f} and {density.max():.1f} %, and {found['dead'].mean():.0f} % of the channels "
-            f"are empty. A picture takes {time.mean():.1f} µs on average ({time.min():.1f} to {time.max():.1f} µs), an "
-            f"input drawn at the published density {printed['time']:.1f} µs. Real inputs come channel by channel; "
-            f"compared with the same inputs in random order, this changes the time by {slower:+.2f} %."
+            f"**{layer}**: on average over {len(found)} images, **{density.mean():.1f} %** of the inputs are not zero, "
+            f"{abs(gap):.1f} points {less} the published {printed['density']:g} %. Single images have between "
+            f"{density.min():.1f} and {density.max():.1f} %, and {found['dead'].mean():.0f} % of the channels are "
+            f"empty. An image takes {time.mean():.1f} µs on average ({time.min():.1f} to {time.max():.1f} µs); an "
+            f"input drawn at the published density takes {printed['time']:.1f} µs. Real inputs are ordered by channel; "
+            f"this changes the time by {slower:+.2f} % compared with a random order."
         )
 
 

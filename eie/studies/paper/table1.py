@@ -91,14 +91,14 @@ class Table1:
         wide = operation_pj("multiply", "int", 32)
         return (
             f"Reading 32 bits from DRAM takes **{self.dram_over_sram:.0f} times** the energy of reading them from a "
-            f"small SRAM, and **{self._pj('DRAM') / wide:.0f} times** that of multiplying two such numbers."
+            f"small SRAM, and **{self._pj('DRAM') / wide:.0f} times** the energy of multiplying two 32-bit integers."
         )
 
     def words(self) -> str:
         """The ratios, and the power of a network in DRAM."""
         off = (self.rows["relative, computed"] - self.rows["relative, paper"]).abs().max()
         ratios = (
-            "All printed ratios follow from the printed energies"
+            "All published ratios follow from the published energies"
             if np.isclose(off, 0, atol=1e-9)
             else f"The printed ratios differ from those of the printed energies by up to {off:.2f}"
         )
@@ -118,16 +118,16 @@ class Table1:
             else ""
         )
         return (
-            f"A network of {self.connections:,.0f} connections at {self.rate_hz:g} inferences a second draws "
-            f"**{self.dram_watts:.3g} W** for reading its weights from DRAM alone{printed}, "
-            f"{self.sram_watts:.3g} W from SRAM."
+            f"A network of {self.connections:,.0f} connections at {self.rate_hz:g} inferences per second draws "
+            f"**{self.dram_watts:.3g} W** only for reading its weights from DRAM{printed}; from SRAM, it would draw "
+            f"{self.sram_watts:.3g} W."
         )
 
     def _widths(self) -> str:
         narrow, wide = (operation_pj("multiply", "int", bits) for bits in (16, 32))
         return (
-            f"Narrow arithmetic is cheap: a multiplication of 16-bit integers takes {narrow:.2f} pJ where one of 32 "
-            f"bits takes {wide:.2f}."
+            f"Narrow arithmetic is cheap: a multiplication of 16-bit integers takes {narrow:.2f} pJ, one of 32-bit "
+            f"integers {wide:.2f} pJ."
         )
 
 

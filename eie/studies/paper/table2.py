@@ -194,7 +194,7 @@ class Table2:
         return (
             f"{machine_warning(self.machine)}Counted event by event, a PE that runs {self.layer} draws "
             f"**{counted:.1f} mW** ({plausible.min():.1f} to {plausible.max():.1f} mW over plausible settings of its "
-            f"memories). Table II prints {printed:.2f} mW."
+            f"memories). Table II gives {printed:.2f} mW."
         )
 
     def words(self) -> str:
@@ -206,19 +206,17 @@ class Table2:
         total = sums.loc["printed total"]
         away = {name: sums.loc[name] - total for name in ("components", "modules")}
         said = [
-            f"the {name} add up to the printed {total['power']:.3f} mW "
-            + ("exactly" if abs(gap["power"]) < 5e-7 else f"but for {abs(gap['power']):.3f} mW")
+            f"the {name} add up to the published {total['power']:.3f} mW "
+            + ("exactly" if abs(gap["power"]) < 5e-7 else f"up to {abs(gap['power']):.3f} mW")
             + f" and to {total['area']:,.0f} µm² "
-            + ("exactly" if gap["area"] == 0 else f"but for {abs(gap['area']):,.0f} µm²")
+            + ("exactly" if gap["area"] == 0 else f"up to {abs(gap['area']):,.0f} µm²")
             for name, gap in away.items()
         ]
         off = max(
             (self.printed[f"{quantity} share, computed"] - self.printed[f"{quantity}_share"]).abs().max()
             for quantity in ("power", "area")
         )
-        return (
-            f"In Table II {'; '.join(said)}. Computed again, every share is within {off:.3f} points of the printed one."
-        )
+        return f"In Table II {'; '.join(said)}. Every recomputed share is within {off:.3f} points of the published one."
 
     def _of_chip(self) -> str:
         rows, nodes = self.chip(), chip.lnzd_nodes(self.machine)
@@ -226,7 +224,7 @@ class Table2:
         return (
             f"{self.machine.n_pe} PEs and {nodes} detection nodes make **{area['computed']:.2f} mm²** and "
             f"**{power['computed']:.1f} mW**; for {paper_value('pe-count'):.0f} PEs and {paper_value('lnzd-units'):.0f}"
-            f" nodes Table V prints {area['published, 64 PEs']:.1f} mm² and {power['published, 64 PEs']:.0f} mW."
+            f" nodes, Table V gives {area['published, 64 PEs']:.1f} mm² and {power['published, 64 PEs']:.0f} mW."
         )
 
     def _of_models(self) -> str:
@@ -235,36 +233,37 @@ class Table2:
         closest = near["power, %"].abs().idxmin()
         mine, theirs = rows[default], rows["Table II"]
         names = ("clock network", "register", "combinational")
-        logic = ", ".join(f"{mine[name]:.2f} for {theirs[name]:.2f} mW" for name in names)
+        logic = ", ".join(f"{mine[name]:.2f} mW against {theirs[name]:.2f} mW" for name in names)
         return (
-            f"**Bottom-up**, from what {self.layer} does (events times energies), with memories of the setting "
-            f"{default}, a PE draws **{mine['total']:.2f} mW**, {near.loc[default, 'power, %']:+.0f} % against Table "
-            f"II. Its memories draw {mine['memory']:.2f} mW, {near.loc[default, 'leakage, mW']:.2f} mW of it leakage; "
-            f"Table II prints {theirs['memory']:.2f} mW. Clock, registers and logic ({logic}) do not test the model, "
-            f"because their energies per event are made from Table II. They come out lower because PEs wait at times "
-            f"and skip the arithmetic of padding zeros. {self._choice(default, closest, near)}"
+            f"**Counted event by event** on {self.layer}, with memories of the setting {default}, a PE draws "
+            f"**{mine['total']:.2f} mW**, {near.loc[default, 'power, %']:+.0f} % relative to Table II. Its memories "
+            f"draw {mine['memory']:.2f} mW, of which {near.loc[default, 'leakage, mW']:.2f} mW is leakage; Table II "
+            f"gives {theirs['memory']:.2f} mW. Clock, registers and logic ({logic} in Table II) do not test the model, "
+            f"because their energies per event are derived from Table II. Their power is lower here because PEs "
+            f"sometimes wait, and skip the arithmetic of padding zeros. {self._choice(default, closest, near)}"
         )
 
     def _choice(self, default: str, closest: str, near: pd.DataFrame) -> str:
         power, area, fits = near["power, %"], near["memory area, %"], self.fast_enough()
         period, listed = f"{1e9 / self.machine.clock_hz:.2f} ns cycle", ", ".join(fits) or "none"
         apart = (
-            f"By power alone {closest} is nearer ({power[closest]:+.1f} %, {default} {power[default]:+.1f} %)"
+            f"By power alone, {closest} is closer to Table II ({power[closest]:+.1f} %; {default}: "
+            f"{power[default]:+.1f} %)"
             if closest != default
-            else f"{default} is nearest by power"
+            else f"By power, {default} is closest to Table II"
         )
         like = area.abs().idxmin()
         if default not in fits:
             return f"{apart}; {default} cannot be read once every {period}, {listed} can."
         by_area = (
-            f"{default} is nearest by area, too"
+            f"{default} is also closest by area"
             if like == default
-            else f"by area {like} is nearer ({area[like]:+.0f} %"
+            else f"by area, {like} is closer ({area[like]:+.0f} %"
         )
-        by_area += "" if like == default else f", {default} {area[default]:+.0f} %)"
+        by_area += "" if like == default else f"; {default}: {area[default]:+.0f} %)"
         return (
-            f"{apart}; {by_area}. Only {listed} can be read once every {period}, and among these {default} is "
-            f"{'' if power[fits].abs().idxmin() == default else 'not '}the nearest by power."
+            f"{apart}; {by_area}. Only {listed} can be read once in every {period}, and of these {default} is "
+            f"{'' if power[fits].abs().idxmin() == default else 'not '}the closest by power."
         )
 
 

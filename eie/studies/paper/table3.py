@@ -73,8 +73,8 @@ class Table3:
         kept = self.rows["weights kept, millions"].sum()
         left = self.rows["multiplications left, millions"].sum()
         return (
-            f"Of {dense:.1f} million weights, **{kept:.1f} million** are left after pruning ({100 * kept / dense:.1f} "
-            f"%). Of as many multiplications, {left:.1f} million are left once inputs that are zero are skipped, too."
+            f"Of {dense:.1f} million weights, pruning keeps **{kept:.1f} million** ({100 * kept / dense:.1f} %). Of "
+            f"the {dense:.1f} million multiplications, {left:.1f} million remain once zero inputs are skipped too."
         )
 
     def words(self) -> str:
@@ -83,7 +83,7 @@ class Table3:
         off = (known["weights %, drawn"] - known["weights %, paper"]).abs().max() if len(known) else 0.0
         odd = known[(known["FLOP %, drawn"] - known["FLOP %, paper"]).abs() > 0.5]["layer"]
         said = (
-            f"the multiplications left round to the printed whole percent except in {', '.join(odd)}"
+            f"the shares of multiplications round to the published whole percent except in {', '.join(odd)}"
             if len(odd)
             else ("the multiplications left round to the printed whole percent everywhere")
         )
@@ -91,7 +91,7 @@ class Table3:
         kept = self.rows["weights kept, millions"].sum()
         return (
             f"The drawn layers keep {kept:.1f} of {dense:.1f} million weights. Their densities are within {off:.2f} "
-            f"points of the printed ones; {said}."
+            f"points of the published ones; {said}."
         )
 
 

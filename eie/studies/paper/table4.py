@@ -103,11 +103,11 @@ class Table4:
             return f"The paper has none of these layers; the slowest of them takes {slowest:.2f} µs."
         error = 2 * float(np.sqrt(((self.known["sd"] / self.known["actual"]) ** 2).sum())) / len(self.known)
         with_error = f"{self.geomean_ratio:.3f}" + (f" ± {error * self.geomean_ratio:.3f}" if error > 0 else "")
-        far = f"; {' and '.join(self.far)} do not" if self.far else ""
+        far = f"; they differ more for {' and '.join(self.far)}" if self.far else ""
         return (
-            f"{self.other_machine}The computed time of a layer is **{with_error} times** the printed one, in the "
-            f"geometric mean over {len(self.known)} layers (± two standard deviations over draws). "
-            f"{len(self.close)} of {len(self.known)} layers come within {100 * CLOSE:.0f} %{far}."
+            f"{self.other_machine}The computed time of a layer is **{with_error} times** the published one (geometric "
+            f"mean over {len(self.known)} layers, ± two standard deviations over draws). "
+            f"For {len(self.close)} of {len(self.known)} layers the two differ by at most {100 * CLOSE:.0f} %{far}."
         )
 
     def words(self) -> str:
@@ -119,12 +119,13 @@ class Table4:
             return f"{self.other_machine}Computed over printed actual time is {mean:.3f} in the geometric mean."
         slower = (self.known["actual"] / self.known["theoretical"]).pipe(geomean) - 1
         theirs = (self.known["published actual"] / self.known["published theoretical"]).pipe(geomean) - 1
-        far = f"; further away: {', '.join(self.far)}" if self.far else ""
+        far = f" (not for {', '.join(self.far)})" if self.far else ""
         return (
-            f"**{len(self.close)} of {len(self.known)}** layers come within {100 * CLOSE:.0f} % of the published "
-            f"actual time{far}. The geometric mean of computed over published time is **{self.geomean_ratio:.3f}**. "
-            f"PEs wait for each other, which makes the actual time {100 * slower:.1f} % longer than the theoretical "
-            f"one; in the published times it is {100 * theirs:.1f} %. "
+            f"For **{len(self.close)} of {len(self.known)}** layers, the computed time is within {100 * CLOSE:.0f} % "
+            f"of the published actual time{far}. The geometric mean of computed over published time is "
+            f"**{self.geomean_ratio:.3f}**. "
+            f"Because PEs wait for each other, the actual time is {100 * slower:.1f} % longer than the theoretical "
+            f"one; in the published times, it is {100 * theirs:.1f} % longer. "
             f"{in_words(self.known['printed is'], 'published times')} {BAND_IS}"
         )
 

@@ -95,9 +95,9 @@ class Table5:
         off = 100 * (frames / self.printed.loc["throughput"] - 1)
         error = f" ± {significant(self.error * frames[SMALL], 1)}" if self.error else ""
         return (
-            f"The chip of 64 PEs runs {self.layer} **{significant(frames[SMALL])}{error} times a second** (± "
-            f"two standard deviations over draws), {off[SMALL]:+.1f} % against the table. The projected chip of 256 "
-            f"PEs runs it {significant(frames[LARGE])} times, {off[LARGE]:+.1f} %."
+            f"The chip of 64 PEs runs {self.layer} **{significant(frames[SMALL])}{error} times per second** (± two "
+            f"standard deviations over draws), which differs by {off[SMALL]:+.1f} % from the table. The projected chip "
+            f"of 256 PEs runs it {significant(frames[LARGE])} times per second ({off[LARGE]:+.1f} %)."
         )
 
     def words(self) -> str:
@@ -111,18 +111,18 @@ class Table5:
             ""
             if self.layer == PRINTED_LAYER
             else (
-                f"**Table V was made with {PRINTED_LAYER}; this is {self.layer}.** What follows compares two layers. "
+                f"**Table V uses {PRINTED_LAYER}; this is {self.layer}.** The comparison below is between two "
+                f"different layers. "
             )
         )
         return (
-            f"{other}*Derived* columns use the printed times and the chip model. They agree with the published ones "
-            f"within {rest.abs().max().max():.1f} %; {printed(QUANTITIES[largest])} differs most. The clock of the "
-            f"large chip is the exception: the rule by which its throughput was projected gives "
-            f"{self.derived.loc['clock', LARGE]:,.0f} MHz ({clock:+.1f} %). *Computed* columns use the times computed "
-            f"here. Their throughput differs by {frames[SMALL]:+.1f} % for the small chip and {frames[LARGE]:+.1f} % "
-            f"for the large one. The two differ because the paper's large chip is "
-            f"{paper_value('scaling-256-over-64'):g} times as fast as the small one at the same clock, and the "
-            f"computed one is {self._scaling():.2f} times as fast."
+            f"{other}*Derived* columns use the published times and the chip model. They agree with the published "
+            f"columns within {rest.abs().max().max():.1f} %; {printed(QUANTITIES[largest])} differs most. The clock of "
+            f"the large chip is the exception: the rule that gives its throughput results in "
+            f"{self.derived.loc['clock', LARGE]:,.0f} MHz ({clock:+.1f} %). *Computed* columns use our computed times. "
+            f"Their throughput differs by {frames[SMALL]:+.1f} % for the small chip and {frames[LARGE]:+.1f} % for the "
+            f"large one. The reason is the gain from 64 to 256 PEs at equal clock: a factor of "
+            f"{paper_value('scaling-256-over-64'):g} in the paper and {self._scaling():.2f} here."
         )
 
 

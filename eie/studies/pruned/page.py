@@ -130,9 +130,10 @@ class Pruned:
         held_out = spread.held_out()
         error = 100 * (held_out["synthetic"] - held_out["load_balance"])
         return (
-            f"The load balance of a synthetic layer is **{error.mean():+.1f} ± {error.std():.1f} points** off that of "
-            f"a really pruned one of its density, shape and method (mean and standard deviation over "
-            f"{len(error):,} matrices). {100 * (error.abs() <= CLOSE).mean():.0f} % are within {CLOSE:g} points."
+            f"The load balance of a synthetic layer differs from that of a really pruned layer of equal density, shape "
+            f"and pruning method by **{error.mean():+.1f} ± {error.std():.1f} points** (mean and standard deviation "
+            f"over {len(error):,} matrices). For {100 * (error.abs() <= CLOSE).mean():.0f} % of the matrices, the "
+            f"difference is at most {CLOSE:g} points."
         )
 
     def words(self) -> str:
@@ -247,8 +248,8 @@ class Pruned:
         return (
             f"Of the kinds of layers with {FEW} matrices or more, *{best}* suits EIE best: its PEs multiply in "
             f"{best_is:.0f} % of their cycles (median). *{worst}* is last with {worst_is:.0f} %. Density matters more: "
-            f"of matrices that keep more than 12 % of their weights the median is {dense:.0f} %, of those that keep "
-            f"less than 3 % it is {sparse:.0f} %, since padding zeros take their place."
+            f"the median is {dense:.0f} % for matrices that keep more than 12 % of their weights, and {sparse:.0f} % "
+            f"for those that keep less than 3 %, because padding zeros take many of the cycles."
         )
 
 

@@ -17,7 +17,7 @@ def result():
 @pytest.mark.needs_data("mnist")
 def test_the_first_picture_is_a_seven(result):
     assert (result.label, result.digit) == (7, 7)
-    assert "LeNet-5 says **7**, which is right." in result.words()
+    assert "LeNet-5 reads a **7**, which is right." in result.answer()
     assert result.scores().loc["machine"].idxmax() == 7
     assert result.scores().loc["float32"].to_numpy() == pytest.approx(
         result.scores().loc["machine"].to_numpy(), abs=0.02

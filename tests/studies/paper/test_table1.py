@@ -12,7 +12,7 @@ def result():
 def test_ratios_follow_from_the_energies(result):
     assert result.rows["relative, computed"].tolist() == pytest.approx(result.rows["relative, paper"].tolist())
     assert result.dram_over_sram == 128
-    assert "All printed ratios follow" in result.words()
+    assert "All published ratios follow" in result.words()
 
 
 def test_the_texts_example(result):

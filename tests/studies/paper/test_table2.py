@@ -16,7 +16,7 @@ def test_sums(result):
     assert sums.loc["components", "power"] == pytest.approx(9.157, abs=1e-9)
     assert sums.loc["modules", "power"] == pytest.approx(9.158, abs=1e-9)
     assert sums["area"].tolist() == [638024] * 3
-    assert "the components add up to the printed 9.157 mW exactly" in result.words()
+    assert "the components add up to the published 9.157 mW exactly" in result.words()
     assert "the modules add up to the printed 9.157 mW but for 0.001 mW" in result.words()
 
 
@@ -76,7 +76,7 @@ def test_the_shipped_value_does_not_fit_table_2(result):
 
 
 def test_words_say_how_far_the_model_is(result):
-    assert "-11 % against Table II" in result.words()
+    assert "-11 % relative to Table II" in result.words()
     assert f"{result.models.loc['itrs-lop', 'total']:.2f} mW" in result.words()
 
 
@@ -89,7 +89,7 @@ def test_a_faster_clock_than_the_default_memory():
 
 def test_a_layer_of_ones_own():
     own = table2.table2("mine", n_pe=16, own_layers={"mine": [256, 512, 0.1, 0.5]})
-    assert "what mine does" in own.words()
+    assert "event by event** on mine" in own.words()
     assert "16 PEs and 5 detection nodes" in own.words()
 
 

@@ -207,9 +207,9 @@ class Table2:
         away = {name: sums.loc[name] - total for name in ("components", "modules")}
         said = [
             f"the {name} add up to the published {total['power']:.3f} mW "
-            + ("exactly" if abs(gap["power"]) < 5e-7 else f"up to {abs(gap['power']):.3f} mW")
+            + ("exactly" if abs(gap["power"]) < 5e-7 else f"within {abs(gap['power']):.3f} mW")
             + f" and to {total['area']:,.0f} µm² "
-            + ("exactly" if gap["area"] == 0 else f"up to {abs(gap['area']):,.0f} µm²")
+            + ("exactly" if gap["area"] == 0 else f"within {abs(gap['area']):,.0f} µm²")
             for name, gap in away.items()
         ]
         off = max(

@@ -17,7 +17,7 @@ def test_sums(result):
     assert sums.loc["modules", "power"] == pytest.approx(9.158, abs=1e-9)
     assert sums["area"].tolist() == [638024] * 3
     assert "the components add up to the published 9.157 mW exactly" in result.words()
-    assert "the modules add up to the printed 9.157 mW but for 0.001 mW" in result.words()
+    assert "the modules add up to the published 9.157 mW within 0.001 mW" in result.words()
 
 
 def test_shares(result):

@@ -13,7 +13,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from eie.formats.errors import guarded, report_damage
-from eie.formats.onnx_constants import Weights, blocks_of_bits, scaled, turned
+from eie.formats.onnx_constants import Weights, blocks_of_bits, scaled, scaled_gates, turned
+from eie.formats.onnx_einsum import spell_out
 from eie.formats.onnx_functions import bodies, inline
 from eie.formats.onnx_graph import MAX_BYTES, Graph, attribute, check_structure
 from eie.formats.onnx_rest import rest_of, without_product
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
 
 Bias = Callable[[], NDArray[np.float32]] | None
 
-_GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
-_RECURRENT_NOTES = {"LSTM": "", "GRU": "; the candidate's reset state is taken as one more input", "RNN": ""}
+_GATES = {"LSTM": 4, "GRU": 3, "RNN": 1, "DynamicQuantizeLSTM": 4}
+_RECURRENT_NOTES = {"GRU": "; the candidate's reset state is taken as one more input"}
 _BRANCHES = {
     "If": "in one of the branches of {}, of which one runs per inference",
     "Loop": "in the body of the loop {}, whose turns are unknown: one is taken",
@@ -122,6 +123,7 @@ def opened(path: Path, model: onnx.ModelProto, sides: Mapping[str, Sequence[int]
 
     with report_damage(path, "is no whole ONNX file"):
         inline(path, model)
+        spell_out(model.graph)
         stated = next((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), 0)
     opset = stated or onnx.defs.onnx_opset_version()
     try:
@@ -202,7 +204,7 @@ def _parts(graph: Graph, node: onnx.NodeProto) -> Iterator[WeightLayer | Unmappe
             yield from _matmul(graph, node)
         case "Conv" | "FusedConv" | "QLinearConv" | "ConvInteger":
             yield from _conv(graph, node)
-        case "LSTM" | "GRU" | "RNN":
+        case "LSTM" | "GRU" | "RNN" | "DynamicQuantizeLSTM":
             yield from _recurrent(graph, node)
         case _:
             yield from without_product(graph, node)
@@ -317,7 +319,7 @@ def _conv(graph: Graph, node: onnx.NodeProto) -> list[WeightLayer | Unmapped]:
 
 
 def _recurrent(graph: Graph, node: onnx.NodeProto) -> Iterator[WeightLayer | Unmapped]:
-    inputs, state = _input(graph, node, 1), _input(graph, node, 2)
+    inputs, state = (_of_gates(graph, node, place) for place in (1, 2))
     if inputs is None or state is None:
         yield _computed(graph, node, "its weights are computed while it runs")
         return
@@ -331,16 +333,23 @@ def _recurrent(graph: Graph, node: onnx.NodeProto) -> Iterator[WeightLayer | Unm
         return
     vectors, note = _counted(graph.steps(node.input[0], 1 - attribute(node, "layout", 0)), "steps of its sequence")
     counted = not note
-    note = f"all gates on [x, h]{_RECURRENT_NOTES[node.op_type]}" + (note and f"; {note}")
+    note = f"all gates on [x, h]{_RECURRENT_NOTES.get(node.op_type, '')}" + (note and f"; {note}")
     biases = _input(graph, node, 3)
     has_bias = biases is not None and biases.shape == (directions, 2 * rows)
     for d in range(directions):
         name = _name(node) + ("", " backwards")[d]
         bias = _gate_bias(biases, d) if biases is not None and has_bias else None
         parts = ((f"{name} W", n_in), (f"{name} R", hidden))
-        kind = node.op_type.lower()
+        kind = node.op_type.removeprefix("DynamicQuantize").lower()
         layer = WeightLayer(name, kind, rows, n_in + hidden, _unread, bias, vectors, note, parts, counted)
         yield from in_blocks(layer, _gates(inputs, state, d))
+
+
+def _of_gates(graph: Graph, node: onnx.NodeProto, place: int) -> Weights | None:
+    codes, scale, zero = (_input(graph, node, each) for each in (place, 2 * place + 6, 2 * place + 7))
+    if node.op_type != "DynamicQuantizeLSTM" or codes is None or len(codes.shape) != 3:
+        return codes
+    return None if scale is None else scaled_gates(codes, scale, zero)
 
 
 def _gates(inputs: Weights, state: Weights, d: int) -> Callable[[slice], NDArray[np.float32]]:

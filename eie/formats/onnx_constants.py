@@ -206,6 +206,25 @@ def scaled(codes: Weights, scale: Weights | None, zero: Weights | None, axis: in
     return Weights(codes.shape, True, read, leaves, note)
 
 
+def scaled_gates(codes: Weights, scale: Weights, zero: Weights | None) -> Weights:
+    """Turn the codes of a quantised LSTM, directions x inputs x rows of gates, to directions x rows x inputs.
+
+    Each direction has one scale, or one per row.
+    """
+    directions, n_in, rows = codes.shape
+
+    def read() -> Any:
+        values = np.asarray(codes.dense(), np.float32).swapaxes(1, 2)
+        shift, factor = (
+            np.float32(0) if part is None else np.asarray(part.dense(), np.float32).reshape(directions, -1, 1)
+            for part in (zero, scale)
+        )
+        return (values - shift) * factor
+
+    leaves = frozenset[str]().union(*(part.leaves for part in (codes, scale, zero) if part is not None))
+    return Weights((directions, rows, n_in), True, read, leaves, "codes times their scale")
+
+
 def blocks_of_bits(
     packed: Weights, scales: Weights, zeros: Weights | None, n_out: int, n_in: int, bits: int, block: int
 ) -> Weights:

@@ -28,7 +28,7 @@ MAX_ROUNDS = 16
 """Rounds of inference and of computing shapes from what it found."""
 
 _ELEMENTWISE = ("Identity", "Cast", "Relu", "Tanh", "Sigmoid", "Add", "Sub", "Mul", "Div", "Dropout", "Clip", "Slice")
-_RECURRENT = ("LSTM", "GRU", "RNN")
+_RECURRENT = ("LSTM", "GRU", "RNN", "DynamicQuantizeLSTM")
 _UNRUN = ("If", "Loop", "Scan", "RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial")
 
 

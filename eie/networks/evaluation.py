@@ -133,6 +133,8 @@ class Evaluation:
     @property
     def energy(self) -> EnergyReport:
         """Energy of one inference."""
+        if all(layer.conditional for layer in self.layers):  # a slower branch may take less energy
+            return min((layer.energy for layer in self.layers), key=lambda energy: energy.total)
         return reduce(add, (layer.energy for layer in self._sure))
 
     @property

@@ -166,6 +166,8 @@ def _total(rows: Sequence[Mapping[str, Any]], machine: Machine) -> dict[str, Any
     """Add up the layers of one machine; the load balance is that of all cycles."""
     sure = [row for row in rows if not row["conditional"]] or [min(rows, key=lambda row: row["cycles"])]
     sums = {name: float(np.sum([row[name] for row in sure])) for name in _SUMMED}
+    if sure[0]["conditional"]:  # of layers in branches alone, one is sure to run, and none is known to
+        sums |= {name: float(np.min([row[name] for row in rows])) for name in _SUMMED if name != "cycles"}
     busy = sum(row["load_balance"] * row["cycles"] for row in sure)
     return {
         "layer": TOTAL,

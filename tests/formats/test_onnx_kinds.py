@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from eie.cli.main import main
-from eie.formats import FormatError, onnx_functions
+from eie.formats import FormatError, onnx_einsum, onnx_functions
 from eie.networks import importing
 
 values, node = make.values, make.node
@@ -140,6 +140,71 @@ def function_model(path, calls, inner, name="Linear", attributes=()):
 
 def call(inputs, output, name, kind="Linear", **attributes):
     return helper.make_node(kind, inputs, [output], name=name, domain="pkg", **attributes)
+
+
+EINSUMS = {
+    "bi,io->bo": ((3, 6), (6, 4), False),
+    "bi,oi->bo": ((3, 6), (4, 6), False),
+    "bti,io->bto": ((2, 3, 6), (6, 4), False),
+    "bi,ihd->bhd": ((3, 6), (6, 2, 2), False),
+    "bthd,hdo->bto": ((2, 3, 2, 3), (2, 3, 4), False),
+    "oi,ib->ob": ((6, 5), (4, 6), True),
+    "io, ib -> ob": ((6, 5), (6, 4), True),
+}
+"""Sides of the input and of the weights, and whether the weights come first, by equation."""
+
+
+@pytest.mark.parametrize("equation", EINSUMS)
+def test_einsums_that_are_one_product(tmp_path, equation):
+    sides, of_weights, is_left = EINSUMS[equation]
+    w, x = pruned(*of_weights), values(*sides, seed=1)
+    inputs = ["w", "x"] if is_left else ["x", "w"]
+    model = make.model([node("Einsum", inputs, "y", "fc", equation=equation)], {"w": w}, sides)
+    onnx.save(model, tmp_path / "a.onnx")
+    (expected,) = ReferenceEvaluator(model).run(None, {"x": x})
+    (layer,) = importing.read(tmp_path / "a.onnx").layers
+    assert (layer.name, layer.n_out, layer.n_in, layer.counted) == ("fc", 4, 6, True)
+    assert not reasons(tmp_path / "a.onnx")
+    vectors = x.T if is_left else x.reshape(-1, 6)
+    assert layer.vectors == (len(vectors) if is_left else len(vectors) // sides[0])  # the first side is the batch
+    found = vectors @ plain(layer).T
+    np.testing.assert_allclose(found.T if is_left else found.reshape(expected.shape), expected, rtol=1e-5, atol=1e-6)
+    spelled = onnx.load(tmp_path / "a.onnx")
+    onnx_einsum.spell_out(spelled.graph)
+    assert "Einsum" not in [each.op_type for each in spelled.graph.node]
+    np.testing.assert_allclose(ReferenceEvaluator(spelled).run(None, {"x": x})[0], expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("equation", "sides", "of_weights"),
+    [("bi,bio->bo", (3, 6), (3, 6, 4)), ("bi,io->b", (3, 6), (6, 4)), ("bij,io->bjo", (2, 6, 3), (6, 4))],
+)
+def test_other_einsums_are_listed(tmp_path, equation, sides, of_weights):
+    nodes = [node("Einsum", ["x", "w"], "z", "e", equation=equation), node("MatMul", ["x", "v"], "y", "fc")]
+    weights = {"w": pruned(*of_weights), "v": pruned(sides[-1], 4)}
+    path = make.save(tmp_path / "a.onnx", nodes, weights, x=sides)
+    assert list(layers(path)) == ["fc"]
+    assert "Einsum" in reasons(path)["e"]
+
+
+@pytest.mark.parametrize(("directions", "scales"), [(1, (1,)), (2, (2,)), (2, (2, 12))])
+def test_quantised_lstm(tmp_path, directions, scales):
+    draw = np.random.default_rng(0)
+    w, r = (draw.integers(-100, 100, (directions, n, 12)).astype(np.int8) for n in (5, 3))
+    scale = np.linspace(0.5, 1, int(np.prod(scales)), dtype=np.float32).reshape(scales)
+    inputs = ["x", "w", "r", "b", "", "", "", "", "s", "z", "s", "z"]
+    way = "bidirectional" if directions == 2 else "forward"
+    lstm = helper.make_node(
+        "DynamicQuantizeLSTM", inputs, ["y"], "l", domain="com.microsoft", hidden_size=3, direction=way
+    )
+    zero = np.full(scales, 2, np.int8)
+    weights = {"w": w, "r": r, "b": values(directions, 24), "s": scale, "z": zero}
+    found = list(layers(make.save(tmp_path / "a.onnx", [lstm], weights, x=(7, 1, 5))).values())
+    assert [(each.kind, each.vectors) for each in found] == [("lstm", 7)] * directions
+    for d, layer in enumerate(found):
+        both = np.concatenate([w[d], r[d]]).astype(np.float32) - 2
+        np.testing.assert_allclose(layer.read(), (both * scale[d]).T, rtol=1e-6)
+        np.testing.assert_allclose(layer.bias(), weights["b"][d].reshape(2, -1).sum(axis=0), rtol=1e-6)
 
 
 def test_local_functions_stand_in_place_of_their_calls(tmp_path):

@@ -446,6 +446,7 @@ def test_branches_are_not_added_up(tmp_path):
     path = make.save(tmp_path / "a.onnx", nodes, weights, x=sides)
     found = eie.evaluate(path, machine=MACHINE, act_density=1.0)
     assert found.seconds == min(layer.seconds for layer in found.layers)
+    assert found.energy.total == min(layer.energy.total for layer in found.layers)
     assert set(found.uncounted) == {"then", "else"}
     nodes = [node("MatMul", ["x", "u"], "h", "always"), *nodes]
     path = make.save(tmp_path / "b.onnx", nodes, weights | {"u": values(5, 4)}, x=sides)

@@ -34,7 +34,7 @@ def imports() -> grimp.ImportGraph:
 def wing(module: str, graph: grimp.ImportGraph) -> str:
     """Return the box that a module stands in."""
     top = module.split(".")[1]
-    return top if graph.find_children(f"{PACKAGE}.{top}") else MACHINE
+    return top if graph.find_children(f"{PACKAGE}.{top}") and not top.startswith("_") else MACHINE
 
 
 def wings(graph: grimp.ImportGraph) -> Graph:
@@ -53,7 +53,7 @@ def contents(graph: grimp.ImportGraph) -> dict[str, list[str]]:
     for module in sorted(graph.modules - {PACKAGE}):
         _, *path = module.split(".")
         here = wing(module, graph)
-        if len(path) > 2 or (path == [here] and here != MACHINE) or path[-1].startswith("_"):
+        if len(path) > 2 or (path == [here] and here != MACHINE) or any(part.startswith("_") for part in path):
             continue
         inside = len(graph.find_descendants(module))
         found.setdefault(here, []).append(f"{path[-1]}/ ({inside})" if inside else path[-1])

@@ -140,7 +140,7 @@ class CpuLayer:
 
 
 @intrinsic
-def _prefetch(_, array, index):  # type: ignore[no-untyped-def]
+def prefetch(_, array, index):  # type: ignore[no-untyped-def]
     """Ask the memory for the cache line of an array's element, without waiting for it."""
 
     def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
@@ -163,7 +163,7 @@ def _multiply_one(entries, start, weights, x, active, thread, sums):  # type: ig
     for k in range(len(active)):
         j, later = active[k], active[min(k + AHEAD, len(active) - 1)]
         for e in range(start[later, thread], start[later + 1, thread], CACHE_LINE):
-            _prefetch(entries, e)  # type: ignore[call-arg]
+            prefetch(entries, e)  # type: ignore[call-arg]
         row = np.uint64(0) - _ONE
         at, end = np.uint64(start[j, thread]), np.uint64(start[j + 1, thread])
         while at + _FOUR <= end:

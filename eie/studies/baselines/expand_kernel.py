@@ -1,0 +1,217 @@
+"""A pruned, weight-shared layer as bitmaps and packed codes, in 8-bit or in EIE's saturating 16-bit arithmetic.
+
+The layout and its instructions are those of `eie._expand`; where the processor has no such instructions, plain loops
+give the same numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from eie import _check
+from eie._expand import add, dot
+from eie._expand.bitmap import TOGETHER, WORD, Bitmaps, aligned, can_expand
+from eie._expand.bits import lay_out
+from eie._expand.registers import LANE
+from eie.fixedpoint import FixedPoint, LayerFormats
+from eie.interleaved import encode
+from eie.layer import CompressedLayer
+from eie.machine import Machine
+from eie.studies.baselines.eie_kernel import MAX_THREADS, NIBBLE
+from eie.studies.baselines.kernels import TINY
+from eie.studies.baselines.row_kernel import as_inputs
+
+FEW = 5
+"""Inputs: fewer are multiplied one by one, skipping the columns of each one's zeros."""
+WEIGHT_LEVELS, INPUT_LEVELS = 127, 255
+"""Largest weight and largest input in 8 bits."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ExpandLayer:
+    """A layer whose kept weights are marked in bitmaps. Made by `pack`.
+
+    Attributes
+    ----------
+    n_out, n_in : int
+        Outputs and inputs.
+    has_bias : bool
+        Whether the last column is the bias.
+    bitmaps : Bitmaps
+        Masks, codes, and where columns begin.
+    codebook : float32 array of shape `(16,)`
+        The shared weights.
+    """
+
+    n_out: int
+    n_in: int
+    has_bias: bool
+    bitmaps: Bitmaps
+    codebook: NDArray[np.float32]
+
+    @classmethod
+    def pack(cls, layer: CompressedLayer, threads: int = 1) -> Self:
+        """Lay out a layer for so many threads.
+
+        Raises
+        ------
+        ValueError
+            When there are fewer than one or more than 256 threads, or codes have other than 4 bits.
+        """
+        threads = _check.integer("threads", threads, 1, MAX_THREADS)
+        mem = encode(layer, Machine(n_pe=1, weight_bits=NIBBLE))
+        bitmaps = lay_out(*mem.by_column(), layer.n_out, threads)
+        return cls(layer.n_out, layer.n_in, mem.has_bias, bitmaps, mem.codebook)
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of bitmaps, codes and pointers."""
+        return self.bitmaps.n_bytes
+
+    def copy(self) -> ExpandLayer:
+        """A copy elsewhere in memory."""
+        return replace(self, bitmaps=self.bitmaps.copy())
+
+    def multiply(self, inputs: Any) -> NDArray[np.float32]:
+        """Multiply 8-bit weights and inputs, summed in 32 bits; one scale for all weights, and one for all inputs.
+
+        Parameters
+        ----------
+        inputs : array of shape `(n_in,)` or `(batch, n_in)`
+            Taken as float32, 0 or more; rounded to 255 steps.
+
+        Returns
+        -------
+        float32 array of shape `(n_out,)` or `(batch, n_out)`
+
+        Raises
+        ------
+        ValueError
+            When an input has another length, or is negative.
+        """
+        given = as_inputs(inputs, self.n_in)
+        low, high = float(given.min(initial=0)), float(given.max(initial=0))
+        if low < 0:
+            raise ValueError(f"inputs must be 0 or more, as after a ReLU, got {low}")
+        step = max(high, float(self.has_bias), TINY) / INPUT_LEVELS
+        levels = self._levels(np.atleast_2d(given), step)
+        scale = max(float(np.abs(self.codebook).max()), TINY) / WEIGHT_LEVELS
+        table = np.rint(self.codebook / np.float32(scale)).astype(np.int8).view(np.uint8)
+        if len(levels) >= FEW and can_expand():
+            sums = self._batch(table, levels)
+        else:
+            singles = [self._single(table, own) for own in levels]
+            sums = np.array(singles, np.int32).reshape(len(levels), self.bitmaps.height)
+        products = sums[:, : self.n_out].astype(np.float32) * np.float32(scale * step)
+        return products.reshape(*given.shape[:-1], self.n_out)
+
+    def saturating(self, inputs: Any, formats: LayerFormats) -> NDArray[np.int16]:
+        """Compute EIE's sums in 16 bits, each addition clipped, as `eie.infer` does without ReLU.
+
+        Parameters
+        ----------
+        inputs : integer array of shape `(n_in,)` or `(batch, n_in)`
+            In the format of activations.
+        formats : LayerFormats
+            Fixed-point formats; the accumulator's has 16 bits.
+
+        Raises
+        ------
+        ValueError
+            When an input has another length, the accumulator another width, or a term does not fit 16 bits.
+        """
+        given = np.asarray(inputs)
+        if given.ndim not in (1, 2) or given.shape[-1] != self.n_in:
+            raise ValueError(f"inputs must have shape ({self.n_in},) or (batch, {self.n_in}), got {given.shape}")
+        if formats.output.bits != LANE:
+            raise ValueError(f"the accumulator must have 16 bits, got {formats.output}")
+        ends = [0, 0] if not self.has_bias else [formats.activation.quantize(np.ones(1))[0][0], 0]
+        padded = np.pad(np.atleast_2d(given), [(0, 0), (0, len(ends))])
+        padded[:, self.n_in :] = ends
+        weights = formats.weight.quantize(self.codebook)[0]
+        sums = [self._saturated(weights, own.astype(np.int64), formats) for own in padded]
+        return np.stack(sums).reshape(*given.shape[:-1], self.n_out)
+
+    @property
+    def _empty(self) -> int:
+        """Number of the empty column."""
+        return self.n_in + self.has_bias
+
+    def _levels(self, batch: NDArray[np.float32], step: float) -> NDArray[np.uint8]:
+        """Round inputs to 8 bits, and add the bias's and the empty column's."""
+        levels = np.zeros((len(batch), self._empty + 1), np.uint8)
+        np.rint(batch * np.float32(1 / step), out=levels[:, : self.n_in], casting="unsafe")
+        if self.has_bias:
+            levels[:, self.n_in] = round(1 / step)
+        return levels
+
+    def _single(self, table: NDArray[np.uint8], levels: NDArray[np.uint8]) -> NDArray[np.int32]:
+        maps, active = self.bitmaps, _active(levels, TOGETHER)
+        sums = aligned((len(maps.masks), maps.words * WORD), np.int32)
+        if not can_expand():
+            for part in range(len(sums)):
+                dot.multiply_plainly(*_part(maps, part), table, levels, active, sums[part])
+            return sums.reshape(-1)
+        if len(sums) == 1:
+            dot.multiply(*_part(maps, 0), table, levels, active, sums[0])
+        else:
+            dot.multiply_on_threads(*maps, table, levels, active, sums)
+        return in_rows(sums, 4)
+
+    def _batch(self, table: NDArray[np.uint8], levels: NDArray[np.uint8]) -> NDArray[np.int32]:
+        maps, active = self.bitmaps, _active(levels.max(axis=0), dot.TILE)
+        sums = aligned((len(maps.masks), len(levels), maps.words * WORD), np.int32)
+        tiles = aligned((len(maps.masks), 2 * dot.TILE * WORD), np.uint8)
+        x = np.ascontiguousarray(levels[:, active])
+        if len(sums) == 1:
+            dot.multiply_batch(*_part(maps, 0), table, x, active, tiles[0], sums[0])
+        else:
+            dot.multiply_batch_on_threads(*maps, table, x, active, tiles, sums)
+        return in_rows(sums.swapaxes(0, 1), 4).reshape(len(levels), -1)
+
+    def _saturated(self, weights: NDArray[np.int64], x: NDArray[np.int64], formats: LayerFormats) -> NDArray[np.int16]:
+        maps, active = self.bitmaps, _active(x, add.COLUMNS)
+        right, left = max(formats.places, 0), max(-formats.places, 0)
+        sums = aligned((len(maps.masks), maps.words * WORD), np.int16)
+        clipped, kernel = aligned((WORD // 2,), np.int16), add.add if can_expand() else add.add_plainly
+        for part in range(len(sums)):
+            if not kernel(*_part(maps, part), weights, x, active, left, right, sums[part], clipped):
+                raise ValueError(f"a weight times an input must fit 16 bits in {formats.output}")
+        return (in_rows(sums, 2) if can_expand() else sums.reshape(-1))[: self.n_out]
+
+
+def fixed_point(layer: ExpandLayer, inputs: NDArray[np.float32], bits: int = 16) -> LayerFormats:
+    """Choose formats in which nothing saturates, whatever the order: the accumulator holds the sum of magnitudes."""
+    weight = FixedPoint.covering(float(np.abs(layer.codebook).max()), bits)
+    activation = FixedPoint.covering(max(float(np.abs(inputs).max()), 1.0), bits)
+    most = float(np.abs(inputs).sum(axis=-1).max()) * float(np.abs(layer.codebook).max())
+    return LayerFormats(weight, activation, FixedPoint.covering(max(most, 1.0), bits))
+
+
+def in_rows(sums: NDArray[Any], registers: int) -> NDArray[Any]:
+    """Bring sums from the order of the lanes to that of rows; each word's sums fill so many registers."""
+    words = sums.reshape(-1, registers, WORD // LANE, LANE // registers)
+    return np.ascontiguousarray(words.swapaxes(1, 2)).reshape(-1)
+
+
+def _part(maps: Bitmaps, part: int) -> tuple[NDArray[np.uint64], NDArray[np.uint8], NDArray[np.int64]]:
+    return maps.masks[part], maps.nibbles, maps.start[part]
+
+
+@nb.njit(cache=True, nogil=True)
+def _active(x, together):  # type: ignore[no-untyped-def]
+    """List the columns whose input is not 0, and the empty one until there is a multiple of `together`."""
+    active = np.empty(len(x) + together, np.int64)
+    n = 0
+    for j in range(len(x)):
+        active[n] = j
+        n += x[j] != 0
+    while n % together:
+        active[n] = len(x) - 1
+        n += 1
+    return active[:n]

@@ -13,11 +13,10 @@ from typing import Any, Self
 
 import numba as nb
 import numpy as np
-from llvmlite import ir
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from eie import _check
+from eie._expand.bits import prefetch
 from eie.interleaved import encode
 from eie.layer import CompressedLayer
 from eie.machine import Machine
@@ -139,31 +138,13 @@ class CpuLayer:
         return sums.swapaxes(0, 1).reshape(rows * self.threads, *more)[: self.n_out]
 
 
-@intrinsic
-def prefetch(_, array, index):  # type: ignore[no-untyped-def]
-    """Ask the memory for the cache line of an array's element, without waiting for it."""
-
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        place = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
-        number = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [place.type, number, number, number])
-        to_read, all_caches, is_data = (number(value) for value in (0, 3, 1))
-        builder.call(
-            builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind), [place, to_read, all_caches, is_data]
-        )
-        return context.get_dummy_value()
-
-    return nb.void(array, nb.int64), codegen
-
-
 @nb.njit(cache=True, nogil=True)
 def _multiply_one(entries, start, weights, x, active, thread, sums):  # type: ignore[no-untyped-def]
     """Four entries a turn: a column's rows differ, so four sums can be read before the first is written."""
     for k in range(len(active)):
         j, later = active[k], active[min(k + AHEAD, len(active) - 1)]
         for e in range(start[later, thread], start[later + 1, thread], CACHE_LINE):
-            prefetch(entries, e)  # type: ignore[call-arg]
+            prefetch(entries, e)
         row = np.uint64(0) - _ONE
         at, end = np.uint64(start[j, thread]), np.uint64(start[j + 1, thread])
         while at + _FOUR <= end:

@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check
+from eie._expand.bits import prefetch
 from eie.interleaved import encode
 from eie.layer import CompressedLayer
 from eie.machine import Machine
-from eie.studies.baselines.eie_kernel import MAX_THREADS, NIBBLE, TOGETHER, prefetch
+from eie.studies.baselines.eie_kernel import MAX_THREADS, NIBBLE, TOGETHER
 
 BLOCK = 1 << 12
 """Rows of a block: what the 12 bits beside a code can tell apart."""
@@ -30,7 +31,10 @@ AHEAD = 4
 _ONE = np.uint64(1)
 _CODE_BITS = np.uint64(NIBBLE)
 _CODE = np.uint64((1 << NIBBLE) - 1)
-_FOUR, _TURN = np.uint64(4), np.uint64(TURN)
+_ROW = np.uint64(BLOCK - 1)
+_TWO = np.uint64(2)
+_FOUR = 4
+"""Entries that are read at once, as one number of 64 bits."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -114,17 +118,16 @@ class RowLayer:
         batch = given if given.ndim == 2 else given[np.newaxis]
         if self.has_bias:
             batch = np.append(batch, np.ones((len(batch), 1), np.float32), axis=1)
+        if given.ndim == 1:
+            return self._single(batch[0])
         if len(batch) >= TOGETHER:
-            sums = self._together(batch)
-        else:
-            sums = np.empty((len(batch), self.n_out), np.float32)
-            for x, own in zip(batch, sums, strict=True):
-                own[:] = self._single(x)
-        return sums if given.ndim == 2 else sums[0]
+            return self._together(batch)
+        return np.array([self._single(x) for x in batch], np.float32).reshape(len(batch), self.n_out)
 
     def _single(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         multiply = _multiply_one if self.threads == 1 else _on_threads_one
-        return multiply(self.entries, self.start, self.codebook, x, self.height).reshape(-1)[: self.n_out]
+        fours = self.entries.view(np.uint64)
+        return multiply(fours, self.start, self.codebook, x, self.height).reshape(-1)[: self.n_out]
 
     def _together(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         multiply = _multiply_many if self.threads == 1 else _on_threads_many
@@ -180,21 +183,19 @@ def _pad(entries, first, at):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def _multiply_one(entries, start, codebook, x, height):  # type: ignore[no-untyped-def]
-    sums = np.zeros((start.shape[0], max(height, TURN)), np.float32)
-    active = _nonzero(x)
+def _multiply_one(fours, start, codebook, x, height):  # type: ignore[no-untyped-def]
+    sums, active = np.empty((start.shape[0], height), np.float32), _nonzero(x)
     for block in range(start.shape[0]):
-        _add_columns(entries, start[block], codebook, x, active, sums[block])
-    return sums[:, :height].copy() if height < TURN else sums
+        sums[block] = _sums(fours, start[block], codebook, x, active, height)[:height]
+    return sums
 
 
 @nb.njit(cache=True, nogil=True, parallel=True)
-def _on_threads_one(entries, start, codebook, x, height):  # type: ignore[no-untyped-def]
-    sums = np.zeros((start.shape[0], max(height, TURN)), np.float32)
-    active = _nonzero(x)
+def _on_threads_one(fours, start, codebook, x, height):  # type: ignore[no-untyped-def]
+    sums, active = np.empty((start.shape[0], height), np.float32), _nonzero(x)
     for block in nb.prange(start.shape[0]):
-        _add_columns(entries, start[block], codebook, x, active, sums[block])
-    return sums[:, :height].copy() if height < TURN else sums
+        sums[block] = _sums(fours, start[block], codebook, x, active, height)[:height]
+    return sums
 
 
 @nb.njit(cache=True, nogil=True)
@@ -209,34 +210,38 @@ def _nonzero(x):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def _add_columns(entries, start, codebook, x, active, sums):  # type: ignore[no-untyped-def]
-    terms = np.empty(1 << NIBBLE, np.float32)
+def _sums(fours, start, codebook, x, active, height):  # type: ignore[no-untyped-def]
+    """Add up a block. Its sums are made here: what no other array can share memory with is read ahead of a store."""
+    sums, terms = np.zeros(max(height, TURN), np.float32), np.empty(1 << NIBBLE, np.float32)
     for k in range(len(active)):
         j, later = active[k], active[min(k + AHEAD, len(active) - 1)]
         # A column has one input, so its products are as many as there are shared weights.
         for code in range(1 << NIBBLE):
             terms[code] = codebook[code] * x[j]
         terms[0] = 0  # padding adds nothing, even where the input is infinite
-        at, end = np.uint64(start[j]), np.uint64(start[j + 1])
-        soon, last = np.uint64(start[later]), np.uint64(start[later + 1])
+        at, end = np.uint64(start[j] // _FOUR), np.uint64(start[j + 1] // _FOUR)
+        soon = np.uint64(start[later] // _FOUR)
         while at < end:
-            if soon < last:
-                prefetch(entries, soon)  # type: ignore[call-arg]
-            soon += _TURN
-            _add_four(entries, at, terms, sums)
-            _add_four(entries, at + _FOUR, terms, sums)
-            at += _TURN
+            prefetch(fours, soon)
+            soon += _TWO
+            _add_four(fours[at], terms, sums)
+            _add_four(fours[at + _ONE], terms, sums)
+            at += _TWO
+    return sums
 
 
 @nb.njit(cache=True, nogil=True)
-def _add_four(entries, at, terms, sums):  # type: ignore[no-untyped-def]
-    """Add four entries: their rows differ, so four sums can be read before the first is written."""
-    a, b = np.uint64(entries[at]), np.uint64(entries[at + _ONE])
-    c, d = np.uint64(entries[at + np.uint64(2)]), np.uint64(entries[at + np.uint64(3)])
-    sum_a, sum_b = sums[a >> _CODE_BITS] + terms[a & _CODE], sums[b >> _CODE_BITS] + terms[b & _CODE]
-    sum_c, sum_d = sums[c >> _CODE_BITS] + terms[c & _CODE], sums[d >> _CODE_BITS] + terms[d & _CODE]
-    sums[a >> _CODE_BITS], sums[b >> _CODE_BITS] = sum_a, sum_b
-    sums[c >> _CODE_BITS], sums[d >> _CODE_BITS] = sum_c, sum_d
+def _add_four(four, terms, sums):  # type: ignore[no-untyped-def]
+    """Add four entries, read at once: their rows differ, so four sums can be read before the first is written."""
+    row_a = (four >> np.uint64(4)) & _ROW
+    sum_a = sums[row_a] + terms[four & _CODE]
+    row_b = (four >> np.uint64(20)) & _ROW
+    sum_b = sums[row_b] + terms[(four >> np.uint64(16)) & _CODE]
+    row_c = (four >> np.uint64(36)) & _ROW
+    sum_c = sums[row_c] + terms[(four >> np.uint64(32)) & _CODE]
+    row_d = (four >> np.uint64(52)) & _ROW
+    sum_d = sums[row_d] + terms[(four >> np.uint64(48)) & _CODE]
+    sums[row_a], sums[row_b], sums[row_c], sums[row_d] = sum_a, sum_b, sum_c, sum_d
 
 
 @nb.njit(cache=True, nogil=True)

@@ -218,8 +218,7 @@ def test_expand_layout_int8(race, nine_percent):
     race(
         "expand layout, int8, 9 %, batch 1, one thread",
         "PyTorch's oneDNN, int8",
-        1
-        / 2,  # a fifth was asked for; 1 / 2.4 to 1 / 2.9 on a Zen 5 whose one core reads 30 GB/s: dense int8 is fast there
+        1 / 2,  # 1 / 5 was asked for; 1 / 2.4 to 1 / 2.9 on a Zen 5 of which one core reads 30 GB/s
         of=lambda: next(own).multiply(work.inputs[0]),
         against=lambda: theirs.call(next(others)),
     )

@@ -55,6 +55,7 @@ def test_times_are_told_at_the_clock_of_the_worst_seed():
         }
     )
     pictures = pd.DataFrame({"label": [7, 2], "answer": [7, 3], "cycles ip1": [300, 400], "cycles ip2": [100, 160]})
+    pictures["differences"] = [0, 1]
     found = OnFpga(routed, pictures, {"memories": 30000, "inputs": 700, "between layers": 100}, 16)
     table = found.table()
     assert table["clock, worst seed, MHz"].to_dict() == {4: 90.0, 16: 80.0}
@@ -70,7 +71,10 @@ def test_times_are_told_at_the_clock_of_the_worst_seed():
     }
     words = found.words()
     assert "With 16 PEs the clock is 80 MHz" in words
-    assert "6.0 µs per picture on average (5.0 to 7.0 µs), computing only, and answers 50.0% of the first 2" in words
+    assert (
+        "**6.0 µs** per picture on average (5.0 to 7.0 µs), computing only, and answers 50.0% of the first 2" in words
+    )
+    assert "In simulation, 1 of all results and counters differed" in words
     assert "800 for each picture, 10.0 µs." in words
     assert "<td>80.0</td>" in found._repr_html_()
 

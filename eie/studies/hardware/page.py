@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from eie.studies import fpga, plots
+from eie.studies import plots
 from eie.studies.hardware import measured
 from eie.studies.hardware.measured import MODULES
 from eie.technology import paper_value, pe_breakdown
@@ -140,16 +140,27 @@ class Hardware:
         found, limit = self.clock(), 1e3 / paper_value("clock")
         scan = found["ns"].iloc[3]
         low, high = (f"{measured.access_ns(setting):.2f} ns" for setting in ("itrs-lop", "itrs-hp"))
-        cut, first = found["ns"].iloc[4], found["ns"].iloc[0]
+        first = found["ns"].iloc[0]
         too_long = ", more than the period," if scan > limit else ""
         return (
             f"Within a PE the arithmetic unit has the longest path: {first:.2f} ns of {limit:.2f}. The scan path over "
             f"the chip is longer: with 64 PEs it has at least {scan:.2f} ns of gates{too_long} before any wire. So the "
-            f"non-zero detection has to be pipelined; `Geometry(pipelined=True)` does so, with a longest path of "
-            f"{cut:.2f} ns. The matrix SRAM is the other limit. Its access takes {low} in low-operating-power "
+            f"non-zero detection has to be pipelined, as `Geometry(pipelined=True)` does. {self._cut_words()} "
+            f"The matrix SRAM is the other limit. Its access takes {low} in low-operating-power "
             "transistors, which the energy model uses since they are nearest to Table II's power. It can start a read "
             f"every cycle, but its output does not reach the row register within {limit:.2f} ns. High-performance "
             f"transistors need {high}, and leak far more."
+        )
+
+    def _cut_words(self) -> str:
+        """Say which path is the longest once the non-zero detection is pipelined."""
+        rows = measured.table("synthesis_paths").query("recipe == @self.recipe and block == @PIPELINED")
+        rows = rows[(rows["start"] == "register") & (rows["end"] != "port")]
+        longest = rows.loc[rows["ns"].idxmax()]
+        return (
+            f"The longest path is then one of {longest['ns']:.2f} ns, from {longest['starts_in']} to "
+            f"{longest['module']}. Registers drive up to hundreds of gates there, since this flow puts no buffers "
+            "behind flip-flops; layout would."
         )
 
     def power(self) -> pd.DataFrame:
@@ -196,13 +207,6 @@ class Hardware:
             f"of one PE by module and by component. The critical path is {paper_value('critical-path'):g} ns for a "
             f"clock of {paper_value('clock'):g} MHz, and a detection node takes {paper_value('lnzd-area'):g} µm²."
         )
-
-    def fpga(self) -> pd.DataFrame:
-        """Resources and clock on an FPGA, as `eie rtl fpga` found them; empty where they are not measured yet."""
-        try:
-            return fpga.compute().table()
-        except FileNotFoundError:
-            return pd.DataFrame()
 
     def made(self) -> str:
         """Say what made the tables."""

@@ -179,12 +179,12 @@ class OnFpga:
         wrong = int(self.pictures["differences"].sum())
         return (
             f"With {self.n_pe} PEs the clock is {self.mhz:.0f} MHz with the worst seed. LeNet-300-100 takes "
-            f"**{whole['mean µs']:.1f} µs** per picture on average ({whole['min µs']:.1f} to {whole['max µs']:.1f} µs), "
-            f"computing only, and answers {share:.1%} of the first {len(self.pictures)} test pictures of MNIST "
-            f"correctly. In simulation, {wrong or 'none'} of all results and counters differed from the model's, which "
-            f"has {PIPELINE_CYCLES} cycles less per layer. Loading comes on top: through the chip's 16-bit port, a host "
-            f"writes one word per cycle, {self.writes['memories']:,} cycles once for the memories, and {per_picture:,} "
-            f"for each picture, {per_picture / self.mhz:.1f} µs."
+            f"**{whole['mean µs']:.1f} µs** per picture on average ({whole['min µs']:.1f} to "
+            f"{whole['max µs']:.1f} µs), computing only, and answers {share:.1%} of the first "
+            f"{len(self.pictures)} test pictures of MNIST correctly. In simulation, {wrong or 'none'} of all results "
+            f"and counters differed from the model's, which has {PIPELINE_CYCLES} cycles less per layer. Loading comes "
+            f"on top: through the chip's 16-bit port, a host writes one word per cycle, {self.writes['memories']:,} "
+            f"cycles once for the memories, and {per_picture:,} for each picture, {per_picture / self.mhz:.1f} µs."
         )
 
     def _repr_html_(self) -> str:

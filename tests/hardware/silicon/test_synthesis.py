@@ -65,6 +65,11 @@ def test_the_command_writes_tables(toy_path, tmp_path, monkeypatch, capsys):
     assert any(line.startswith("# library: toy, usual 1 V 25 C") for line in lines)
     assert sum(line.startswith("small,") for line in lines) == len(tables.MODULES) + 2
     assert (tmp_path / "tables" / "synthesis_paths.csv").is_file()
+    # CSV has the areas and nothing else.
+    areas = [{"module": "PtrRead", "area_um2": 168.112}]
+    monkeypatch.setattr(tables, "synthesis", lambda *_: [(areas, [])])
+    assert main([*given[:-2], "--csv"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["module,area_um2", "PtrRead,168.112"]
 
 
 def test_nothing_runs_before_the_licence_is_accepted(toy_path, tmp_path, monkeypatch, capsys):

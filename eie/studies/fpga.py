@@ -182,8 +182,9 @@ class OnFpga:
             f"**{whole['mean µs']:.1f} µs** per picture on average ({whole['min µs']:.1f} to "
             f"{whole['max µs']:.1f} µs), computing only, and answers {share:.1%} of the first "
             f"{len(self.pictures)} test pictures of MNIST correctly. In simulation, {wrong or 'none'} of all results "
-            f"and counters differed from the model's, which has {PIPELINE_CYCLES} cycles less per layer. Loading comes "
-            f"on top: through the chip's 16-bit port, a host writes one word per cycle, {self.writes['memories']:,} "
+            f"and counters differed from the model's, which takes {PIPELINE_CYCLES} cycles fewer per layer. Loading "
+            f"comes on top: through the chip's 16-bit port, a host writes one word per cycle, "
+            f"{self.writes['memories']:,} "
             f"cycles once for the memories, and {per_picture:,} for each picture, {per_picture / self.mhz:.1f} µs."
         )
 

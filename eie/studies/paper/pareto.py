@@ -101,7 +101,7 @@ class Pareto:
         if better.empty:
             return f"None of **{designs:,} designs** beats the paper's choice in time, energy or area without a loss."
         gains = {what: -self._change(better.loc[better[what].idxmin()], what) for what in OBJECTIVES}
-        said = [f"{gain:.0f} % less {what}" for what, gain in gains.items()]
+        said = [f"{gain:.1f} % less {what}" for what, gain in gains.items()]
         return (
             f"**{len(better):,} of {designs:,} designs** beat the paper's: they are better in time, energy or area and "
             f"worse in none. The best in each has {said[0]}, {said[1]} or {said[2]}. {self._of_clock()}Gains of one "

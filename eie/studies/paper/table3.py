@@ -81,7 +81,7 @@ class Table3:
         """How the drawn layers differ from the printed ones."""
         known = self.rows.dropna(subset=["FLOP %, paper"])
         off = (known["weights %, drawn"] - known["weights %, paper"]).abs().max() if len(known) else 0.0
-        odd = known[(known["FLOP %, drawn"] - known["FLOP %, paper"]).abs() > 0.5]["layer"]
+        odd = known[(known["FLOP %, drawn"].round(2) - known["FLOP %, paper"]).abs() > 0.5]["layer"]
         said = (
             f"the shares of multiplications round to the published whole percent except in {', '.join(odd)}"
             if len(odd)

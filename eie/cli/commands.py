@@ -8,18 +8,18 @@ from textwrap import fill
 import eie
 
 COMMANDS = {
-    "table": ("paper", "Print a table of the paper as computed here."),
-    "figure": ("paper", "Draw a figure of the paper as computed here."),
-    "rerun": ("paper", "Run a page of the book again."),
-    "claims": ("paper", "Judge every claim of the paper that is kept here."),
+    "table": ("paper", "Print a table of the paper, as computed by the model."),
+    "figure": ("paper", "Draw a figure of the paper, as computed by the model."),
+    "rerun": ("paper", "Run a page of the book."),
+    "claims": ("paper", "Judge every claim of the paper that the book tests."),
     "measure": ("experiment", "Time the layers of Table III on this machine."),
-    "experiment": ("experiment", "Measure a table again, or a slice of it."),
-    "data": ("data", "Fetch data made by others."),
-    "inspect": ("networks", "List a file's layers, and what does not map."),
-    "encode": ("networks", "Encode a network once, into an .eie file."),
-    "run": ("networks", "Run a network layer by layer, with a report."),
-    "explain": ("networks", "Say where the cycles of one layer went."),
-    "sweep": ("sweep", "Simulate every combination of machine parameters."),
+    "experiment": ("experiment", "Repeat a measurement of the book, or a part of it."),
+    "data": ("data", "Fetch data sets of other authors."),
+    "inspect": ("networks", "List the layers of a file and the parts that do not run."),
+    "encode": ("networks", "Encode a network into an .eie file."),
+    "run": ("networks", "Run a network layer by layer and write a report."),
+    "explain": ("networks", "Break down the cycles of one layer."),
+    "sweep": ("sweep", "Simulate all combinations of machine parameters."),
     "rtl": ("rtl", "Run the machine in SystemVerilog, bit by bit."),
 }
 """The module of `eie.cli` that has each command, and the first line of its help, in the order of the help."""

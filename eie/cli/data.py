@@ -12,13 +12,13 @@ from eie.cli.terminal import print_table
 
 @click.group(cls=options.Group, epilog="example: eie data fetch mnist")
 def data() -> None:
-    """Fetch data made by others."""
+    """Fetch data sets of other authors."""
 
 
 @data.command("list", cls=options.Command, epilog="example: eie data list")
 @options.formats
 def list_data(form: str | None) -> None:
-    """List the data sets, and which are at hand."""
+    """List the data sets and say which are available."""
     from eie.datasets import catalogue
 
     if form is not None:
@@ -34,7 +34,7 @@ def list_data(form: str | None) -> None:
 @data.command(cls=options.Command, epilog="example: eie data fetch mnist trunks")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...", help="names of data sets, or all")
 def fetch(names: tuple[str, ...]) -> int:
-    """Get data sets that are not at hand."""
+    """Download data sets that are missing."""
     from eie.datasets import catalogue
 
     wanted = catalogue.names() if names == ("all",) else names

@@ -24,7 +24,7 @@ Shapes = dict[str, tuple[int, ...]] | None
 @options.input_shapes
 @options.formats
 def inspect(file: str, key: str | None, input_shapes: Shapes, form: str | None) -> None:
-    """List a file's layers, and what does not map."""
+    """List the layers of a file and the parts that do not run."""
     from eie.networks import importing
 
     if form == "json":
@@ -52,7 +52,7 @@ def inspect(file: str, key: str | None, input_shapes: Shapes, form: str | None) 
 def encode(
     file: str, density: dict[str, float] | None, input_shapes: Shapes, output: str, **fields: int | None
 ) -> None:
-    """Encode a network once, into an .eie file."""
+    """Encode a network into an .eie file."""
     from eie.formats import container
     from eie.networks import encoding
 
@@ -69,7 +69,7 @@ def encode(
     metavar="FILE",
     cls=options.First,
     label="--inputs, --labels",
-    help="samples that go through it, their answers: .npy",
+    help="samples to run, and their labels: .npy",
 )
 @click.option("--labels", metavar="FILE", hidden=True)
 @options.prune_to
@@ -88,7 +88,7 @@ def run(
     form: str | None,
     **given: Any,
 ) -> None:
-    """Run a network layer by layer, with a report."""
+    """Run a network layer by layer and write a report."""
     from eie.explore import own_technology
     from eie.networks import report
     from eie.networks.evaluate import evaluate
@@ -118,13 +118,13 @@ def run(
 @options.file
 @options.prune_to
 @options.input_shapes
-@click.option("--layer", metavar="NAME", help="name of one layer; a wrong name lists all")
-@click.option("--inputs", metavar="FILE", help="samples that go through it, as for eie run")
+@click.option("--layer", metavar="NAME", help="name of one layer; an invalid name lists all")
+@click.option("--inputs", metavar="FILE", help="samples to run, as for eie run")
 @options.activations
 @options.machine
 @options.formats
 def explain(file: str, layer: str | None, inputs: str | None, form: str | None, **given: Any) -> None:
-    """Say where the cycles of one layer went."""
+    """Break down the cycles of one layer."""
     from eie.networks import report
     from eie.networks.evaluate import explain_layer
 

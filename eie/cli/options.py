@@ -122,7 +122,7 @@ changes = click.option(
     multiple=True,
     metavar="NAME VALUE",
     callback=lambda _context, _parameter, given: dict(given),
-    help="change a parameter; may be given again; a wrong name lists the right ones",
+    help="parameter to change; repeatable; an invalid name lists the valid ones",
 )
 file = click.argument("file", metavar="FILE", help="network: .onnx, .pt, .safetensors, .gguf, .npz, .eie .., or Alex-6")
 prune_to = click.option(
@@ -229,7 +229,7 @@ technology = brief("--technology", metavar="FILE", read=str)
 """File of a technology's energies, which `eie.explore.own_technology` describes."""
 
 activations = together(
-    click.option("--act-density", metavar="D", type=float, help="draw inputs of which this fraction is not 0"),
+    click.option("--act-density", metavar="D", type=float, help="draw inputs with this fraction of non-zeros"),
     click.option(
         "--activations",
         metavar="FILE",

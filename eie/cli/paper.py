@@ -20,7 +20,7 @@ from eie.cli.terminal import print_table
 @options.changes
 @options.formats
 def table(number: int, changes: dict[str, Any], form: str | None) -> None:
-    """Print a table of the paper as computed here."""
+    """Print a table of the paper, as computed by the model."""
     from eie.studies.paper import TABLES
 
     exhibit = _exhibit(TABLES, "table", number, changes)
@@ -28,7 +28,7 @@ def table(number: int, changes: dict[str, Any], form: str | None) -> None:
         print_table(exhibit.table(), form)
         return
     print(exhibit.table().to_string(float_format=lambda value: f"{value:.2f}", na_rep="-"))
-    print("\n" + exhibit.words().replace("**", ""))
+    print("\n" + _said(exhibit))
 
 
 @options.command("eie figure 8 -o fig8.svg")
@@ -36,7 +36,7 @@ def table(number: int, changes: dict[str, Any], form: str | None) -> None:
 @options.output("FILE", "picture: .svg, .png or .pdf (default: figureN.svg)")
 @options.changes
 def figure(number: int, output: str | None, changes: dict[str, Any]) -> None:
-    """Draw a figure of the paper as computed here."""
+    """Draw a figure of the paper, as computed by the model."""
     target = output or f"figure{number}.svg"
     if Path(target).suffix not in (".svg", ".png", ".pdf"):
         raise ValueError(f"the picture must be a .svg, .png or .pdf file, got {target!r}")
@@ -54,15 +54,15 @@ def figure(number: int, output: str | None, changes: dict[str, Any]) -> None:
             exhibit.plot().savefig(aside, metadata={"Date": None} if target.endswith(".svg") else None)
     if changes.get("own_layers"):  # a picture alone does not give their numbers
         print(exhibit.table().to_string(float_format=lambda value: f"{value:.2f}", na_rep="-"))
-    print(f"{exhibit.words()}\nwritten to {target}".replace("**", ""))
+    print(f"{_said(exhibit)}\nwritten to {target}")
 
 
 @options.command('eie rerun fig08 -p fifo_depths "[2, 8, 32]" -o out.ipynb')
-@click.argument("page", help="name of the page, or how it begins; any other word lists all")
+@click.argument("page", help="page name or its beginning; any other word lists all")
 @options.output("FILE", "executed notebook to write, or a page to look at: .ipynb or .html", required=True)
 @options.changes
 def rerun(page: str, output: str, changes: dict[str, Any]) -> None:
-    """Run a page of the book again."""
+    """Run a page of the book."""
     from eie.studies import pages
 
     pages.rerun(page, changes, output, progress=sys.stderr.isatty())
@@ -72,7 +72,7 @@ def rerun(page: str, output: str, changes: dict[str, Any]) -> None:
 @options.command("eie claims --json")
 @options.formats
 def claims(form: str | None) -> int:
-    """Judge every claim of the paper that is kept here."""
+    """Judge every claim of the paper that the book tests."""
     from eie.studies.claims import report
 
     text, status = report(form is not None)
@@ -83,6 +83,12 @@ def claims(form: str | None) -> int:
     else:
         print(text)
     return int(status)
+
+
+def _said(exhibit: Any) -> str:
+    """Return the answer of a page, and then its further words, without Markdown's marks."""
+    parts = [getattr(exhibit, name)() for name in ("answer", "words") if hasattr(exhibit, name)]
+    return "\n\n".join(filter(None, parts)).replace("**", "")
 
 
 def _exhibit(exhibits: dict[int, Callable[..., Any]], kind: str, number: int, changes: dict[str, Any]) -> Any:

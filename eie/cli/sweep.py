@@ -56,7 +56,7 @@ _COUNTING = {"index_bits": "--index-bits", "weight_bits": "--weight-bits"}
 @options.together(*_RANGES)
 @options.output("FILE", ".parquet, .csv or .json", required=True)
 def sweep(file: str | None, output: str, technology: str | None, **given: Any) -> None:
-    """Simulate every combination of machine parameters."""
+    """Simulate all combinations of machine parameters."""
     from eie.networks.file_sweep import check_ending
 
     check_ending(output)

@@ -109,6 +109,7 @@ def test_table(capsys, number, arguments, expected):
             number = float("nan") if shown == "-" else float(shown)
             assert number == pytest.approx(value, abs=0.0051, nan_ok=True)
     assert said == table.words().replace("**", "")
+    assert table.answer().replace("**", "") in out.splitlines()
 
 
 def test_last_of_the_same_parameter_counts(capsys):

@@ -51,7 +51,8 @@ module lnzd_tree #(
   end
 
   assign valid_o = g_level[Levels].valid;
-  assign bank_o = BANK_BITS'(g_level[Levels].index >> 1);
+  // The bits above the constant 0; a single PE has none.
+  assign bank_o = BANK_BITS'({1'b0, g_level[Levels].index} >> 1);
   assign act_o = g_level[Levels].act;
 
 endmodule

@@ -12,16 +12,16 @@ from eie.studies.hardware.measured import MODULES
 from eie.technology import paper_value, pe_breakdown
 
 REASONS = {
-    "Act_queue": "The queue holds 8 × 30 bits in flip-flops. The paper's area is less than those flip-flops alone, so "
-    "its queue must be latches, a register file, or fewer bits.",
-    "PtrRead": "Nearly all is memory: 2 × 8,192 pointers. The model gives each bank words of 32 bits, the narrowest of "
-    "the sweep.",
-    "SpmatRead": "Nearly all is memory: 128 KB in one block. Figure 5 has two, and a compiler's memories differ from "
-    "the model's.",
-    "ArithmUnit": "The multiplier is mapped for speed in this recipe; the others make it smaller and slower. The "
-    "paper's tool has a library of multipliers.",
-    "ActRW": "128 registers of 16 bits are flip-flops, with a multiplexer of 64 inputs per bit and file. Latches or a "
-    "register file of memory cells are smaller.",
+    "Act_queue": "The queue holds 8 × 30 bits in flip-flops. These alone take more than the paper's area, so the "
+    "paper's queue must use latches, a register file, or fewer bits.",
+    "PtrRead": "Nearly all of it is memory for 2 × 8,192 pointers. In the model, each bank has words of 32 bits, the "
+    "narrowest of the sweep.",
+    "SpmatRead": "Nearly all of it is memory, 128 KB in one block. Figure 5 shows two blocks, and the memories of a "
+    "memory compiler differ from the model's.",
+    "ArithmUnit": "This recipe optimises the multiplier for speed; the others make it smaller and slower. The paper's "
+    "tool has a library of multipliers.",
+    "ActRW": "The 128 registers of 16 bits are flip-flops, with a 64-input multiplexer per bit and file. Latches or a "
+    "register file of memory cells would be smaller.",
 }
 """Why the area of a module is not that of Table II."""
 WAYS = {
@@ -51,11 +51,11 @@ class Hardware:
         low, high = min(map(measured.logic_area, measured.recipes())), max(map(measured.logic_area, measured.recipes()))
         wrong = int(runs["wrong"] + runs["wrong_results"])
         return (
-            f"In open 45 nm cells, the logic of a PE takes **{area:,.0f} µm²** ({low:,.0f} to {high:,.0f} by how it is "
-            f"synthesised), {area / paper:.2f} times Table II's {paper:,.0f} µm², and its registers reach each other "
-            f"in **{measured.period(self.recipe):.2f} ns** before layout; the clock has "
-            f"{1e3 / paper_value('clock'):.2f} ns. Over the whole of Alex-8, {int(runs['cycles']):,} cycles, "
-            f"{wrong or 'none'} of {int(runs['compared'] + runs['results']):,} outputs of its gates "
+            f"In open 45 nm cells, the logic of a PE takes **{area:,.0f} µm²** ({low:,.0f} to {high:,.0f} µm², "
+            f"depending on the synthesis recipe), {area / paper:.2f} times Table II's {paper:,.0f} µm². Its longest "
+            f"path takes **{measured.period(self.recipe):.2f} ns** before layout, and the clock period is "
+            f"{1e3 / paper_value('clock'):.2f} ns. In a gate-level simulation of Alex-8 ({int(runs['cycles']):,} "
+            f"cycles), {wrong or 'none'} of {int(runs['compared'] + runs['results']):,} outputs "
             f"{'was' if wrong == 1 else 'were'} wrong."
         )
 
@@ -141,15 +141,16 @@ class Hardware:
         scan = found["ns"].iloc[3]
         low, high = (f"{measured.access_ns(setting):.2f} ns" for setting in ("itrs-lop", "itrs-hp"))
         first = found["ns"].iloc[0]
-        too_long = ", more than the period," if scan > limit else ""
+        too_long = ", more than the clock period," if scan > limit else ""
         return (
-            f"Within a PE the arithmetic unit has the longest path: {first:.2f} ns of {limit:.2f}. The scan path over "
-            f"the chip is longer: with 64 PEs it has at least {scan:.2f} ns of gates{too_long} before any wire. So the "
-            f"non-zero detection has to be pipelined, as `Geometry(pipelined=True)` does. {self._cut_words()} "
+            f"Within a PE, the arithmetic unit has the longest path: {first:.2f} ns of {limit:.2f} ns. The scan path "
+            f"across the chip is longer: with 64 PEs, its gates take at least {scan:.2f} ns{too_long} without any "
+            f"wires. The non-zero detection therefore has to be pipelined, as `Geometry(pipelined=True)` does. "
+            f"{self._cut_words()} "
             f"The matrix SRAM is the other limit. Its access takes {low} in low-operating-power "
-            "transistors, which the energy model uses since they are nearest to Table II's power. It can start a read "
-            f"every cycle, but its output does not reach the row register within {limit:.2f} ns. High-performance "
-            f"transistors need {high}, and leak far more."
+            f"transistors, which the energy model uses because their power is closest to Table II's. It can start a "
+            f"read in every cycle, but its output does not reach the row register within {limit:.2f} ns. "
+            f"High-performance transistors need {high} but leak far more."
         )
 
     def _cut_words(self) -> str:
@@ -158,9 +159,9 @@ class Hardware:
         rows = rows[(rows["start"] == "register") & (rows["end"] != "port")]
         longest = rows.loc[rows["ns"].idxmax()]
         return (
-            f"The longest path is then one of {longest['ns']:.2f} ns, from {longest['starts_in']} to "
-            f"{longest['module']}. Registers drive up to hundreds of gates there, since this flow puts no buffers "
-            "behind flip-flops; layout would."
+            f"The longest path then takes {longest['ns']:.2f} ns, from {longest['starts_in']} to {longest['module']}. "
+            f"There, registers drive up to hundreds of gates, because this flow inserts no buffers after flip-flops; a "
+            f"layout tool would."
         )
 
     def power(self) -> pd.DataFrame:
@@ -192,10 +193,11 @@ class Hardware:
         listed = [measured.logic_power(recipe) for recipe in measured.recipes()]
         share, memory = 100 * float(by_module.iloc[0]) / logic, measured.power(self.recipe)["memory"].sum()
         return (
-            f"The logic draws **{logic:.1f} mW** ({min(listed):.1f} to {max(listed):.1f} by recipe) where Table II "
-            f"has {paper:.2f}. {by_module.index[0]} takes {share:.0f} % of it: whatever is written reaches the inputs "
-            f"of all 64 registers of a file, and every read goes through a multiplexer of 64 inputs per bit. A "
-            f"register file of memory cells has neither. Memory draws {memory:.2f} mW by the model, and "
+            f"The logic draws **{logic:.1f} mW** ({min(listed):.1f} to {max(listed):.1f} by recipe); Table II gives "
+            f"{paper:.2f} mW. {by_module.index[0]} takes {share:.0f} % of it: every written value reaches the inputs "
+            f"of all 64 registers of a file, and every read passes through a 64-input multiplexer per bit. A register "
+            f"file of memory cells avoids both. According to the model, the memories draw {memory:.2f} mW, compared "
+            f"with "
             f"{pe_breakdown('power', 'component')['memory']:.2f} mW in Table II."
         )
 

@@ -71,7 +71,7 @@ def _operand(node: onnx.NodeProto | None) -> str:
         return f"an operand of {node.op_type} of the domain {node.domain}, which is not known here"
     if node.op_type in _BY_NUMBER:
         return f"an operand of {node.op_type}, number by number, which the host does"
-    return f"an operand of {node.op_type}, which is no product of a matrix and vectors"
+    return f"an operand of {node.op_type}, which is not read here as a product of a matrix and vectors"
 
 
 def _by(shape: tuple[int, ...]) -> str:

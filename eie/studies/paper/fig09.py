@@ -175,15 +175,17 @@ class Figure9:
         reads, widths = self.reads().sum(), list(self.energies.columns)
         fewer = [reads[a] / reads[b] for a, b in pairwise(widths)]
         dearer = [self.energies.loc[BARS, b] / self.energies.loc[BARS, a] for a, b in pairwise(widths)]
+        pairs = [f"from {a} to {b} bits" for a, b in pairwise(widths)]
         steps = [
-            f"from {a} to {b} bits, {less:.2f} times fewer reads at {more:.2f} times the energy"
-            for (a, b), less, more in zip(pairwise(widths), fewer, dearer, strict=True)
+            f"{pair}, a factor of {less:.2f} fewer reads, each at {more:.2f} times the energy"
+            for pair, less, more in zip(pairs, fewer, dearer, strict=True)
         ]
+        saving = [pair for pair, less, more in zip(pairs, fewer, dearer, strict=True) if less > more]
         return (
-            "**Why there is a best width.** Doubling the width pays off as long as it saves more in reads than it "
-            f"costs in energy per read. With the energies of the figure's left panel, all layers together need "
-            f"{'; '.join(steps)}. Each step saves fewer reads than a factor of two, because the entries of a column "
-            f"often end before the row of the memory does, and the rest of the row is read without benefit."
+            "**Why there is a best width.** A wider read pays off as long as it saves more in reads than it costs in "
+            f"energy per read. For all layers together, with the energies of the figure's left panel: "
+            f"{'; '.join(steps)}. The steps that save energy: {', '.join(saving) or 'none'}. The number of reads falls "
+            "by less than the width grows, because the entries of a column often end before the memory row does."
         )
 
     def _of_markers(self) -> str:

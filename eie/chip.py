@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import fsum
 
 from eie.machine import EIE_45NM, Machine
 from eie.technology import Sram, chip_facts, memories, paper_value, pe_breakdown, reference_clock_hz, sram
@@ -54,13 +55,18 @@ def pe_power(machine: Machine) -> dict[str, float]:
 def area(machine: Machine) -> float:
     """Compute the area of the chip, mm2: PEs and detection nodes."""
     per_node = paper_value("lnzd-area") * 1e-6 / shrink(machine) ** 2
-    return machine.n_pe * sum(pe_area(machine).values()) + lnzd_nodes(machine) * per_node
+    return _whole_chip(machine, pe_area(machine), per_node)
 
 
 def power(machine: Machine) -> float:
     """Compute Table II's power of the chip, mW: PEs and detection nodes."""
     per_node = paper_value("lnzd-power") * machine.clock_hz / reference_clock_hz() / shrink(machine)
-    return machine.n_pe * sum(pe_power(machine).values()) + lnzd_nodes(machine) * per_node
+    return _whole_chip(machine, pe_power(machine), per_node)
+
+
+def _whole_chip(machine: Machine, of_pe: dict[str, float], of_node: float) -> float:
+    """Add up PEs and detection nodes. It is rounded once: `sum` rounds otherwise from Python 3.12 on."""
+    return fsum([*(machine.n_pe * part for part in of_pe.values()), lnzd_nodes(machine) * of_node])
 
 
 def memory_clock_hz(machine: Machine) -> float:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 
@@ -21,6 +22,15 @@ def test_the_chip_is_the_printed_one():
 def test_the_chip_by_hand():
     assert chip.area(EIE_45NM) == pytest.approx(64 * 0.638024 + 21 * 189e-6)
     assert chip.power(EIE_45NM) == pytest.approx(64 * 9.158 + 21 * 0.023)  # modules add up to 1 uW above the total
+
+
+def test_the_chip_adds_up_the_same_in_any_order(monkeypatch):
+    # 586.595 mW is half-way between two numbers of five digits: one bit in the sum changed the text of a summary.
+    for quantity, total in ((chip.power, 586.595), (chip.area, 40.837505)):
+        of_pe = getattr(chip, f"pe_{quantity.__name__}")(EIE_45NM)
+        for names in permutations(of_pe):
+            monkeypatch.setattr(chip, f"pe_{quantity.__name__}", lambda machine, n=names, p=of_pe: {x: p[x] for x in n})
+            assert quantity(EIE_45NM) == total
 
 
 def test_a_deeper_queue_is_larger_and_nothing_else():

@@ -93,11 +93,12 @@ def computed(result: Result) -> str:
 
 
 def number(value: float | bool | None) -> str:
-    """A value to read: yes or no, or five digits and all before the point."""
+    """A value to read: yes or no, or five digits and all before the point. Halves do not hang on the last bit."""
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    value = float(f"{value:.12g}")
     return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:,.5g}"
 
 

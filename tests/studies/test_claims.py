@@ -79,6 +79,10 @@ def test_spread_is_that_of_every_number_relative_to_it(results):
     assert len(spread) > 50
 
 
+def test_halves_are_written_alike_whatever_the_last_bit():
+    assert {claims.number(value) for value in (586.5949999999999, 586.595, 586.5950000000001)} == {"586.6"}
+
+
 def entry_of(claim):
     return next(one for one in read_toml(claims_file.FILE)["claims"] if one["id"] == claim.id)
 

@@ -89,8 +89,17 @@ def _libraries(torch: Any) -> dict[str, str]:
         "MKL": of_torch.get("Math Kernel Library", ""),
         "oneDNN": of_torch.get("MKL-DNN", ""),
         "CUDA": str(torch.version.cuda or ""),
+        "numba": metadata.version("numba"),
+        "onnxruntime": _version("onnxruntime"),
     }
     return {name: version for name, version in found.items() if version}
+
+
+def _version(package: str) -> str:
+    """Return the version of a package that need not be installed, or nothing."""
+    with suppress(metadata.PackageNotFoundError):
+        return metadata.version(package)
+    return ""
 
 
 def cpu_name() -> str:

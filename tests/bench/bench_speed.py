@@ -26,7 +26,7 @@ from eie.models import zoo
 from eie.studies import host, paper
 from eie.studies.baselines import cpu_kernels, kernels
 from eie.studies.baselines.eie_kernel import CpuLayer
-from eie.studies.baselines.expand_kernel import ExpandLayer, fixed_point
+from eie.studies.baselines.expand_kernel import ExpandLayer
 from eie.studies.baselines.row_kernel import RowLayer
 from eie.studies.paper import accuracy
 from eie.studies.retrospective.vector import Vector
@@ -228,7 +228,7 @@ def test_expand_layout_int8(race, nine_percent):
 def test_expand_layout_16_bits(race, nine_percent):
     layer, activations = nine_percent.draw()
     relative, expanded = CpuLayer.pack(layer), ExpandLayer.pack(layer)
-    formats = fixed_point(expanded, activations)
+    formats = eie.calibrate(layer, activations)
     raw, _ = formats.activation.quantize(activations)
     race(
         "expand layout, 16 bits saturating, 9 %, batch 1, one thread",

@@ -18,7 +18,7 @@ from eie._expand import add, dot
 from eie._expand.bitmap import TOGETHER, WORD, Bitmaps, aligned, can_expand
 from eie._expand.bits import lay_out
 from eie._expand.registers import LANE
-from eie.fixedpoint import FixedPoint, LayerFormats
+from eie.fixedpoint import LayerFormats
 from eie.interleaved import encode
 from eie.layer import CompressedLayer
 from eie.machine import Machine
@@ -183,14 +183,6 @@ class ExpandLayer:
             if not kernel(*_part(maps, part), weights, x, active, left, right, sums[part], clipped):
                 raise ValueError(f"a weight times an input must fit 16 bits in {formats.output}")
         return (in_rows(sums, 2) if can_expand() else sums.reshape(-1))[: self.n_out]
-
-
-def fixed_point(layer: ExpandLayer, inputs: NDArray[np.float32], bits: int = 16) -> LayerFormats:
-    """Choose formats in which nothing saturates, whatever the order: the accumulator holds the sum of magnitudes."""
-    weight = FixedPoint.covering(float(np.abs(layer.codebook).max()), bits)
-    activation = FixedPoint.covering(max(float(np.abs(inputs).max()), 1.0), bits)
-    most = float(np.abs(inputs).sum(axis=-1).max()) * float(np.abs(layer.codebook).max())
-    return LayerFormats(weight, activation, FixedPoint.covering(max(most, 1.0), bits))
 
 
 def in_rows(sums: NDArray[Any], registers: int) -> NDArray[Any]:

@@ -145,7 +145,7 @@ def scipy_columns(work: Work, _: int, __: str) -> Kernel:
 def onednn_int8(work: Work, batch: int, device: str) -> Kernel:
     """Multiply 8-bit weights and inputs, one scale per row, as PyTorch's compiler does for quantized layers on x86."""
     torch = require_torch()
-    codes, steps = _int8(work.dense)
+    codes, steps = int8_codes(work.dense)
     weights, scales = _tensor(codes, device), _tensor(steps, device)
     inputs, zeros = _tensor(work.inputs[:batch], device), torch.zeros(len(codes), dtype=torch.int32)
 
@@ -162,9 +162,9 @@ def onednn_int8(work: Work, batch: int, device: str) -> Kernel:
 def integer_int8(work: Work, batch: int, device: str) -> Kernel:
     """Multiply 8-bit weights and inputs, one scale per row; a GPU takes multiples of 8 and more than 16 inputs."""
     torch = require_torch()
-    codes, steps = _int8(_padded(work.dense, 8, 8))
+    codes, steps = int8_codes(padded(work.dense, 8, 8))
     weights, scales = _tensor(codes, device), _tensor(steps, device)
-    inputs = _tensor(_padded(work.inputs[:batch], 1 if device == "cpu" else 32, 8), device)
+    inputs = _tensor(padded(work.inputs[:batch], 1 if device == "cpu" else 32, 8), device)
 
     def call(w: Any) -> Any:
         step = inputs.amax().clamp(min=TINY) / 127
@@ -177,10 +177,10 @@ def integer_int8(work: Work, batch: int, device: str) -> Kernel:
 def weight_only_int4(work: Work, batch: int, device: str) -> Kernel:
     """Multiply 4-bit weights, with one scale per group, by bfloat16 inputs with PyTorch."""
     torch = require_torch()
-    codes, scales = _int4(_padded(work.dense, INT4_ROWS, INT4_GROUP))
+    codes, scales = int4_codes(padded(work.dense, INT4_ROWS, INT4_GROUP))
     weights = torch.ops.aten._convert_weight_to_int4pack_for_cpu(_tensor(codes, device), 1)
     steps = _tensor(np.stack([scales, np.zeros_like(scales)], axis=2), device).bfloat16()
-    inputs = _tensor(_padded(work.inputs[:batch], 1, INT4_GROUP), device)
+    inputs = _tensor(padded(work.inputs[:batch], 1, INT4_GROUP), device)
     multiply = torch.ops.aten._weight_int4pack_mm_for_cpu
 
     def call(w: tuple[Any, Any]) -> Any:
@@ -190,13 +190,13 @@ def weight_only_int4(work: Work, batch: int, device: str) -> Kernel:
     return Kernel(library, weights.nbytes + steps.nbytes, lambda: (weights.clone(), steps.clone()), call)
 
 
-def _int8(dense: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+def int8_codes(dense: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Return codes of -127..127, and one scale per row."""
     scales = _largest(dense, 1) / np.float32(127)
     return np.rint(dense / scales[:, np.newaxis]).astype(np.int8), scales
 
 
-def _int4(dense: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+def int4_codes(dense: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Return codes of 0..15, 8 for 0, and scales of shape `(groups, rows)`."""
     groups = dense.reshape(len(dense), -1, INT4_GROUP)
     scales = _largest(groups, 2) / np.float32(7)
@@ -210,7 +210,7 @@ def _largest(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
     return np.maximum(values.max(axis), -values.min(axis)).clip(np.float32(TINY))
 
 
-def _padded(matrix: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
+def padded(matrix: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
     """Pad a matrix with zeros below and beside it, up to multiples of `rows` and `columns`."""
     return np.pad(matrix, [(0, -matrix.shape[0] % rows), (0, -matrix.shape[1] % columns)])
 

@@ -31,10 +31,10 @@ from eie.studies.experiments import Experiment
 REPEATS = 100
 MAX_COPIES = 4096
 TOLERANCE = {
-    **dict.fromkeys(("dense", "sparse", "csc-columns", "csc", "eie"), 1e-4),
+    **dict.fromkeys(("dense", "sparse", "csc-columns", "csc-own", "csc", "eie", "row"), 1e-4),
     **dict.fromkeys(("float16", "2:4"), 0.01),
-    "int8": 0.03,
-    "int4": 0.15,
+    **dict.fromkeys(("int8", "onnx-int8", "expand8", "expand16"), 0.03),
+    **dict.fromkeys(("int4", "onnx-int4"), 0.15),
 }
 """Largest distance of a result from the exact one, as a fraction of its norm; wider where weights are rounded."""
 ABOUT = (
@@ -195,7 +195,8 @@ class Bench:
         times, watts = _times(device, kernel, copies, cold, self.repeats, seconds)
         low, median, high = (round(float(value) / batch, 3) for value in np.percentile(times, [25, 50, 75]))
         found = {"time_us": median, "low_us": low, "high_us": high, "repeats": len(times), "library": kernel.library}
-        return found | {"copies": copies, "cold": cold} | ({"watts": round(watts, 2)} if watts else {})
+        found |= {"n_bytes": kernel.n_bytes, "copies": copies, "cold": cold}
+        return found | ({"watts": round(watts, 2)} if watts else {})
 
 
 def checked_kernel(make: Make, device: Device, work: Work, variant: str, batch: int) -> Kernel:

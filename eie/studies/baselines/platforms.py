@@ -234,7 +234,7 @@ ROW: Mapping[str, Kind] = {
     "copies": _COUNT,
     "cold": _one_of(COLD),
 }
-ALSO_ROW: Mapping[str, Kind] = {"watts": _POSITIVE, "slower": _object_of(_POSITIVE)}
+ALSO_ROW: Mapping[str, Kind] = {"watts": _POSITIVE, "n_bytes": _COUNT, "slower": _object_of(_POSITIVE)}
 LEFT_OUT: Mapping[str, Kind] = {
     "platform": _one_of(PLATFORMS),
     "batch": _or_null(_COUNT),

@@ -1,8 +1,8 @@
-"""EIE on a vector processor: measured times of a kernel for its format, and the lanes it would keep busy."""
+"""EIE on a vector processor: measured times of its format and of others, and the lanes that it would keep busy."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,15 +20,34 @@ from eie.studies.retrospective._shared import draws
 
 LANES = (4, 8, 16, 32, 64)
 NAMES = {
-    "eie": "EIE's format",
-    "csc": "CSC, SciPy",
+    "eie": "EIE's relative index",
+    "row": "row in the entry",
+    "expand16": "bitmap, 16 bits",
+    "csc-own": "CSC, zeros skipped",
     "csc-columns": "CSC columns, SciPy",
+    "csc": "CSC, SciPy",
     "sparse": "CSR, fastest",
     "dense": "dense float32",
-    "int8": "dense int8",
-    "int4": "dense int4",
+    "int4": "dense int4, PyTorch",
+    "expand8": "bitmap, int8",
+    "int8": "dense int8, oneDNN",
+    "onnx-int8": "dense int8, onnxruntime",
+    "onnx-int4": "dense int4, onnxruntime",
 }
 """What a variant is called on the page."""
+IN_8_BITS = ("expand8", "int8", "onnx-int8", "onnx-int4")
+"""Variants that round inputs to 8 bits; they are compared with each other only."""
+ARITHMETIC = {
+    "real inputs": tuple(name for name in NAMES if name not in (*IN_8_BITS, "expand16")),
+    "8-bit inputs": IN_8_BITS,
+}
+"""Variants that are compared with each other; EIE's own arithmetic of 16 bits has no rival."""
+OURS = {"real inputs": "row", "8-bit inputs": "expand8"}
+"""This project's best layout for each arithmetic."""
+LAYOUTS = ("eie", "row", "expand16", "expand8", "csc-own", "sparse", "int8", "onnx-int8", "onnx-int4", "dense")
+"""Variants whose bytes are shown."""
+DRAWN = ("eie", "row", "csc-own", "sparse", "expand8", "int8")
+"""Variants that are drawn."""
 HOW = "`eie experiment cpu_kernels` times it on this machine"
 
 
@@ -64,8 +83,10 @@ class Vector:
         """List the numbers of threads in the table."""
         return [] if self.result is None else sorted(int(n) for n in self.result["rows"]["threads"].unique())
 
-    def over(self, variant: str, threads: int = 1, batch: int = 1, act_density: float | None = None) -> float:
-        """Divide the time of a variant by that of EIE's format, at the usual density of weights.
+    def over(
+        self, variant: str, threads: int = 1, batch: int = 1, act_density: float | None = None, base: str = "eie"
+    ) -> float:
+        """Divide the time of a variant by that of a base, EIE's format, at the usual density of weights.
 
         Raises
         ------
@@ -76,22 +97,69 @@ class Vector:
         if times.empty:
             raise ValueError(f"there is no table data/{cpu_kernels.RESULT}; {HOW}")
         row = times.loc[batch, self.usual[0]]
-        return float(row[variant] / row["eie"])
+        return float(row[variant] / row[base])
 
-    def range_of(self, variant: str, batch: int) -> float:
-        """Add up the ranges of the repeats of a variant and of EIE's format on one thread, as fractions."""
+    def range_of(self, variant: str, batch: int, base: str = "eie") -> float:
+        """Add up the ranges of the repeats of a variant and of a base on one thread, as fractions."""
         if self.result is None:
             raise ValueError(f"there is no table data/{cpu_kernels.RESULT}; {HOW}")
-        density, act_density = self.usual
-        rows = self.result["rows"].query("platform == 'CPU' and threads == 1 and batch == @batch")
-        rows = rows[(rows["act_density"] == act_density) & rows["density"].isin([density, 1.0])]
-        rows = rows[rows["variant"].isin([variant, "eie"])].sort_values("density").drop_duplicates("variant")
+        rows = self._rows(1, batch, self.usual[0])
+        rows = rows[rows["variant"].isin([variant, base])]
         return float(((rows["high_us"] - rows["low_us"]) / rows["time_us"]).sum())
 
-    def scaling(self) -> float:
-        """Divide the time on one thread by that on the most, EIE's format at the usual density, batch 1."""
-        one, most = (self.times(n).loc[1, self.usual[0]]["eie"] for n in (1, self.threads()[-1]))
+    def _rows(self, threads: int, batch: int, density: float) -> pd.DataFrame:
+        """Take the timings of a batch at a density of the weights, those that do not see it among them."""
+        assert self.result is not None
+        rows = self.result["rows"].query("platform == 'CPU' and threads == @threads and batch == @batch")
+        rows = rows[(rows["act_density"] == self.usual[1]) & rows["density"].isin([density, 1.0])]
+        return rows.sort_values("density").drop_duplicates("variant")
+
+    def scaling(self, variant: str = "eie", density: float | None = None) -> float:
+        """Divide the time on one thread by that on the most, batch 1, at the usual density if none is given."""
+        one, most = (self.times(n).loc[1, density or self.usual[0]][variant] for n in (1, self.threads()[-1]))
         return float(one / most)
+
+    def scaled(self) -> pd.DataFrame:
+        """Tabulate `scaling`: one row per variant that runs on several threads, one column per density of weights."""
+        if not self.threads() or self.threads()[-1] == 1:
+            return pd.DataFrame()
+        names = [name for name in ("eie", "row", "expand8", "sparse", "int8", "dense") if name in self.times(1)]
+        densities = cpu_kernels.ON_ALL_THREADS
+        return pd.DataFrame(
+            {f"{100 * density:g} %": [self.scaling(name, density) for name in names] for density in densities},
+            index=pd.Index([NAMES[name] for name in names], name="kernel"),
+        )
+
+    def stream(self, threads: int = 1) -> float:
+        """Return what so many threads read from memory, 10^9 bytes a second: the best of all groups."""
+        assert self.result is not None
+        return max(float(each["gb_s"]) for each in self.result["stream_gb_s"] if each["threads"] == threads)
+
+    def layouts(self, threads: int = 1, batch: int = 1, density: float | None = None) -> pd.DataFrame:
+        """Tabulate the bytes that kernels touch, and how near that is to the speed of the memory.
+
+        Returns
+        -------
+        DataFrame
+            One row per kernel: `bytes` that a kept weight takes, `MB` that a call reads, `us` that it takes for one
+            input, and `stream`, the share of what the memory could bring meanwhile, %.
+        """
+        if self.result is None:
+            return pd.DataFrame()
+        layer = cpu_kernels.table3_layer()
+        density = density or self.usual[0]
+        rows = self._rows(threads, batch, density).set_index("variant")
+        rows = rows.reindex([name for name in LAYOUTS if name in rows.index])
+        speed = rows["touched_bytes"] / (rows["time_us"] * batch) / 1e3
+        table = pd.DataFrame(
+            {
+                "bytes": rows["n_bytes"] / (density * layer.n_in * layer.n_out),
+                "MB": rows["touched_bytes"] / 1e6,
+                "us": rows["time_us"],
+                "stream": 100 * speed / self.stream(threads),
+            }
+        )
+        return table.rename(index=NAMES).rename_axis("kernel")
 
     def useful(self) -> pd.DataFrame:
         """Tabulate percent of useful lanes by number of lanes and model: means, and the largest standard deviation."""
@@ -103,42 +171,59 @@ class Vector:
         """Draw times against density at the smallest and the largest batch, and useful lanes."""
         times = self.times(1)
         if not times.empty:
-            times = times.rename(columns=NAMES)
+            times = times[[name for name in DRAWN if name in times]].rename(columns=NAMES)
         return retrospective.vector(times, self.useful().drop(columns="largest sd"))
 
     def fastest(self) -> pd.DataFrame:
-        """Find the fastest kernel on one thread: one row per batch, one column per density of the weights, %."""
-        found = self.times(1).idxmin(axis=1).map(NAMES).unstack("density")
-        return found.rename(columns=lambda density: f"{100 * density:g} %").rename_axis(columns=None)
+        """List the densities at which each kernel is the fastest of its arithmetic: one column per batch."""
+        times, found = self.times(1), {}
+        for own in ARITHMETIC.values():
+            names = [name for name in own if name in times]
+            best = times[names].idxmin(axis=1)
+            for name in names:
+                per_batch = {f"batch {n}": _densities(each == name) for n, each in _by_batch(best)}
+                found[NAMES[name]] = per_batch
+        return pd.DataFrame.from_dict(found, orient="index").rename_axis("fastest")
 
     def faster_than(self) -> pd.DataFrame:
-        """List the densities at which EIE's format is faster: one row per kernel, one column per batch."""
+        """List the densities at which this project's layout is faster: one row per rival, one column per batch."""
+        times, found = self.times(1), {}
+        for arithmetic, own in ARITHMETIC.items():
+            ours = times[OURS[arithmetic]]
+            for name in own:
+                if name in times and name != OURS[arithmetic]:
+                    slower = times[name].gt(ours).where(times[name].notna())
+                    found[NAMES[name]] = {f"batch {n}": _densities(each) for n, each in _by_batch(slower)}
+        return pd.DataFrame.from_dict(found, orient="index").rename_axis("against")
+
+    def by_batch(self, arithmetic: str) -> pd.DataFrame:
+        """Tabulate us per input on one thread at three densities of weights, of the kernels of an arithmetic."""
         times = self.times(1)
-        rivals = times.drop(columns="eie")
-        slower = rivals.gt(times["eie"], axis=0).where(rivals.notna())
-        found = {
-            f"batch {batch}": {NAMES[name]: _densities(own.droplevel("batch")[name]) for name in rivals}
-            for batch, own in slower.groupby("batch")
-        }
-        return pd.DataFrame(found).rename_axis("against")
+        if times.empty:
+            return times
+        names = [name for name in ARITHMETIC[arithmetic] if name in times and name not in ("csc", "csc-columns")]
+        chosen = times.loc[times.index.get_level_values("density").isin(cpu_kernels.ON_ALL_THREADS), names]
+        return chosen.rename(columns=NAMES)
 
     def answer(self) -> str:
-        """Say where EIE's format is the fastest kernel, and how it does where both sides skip zero inputs."""
+        """Say what loses on a vector processor, with the ranges of the repeats, and who wins in batches."""
         if self.result is None:
             return f"**Times are missing:** {HOW}. {self._on_lanes()}"
         density, act = self.usual
-        batches = self.times(1).index.unique("batch")
-        fastest = self.fastest()
-        said = "; ".join(
-            f"at batch {batch} {_where(fastest.columns[fastest.loc[batch] == NAMES['eie']])}" for batch in batches
+        row, byte = self.over("eie", base="row"), self.over("int8", base="expand8")
+        largest = int(self.times(1).index.unique("batch").max())
+        finding = (
+            "What loses on a vector processor is **the relative index, not the sparsity**."
+            if min(row, byte) > 1
+            else "These times do not show that the relative index is what loses on a vector processor."
         )
         return (
-            f"On one thread of a processor, the kernel for EIE's format is the fastest of those timed **{said}**. With "
-            f"{100 * density:g} % of the weights, {100 * act:g} % of the inputs and batch 1 it is "
-            f"**{self.over('csc-columns'):.1f} times** as fast as SciPy's CSC when both skip zero inputs, and "
-            f"{self.over('csc', act_density=1.0):.1f} times as fast when no input is zero. In batches of "
-            f"{batches[-1]}, dense int8 takes only {self.over('int8', batch=int(batches[-1])):.1f} times the time of "
-            f"EIE's format."
+            f"{finding} With {100 * density:g} % of the weights, {100 * act:g} % of the inputs, batch 1 and one "
+            f"thread, the same sums are computed **{row:.2f} ± {row * self.range_of('eie', 1, 'row'):.2f} times** as "
+            f"fast when each entry holds its row, and bitmaps are **{byte:.1f} ± "
+            f"{byte * self.range_of('int8', 1, 'expand8'):.1f} times** as fast as dense int8 (oneDNN). In batches of "
+            f"{largest}, dense int8 takes {self.over('int8', batch=largest, base='expand8'):.2f} times the time of "
+            f"bitmaps."
         )
 
     def words(self) -> str:
@@ -162,40 +247,44 @@ class Vector:
         assert self.result is not None
         provenance, load = self.result["provenance"], self.result["load_average"]
         batches = [int(batch) for batch in self.times(1).index.unique("batch")]
-        slower = ", ".join(f"{name} ({self.over(key):.1f} times)" for key, name in self._rivals().items())
-        ahead = "; ".join(f"at batch {batch} {self._ahead(batch)}" for batch in batches[1:])
+        ahead = "; ".join(f"at batch {batch}, {self._ahead(batch)}" for batch in batches)
+        usual = f"{100 * self.usual[0]:g} %"
         return (
-            f"At the layer's own density and batch 1, EIE's format is faster than {slower}; SciPy's plain CSC does not "
-            f"skip zero inputs. Several kernels are faster than EIE's format in batches: {ahead}. The fastest CSR is "
-            f"PyTorch's, which calls MKL. "
-            f"{self._scaled()} Measured on {provenance['cpu']}, {provenance['cores']} cores, {self.result['date']} "
-            f"UTC, at a system load of {min(load):.1f} to {max(load):.1f} (above {provenance['cores']}, other "
-            f"processes disturbed the measurement)."
+            f"The others win, too. At {usual} of the weights, faster than a row in each entry (real inputs) or than "
+            f"bitmaps (8-bit inputs) are, {ahead}. EIE's 16-bit saturating sums take "
+            f"{self.over('expand16'):.2f} times the time of EIE's relative index in single precision. The fastest CSR "
+            f"is PyTorch's, which calls MKL. {self._scaled()} One thread reads {self.stream():.0f} GB/s from memory. "
+            f"Measured on {provenance['cpu']}, {provenance['cores']} cores, {self.result['date']} UTC, at a system "
+            f"load of {min(load):.1f} to {max(load):.1f} (above {provenance['cores']}, other processes disturbed the "
+            f"measurement)."
         )
 
-    def _rivals(self) -> dict[str, str]:
-        known = self.times(1)
-        return {name: NAMES[name] for name in ("csc", "sparse", "dense", "int8", "int4") if name in known}
-
     def _ahead(self, batch: int) -> str:
-        """List the kernels that are faster than EIE's format at the usual density, by how much."""
-        overs = {word: self.over(name, batch=batch) for name, word in self._rivals().items()}
-        return ", ".join(f"{word} ({1 / over:.1f} times)" for word, over in overs.items() if over < 1) or "none"
+        """List the kernels that are faster than this project's layout of their arithmetic, by how much."""
+        known, found = self.times(1), []
+        for arithmetic, own in ARITHMETIC.items():
+            for name in own:
+                over = self.over(name, batch=batch, base=OURS[arithmetic]) if name in known else 1.0
+                found += [f"{NAMES[name]} ({1 / over:.1f} times)"] if over < 1 else []
+        return ", ".join(found) or "none"
 
     def _scaled(self) -> str:
         most = self.threads()[-1]
         if most == 1:
             return "More threads were not timed."
-        return f"On {most} threads, EIE's format is {self.scaling():.2f} times as fast as on one."
+        by = ", ".join(f"{self.scaling(name):.2f} ({NAMES[name]})" for name in ("eie", "row", "expand8", "int8"))
+        return f"On {most} threads, kernels are so many times as fast as on one: {by}."
 
     def _what_changes(self) -> str:
         return (
-            "**What would change the answer.** The batch and the density: the tables below show both. At very low "
-            "density, padding zeros outnumber the weights. Dense int8 multiplies dozens of weights with one "
-            "instruction on adjacent bytes, and reads them once for a whole batch. EIE's stream needs three steps for "
-            "every weight: a row that depends on the previous one, a table look-up, and an addition at another "
-            "address. None of these fills a vector. In large batches, moreover, hardly any input is zero for the whole "
-            "batch. EIE's hardware has a queue and a memory port for each lane; a vector processor does not."
+            "**What would change the answer.** The processor, the batch and the density: the tables below show the "
+            "last two. EIE's stream makes each row depend on the previous one, so entries wait for each other. An "
+            "entry that holds its row does not wait, but each is still one addition into memory. A bitmap fills a "
+            "vector: one instruction moves the codes of 64 rows into place. Its time hardly depends on the density, so "
+            "entries with rows win where few weights are kept. On a processor without that instruction, bitmaps lose. "
+            "Dense int8 reads every weight, which costs it less where memory is fast. In large batches hardly any "
+            "input is zero for the whole batch, so dense kernels read little that is not needed. EIE's hardware has a "
+            "queue and a memory port for each lane; a vector processor does not."
         )
 
 
@@ -232,10 +321,10 @@ def _densities(faster: pd.Series) -> str:
     return "none" if not chosen else "all" if len(chosen) == len(faster) else ", ".join(chosen) + " %"
 
 
-def _where(densities: Sequence[str]) -> str:
-    if not len(densities):
-        return "at no density"
-    return f"at {densities[0]}" if len(densities) == 1 else f"from {densities[0]} to {densities[-1]} density"
+def _by_batch(values: pd.Series) -> Iterator[tuple[int, pd.Series]]:
+    """Yield each batch, and values by the density of the weights."""
+    for batch, own in values.groupby("batch"):
+        yield int(batch), own.droplevel("batch")
 
 
 def _live(result: dict[str, Any] | None, repeats: int) -> pd.DataFrame:
@@ -255,11 +344,11 @@ def _live(result: dict[str, Any] | None, repeats: int) -> pd.DataFrame:
 
 
 def dense_wins_in_batches() -> Margin:
-    """Compute how much less time dense int8 takes than EIE's format on a processor at the largest batch, %.
+    """Compute how much less time dense int8 takes than the fastest sparse int8 on a processor at the largest batch, %.
 
     Its error is the whole range of the repeats.
     """
     found = vector(draws=2, live=False)
     largest = int(found.times(1).index.unique("batch").max())
-    over = found.over("int8", batch=largest)
-    return Margin(100 * (1 - over), 100 * over * found.range_of("int8", largest))
+    over = found.over("int8", batch=largest, base="expand8")
+    return Margin(100 * (1 - over), 100 * over * found.range_of("int8", largest, "expand8"))

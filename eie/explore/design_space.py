@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ from eie.explore import parts
 from eie.explore.benchmarks import MAX_SEED, Benchmark
 from eie.explore.points import costs, points_of
 from eie.explore.spread import fitted_spreads
-from eie.explore.sweep import MAX_DRAWS, Job, jobs
+from eie.explore.sweep import MACHINES_TOGETHER, MAX_DRAWS, Job, jobs
 from eie.machine import MAX_FIFO_DEPTH, MAX_PE, MAX_SPMAT_WIDTH_BITS, Machine
 from eie.writing.aside import target_of
 
@@ -77,8 +78,6 @@ _REAL = tuple(name for name, words in COLUMNS.items() if name.endswith(("_j", "_
 _REAL += ("clock_hz", "feature_nm", "theoretical_cycles", "load_balance", "real_work", "spmat_fill")
 _PLAN = b"eie.explore.design_space"
 _DIGEST = b"eie.explore.design_space.rows"
-_READ_TOGETHER = 256
-"""Parts that are in memory at a time when they are put together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +153,7 @@ class DesignSpace:
 
     def plan(self) -> str:
         """Return everything that decides the file's content, as JSON."""
-        more = {"eie": __version__, "spread": fitted_spreads(), "columns": list(COLUMNS)}
+        more = {"eie": __version__, "spread": fitted_spreads(), "columns": list(COLUMNS), "together": MACHINES_TOGETHER}
         return json.dumps(asdict(self) | more)
 
 
@@ -188,7 +187,7 @@ def run(space: DesignSpace, output: str | Path, executor: Executor | None = None
     if Path(output).suffix != ".parquet":
         raise ValueError(f"the result must be a .parquet file, got {str(output)!r}")
     target = target_of(output)
-    todo = space.jobs()  # a wrong value is told before a folder is made
+    todo = _jobs(space)  # a wrong value is told before a folder is made
     with parts.folder_of(target, space.plan()) as folder:
         is_new = not _is_whole(target, space)
         if is_new:
@@ -217,6 +216,16 @@ def points(job: Job) -> pa.Table:
     found, schema = columns(job), _schema()
     arrays = [pa.array(found[field.name], field.type, from_pandas=True) for field in schema]
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def content(space: DesignSpace, number: int) -> bytes:
+    """Return the points of a job, packed. A job's number tells another machine what to do in a few bytes."""
+    return parts.packed(points(_jobs(space)[number]))
+
+
+@lru_cache(1)
+def _jobs(space: DesignSpace) -> list[Job]:
+    return space.jobs()
 
 
 def columns(job: Job) -> dict[str, NDArray[Any]]:
@@ -330,17 +339,22 @@ def _write_missing(jobs: Mapping[Path, Job], space: DesignSpace, executor: Execu
     missing = {part: job for part, job in jobs.items() if parts.read(part, plan) is None}
     done = [space.points - sum(len(job.machines) for job in missing.values()), space.points]
     with _bar(jobs.values(), missing.values(), done) as bar:
-        for part, table in _results(missing, executor):
-            parts.write(part, table, plan)
-            done[0] += len(table)
+        for part, content in _results(missing, list(jobs), space, executor):
+            parts.write(part, content, plan)
+            done[0] += len(missing[part].machines)
             bar.update(missing[part].cost)
 
 
-def _results(missing: Mapping[Path, Job], executor: Executor | None) -> Iterator[tuple[Path, pa.Table]]:
+def _results(
+    missing: Mapping[Path, Job], all_parts: list[Path], space: DesignSpace, executor: Executor | None
+) -> Iterator[tuple[Path, bytes]]:
     """Yield what each job gives, as soon as it is there; the largest layers start first."""
-    largest_first = sorted(missing.items(), key=lambda item: -item[1].benchmark.expected_entries)
+    largest_first = sorted(missing, key=lambda part: -missing[part].benchmark.expected_entries)
+    numbers = {part: number for number, part in enumerate(all_parts)}
     with nullcontext(executor) if executor else ThreadPoolExecutor(os.cpu_count()) as pool:
-        running: dict[Future[pa.Table], Path] = {pool.submit(points, job): part for part, job in largest_first}
+        running: dict[Future[bytes], Path] = {
+            pool.submit(content, space, numbers[part]): part for part in largest_first
+        }
         try:
             for future in as_completed(running):
                 yield running.pop(future), future.result()
@@ -367,8 +381,7 @@ def _put_together(paths: list[Path], space: DesignSpace, whole: Path) -> None:
     schema = _schema().with_metadata({_PLAN: space.plan().encode()})
     digest = hashlib.sha256()
     with _parquet().ParquetWriter(whole, schema, write_page_checksum=True) as writer:
-        for start in range(0, len(paths), _READ_TOGETHER):
-            some = [_read(part, space.plan()) for part in paths[start : start + _READ_TOGETHER]]
+        for some in parts.read_some(paths, space.plan()):
             table = pa.concat_tables(some).replace_schema_metadata(schema.metadata)
             digest.update(_hashes(table))
             writer.write_table(table)
@@ -380,10 +393,3 @@ def _hashes(table: Any) -> bytes:
     import pandas as pd
 
     return bytes(pd.util.hash_pandas_object(table.to_pandas(), index=False).to_numpy())
-
-
-def _read(part: Path, plan: str) -> pa.Table:
-    found = parts.read(part, plan)
-    if found is None:
-        raise OSError(f"{part} was damaged since it was written; run the command again to compute it again")
-    return found

@@ -1,7 +1,8 @@
 """Finished jobs of a sweep, each a file of its own until the sweep is whole.
 
-A part is a Parquet file with a SHA-256 behind it, of the sweep's plan, the part's name and the file. So one that is
-damaged, changed, of another sweep or of another version counts as missing, and is computed again.
+A part is a stream of Arrow, which is read several times faster than Parquet. Behind it is a SHA-256 of the sweep's plan,
+the part's name and the stream. So a part that is damaged, changed, of another sweep or of another version counts as
+missing, and is computed again.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 ENDING = ".part"
 PLAN_FILE = "plan.json"
+READ_TOGETHER = 2**17
+"""Points that are in memory at a time, about, when parts are put together: 25 MB as numbers."""
 _DIGEST_BYTES = 32
 
 
@@ -44,13 +47,18 @@ def folder_of(target: Path, plan: str) -> Iterator[Path]:
         raise ValueError(f"another sweep is writing {target}: wait for it, or write to another file") from None
 
 
-def write(part: Path, table: pa.Table, plan: str) -> None:
-    """Write the points of one job."""
+def packed(table: pa.Table) -> bytes:
+    """Return the points of one job as `write` takes them."""
     import pyarrow as pa
 
-    stream = pa.BufferOutputStream()
-    _parquet().write_table(table, stream)
-    content = stream.getvalue().to_pybytes()
+    stream, options = pa.BufferOutputStream(), pa.ipc.IpcWriteOptions(compression="lz4")
+    with pa.ipc.new_stream(stream, table.schema, options=options) as writer:
+        writer.write_table(table)
+    return bytes(stream.getvalue())
+
+
+def write(part: Path, content: bytes, plan: str) -> None:
+    """Write the points of one job."""
     with written_aside(part) as aside:
         aside.write_bytes(content + _digest(part, content, plan))
 
@@ -64,17 +72,32 @@ def read(part: Path, plan: str) -> pa.Table | None:
     except FileNotFoundError:
         return None
     content, digest = whole[:-_DIGEST_BYTES], whole[-_DIGEST_BYTES:]
-    return _parquet().read_table(pa.BufferReader(content)) if digest == _digest(part, content, plan) else None
+    return pa.ipc.open_stream(content).read_all() if digest == _digest(part, content, plan) else None
+
+
+def read_some(paths: list[Path], plan: str) -> Iterator[list[pa.Table]]:
+    """Read parts in their order; yield some at a time.
+
+    Raises
+    ------
+    OSError
+        When one is no longer there, or damaged.
+    """
+    some: list[pa.Table] = []
+    for part in paths:
+        found = read(part, plan)
+        if found is None:
+            raise OSError(f"{part} was damaged since it was written; run the command again to compute it again")
+        some.append(found)
+        if sum(map(len, some)) >= READ_TOGETHER:
+            yield some
+            some = []
+    if some:
+        yield some
 
 
 def _digest(part: Path, content: bytes, plan: str) -> bytes:
     return hashlib.sha256(f"{len(plan)} {plan} {part.name} ".encode() + content).digest()
-
-
-def _parquet() -> Any:
-    import pyarrow.parquet
-
-    return pyarrow.parquet
 
 
 def _check_plan(folder: Path, plan: str) -> None:

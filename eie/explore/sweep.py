@@ -31,6 +31,9 @@ MAX_DRAWS = 1000
 LAYERS_KEPT = 2
 """Drawn layers that are kept for the next job: it often runs the same one."""
 
+MACHINES_TOGETHER = 2**14
+"""Machines of one pass: what it remembers of each takes less than 100 MB, and other passes run beside it."""
+
 _reports: dict[Any, CycleReport] = {}
 """What this process has simulated, so that figures that share points compute each once."""
 
@@ -72,14 +75,19 @@ class Job:
 def jobs(
     benchmarks: Sequence[Benchmark], machines: Sequence[Machine], seed: int, draws: int, spread: Spread | float | None
 ) -> Iterator[Job]:
-    """Yield every draw of every layer on every machine, in the fewest passes; machines alike keep their order."""
+    """Yield every draw of every layer on every machine, in few passes; machines alike keep their order."""
     _check.integer("draws", draws, 1, MAX_DRAWS)
     spread = MEDIAN if spread is None else spread
-    alike = [tuple(group) for _, group in groupby(sorted(machines, key=memory_layout), key=memory_layout)]
+    alike = [list(group) for _, group in groupby(sorted(machines, key=memory_layout), key=memory_layout)]
+    parts = [
+        tuple(group[first : first + MACHINES_TOGETHER])
+        for group in alike
+        for first in range(0, len(group), MACHINES_TOGETHER)
+    ]
     for benchmark in benchmarks:
         for draw in range(draws):
-            for group in alike:
-                yield Job(benchmark, draw, group, seed, spread)
+            for part in parts:
+                yield Job(benchmark, draw, part, seed, spread)
 
 
 def sweep(

@@ -314,6 +314,20 @@ def test_cost_of_a_sweep_grows_with_its_points(record, tmp_path):
     record("a sweep of twice the designs", "a sweep", growth, 2.5, points)
 
 
+def test_a_million_designs(record, python, tmp_path):
+    assert wide_space([ALEX8], 5000).designs == 1_000_000
+    script = (
+        f"import sys; sys.path[:0] = {[str(BENCH), str(BENCH.parent)]!r}; import bench_speed as bench;"
+        "bench.design_space.run(bench.wide_space([bench.ALEX8], 5000), sys.argv[1]);" + PRINT_PEAK
+    )
+    peaks = []
+    seconds = cpu(lambda: peaks.append(int(python("-c", script, str(tmp_path / "a.parquet")))))
+    points = [("designs", 1_000_000, seconds)]
+    addition = min(cpu(a_million) for _ in range(9))
+    record("a million designs of Alex-8, CPU", A_MILLION, seconds / addition, 5000, points)
+    record("a million designs of Alex-8, memory", "1 GB", peaks[0] / 1e6, 1)
+
+
 @pytest.mark.parametrize("wide", [64, 1024, 16_384])
 def test_cost_grows_with_pes(record, wide):
     """From one number of PEs to one four times as large, the cost of a PE never more than doubles."""
@@ -410,6 +424,22 @@ def test_run_a_decoder_of_7_billion_weights(record, python, tmp_path):
         "run a decoder of 7 G weights at 10 %, CPU", A_MILLION, seconds / min(cpu(a_million) for _ in range(9)), 3000
     )
     record("run a decoder of 7 G weights at 10 %, memory", "2 GB", peak / 2e6, 1)
+
+
+def test_cost_of_a_network_grows_with_its_entries(record, tmp_path):
+    """Decoders up to 1 G entries, drawn, encoded and timed layer by layer."""
+    names = ("model_type", "hidden_size", "intermediate_size", "num_attention_heads", "vocab_size")
+    sizes = dict(zip(names, ("llama", 4096, 11008, 32, 32000), strict=True))
+    points = []
+    for depth in (3, 12, 48):
+        (tmp_path / "config.json").write_text(json.dumps(sizes | {"num_hidden_layers": depth}))
+        found = []
+        seconds = cpu(lambda: found.append(eie.evaluate(tmp_path / "config.json", density=0.1, act_density=0.4)))  # noqa: B023
+        entries = sum(layer.run.density * layer.run.n_out * layer.run.n_in for layer in found[0].layers)
+        points.append(("network", entries, seconds))
+    each = [seconds / entries for _, entries, seconds in points]
+    growth = max(more / fewer for fewer, more in pairwise(each))
+    record("a network of four times the layers, each entry", "a network, each entry", growth, 1.5, points)
 
 
 STEPS = {

@@ -132,7 +132,8 @@ def interrupted(path, space=SPACE, after=5):
     with design_space.parts.folder_of(path, space.plan()) as folder:
         found = {folder / f"{number:06d}.part": job for number, job in enumerate(space.jobs()[:after])}
         for part, job in found.items():
-            design_space.parts.write(part, design_space.points(job), space.plan())
+            content = design_space.parts.packed(design_space.points(job))
+            design_space.parts.write(part, content, space.plan())
     return list(found)
 
 

@@ -1,6 +1,6 @@
 """Finished jobs of a sweep, each a file of its own until the sweep is whole.
 
-A part is a stream of Arrow, which is read several times faster than Parquet. Behind it is a SHA-256 of the sweep's plan,
+A part is a stream of Arrow, read several times faster than Parquet. Behind it is the SHA-256 of the sweep's plan,
 the part's name and the stream. So a part that is damaged, changed, of another sweep or of another version counts as
 missing, and is computed again.
 """

@@ -350,7 +350,7 @@ def test_command_on_a_cluster(tmp_path, capsys):
     from distributed import LocalCluster
 
     path = str(tmp_path / "a.parquet")
-    with LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster:
         assert main(["sweep", "--layers", "NT-We", "--dask", cluster.scheduler_address, "-o", path]) == 0
     assert capsys.readouterr().out == f"1 points, 1 designs: written to {path}\n"
 
@@ -359,7 +359,7 @@ def test_a_cluster_that_loses_every_worker_is_an_error_in_words():
     from distributed import KilledWorker, LocalCluster
 
     with (
-        LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster,
         pytest.raises(OSError, match=r"workers died again and again .*; run the command again to go on"),
         design_space.dask(cluster.scheduler_address),
     ):

@@ -11,6 +11,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -131,6 +132,9 @@ class Kernel:
 
     @staticmethod
     def _serve(receiver: Connection) -> None:
+        # An interrupt of the build ends the kernel's parent, which ends the kernel; its own would only be printed.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # ipykernel lets it through while a cell runs
+        os.setsid()
         from ipykernel.kernelapp import IPKernelApp
 
         parent = f"--IPKernelApp.parent_handle={os.getppid()}"  # the kernel ends when its parent does

@@ -1,5 +1,8 @@
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import grimp
 import nbformat
@@ -70,3 +73,19 @@ def test_pages_run_in_forked_kernels_and_a_page_that_fails_is_told(run_pages, ou
     assert done.stderr.startswith("book: no page begins with 'no'")
     page = nbformat.read(out / "table1_energy.ipynb", 4)
     assert all(cell["execution_count"] for cell in page["cells"] if cell["cell_type"] == "code" and cell["source"])
+
+
+def test_a_kernel_that_waits_says_nothing_when_the_build_is_interrupted(run_pages, capfd):
+    kernel = run_pages.Kernel()
+    try:
+        for _ in range(3000):
+            if os.getsid(kernel.pid) == kernel.pid:  # Ctrl-C in the terminal does not reach it
+                break
+            time.sleep(0.01)
+        kernel.send_signal(signal.SIGINT)  # Jupyter sends one, too, when it stops a kernel
+        kernel.wait(0.3)
+        assert kernel.poll() is None
+    finally:
+        kernel.kill()
+        kernel.wait()
+    assert capfd.readouterr().err == ""

@@ -126,20 +126,25 @@ class Kernel:
 
     def __init__(self) -> None:
         receiver, self._sender = FORK.Pipe(duplex=False)
-        self._process = FORK.Process(target=self._serve, args=(receiver,))
+        self._process = FORK.Process(target=self._serve, args=(receiver, self._sender))
         self._process.start()
         self.pid = self._process.pid
 
     @staticmethod
-    def _serve(receiver: Connection) -> None:
+    def _serve(receiver: Connection, sender: Connection) -> None:
+        sender.close()  # its copy here would hide that the parent has died
         # An interrupt of the build ends the kernel's parent, which ends the kernel; its own would only be printed.
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # ipykernel lets it through while a cell runs
         os.setsid()
         from ipykernel.kernelapp import IPKernelApp
 
         parent = f"--IPKernelApp.parent_handle={os.getppid()}"  # the kernel ends when its parent does
+        try:
+            connection_file = receiver.recv()
+        except EOFError:  # the parent has ended before it told
+            return
         app: Any = IPKernelApp.instance()
-        app.initialize(argv=["-f", receiver.recv(), parent])
+        app.initialize(argv=["-f", connection_file, parent])
         # Matplotlib does this when it is first imported, which was before there was a kernel.
         app.shell.enable_matplotlib("inline")
         app.start()

@@ -22,7 +22,7 @@ def test_scorecard_tells_verdicts_by_words(results):
     own = claims.totals(scorecard.tests(results))
     said = scorecard.words(results)
     assert f"**{own['reproduced']} are reproduced**" in said
-    assert said.index("simulated or measured") < said.index("arithmetic")
+    assert said.index("simulation or measurement") < said.index("arithmetic")
     for verdict in Verdict:
         assert verdict.value in scorecard.bar(results)
         assert f"{scorecard.SIGNS[verdict]} {verdict.value}" in scorecard.table(results)

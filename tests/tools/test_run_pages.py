@@ -89,3 +89,10 @@ def test_a_kernel_that_waits_says_nothing_when_the_build_is_interrupted(run_page
         kernel.kill()
         kernel.wait()
     assert capfd.readouterr().err == ""
+
+
+def test_a_kernel_that_waits_ends_with_its_parent(run_pages, capfd):
+    kernel = run_pages.Kernel()
+    kernel._sender.close()
+    assert kernel.wait(60) == 0
+    assert capfd.readouterr().err == ""

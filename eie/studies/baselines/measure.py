@@ -40,7 +40,8 @@ TOLERANCE = {
 ABOUT = (
     "time_us is the median time per input vector in microseconds (time of a call / batch), low_us and high_us are the "
     "quartiles. Inputs and outputs are float32 vectors in the memory of the device; what a variant must do with them "
-    "(rounding, finding what is not zero) is in its time. Weights are cold: in memory, not in a cache."
+    "(rounding, finding what is not zero) is in its time. Weights are cold: in memory, not in a cache. n_bytes is what "
+    "the weights of a layer take."
 )
 
 

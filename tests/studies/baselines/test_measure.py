@@ -348,9 +348,10 @@ def test_result_names_the_machine_but_not_its_owner(target, monkeypatch):
     assert set(result) == {"schema", "provenance", "settings", "date", "about", "power", "rows", "left_out"}
     assert set(result["provenance"]) == set(platforms.PROVENANCE) | {"command", "commit", "seeds"}
     assert set(result["provenance"]["libraries"]) <= {
-        *("python", "numpy", "BLAS of numpy", "scipy", "torch", "instructions of torch", "MKL", "oneDNN", "CUDA")
+        *("python", "numpy", "BLAS of numpy", "numba", "scipy", "torch", "instructions of torch", "MKL", "oneDNN"),
+        "CUDA",
     }
-    assert set().union(*result["rows"]) <= WATTLESS | {"cold", "slower", "watts"}
+    assert set().union(*result["rows"]) <= WATTLESS | {"cold", "n_bytes", "slower", "watts"}
     assert not re.search(r"zebra|(^|\s)[/~]\w|\\", "\n".join(strings_in(result)))
     assert str(target.parent) not in target.read_text(encoding="utf-8")
 

@@ -55,6 +55,8 @@ SYSTEMS = {
     "chrF": "popovic2015chrf",
     "cuDNN": "chetlur2014cudnn",
     "llama.cpp": "llamacpp",
+    "oneDNN": "onednn",
+    "onnxruntime": "onnxruntime",
     "nextpnr": "shah2019yosys",
     "transformer": "vaswani2017attention",
 }

@@ -55,9 +55,9 @@ SYSTEMS = {
     "chrF": "popovic2015chrf",
     "cuDNN": "chetlur2014cudnn",
     "llama.cpp": "llamacpp",
+    "nextpnr": "shah2019yosys",
     "oneDNN": "onednn",
     "onnxruntime": "onnxruntime",
-    "nextpnr": "shah2019yosys",
     "transformer": "vaswani2017attention",
 }
 """Names, and the entry of each."""

@@ -6,8 +6,8 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from eie._expand.bits import prefetch
 from eie.studies.baselines.eie_kernel import AHEAD, CACHE_LINE, TOGETHER
+from eie.studies.baselines.expand.bits import prefetch
 from eie.studies.baselines.kernels import Kernel, Work
 
 

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check
-from eie._expand.bits import prefetch
 from eie.interleaved import encode
 from eie.layer import CompressedLayer
 from eie.machine import Machine
+from eie.studies.baselines.expand.bits import prefetch
 
 MAX_THREADS = 256
 NIBBLE = 4

@@ -1,7 +1,7 @@
 """A pruned, weight-shared layer as bitmaps and packed codes, in 8-bit or in EIE's saturating 16-bit arithmetic.
 
-The layout and its instructions are those of `eie._expand`; where the processor has no such instructions, plain loops
-give the same numbers.
+The layout and its instructions are those of `eie.studies.baselines.expand`; where the processor has no such
+instructions, plain loops give the same numbers.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check
-from eie._expand import add, dot
-from eie._expand.bitmap import TOGETHER, WORD, Bitmaps, aligned, can_expand
-from eie._expand.bits import lay_out
-from eie._expand.registers import LANE
 from eie.fixedpoint import LayerFormats
 from eie.interleaved import encode
 from eie.layer import CompressedLayer
 from eie.machine import Machine
 from eie.studies.baselines.eie_kernel import MAX_THREADS, NIBBLE
+from eie.studies.baselines.expand import add, dot
+from eie.studies.baselines.expand.bitmap import TOGETHER, WORD, Bitmaps, aligned, can_expand
+from eie.studies.baselines.expand.bits import lay_out
+from eie.studies.baselines.expand.registers import LANE
 from eie.studies.baselines.kernels import TINY
 from eie.studies.baselines.row_kernel import as_inputs
 

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check
-from eie._expand.bits import prefetch
 from eie.interleaved import encode
 from eie.layer import CompressedLayer
 from eie.machine import Machine
 from eie.studies.baselines.eie_kernel import MAX_THREADS, NIBBLE, TOGETHER
+from eie.studies.baselines.expand.bits import prefetch
 
 BLOCK = 1 << 12
 """Rows of a block: what the 12 bits beside a code can tell apart."""

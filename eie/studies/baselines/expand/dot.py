@@ -11,9 +11,9 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from eie._expand.bitmap import TOGETHER, WORD
-from eie._expand.bits import intrinsic, lowest, prefetch
-from eie._expand.registers import BYTES, I8, I64, SUMS, WORDS, Code
+from eie.studies.baselines.expand.bitmap import TOGETHER, WORD
+from eie.studies.baselines.expand.bits import intrinsic, lowest, prefetch
+from eie.studies.baselines.expand.registers import BYTES, I8, I64, SUMS, WORDS, Code
 
 TILE = 64
 """Columns whose weights are expanded once for all inputs of a batch."""

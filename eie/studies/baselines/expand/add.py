@@ -11,9 +11,9 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from eie._expand.bitmap import WORD
-from eie._expand.bits import intrinsic, lowest, prefetch
-from eie._expand.registers import BYTES, CODES, I8, I64, WORDS, Code
+from eie.studies.baselines.expand.bitmap import WORD
+from eie.studies.baselines.expand.bits import intrinsic, lowest, prefetch
+from eie.studies.baselines.expand.registers import BYTES, CODES, I8, I64, WORDS, Code
 
 COLUMNS = 4
 """Columns between reading a sum and writing it."""

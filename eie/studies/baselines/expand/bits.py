@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba import extending
 from numpy.typing import NDArray
 
-from eie._expand.bitmap import ALIGNED, WORD, Bitmaps
+from eie.studies.baselines.expand.bitmap import ALIGNED, WORD, Bitmaps
 
 intrinsic: Any = extending.intrinsic
 """The decorator, without its types: they take a call of the intrinsic for one of the function that it decorates."""

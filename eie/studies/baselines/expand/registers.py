@@ -7,7 +7,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from eie._expand.bitmap import NEEDED, WORD, compiled_features
+from eie.studies.baselines.expand.bitmap import NEEDED, WORD, compiled_features
 
 LANE = 16
 """Bytes that instructions which pair bytes up stay within."""

@@ -305,8 +305,8 @@ def uncertainty(mean: float, band: float, error: float) -> str:
     """Say in a sentence how far a mean moves with the spread of the layers' weights, and with their draws."""
     of_draws = f"; random draws of the layers alone give ± {significant(error * mean, 2)}" if error else ""
     return (
-        f"Its uncertainty is **± {significant(band * mean, 2)}** when weights may be spread as evenly or unevenly as "
-        f"in really pruned layers (10th to 90th percentile){of_draws}."
+        f"Layers whose weights are spread as evenly or as unevenly as in really pruned layers (10th to 90th "
+        f"percentile) move it by **± {significant(band * mean, 2)}**{of_draws}."
     )
 
 

@@ -88,6 +88,8 @@ def _sparse(path: Path, matrix: Any) -> WeightFile:
     check_size(path, path.stem, *matrix.shape)
     if hasattr(matrix, "check_format"):
         matrix.check_format(full_check=True)
+        if (matrix.indptr[1:] < matrix.indptr[:-1]).any():  # which that check leaves out where the last pointer is 0
+            raise FormatError(f"{path}: indptr must never fall, as it does at {_first_fall(matrix.indptr)}")
     if matrix.dtype.kind == "c":
         raise FormatError(f"{path}: must hold real numbers, has complex ones of dtype {matrix.dtype}")
     if matrix.dtype.kind not in "biuf":
@@ -96,3 +98,7 @@ def _sparse(path: Path, matrix: Any) -> WeightFile:
     columns.eliminate_zeros()
     n_out, n_in = columns.shape
     return WeightFile(path, (WeightLayer(path.name.split(".")[0], "matrix", n_out, n_in, lambda: columns),))
+
+
+def _first_fall(pointers: NDArray[Any]) -> int:
+    return int(np.argmax(pointers[1:] < pointers[:-1])) + 1

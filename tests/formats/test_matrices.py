@@ -153,6 +153,7 @@ CUBE |= {"_is_array": np.array(True)}
         ({"indices": np.full(120, -1, np.int32)}, "no sparse matrix"),
         ({"indptr": np.arange(21)[::-1].astype(np.int32)}, "no sparse matrix"),
         ({"indptr": np.zeros(3, np.int32)}, "no sparse matrix"),
+        ({"indptr": np.array([0] + 19 * [10**8] + [0], np.int32)}, "indptr must never fall, as it does at 20"),
         ({"shape": np.array([2**40, 20])}, "1..1048576 rows"),
         ({"shape": np.array([30])}, "no sparse matrix"),
         ({"format": np.array(b"dia"), "offsets": np.array([[0]]), "data": np.ones((1, 3))}, "no sparse matrix"),

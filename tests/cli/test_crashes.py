@@ -96,7 +96,7 @@ def content(name, folder):
 
 
 def is_aside(file):
-    """Whether a file was being written when its command was killed; the next run removes it."""
+    """Tell a file that its command had not finished when it was killed; the next run removes it."""
     return file.startswith(".")
 
 

@@ -6,9 +6,10 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.studies.baselines.eie_kernel import AHEAD, CACHE_LINE, TOGETHER
+from eie.studies.baselines.eie_kernel import AHEAD, CACHE_LINE
 from eie.studies.baselines.expand.bits import prefetch
 from eie.studies.baselines.kernels import Kernel, Work
+from eie.studies.baselines.packed import TOGETHER
 
 
 def own_csc(work: Work, batch: int, _: str) -> Kernel:

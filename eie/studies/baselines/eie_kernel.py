@@ -15,17 +15,9 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from eie import _check
-from eie.interleaved import encode
 from eie.layer import CompressedLayer
-from eie.machine import Machine
 from eie.studies.baselines.expand.bits import prefetch
-
-MAX_THREADS = 256
-NIBBLE = 4
-"""Bits of a code, and of a relative index: two in a byte."""
-TOGETHER = 16
-"""From so many inputs on, an entry is read once for all of them; fewer are multiplied one by one."""
+from eie.studies.baselines.packed import NIBBLE, FloatLayer, checked_threads, encoded
 
 AHEAD = 2
 """Columns that the memory is asked for in advance."""
@@ -37,15 +29,13 @@ _FOUR = np.uint64(4)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class CpuLayer:
+class CpuLayer(FloatLayer):
     """A layer as the threads of a processor hold it. Made by `pack`.
 
     Attributes
     ----------
-    n_out, n_in : int
-        Outputs and inputs.
-    has_bias : bool
-        Whether the last column is the bias.
+    n_out, n_in, has_bias
+        As in `Packed`.
     entries : uint8 array of shape `(n_entries,)`
         Code in the low, relative index in the high half of each byte; one thread's entries after the other's.
     start : int64 array of shape `(n_columns + 1, threads)`
@@ -54,11 +44,6 @@ class CpuLayer:
         The shared weight that each byte names, whatever its relative index.
     """
 
-    n_out: int
-    n_in: int
-    has_bias: bool
-    entries: NDArray[np.uint8]
-    start: NDArray[np.int64]
     weights: NDArray[np.float32]
 
     @classmethod
@@ -70,8 +55,7 @@ class CpuLayer:
         ValueError
             When there are fewer than one or more than 256 threads, or codes have other than 4 bits.
         """
-        threads = _check.integer("threads", threads, 1, MAX_THREADS)
-        mem = encode(layer, Machine(n_pe=threads, weight_bits=NIBBLE, index_bits=NIBBLE))
+        mem = encoded(layer, checked_threads(threads))
         entries = mem.skips << np.uint8(NIBBLE) | mem.codes
         weights = np.tile(layer.codebook, 1 << NIBBLE)
         return cls(layer.n_out, layer.n_in, mem.has_bias, entries, mem.pointers + mem.pe_start[:-1], weights)
@@ -80,41 +64,6 @@ class CpuLayer:
     def threads(self) -> int:
         """Threads that the rows are dealt to."""
         return self.start.shape[1]
-
-    @property
-    def n_bytes(self) -> int:
-        """Size of entries and pointers."""
-        return self.entries.nbytes + self.start.nbytes
-
-    def copy(self) -> CpuLayer:
-        """A copy elsewhere in memory."""
-        return CpuLayer(self.n_out, self.n_in, self.has_bias, self.entries.copy(), self.start.copy(), self.weights)
-
-    def multiply(self, inputs: Any) -> NDArray[np.float32]:
-        """Multiply with one or more inputs, on all threads.
-
-        Parameters
-        ----------
-        inputs : array of shape `(n_in,)` or `(batch, n_in)`
-            Taken as float32.
-
-        Returns
-        -------
-        float32 array of shape `(n_out,)` or `(batch, n_out)`
-
-        Raises
-        ------
-        ValueError
-            When an input has another length.
-        """
-        given = np.asarray(inputs, np.float32)
-        if given.ndim not in (1, 2) or given.shape[-1] != self.n_in:
-            raise ValueError(f"inputs must have shape ({self.n_in},) or (batch, {self.n_in}), got {given.shape}")
-        batch = np.atleast_2d(given)
-        if self.has_bias:
-            batch = np.append(batch, np.ones((len(batch), 1), np.float32), axis=1)
-        sums = self._together(batch) if len(batch) >= TOGETHER else np.stack([self._single(x) for x in batch])
-        return sums.reshape(*given.shape[:-1], self.n_out)
 
     def _single(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         return self._on_threads(_multiply_one, _on_threads_one, x, np.flatnonzero(x), ())

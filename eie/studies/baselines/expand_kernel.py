@@ -13,18 +13,14 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from eie import _check
 from eie.fixedpoint import LayerFormats
-from eie.interleaved import encode
 from eie.layer import CompressedLayer
-from eie.machine import Machine
-from eie.studies.baselines.eie_kernel import MAX_THREADS, NIBBLE
 from eie.studies.baselines.expand import add, dot
 from eie.studies.baselines.expand.bitmap import TOGETHER, WORD, Bitmaps, aligned, can_expand
 from eie.studies.baselines.expand.bits import lay_out
 from eie.studies.baselines.expand.registers import LANE
 from eie.studies.baselines.kernels import TINY
-from eie.studies.baselines.row_kernel import as_inputs
+from eie.studies.baselines.packed import Packed, checked_threads, encoded
 
 FEW = 5
 """Inputs: fewer are multiplied one by one, skipping the columns of each one's zeros."""
@@ -33,24 +29,19 @@ WEIGHT_LEVELS, INPUT_LEVELS = 127, 255
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class ExpandLayer:
+class ExpandLayer(Packed):
     """A layer whose kept weights are marked in bitmaps. Made by `pack`.
 
     Attributes
     ----------
-    n_out, n_in : int
-        Outputs and inputs.
-    has_bias : bool
-        Whether the last column is the bias.
+    n_out, n_in, has_bias
+        As in `Packed`.
     bitmaps : Bitmaps
         Masks, codes, and where columns begin.
     codebook : float32 array of shape `(16,)`
         The shared weights.
     """
 
-    n_out: int
-    n_in: int
-    has_bias: bool
     bitmaps: Bitmaps
     codebook: NDArray[np.float32]
 
@@ -63,8 +54,7 @@ class ExpandLayer:
         ValueError
             When there are fewer than one or more than 256 threads, or codes have other than 4 bits.
         """
-        threads = _check.integer("threads", threads, 1, MAX_THREADS)
-        mem = encode(layer, Machine(n_pe=1, weight_bits=NIBBLE))
+        threads, mem = checked_threads(threads), encoded(layer, 1)
         bitmaps = lay_out(*mem.by_column(), layer.n_out, threads)
         return cls(layer.n_out, layer.n_in, mem.has_bias, bitmaps, mem.codebook)
 
@@ -94,7 +84,7 @@ class ExpandLayer:
         ValueError
             When an input has another length, or is negative.
         """
-        given = as_inputs(inputs, self.n_in)
+        given = self.checked(inputs).astype(np.float32, copy=False)
         low, high = float(given.min(initial=0)), float(given.max(initial=0))
         if low < 0:
             raise ValueError(f"inputs must be 0 or more, as after a ReLU, got {low}")
@@ -125,9 +115,7 @@ class ExpandLayer:
         ValueError
             When an input has another length, the accumulator another width, or a term does not fit 16 bits.
         """
-        given = np.asarray(inputs)
-        if given.ndim not in (1, 2) or given.shape[-1] != self.n_in:
-            raise ValueError(f"inputs must have shape ({self.n_in},) or (batch, {self.n_in}), got {given.shape}")
+        given = self.checked(inputs)
         if formats.output.bits != LANE:
             raise ValueError(f"the accumulator must have 16 bits, got {formats.output}")
         ends = [0, 0] if not self.has_bias else [formats.activation.quantize(np.ones(1))[0][0], 0]

@@ -7,19 +7,16 @@ sums are the same to the last bit. It needs no special instruction, so it runs o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Self
 
 import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from eie import _check
-from eie.interleaved import encode
 from eie.layer import CompressedLayer
-from eie.machine import Machine
-from eie.studies.baselines.eie_kernel import MAX_THREADS, NIBBLE, TOGETHER
 from eie.studies.baselines.expand.bits import prefetch
+from eie.studies.baselines.packed import NIBBLE, FloatLayer, checked_threads, encoded
 
 BLOCK = 1 << 12
 """Rows of a block: what the 12 bits beside a code can tell apart."""
@@ -38,33 +35,26 @@ _FOUR = 4
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class RowLayer:
+class RowLayer(FloatLayer):
     """A layer in blocks of rows, each by columns. Made by `pack`.
 
     Attributes
     ----------
-    n_out, n_in : int
-        Outputs and inputs.
-    has_bias : bool
-        Whether the last column is the bias.
-    height : int
-        Rows of a block, at most 4,096; each thread takes whole blocks.
+    n_out, n_in, has_bias
+        As in `Packed`.
     entries : uint16 array of shape `(n_entries,)`
         Row within the block in the high 12 bits, code in the low four; one block's entries after the other's.
     start : int64 array of shape `(blocks, n_columns + 1)`
         Column j's entries of block b are `start[b, j]` to `start[b, j + 1]`.
+    height : int
+        Rows of a block, at most 4,096; each thread takes whole blocks.
     codebook : float32 array of shape `(16,)`
         The shared weights.
     threads : int
         Threads that the blocks are for.
     """
 
-    n_out: int
-    n_in: int
-    has_bias: bool
     height: int
-    entries: NDArray[np.uint16]
-    start: NDArray[np.int64]
     codebook: NDArray[np.float32]
     threads: int
 
@@ -77,52 +67,15 @@ class RowLayer:
         ValueError
             When there are fewer than one or more than 256 threads, or codes have other than 4 bits.
         """
-        threads = _check.integer("threads", threads, 1, MAX_THREADS)
-        mem = encode(layer, Machine(n_pe=1, weight_bits=NIBBLE))
+        threads = checked_threads(threads)
+        mem = encoded(layer, 1)
         height = min(BLOCK, -(-layer.n_out // threads))
         start = np.empty((-(-layer.n_out // height), mem.n_columns + 1), np.int64)
         most = len(mem.by_column()[1]) + (TURN - 1) * start.size
         entries = np.empty(most, np.uint16)
         n_entries = _lay_out(*mem.by_column(), height, entries, start)
-        return cls(
-            layer.n_out, layer.n_in, mem.has_bias, height, entries[:n_entries].copy(), start, mem.codebook, threads
-        )
-
-    @property
-    def n_bytes(self) -> int:
-        """Size of entries and pointers."""
-        return self.entries.nbytes + self.start.nbytes
-
-    def copy(self) -> RowLayer:
-        """A copy elsewhere in memory."""
-        return replace(self, entries=self.entries.copy(), start=self.start.copy())
-
-    def multiply(self, inputs: Any) -> NDArray[np.float32]:
-        """Multiply with one or more inputs, on all threads; the sums are those of `CpuLayer.multiply`, bit by bit.
-
-        Parameters
-        ----------
-        inputs : array of shape `(n_in,)` or `(batch, n_in)`
-            Taken as float32.
-
-        Returns
-        -------
-        float32 array of shape `(n_out,)` or `(batch, n_out)`
-
-        Raises
-        ------
-        ValueError
-            When an input has another length.
-        """
-        given = as_inputs(inputs, self.n_in)
-        batch = given if given.ndim == 2 else given[np.newaxis]
-        if self.has_bias:
-            batch = np.append(batch, np.ones((len(batch), 1), np.float32), axis=1)
-        if given.ndim == 1:
-            return self._single(batch[0])
-        if len(batch) >= TOGETHER:
-            return self._together(batch)
-        return np.array([self._single(x) for x in batch], np.float32).reshape(len(batch), self.n_out)
+        entries = entries[:n_entries].copy()
+        return cls(layer.n_out, layer.n_in, mem.has_bias, entries, start, height, mem.codebook, threads)
 
     def _single(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         multiply = _multiply_one if self.threads == 1 else _on_threads_one
@@ -134,20 +87,6 @@ class RowLayer:
         columns, active = np.ascontiguousarray(batch.T), np.flatnonzero(batch.any(axis=0))
         sums = multiply(self.entries, self.start, self.codebook, columns, active, self.height)
         return sums.reshape(-1, len(batch))[: self.n_out].T
-
-
-def as_inputs(inputs: Any, n_in: int) -> NDArray[np.float32]:
-    """Return inputs of shape `(n_in,)` or `(batch, n_in)` as float32.
-
-    Raises
-    ------
-    ValueError
-        When they have another shape.
-    """
-    given = np.asarray(inputs, np.float32)
-    if given.ndim not in (1, 2) or given.shape[-1] != n_in:
-        raise ValueError(f"inputs must have shape ({n_in},) or (batch, {n_in}), got {given.shape}")
-    return given
 
 
 @nb.njit(cache=True, nogil=True)

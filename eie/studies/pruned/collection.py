@@ -1,7 +1,7 @@
-"""How unevenly every matrix of the Deep Learning Matrix Collection is filled, from the statistics that it comes with.
+"""The spread of every matrix of the Deep Learning Matrix Collection, from the collection's own statistics.
 
-The collection's own table has the mean and the standard deviation of the entries per row and per column of all its
-matrices, those among them that are not at hand.
+They hold the mean and the standard deviation of the entries per row and per column of all matrices, also of those that
+are not at hand.
 """
 
 from __future__ import annotations

@@ -26,10 +26,10 @@ FAMILIES = {
     "l0_regularization": "l0",
     "random_pruning": "random",
 }
-"""What `eie.explore.synthetic.METHODS` calls each of the collection's methods; `random` is the control."""
+"""The names in `eie.explore.synthetic.METHODS` of the collection's methods; `random` is the control."""
 
 ANY = "any"
-"""What `eie.explore.spread.typical_spread` calls all really pruned matrices, whatever their method."""
+"""The name by which `eie.explore.spread.typical_spread` knows the curves of all methods together."""
 
 SMALLEST = 0.02
 """Spreads below this one count as this one, since a logarithm is fitted; chance alone gives as much."""

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import eie
-from eie.studies.baselines import eie_kernel
 from eie.studies.baselines.eie_kernel import CpuLayer
+from eie.studies.baselines.packed import TOGETHER
 from eie.studies.retrospective.lanes import MODELS, utilisation
 
 
@@ -20,7 +20,7 @@ def dense(layer):
 @hypothesis.given(
     st.tuples(st.integers(1, 120), st.integers(1, 40)),
     st.integers(1, 5),
-    st.sampled_from([0, 1, 3, eie_kernel.TOGETHER, eie_kernel.TOGETHER + 3]),
+    st.sampled_from([0, 1, 3, TOGETHER, TOGETHER + 3]),
     st.floats(0, 1),
     st.booleans(),
     st.integers(0, 99),
@@ -44,23 +44,6 @@ def test_an_entry_is_a_byte():
     assert packed.entries.tolist() == [0x03, 0x27]
     assert packed.start.tolist() == [[0], [2]]
     assert (packed.threads, packed.n_bytes) == (1, 2 + 16)
-
-
-def test_a_copy_lies_elsewhere():
-    packed = CpuLayer.pack(eie.draw_layer(20, 20, 0.5, 0), 2)
-    other = packed.copy()
-    assert not np.shares_memory(packed.entries, other.entries)
-    assert other.multiply(np.ones(20)) == pytest.approx(packed.multiply(np.ones(20)))
-
-
-def test_wrong_inputs_and_threads():
-    layer = eie.draw_layer(20, 10, 0.5, 0)
-    with pytest.raises(ValueError, match=r"inputs must have shape \(10,\) or \(batch, 10\), got \(9,\)"):
-        CpuLayer.pack(layer).multiply(np.ones(9))
-    with pytest.raises(ValueError, match=r"threads must be an integer of 1\.\.256, got 0"):
-        CpuLayer.pack(layer, 0)
-    with pytest.raises(ValueError, match="codebook must have 16 values"):
-        CpuLayer.pack(eie.draw_layer(20, 10, 0.5, 0, weight_bits=5))
 
 
 def slow_lockstep(layer, x, lanes):

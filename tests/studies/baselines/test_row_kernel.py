@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import eie
-from eie.studies.baselines.eie_kernel import TOGETHER, CpuLayer
+from eie.studies.baselines.eie_kernel import CpuLayer
+from eie.studies.baselines.packed import TOGETHER
 from eie.studies.baselines.row_kernel import BLOCK, TURN, RowLayer
 
 
@@ -74,20 +75,3 @@ def test_an_infinite_input_reaches_only_the_rows_of_its_column():
 def test_blocks_are_shared_out_to_threads():
     assert RowLayer.pack(eie.draw_layer(100, 5, 0.5, 0), 3).height == 34
     assert len(RowLayer.pack(eie.draw_layer(3 * BLOCK, 5, 0.01, 0), 2).start) == 3
-
-
-def test_a_copy_lies_elsewhere():
-    packed = RowLayer.pack(eie.draw_layer(20, 20, 0.5, 0), 2)
-    other = packed.copy()
-    assert not np.shares_memory(packed.entries, other.entries)
-    assert other.multiply(np.ones(20)) == pytest.approx(packed.multiply(np.ones(20)))
-
-
-def test_wrong_inputs_and_threads():
-    layer = eie.draw_layer(20, 10, 0.5, 0)
-    with pytest.raises(ValueError, match=r"inputs must have shape \(10,\) or \(batch, 10\), got \(9,\)"):
-        RowLayer.pack(layer).multiply(np.ones(9))
-    with pytest.raises(ValueError, match=r"threads must be an integer of 1\.\.256, got 0"):
-        RowLayer.pack(layer, 0)
-    with pytest.raises(ValueError, match="codebook must have 16 values"):
-        RowLayer.pack(eie.draw_layer(20, 10, 0.5, 0, weight_bits=5))

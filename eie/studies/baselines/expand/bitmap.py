@@ -14,7 +14,7 @@ WORD = 64
 TOGETHER = 8
 """Columns that are expanded in one turn."""
 NEEDED = frozenset(["avx512f", "avx512bw", "avx512vbmi", "avx512vbmi2", "avx512vnni", "popcnt"])
-"""What LLVM calls the instructions: 512-bit registers, bytes in them, look-ups, expansion, and dot products."""
+"""LLVM's names of the instructions: 512-bit registers, bytes in them, look-ups, expansion, and dot products."""
 SWITCH = "EIE_EXPAND"
 """Environment variable; 0 turns the instructions off."""
 ALIGNED = 64
@@ -56,7 +56,7 @@ class Bitmaps(NamedTuple):
 
 
 def can_expand() -> bool:
-    """Whether the instructions are there, and may be used."""
+    """Tell whether this processor has the instructions, and the user has not turned them off."""
     return os.environ.get(SWITCH, "1") != "0" and _has_instructions()
 
 

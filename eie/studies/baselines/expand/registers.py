@@ -19,7 +19,7 @@ BYTES, WORDS, SUMS = ir.VectorType(I8, 64), ir.VectorType(I16, 32), ir.VectorTyp
 
 
 class Code:
-    """What numba emits for one call of an intrinsic.
+    """The code that numba emits for one call of an intrinsic.
 
     Parameters
     ----------

@@ -197,7 +197,7 @@ def nine_percent():
 
 
 def test_row_index_layout(race, nine_percent):
-    """`CpuLayer` is the kernel that the ratio was asked for against."""
+    """`CpuLayer` is the kernel that the ratio was asked for against; it then took one input as a batch of one."""
     layer, activations = nine_percent.draw()
     relative, absolute = CpuLayer.pack(layer), RowLayer.pack(layer)
     race(
@@ -205,7 +205,7 @@ def test_row_index_layout(race, nine_percent):
         "EIE's relative index in bytes",
         1 / 1.4,  # 1 / 1.44 on a Zen 5, where both are near one addition into memory per cycle
         of=lambda: absolute.multiply(activations),
-        against=lambda: relative.multiply(activations),
+        against=lambda: relative.multiply(activations[np.newaxis]),
     )
 
 

@@ -22,6 +22,12 @@ ENDING = ".smtx"
 TOP = "dlmc/"
 """Folder that holds everything in an archive."""
 
+STATISTICS = "dlmc.csv"
+"""File with the quality of each network, and the entries of each matrix."""
+
+CONTROL = "random_pruning"
+"""Method of the matrices that were pruned at random: nothing is uneven beyond chance."""
+
 SLACK = 2
 """No more than this many times the stated bytes of a file are read: some are estimates."""
 

@@ -84,14 +84,16 @@ def read_some(paths: list[Path], plan: str) -> Iterator[list[pa.Table]]:
         When one is no longer there, or damaged.
     """
     some: list[pa.Table] = []
+    held = 0
     for part in paths:
         found = read(part, plan)
         if found is None:
             raise OSError(f"{part} was damaged since it was written; run the command again to compute it again")
         some.append(found)
-        if sum(map(len, some)) >= READ_TOGETHER:
+        held += len(found)
+        if held >= READ_TOGETHER:
             yield some
-            some = []
+            some, held = [], 0
     if some:
         yield some
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
@@ -96,21 +97,26 @@ def typical_spread(
     ValueError
         When a parameter is out of range.
     """
-    density = max(_check.fraction("density", density), MIN_DENSITY)
+    density, shape = _check.fraction("density", density), _check.positive("shape", shape)
     percentile = _check.real("percentile", percentile)
-    shape = float(np.clip(_check.positive("shape", shape), *FITTED_SHAPES))
     if method not in fitted_spreads():
         raise ValueError(f"method must be one of {', '.join(fitted_spreads())}, got {method!r}")
     found = fitted_spreads()[method]
     low, *_, high = found["percentiles"]
     if not low <= percentile <= high:
         raise ValueError(f"percentile must be of {low}..{high}, got {percentile:g}")
-    odds = (1 - density) / density
     row_cv, column_cv = (
-        _between(percentile, found["percentiles"], sorted(a * odds**b * shape**c for a, b, c in found[side]))
+        _between(percentile, found["percentiles"], sorted(on_curve(curve, density, shape) for curve in found[side]))
         for side in ("row", "column")
     )
     return Spread(row_cv, column_cv, measured_spread().bias_density)
+
+
+def on_curve(curve: Sequence[float], density: float, shape: float) -> float:
+    """Return the variation on a fitted curve, a × ((1 - density) / density)^b × shape^c; beyond it, at its end."""
+    a, b, c = curve
+    density, shape = max(density, MIN_DENSITY), float(np.clip(shape, *FITTED_SHAPES))
+    return a * ((1 - density) / density) ** b * shape**c
 
 
 @cache
@@ -136,8 +142,8 @@ def spread_of(layer: CompressedLayer) -> Spread:
     row_counts = np.bincount(layer.rows, minlength=layer.n_out)
     bias = layer.bias_codes
     return Spread(
-        row_cv=_cv_beyond_chance(row_counts, layer.n_in),
-        column_cv=_cv_beyond_chance(np.diff(layer.indptr), layer.n_out),
+        row_cv=_beyond_chance(row_counts, layer.n_in),
+        column_cv=_beyond_chance(np.diff(layer.indptr), layer.n_out),
         bias_density=0.0 if bias is None else float(np.count_nonzero(bias) / len(bias)),
     )
 
@@ -149,9 +155,13 @@ def resolved(spread: Spread | float | None, density: float, shape: float) -> Spr
     return typical_spread(density, MEDIAN if spread is None else spread, shape=shape)
 
 
-def _cv_beyond_chance(counts: NDArray[Any], trials: int) -> float:
-    mean = counts.mean()
+def _beyond_chance(counts: NDArray[Any], trials: int) -> float:
+    return cv_beyond_chance(float(counts.mean()), float(counts.var()), trials)
+
+
+def cv_beyond_chance(mean: float, variance: float, trials: int) -> float:
+    """Return the coefficient of variation of counts beyond that of a binomial of so many trials, at most `MAX_CV`."""
     if mean == 0:
         return 0.0
     chance = mean * (1 - mean / trials)
-    return float(min(np.sqrt(max(counts.var() - chance, 0.0)) / mean, MAX_CV))
+    return float(min(np.sqrt(max(variance - chance, 0.0)) / mean, MAX_CV))

@@ -44,7 +44,7 @@ def _product(node: onnx.NodeProto, sides: Mapping[str, tuple[int, ...]]) -> list
     sizes = dict(zip(of_weights, sides[weights], strict=False))
     if any(len(set(labels)) < len(labels) for labels in match.groups()) or len(of_weights) != len(sides[weights]):
         return []
-    if list(of_vectors[:n]) == rest == list(out[:n]) and sorted(inner + outer) == sorted(of_weights):
+    if inner and list(of_vectors[:n]) == rest == list(out[:n]) and sorted(inner + outer) == sorted(of_weights):
         order = [of_weights.index(label) for label in inner + outer]
         return _on_the_right(node, weights, vectors, order, [sizes[label] for label in outer], n)
     if n == 1 and of_vectors[1:] == rest[0] == out[1:] and sorted(of_vectors[0] + out[0]) == sorted(of_weights):

@@ -7,7 +7,7 @@ many chips it takes to hold them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from math import ceil
@@ -66,17 +66,14 @@ def dense_layer(
     return Dense(all_groups.seconds * vectors, joules * vectors, n_out * n_in / groups / array.weights_held)
 
 
-def added(layers: Iterable[Dense | None]) -> Dense | None:
-    """Add up layers, one after the other; None unless all are known."""
+def combined(layers: Iterable[Dense | None], how: Callable[[Iterable[float]], float] = sum) -> Dense | None:
+    """Add up layers, one after the other, or with `min` take the least of branches; None unless all are known."""
     found = list(layers)
     known = [layer for layer in found if layer is not None]
     if not found or len(known) < len(found):
         return None
-    return Dense(
-        sum(layer.seconds for layer in known),
-        sum(layer.joules for layer in known),
-        sum(layer.memory for layer in known),
-    )
+    seconds, joules, memory = ([getattr(layer, name) for layer in known] for name in ("seconds", "joules", "memory"))
+    return Dense(how(seconds), how(joules), how(memory))
 
 
 @cache

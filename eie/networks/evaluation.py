@@ -15,7 +15,7 @@ from eie.energy_model import EnergyReport
 from eie.explore.explain import CAUSES, Explanation, Timeline
 from eie.explore.own_technology import OwnTechnology, dram_joules
 from eie.machine import Machine
-from eie.networks.baseline import Dense, added
+from eie.networks.baseline import Dense, combined
 from eie.networks.layer_run import LayerRun, table
 from eie.networks.memory_fit import MemoryFit, chips_needed
 from eie.networks.samples import Quality
@@ -115,6 +115,11 @@ class Evaluation:
         return sure or (min(self.layers, key=lambda layer: layer.seconds),)
 
     @property
+    def _only_branches(self) -> bool:
+        """Whether every layer stands in a branch: one of them runs, and none is known to."""
+        return all(layer.conditional for layer in self.layers)
+
+    @property
     def uncounted(self) -> tuple[str, ...]:
         """Layers whose products per inference are not known."""
         return tuple(layer.run.name for layer in self.layers if not layer.counted)
@@ -133,7 +138,7 @@ class Evaluation:
     @property
     def energy(self) -> EnergyReport:
         """Energy of one inference."""
-        if all(layer.conditional for layer in self.layers):  # a slower branch may take less energy
+        if self._only_branches:  # a slower one may take less energy
             return min((layer.energy for layer in self.layers), key=lambda energy: energy.total)
         return reduce(add, (layer.energy for layer in self._sure))
 
@@ -153,7 +158,9 @@ class Evaluation:
     @property
     def dense(self) -> Dense | None:
         """Time and energy per inference on a dense array with as many multipliers and as much memory."""
-        return added(layer.dense for layer in self._sure)
+        if self._only_branches:
+            return combined((layer.dense for layer in self.layers), min)
+        return combined(layer.dense for layer in self._sure)
 
     @property
     def chips(self) -> int:

@@ -177,7 +177,13 @@ def test_einsums_that_are_one_product(tmp_path, equation):
 
 @pytest.mark.parametrize(
     ("equation", "sides", "of_weights"),
-    [("bi,bio->bo", (3, 6), (3, 6, 4)), ("bi,io->b", (3, 6), (6, 4)), ("bij,io->bjo", (2, 6, 3), (6, 4))],
+    [
+        ("bi,bio->bo", (3, 6), (3, 6, 4)),
+        ("bi,io->b", (3, 6), (6, 4)),
+        ("bij,io->bjo", (2, 6, 3), (6, 4)),
+        ("bt,io->btio", (2, 5), (6, 4)),  # an outer product sums over nothing
+        ("b,io->bio", (2,), (6, 4)),
+    ],
 )
 def test_other_einsums_are_listed(tmp_path, equation, sides, of_weights):
     nodes = [node("Einsum", ["x", "w"], "z", "e", equation=equation), node("MatMul", ["x", "v"], "y", "fc")]

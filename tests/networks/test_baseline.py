@@ -6,7 +6,7 @@ import pytest
 
 import eie
 from eie.explore.dense_array import DenseArray
-from eie.networks.baseline import added, dense_layer
+from eie.networks.baseline import Dense, combined, dense_layer
 
 MACHINE = eie.Machine(n_pe=4)
 
@@ -30,8 +30,14 @@ def test_groups_are_products_of_their_own():
 
 def test_a_row_too_narrow_for_a_weight_gives_none():
     assert dense_layer(8, 8, 1, 1, eie.Machine(spmat_width_bits=8)) is None
-    assert added([None]) is None
-    assert added([]) is None
+    assert combined([None]) is None
+    assert combined([]) is None
+
+
+def test_layers_are_added_up_and_the_least_is_taken_of_branches():
+    branches = [Dense(3.0, 1.0, 0.5), Dense(2.0, 4.0, 0.25)]
+    assert combined(branches) == Dense(5.0, 5.0, 0.75)
+    assert combined(branches, min) == Dense(2.0, 1.0, 0.25)
 
 
 def test_beside_every_result(tmp_path):

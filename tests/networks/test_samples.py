@@ -14,7 +14,7 @@ from torch import nn
 
 import eie
 from eie.cli.main import main
-from eie.networks import importing
+from eie.networks import file_sweep, importing
 from eie.networks.evaluate import explain_layer
 from eie.networks.models import as_model
 from eie.networks.samples import Quality
@@ -447,7 +447,13 @@ def test_branches_are_not_added_up(tmp_path):
     found = eie.evaluate(path, machine=MACHINE, act_density=1.0)
     assert found.seconds == min(layer.seconds for layer in found.layers)
     assert found.energy.total == min(layer.energy.total for layer in found.layers)
+    assert found.dense.seconds == min(layer.dense.seconds for layer in found.layers)
+    assert found.dense.joules == min(layer.dense.joules for layer in found.layers)
     assert set(found.uncounted) == {"then", "else"}
+    swept = file_sweep.sweep_file(path, [MACHINE], act_density=1.0)
+    total = swept[swept["layer"] == file_sweep.TOTAL].iloc[0]
+    by_sweep = [total[name] for name in ("seconds", "energy_j", "dense_seconds", "dense_energy_j")]
+    assert by_sweep == pytest.approx([found.seconds, found.energy.total, found.dense.seconds, found.dense.joules])
     nodes = [node("MatMul", ["x", "u"], "h", "always"), *nodes]
     path = make.save(tmp_path / "b.onnx", nodes, weights | {"u": values(5, 4)}, x=sides)
     found = eie.evaluate(path, machine=MACHINE, act_density=1.0)

@@ -109,19 +109,18 @@ def time_cell(cell: Cell, batches: Sequence[int], repeats: int) -> dict[str, Any
     found["stream_gb_s"] = round(stream_gb_s(cell.threads), 2)
     for device, work in contests(cell, max(batches)):
         asked = [(name, batch) for name in device.kernels for batch in (batches[:1] if name in ONE_INPUT else batches)]
-        failed: dict[tuple[str, int], str] = {}
+        failed: dict[tuple[str, str, int], dict[str, Any]] = {}
         for variant, batch in asked * ROUNDS:
             about = {"platform": device.platform, **asdict(cell), "batch": batch, "variant": variant}
             key = device.platform, variant, batch
             try:
                 timing = bench.timing(device, work, variant, batch)
             except CannotTime as error:
-                failed[variant, batch] = str(error)
+                failed[key] = about | {"reason": str(error)}
                 continue
             if key not in best or timing["time_us"] < best[key]["time_us"]:
                 best[key] = about | timing | {"touched_bytes": _touched(variant, timing["n_bytes"], work, batch)}
-        about = {"platform": device.platform, **asdict(cell)}
-        found["left_out"] += [about | {"batch": b, "variant": v, "reason": why} for (v, b), why in failed.items()]
+        found["left_out"] += [why for key, why in failed.items() if key not in best]
     return found | {"rows": list(best.values())}
 
 

@@ -26,6 +26,8 @@ FEW = 5
 """Inputs: fewer are multiplied one by one, skipping the columns of each one's zeros."""
 WEIGHT_LEVELS, INPUT_LEVELS = 127, 255
 """Largest weight and largest input in 8 bits."""
+SUM_BITS = 16
+"""Bits of a saturating sum: those of the paper's accumulators (ISCA 2016, section IV)."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -116,8 +118,8 @@ class ExpandLayer(Packed):
             When an input has another length, the accumulator another width, or a term does not fit 16 bits.
         """
         given = self.checked(inputs)
-        if formats.output.bits != LANE:
-            raise ValueError(f"the accumulator must have 16 bits, got {formats.output}")
+        if formats.output.bits != SUM_BITS:
+            raise ValueError(f"the accumulator must have {SUM_BITS} bits, got {formats.output}")
         ends = [0, 0] if not self.has_bias else [formats.activation.quantize(np.ones(1))[0][0], 0]
         padded = np.pad(np.atleast_2d(given), [(0, 0), (0, len(ends))])
         padded[:, self.n_in :] = ends
@@ -166,9 +168,9 @@ class ExpandLayer(Packed):
         maps, active = self.bitmaps, _active(x, add.COLUMNS)
         right, left = max(formats.places, 0), max(-formats.places, 0)
         sums = aligned((len(maps.masks), maps.words * WORD), np.int16)
-        clipped, kernel = aligned((WORD // 2,), np.int16), add.add if can_expand() else add.add_plainly
+        kernel = add.add if can_expand() else add.add_plainly
         for part in range(len(sums)):
-            if not kernel(*_part(maps, part), weights, x, active, left, right, sums[part], clipped):
+            if not kernel(*_part(maps, part), weights, x, active, left, right, sums[part]):
                 raise ValueError(f"a weight times an input must fit 16 bits in {formats.output}")
         return (in_rows(sums, 2) if can_expand() else sums.reshape(-1))[: self.n_out]
 

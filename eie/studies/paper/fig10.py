@@ -83,8 +83,8 @@ class Figure10:
         one = 100 / self.measured["count"].max()
         return (
             f"A {bits}-bit fixed-point multiplication takes **{fixed:.1f} times less energy** than a 32-bit one. With "
-            f"16 bits, the accuracy of the compressed networks measured here differs from floating point by at most "
-            f"**{apart:.2f} points** (one image of the largest test set is {one:.2f} points)."
+            f"{bits} bits, the accuracy of the compressed networks measured here differs from floating point by at "
+            f"most **{apart:.2f} points** (one image of the largest test set is {one:.2f} points)."
         )
 
     def words(self) -> str:

@@ -12,22 +12,14 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-import numpy as np
-
 from eie.datasets import catalogue, dlmc
-from eie.explore.spread import MAX_CV
+from eie.explore.spread import cv_beyond_chance
 from eie.studies.experiments import Experiment, Part
-
-STATISTICS = "dlmc.csv"
-"""File of the collection that has the quality of each network, and the entries of each matrix."""
-
-CONTROL = "random_pruning"
-"""Method of the matrices that were pruned at random; they tell nothing of really pruned ones."""
 
 
 def rows() -> list[dict[str, str]]:
     """Read the collection's own table; empty if it is not at hand."""
-    content = dict(dlmc.contents([STATISTICS])).get(STATISTICS, b"")
+    content = dict(dlmc.contents([dlmc.STATISTICS])).get(dlmc.STATISTICS, b"")
     return list(csv.DictReader(io.StringIO(content.decode("utf-8"))))
 
 
@@ -48,7 +40,7 @@ def measure(model: str) -> list[dict[str, Any]]:
     if not told:
         raise FileNotFoundError(catalogue.how_to_get(dlmc.NAME))
     found = [(PurePosixPath(row["name"]), row) for row in told if float(row["nnz"])]
-    wanted = [(path, row) for path, row in found if path.parts[0] == model and path.parts[1] != CONTROL]
+    wanted = [(path, row) for path, row in found if path.parts[0] == model and path.parts[1] != dlmc.CONTROL]
     return [_spread(path, row) for path, row in sorted(wanted, key=lambda one: one[0])]
 
 
@@ -62,8 +54,7 @@ def _spread(path: PurePosixPath, row: Mapping[str, str]) -> dict[str, Any]:
 def _beyond_chance(row: Mapping[str, str], side: str, trials: int) -> float:
     """Return the coefficient of variation of a side's entries beyond the binomial, to a ten-thousandth."""
     mean, deviation = (float(row[f"{kind}_nnz_per_{side}"]) for kind in ("mean", "std"))
-    variance = max(deviation**2 - mean * (1 - mean / trials), 0.0)
-    return round(float(min(np.sqrt(variance) / mean, MAX_CV)), 4)
+    return round(cv_beyond_chance(mean, deviation**2, trials), 4)
 
 
 EXPERIMENT = Experiment(parts=parts, make=measure, seeds=())

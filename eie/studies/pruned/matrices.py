@@ -31,9 +31,6 @@ ROWS_EACH = 64
 
 SEED = 0
 
-QUALITIES = "dlmc.csv"
-"""File of the collection that has the quality of each network."""
-
 
 def parts() -> list[Part]:
     """List the groups of which matrices are at hand; all groups if there are none: the error says how to get them."""
@@ -60,8 +57,8 @@ def measure(model: str, method: str, sparsity: str) -> list[dict[str, Any]]:
         When none of the group is at hand; the message says how to get the collection.
     """
     group = dlmc.Group(model, method, sparsity)
-    found = dict(dlmc.contents([*dlmc.groups()[group], QUALITIES]))
-    quality = _qualities(found.pop(QUALITIES, b"")).get(group)
+    found = dict(dlmc.contents([*dlmc.groups()[group], dlmc.STATISTICS]))
+    quality = _qualities(found.pop(dlmc.STATISTICS, b"")).get(group)
     if not found:
         raise FileNotFoundError(catalogue.how_to_get(dlmc.NAME))
     told = group._asdict() | {"quality": quality}

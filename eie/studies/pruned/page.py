@@ -75,7 +75,7 @@ METHODS = {
     "magnitude_pruning": "magnitude",
     "variational_dropout": "dropout",
     "l0_regularization": "L0",
-    "random_pruning": "chance",
+    dlmc.CONTROL: "chance",
 }
 """Methods of pruning as short words."""
 

@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from eie.explore.spread import FITTED_SHAPES, MIN_DENSITY, Spread
+from eie.datasets import dlmc
+from eie.explore.spread import FITTED_SHAPES, MIN_DENSITY, Spread, on_curve
 from eie.explore.synthetic import draw_activations, draw_layer
 from eie.studies import experiments
 from eie.studies.pruned.matrices import ACT_DENSITY, run
@@ -24,7 +25,7 @@ FAMILIES = {
     "extended_magnitude_pruning": "magnitude",
     "variational_dropout": "variational_dropout",
     "l0_regularization": "l0",
-    "random_pruning": "random",
+    dlmc.CONTROL: "random",
 }
 """The names in `eie.explore.synthetic.METHODS` of the collection's methods; `random` is the control."""
 
@@ -138,9 +139,8 @@ def _half(rows: pd.DataFrame) -> NDArray[np.int64]:
 
 
 def _median(found: dict[str, list[list[float]]], row: Any) -> Spread:
-    """Return the median spread of a matrix; outside what was fitted as `typical_spread` does."""
-    odds, shape = 1 / max(row.density, MIN_DENSITY) - 1, float(np.clip(row.shape, *FITTED_SHAPES))
-    row_cv, column_cv = (a * odds**b * shape**c for ((a, b, c),) in found.values())
+    """Return the median spread of a matrix."""
+    row_cv, column_cv = (on_curve(curve, row.density, row.shape) for (curve,) in found.values())
     return Spread(row_cv, column_cv, bias_density=0.0)
 
 

@@ -31,8 +31,6 @@ FREE = 0
 """Stands for pruning that balances nothing."""
 GROUPS = (1, 16)
 """Columns in each of which every PE of a really pruned matrix gets as many weights."""
-CONTROL = "random_pruning"
-"""Method of the collection that is left out: nothing is uneven beyond chance."""
 
 
 def label(columns: int) -> str:
@@ -118,7 +116,7 @@ def _flip(rng, own, value, left, wanted):  # type: ignore[no-untyped-def]
 
 def _parts() -> list[Part]:
     """List the groups that the experiment on pruned matrices has, but for the control."""
-    return [part for part in matrices.parts() if part["method"] != CONTROL]
+    return [part for part in matrices.parts() if part["method"] != dlmc.CONTROL]
 
 
 def measure(model: str, method: str, sparsity: str) -> list[dict[str, Any]]:

@@ -349,7 +349,7 @@ def test_result_names_the_machine_but_not_its_owner(target, monkeypatch):
     assert set(result["provenance"]) == set(platforms.PROVENANCE) | {"command", "commit", "seeds"}
     assert set(result["provenance"]["libraries"]) <= {
         *("python", "numpy", "BLAS of numpy", "numba", "scipy", "torch", "instructions of torch", "MKL", "oneDNN"),
-        "CUDA",
+        *("CUDA", "onnxruntime"),
     }
     assert set().union(*result["rows"]) <= WATTLESS | {"cold", "n_bytes", "slower", "watts"}
     assert not re.search(r"zebra|(^|\s)[/~]\w|\\", "\n".join(strings_in(result)))

@@ -106,7 +106,7 @@ def test_the_collections_own_statistics_are_those_of_its_matrices():
 
 
 def test_a_slice_of_the_spreads_is_made_again(tmp_path):
-    if collection.STATISTICS not in {name for name, _ in dlmc.contents([collection.STATISTICS])}:
+    if dlmc.STATISTICS not in {name for name, _ in dlmc.contents([dlmc.STATISTICS])}:
         pytest.skip("the collection is not at hand")
     made = pd.read_csv(experiments.run("pruned_spreads", tmp_path / "slice.csv", {"model": "rn50"}), comment="#")
     committed = experiments.read("pruned_spreads").query("model == 'rn50'")

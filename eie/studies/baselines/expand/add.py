@@ -26,33 +26,29 @@ _ONE = np.uint64(1)
 
 
 @intrinsic
-def _add_four(_, masks, nibbles, tables, sums, clipped, mask_at, nibble_at, word):  # type: ignore[no-untyped-def]
+def _add_four(_, masks, nibbles, tables, sums, mask_at, nibble_at, word):  # type: ignore[no-untyped-def]
     """Add two words of four columns' terms to their sums; return where the columns' next codes begin.
 
-    `tables` are low and high bytes of each column's terms; `clipped` gets ones where a sum was clipped.
+    `tables` are low and high bytes of each column's terms.
     """
 
     def codegen(*given):  # type: ignore[no-untyped-def]
         code = Code(*given)
-        mask_at, nibble_at = (code.parts(each) for each in code.arguments[5:7])
-        first = code.builder.mul(code.arguments[7], I64(WORD))
-        masks = code.masks(mask_at, code.arguments[7])
-        seen = code.load(code.pointer(4, I64(0), WORDS))
+        mask_at, nibble_at = (code.parts(each) for each in code.arguments[4:6])
+        first = code.builder.mul(code.arguments[6], I64(WORD))
+        masks = code.masks(mask_at, code.arguments[6])
         for half, own in enumerate(masks):
             places = [code.pointer(3, code.plus(first, half * WORD + 32 * k), WORDS) for k in range(2)]
             sums = [code.load(place) for place in places]
             for c, mask in enumerate(own):
                 codes = code.spread(code.codes(code.pointer(1, nibble_at[c], BYTES), half), mask)
                 for k, terms in enumerate(_terms(code, c, codes)):
-                    free = code.builder.add(sums[k], terms)
                     sums[k] = code.call("llvm.sadd.sat.v32i16", WORDS, sums[k], terms)
-                    seen = code.builder.or_(seen, code.builder.xor(sums[k], free))
             for total, place in zip(sums, places, strict=True):
                 code.store(total, place)
-        code.store(seen, code.pointer(4, I64(0), WORDS))
         return code.together(code.after(nibble_at, masks))
 
-    return _FOUR(masks, nibbles, tables, sums, clipped, _FOUR, _FOUR, nb.uint64), codegen
+    return _FOUR(masks, nibbles, tables, sums, _FOUR, _FOUR, nb.uint64), codegen
 
 
 def _terms(code: Code, column: int, codes: Any) -> list[Any]:
@@ -62,7 +58,7 @@ def _terms(code: Code, column: int, codes: Any) -> list[Any]:
 
 
 @nb.njit(cache=True, nogil=True)
-def add(masks, nibbles, start, weights, x, active, left, right, sums, clipped):  # type: ignore[no-untyped-def]
+def add(masks, nibbles, start, weights, x, active, left, right, sums):  # type: ignore[no-untyped-def]
     """Add one part's active columns, a multiple of four, to sums in the order of the lanes.
 
     A term is a weight times the column's input, shifted left, then right with halves rounded up. Return whether all
@@ -82,37 +78,47 @@ def add(masks, nibbles, start, weights, x, active, left, right, sums, clipped): 
             prefetch(flat, later * words + 8 * line)
             if start[later] + LINE * line < start[later + 1]:
                 prefetch(nibbles, start[later] + LINE * line)
-            nibble_at = _add_four(flat, nibbles, tables, sums, clipped, mask_at, nibble_at, np.uint64(word))
+            nibble_at = _add_four(flat, nibbles, tables, sums, mask_at, nibble_at, np.uint64(word))
     return beyond == 0
 
 
 @nb.njit(cache=True, nogil=True)
 def _fill_tables(weights, x, left, right, tables):  # type: ignore[no-untyped-def]
     """Write low, then high bytes of a column's terms; return a number that is not 0 where a term is beyond 16 bits."""
-    half, beyond = (np.int64(1) << right) >> 1, np.int64(0)
+    beyond = np.int64(0)
     for code in range(1, CODES):
-        term = (((weights[code] * x) << left) + half) >> right
+        term = _term(weights[code], x, left, right)
         tables[code], tables[CODES + code] = term & 255, (term >> 8) & 255
-        beyond |= (term + HIGH + 1) >> 16
+        beyond |= _excess(term)
     return beyond
 
 
 @nb.njit(cache=True, nogil=True)
-def add_plainly(masks, nibbles, start, weights, x, active, left, right, sums, clipped):  # type: ignore[no-untyped-def]
+def _term(weight, x, left, right):  # type: ignore[no-untyped-def]
+    return (((weight * x) << left) + ((np.int64(1) << right) >> 1)) >> right
+
+
+@nb.njit(cache=True, nogil=True)
+def _excess(term):  # type: ignore[no-untyped-def]
+    """Return a number that is not 0 where a term is beyond 16 bits."""
+    return (term + HIGH + 1) >> 16
+
+
+@nb.njit(cache=True, nogil=True)
+def add_plainly(masks, nibbles, start, weights, x, active, left, right, sums):  # type: ignore[no-untyped-def]
     """Add as `add` does, on any processor, to sums in the order of rows."""
-    half, beyond, tables = (np.int64(1) << right) >> 1, np.int64(0), np.empty(2 * CODES, np.uint8)
+    beyond, terms = np.int64(0), np.zeros(CODES, np.int64)
     longest = 0
     for j in active:
         at = start[j]
-        beyond |= _fill_tables(weights, x[j], left, right, tables)
+        for code in range(1, CODES):
+            terms[code] = _term(weights[code], x[j], left, right)
+            beyond |= _excess(terms[code])
         for word in range(masks.shape[1]):
             mask, n = masks[j, word], 0
             while mask:
-                code = nibbles[at + n] >> (4 * (word % 2)) & 15
-                term = (((weights[code] * x[j]) << left) + half) >> right
                 row = word * WORD + lowest(mask)
-                total = sums[row] + term
-                clipped[0] |= total > HIGH or total < -HIGH - 1
+                total = sums[row] + terms[nibbles[at + n] >> (4 * (word % 2)) & 15]
                 sums[row] = min(max(total, -HIGH - 1), HIGH)
                 mask, n = mask & (mask - _ONE), n + 1
             longest = n if word % 2 == 0 else max(longest, n)

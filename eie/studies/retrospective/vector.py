@@ -17,33 +17,9 @@ from eie.studies.paper.setup import Setup, exhibit
 from eie.studies.plots import retrospective
 from eie.studies.retrospective import lanes
 from eie.studies.retrospective._shared import draws
+from eie.studies.retrospective.kernel_names import ARITHMETIC, NAMES, OURS, in_prose
 
 LANES = (4, 8, 16, 32, 64)
-NAMES = {
-    "eie": "EIE's relative index",
-    "row": "row in the entry",
-    "expand16": "bitmap, 16 bits",
-    "csc-own": "CSC, zeros skipped",
-    "csc-columns": "CSC columns, SciPy",
-    "csc": "CSC, SciPy",
-    "sparse": "CSR, fastest",
-    "dense": "dense float32",
-    "int4": "dense int4, PyTorch",
-    "expand8": "bitmap, int8",
-    "int8": "dense int8, oneDNN",
-    "onnx-int8": "dense int8, onnxruntime",
-    "onnx-int4": "dense int4, onnxruntime",
-}
-"""What a variant is called on the page."""
-IN_8_BITS = ("expand8", "int8", "onnx-int8", "onnx-int4")
-"""Variants that round inputs to 8 bits; they are compared with each other only."""
-ARITHMETIC = {
-    "real inputs": tuple(name for name in NAMES if name not in (*IN_8_BITS, "expand16")),
-    "8-bit inputs": IN_8_BITS,
-}
-"""Variants that are compared with each other; EIE's own arithmetic of 16 bits has no rival."""
-OURS = {"real inputs": "row", "8-bit inputs": "expand8"}
-"""This project's best layout for each arithmetic."""
 LAYOUTS = ("eie", "row", "expand16", "expand8", "csc-own", "sparse", "int8", "onnx-int8", "onnx-int4", "dense")
 """Variants whose bytes are shown."""
 DRAWN = ("eie", "row", "csc-own", "sparse", "expand8", "int8")
@@ -212,18 +188,20 @@ class Vector:
         density, act = self.usual
         row, byte = self.over("eie", base="row"), self.over("int8", base="expand8")
         largest = int(self.times(1).index.unique("batch").max())
+        of_row, of_byte = row * self.range_of("eie", 1, "row"), byte * self.range_of("int8", 1, "expand8")
         finding = (
-            "What loses on a vector processor is **the relative index, not the sparsity**."
+            "At batch 1, what loses on a vector processor is **the relative index, not the sparsity**."
             if min(row, byte) > 1
-            else "These times do not show that the relative index is what loses on a vector processor."
+            else "At batch 1, these times do not show that the relative index is what loses on a vector processor."
         )
         return (
-            f"{finding} With {100 * density:g} % of the weights, {100 * act:g} % of the inputs, batch 1 and one "
-            f"thread, the same sums are computed **{row:.2f} ± {row * self.range_of('eie', 1, 'row'):.2f} times** as "
-            f"fast when each entry holds its row, and bitmaps are **{byte:.1f} ± "
-            f"{byte * self.range_of('int8', 1, 'expand8'):.1f} times** as fast as dense int8 (oneDNN). In batches of "
-            f"{largest}, dense int8 takes {self.over('int8', batch=largest, base='expand8'):.2f} times the time of "
-            f"bitmaps."
+            f"{finding} With {100 * density:g} % of the weights, {100 * act:g} % of the inputs and one thread, the "
+            f"same sums are computed **{row:.2f} ± {of_row:.2f} times** as fast when "
+            f"each entry holds its row, and bitmaps are **{byte:.1f} ± {of_byte:.1f} "
+            f"times** as fast as dense int8 (oneDNN). In batches of {largest}, the fastest kernel for real inputs is "
+            f"{self._fastest_of('real inputs', largest)}, and the fastest for 8-bit inputs is "
+            f"{self._fastest_of('8-bit inputs', largest)}; dense int8 takes "
+            f"{self.over('int8', batch=largest, base='expand8'):.2f} times the time of bitmaps."
         )
 
     def words(self) -> str:
@@ -243,48 +221,91 @@ class Vector:
             f"their zeros, {row['dense columns']:.0f} % do."
         )
 
+    def _fastest_of(self, arithmetic: str, batch: int) -> str:
+        """Name the fastest kernel of an arithmetic at the usual density."""
+        times = self.times(1).loc[batch, self.usual[0]]
+        return in_prose(str(times[[name for name in ARITHMETIC[arithmetic] if name in times]].idxmin()))
+
     def _measured(self) -> str:
         assert self.result is not None
-        provenance, load = self.result["provenance"], self.result["load_average"]
-        batches = [int(batch) for batch in self.times(1).index.unique("batch")]
-        ahead = "; ".join(f"at batch {batch}, {self._ahead(batch)}" for batch in batches)
-        usual = f"{100 * self.usual[0]:g} %"
+        provenance = self.result["provenance"]
         return (
-            f"The others win, too. At {usual} of the weights, faster than a row in each entry (real inputs) or than "
-            f"bitmaps (8-bit inputs) are, {ahead}. EIE's 16-bit saturating sums take "
-            f"{self.over('expand16'):.2f} times the time of EIE's relative index in single precision. The fastest CSR "
+            f"{self._who_wins()} At batch 1, bitmaps with EIE's 16-bit saturating sums take "
+            f"{self.over('expand16'):.2f} times as long as EIE's relative index in single precision. The fastest CSR "
             f"is PyTorch's, which calls MKL. {self._scaled()} One thread reads {self.stream():.0f} GB/s from memory. "
-            f"Measured on {provenance['cpu']}, {provenance['cores']} cores, {self.result['date']} UTC, at a system "
-            f"load of {min(load):.1f} to {max(load):.1f} (above {provenance['cores']}, other processes disturbed the "
-            f"measurement)."
+            f"Measured on {provenance['cpu']}, {provenance['cores']} cores, {self.result['date']} UTC. {self._load()}"
         )
 
-    def _ahead(self, batch: int) -> str:
+    def _who_wins(self) -> str:
+        """Say at which batches other kernels beat this project's layouts, and which do."""
+        ahead = {int(batch): self._ahead(int(batch)) for batch in self.times(1).index.unique("batch")}
+        won, lost = ([batch for batch, names in ahead.items() if bool(names) is beaten] for beaten in (True, False))
+        usual = f"{100 * self.usual[0]:g} % of the weights"
+        ours = "a row in each entry (real inputs) or bitmaps (8-bit inputs)"
+        if not won:
+            return f"No other kernel wins: at {usual}, none beats {ours}."
+        if lost:
+            first = "In batches, other kernels win." if lost == [1] else f"At batch {_joined(won)}, other kernels win."
+            first += f" At {usual}, no kernel beats {ours} at batch {_joined(lost)}."
+        else:
+            first = f"Other kernels win. At {usual}, some beat {ours}."
+        return " ".join([first, *(f"At batch {batch}, these do: {'; '.join(ahead[batch])}." for batch in won)])
+
+    def _ahead(self, batch: int) -> list[str]:
         """List the kernels that are faster than this project's layout of their arithmetic, by how much."""
         known, found = self.times(1), []
         for arithmetic, own in ARITHMETIC.items():
             for name in own:
                 over = self.over(name, batch=batch, base=OURS[arithmetic]) if name in known else 1.0
-                found += [f"{NAMES[name]} ({1 / over:.1f} times)"] if over < 1 else []
-        return ", ".join(found) or "none"
+                found += [f"{in_prose(name)}, {1 / over:.1f} times as fast"] if over < 1 else []
+        return found
 
     def _scaled(self) -> str:
         most = self.threads()[-1]
         if most == 1:
             return "More threads were not timed."
-        by = ", ".join(f"{self.scaling(name):.2f} ({NAMES[name]})" for name in ("eie", "row", "expand8", "int8"))
-        return f"On {most} threads, kernels are so many times as fast as on one: {by}."
+        by = ", ".join(f"{in_prose(name)} {self.scaling(name):.2f}" for name in ("eie", "row", "expand8", "int8"))
+        return f"With {most} threads instead of one, the kernels speed up by these factors at batch 1: {by}."
+
+    def _load(self) -> str:
+        """Say how busy the machine was beside the measurement."""
+        assert self.result is not None
+        cores, load = self.result["provenance"]["cores"], self.result["load_average"]
+        span = f"({min(load):.1f} to {max(load):.1f})"
+        if max(load) <= cores:
+            return f"The system load was never above the number of cores {span}."
+        when = "all the time" if min(load) > cores else "part of the time"
+        return (
+            f"The system load was above the number of cores {when} {span}; other processes disturbed the measurement."
+        )
+
+    def _growth(self, variant: str, batch: int) -> float:
+        """Divide the time at the highest of three densities by that at the lowest."""
+        times = self.times(1).loc[batch][variant]
+        return float(times[max(cpu_kernels.ON_ALL_THREADS)] / times[min(cpu_kernels.ON_ALL_THREADS)])
+
+    def _over_density(self) -> str:
+        """Say how the times of bitmaps and of rows in entries depend on the density, and where rows are fastest."""
+        low, high = (100 * each(cpu_kernels.ON_ALL_THREADS) for each in (min, max))
+        bitmap, row = self._growth("expand8", 1), self._growth("row", 1)
+        less = f"depends {'less' if bitmap < row else 'more'} on the density than that of rows in the entries"
+        where = ", ".join(f"{found} at {batch}" for batch, found in self.fastest().loc[NAMES["row"]].items())
+        return (
+            f"Its time {less}: from {low:g} to {high:g} % of the weights at batch 1, it grows {bitmap:.1f} times, "
+            f"and theirs {row:.1f} times. Rows in the entries are the fastest kernel for real inputs at these "
+            f"densities: {where}."
+        )
 
     def _what_changes(self) -> str:
         return (
             "**What would change the answer.** The processor, the batch and the density: the tables below show the "
             "last two. EIE's stream makes each row depend on the previous one, so entries wait for each other. An "
             "entry that holds its row does not wait, but each is still one addition into memory. A bitmap fills a "
-            "vector: one instruction moves the codes of 64 rows into place. Its time hardly depends on the density, so "
-            "entries with rows win where few weights are kept. On a processor without that instruction, bitmaps lose. "
-            "Dense int8 reads every weight, which costs it less where memory is fast. In large batches hardly any "
-            "input is zero for the whole batch, so dense kernels read little that is not needed. EIE's hardware has a "
-            "queue and a memory port for each lane; a vector processor does not."
+            "vector: one instruction moves the codes of 64 rows into place. "
+            f"{self._over_density()} On a processor without that instruction, bitmaps lose. Dense int8 reads every "
+            "weight, which costs it less where memory is fast. In large batches hardly any input is zero for the whole "
+            "batch, so skipping columns saves little. EIE's hardware has a queue and a memory port for each lane; a "
+            "vector processor does not."
         )
 
 
@@ -321,6 +342,12 @@ def _densities(faster: pd.Series) -> str:
     return "none" if not chosen else "all" if len(chosen) == len(faster) else ", ".join(chosen) + " %"
 
 
+def _joined(batches: Sequence[int]) -> str:
+    """List batches in words."""
+    *some, last = map(str, batches)
+    return f"{', '.join(some)} and {last}" if some else last
+
+
 def _by_batch(values: pd.Series) -> Iterator[tuple[int, pd.Series]]:
     """Yield each batch, and values by the density of the weights."""
     for batch, own in values.groupby("batch"):
@@ -344,9 +371,9 @@ def _live(result: dict[str, Any] | None, repeats: int) -> pd.DataFrame:
 
 
 def dense_wins_in_batches() -> Margin:
-    """Compute how much less time dense int8 takes than the fastest sparse int8 on a processor at the largest batch, %.
+    """Compute how much less time dense int8 takes than bitmaps with 8-bit inputs at the largest batch, %.
 
-    Its error is the whole range of the repeats.
+    Kernels with real inputs are left out; there, CSR may win. The error is the whole range of the repeats.
     """
     found = vector(draws=2, live=False)
     largest = int(found.times(1).index.unique("batch").max())

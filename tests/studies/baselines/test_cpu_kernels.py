@@ -9,7 +9,8 @@ from eie.formats import FormatError
 from eie.studies import experiments
 from eie.studies.baselines import cpu_kernels
 from eie.studies.baselines.cpu_kernels import Cell
-from eie.studies.retrospective.vector import ARITHMETIC, NAMES, OURS, vector
+from eie.studies.retrospective.kernel_names import ARITHMETIC, NAMES, OURS
+from eie.studies.retrospective.vector import vector
 
 pytestmark = pytest.mark.slow
 
@@ -120,6 +121,32 @@ def test_the_finding_is_not_said_where_the_times_do_not_show_it():
     rows = result.result["rows"]
     rows.loc[rows["variant"] == "row", ["time_us", "low_us", "high_us"]] *= 10
     assert "do not show that the relative index" in result.answer()
+
+
+def test_who_wins_is_said_as_the_times_have_it():
+    result = vector([8], draws=2, live=False)
+    rows = result.result["rows"]
+    first = rows["batch"] == 1
+    assert result.words().startswith("In batches, other kernels win. At 9 % of the weights, no kernel beats a row")
+    times = ["time_us", "low_us", "high_us"]
+    rows.loc[first & (rows["variant"] == "dense"), times] /= 1e6
+    assert result.words().startswith("Other kernels win. At 9 % of the weights, some beat a row")
+    assert "At batch 1, these do: dense float32, " in result.words()
+    rows.loc[rows["variant"].isin(OURS.values()), times] /= 1e12
+    assert result.words().startswith("No other kernel wins: at 9 % of the weights, none beats a row")
+    rows.loc[first & (rows["variant"] == "dense"), times] /= 1e12
+    assert "At batch 1, other kernels win. At 9 % of the weights, no kernel beats" in result.words()
+
+
+@pytest.mark.parametrize(
+    ("load", "said"),
+    [([2.1, 3], "cores all the time"), ([1, 3], "cores part of the time"), ([0, 2], "was never above")],
+)
+def test_load_is_held_against_the_number_of_cores(load, said):
+    result = vector([8], draws=2, live=False)
+    result.result["provenance"]["cores"] = 2
+    result.result["load_average"] = load
+    assert said in result.words()
 
 
 def test_bytes_and_shares_of_the_memorys_speed():

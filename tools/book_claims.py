@@ -36,12 +36,19 @@ def text(claims: Sequence[Claim]) -> str:
     same = [claim for claim in claims if claim["verdict"] == "reproduced"]
     if not claims:
         return ""
-    said = f"The [scorecard](scorecard.ipynb) finds {len(same)} of the {len(claims)} claims of this page reproduced."
+    said = f"The [scorecard](scorecard.ipynb) finds {_counted(len(same), len(claims))} reproduced."
     parts = [said, "\n".join(map(_item, apart))]
     if same:
         listed = "\n".join(map(_item, same))
         parts.append(f":::{{dropdown}} What is reproduced ({len(same)})\n{listed}\n:::")
     return "\n\n".join(filter(None, parts))
+
+
+def _counted(same: int, count: int) -> str:
+    """Say how many claims of a page are reproduced, before that word."""
+    if count == 1:
+        return "the one claim of this page" if same else "the one claim of this page not"
+    return f"{same or 'none'} of the {count} claims of this page"
 
 
 def _item(claim: Claim) -> str:

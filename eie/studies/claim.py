@@ -13,12 +13,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from importlib import import_module
-from math import hypot
+from math import hypot, log10
 from types import ModuleType
 from typing import Any
 
 CLOSE_TIMES = 2
 """A claim is close within so many tolerances."""
+
+ROUNDED_AND_DRAWN = "two standard deviations of what rounded inputs and the draws of layers do"
+"""The part of a tolerance that comes from the inputs, in words."""
 
 VALUES = ("bool", "float", "int", "Margin", "Estimate")
 """Value of a finding: whether a message in words holds, by what margin, or a number in the unit of its claim."""
@@ -86,10 +89,13 @@ class Estimate:
         The number.
     error : float
         What the model's settings leave open, such as which SRAM the chip has, or how uneven its layers are.
+    cause : str
+        What that is, in words.
     """
 
     value: float
     error: float
+    cause: str = "what settings of the model leave open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +113,8 @@ class Tolerance:
         deviations (`data/measured/tolerances.csv`).
     model : float
         What settings of the model leave open.
+    cause : str
+        What those settings are, in words.
     each : bool
         `printed` is of each of many points, and `inputs` holds what it does to their mean.
     """
@@ -115,27 +123,35 @@ class Tolerance:
     reason: str
     inputs: float = 0.0
     model: float = 0.0
+    cause: str = ""
     each: bool = False
 
     @property
     def value(self) -> float:
-        """The tolerance: all parts, which are independent."""
+        """The tolerance: all parts in quadrature, because they are independent."""
         return self.inputs if self.each and self.inputs else hypot(self.printed, self.inputs, self.model)
 
     @property
+    def decimals(self) -> int:
+        """Decimals of the published number, where `printed` is half of its last digit; 0 where it is anything else."""
+        places = -log10(2 * self.printed) if self.printed else 0.0
+        return max(0, round(places)) if abs(places - round(places)) < 1e-9 else 0
+
+    @property
     def source(self) -> str:
-        """Where it comes from."""
-        if self.each or not self.inputs:
-            return self.reason
-        model = f"; and what settings of the model leave open, {self.model:.2g}" if self.model else ""
-        return (
-            f"{self.reason}, {self.printed:.3g}; and two standard deviations of what rounded inputs and the draws of "
-            f"layers do, {self.inputs:.2g}{model}"
-        )
+        """Where it comes from: its reason, or all parts and how they are added."""
+        parts = [(self.reason, self.printed), (ROUNDED_AND_DRAWN, self.inputs), (self.cause, self.model)]
+        present = [f"{why}, {size(part)}" for why, part in parts if part]
+        return self.reason if self.each or len(present) < 2 else f"{'; and '.join(present)}; added in quadrature"
 
     def words(self) -> str:
         """The tolerance as a reader would write it, without its unit."""
-        return f"{self.value:.2g}" if self.value < 100 else f"{self.value:,.0f}"
+        return size(self.value)
+
+
+def size(value: float) -> str:
+    """Write a tolerance or a part of it, without its unit: two digits, or all before the point."""
+    return f"{value:.2g}" if value < 100 else f"{value:,.0f}"
 
 
 Computed = float | bool | Margin | Estimate | None
@@ -248,7 +264,7 @@ def full_tolerance(claim: Claim, computed: Computed) -> Tolerance | None:
     """Return the tolerance of a claim, with what settings of the model leave open of the computed number."""
     if claim.tolerance is None or not isinstance(computed, Estimate):
         return claim.tolerance
-    return replace(claim.tolerance, model=computed.error)
+    return replace(claim.tolerance, model=computed.error, cause=computed.cause)
 
 
 def error_bar(claim: Claim, computed: Computed) -> float | None:

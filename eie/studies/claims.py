@@ -63,7 +63,7 @@ def table(results: Iterable[Result]) -> pd.DataFrame:
             "evidence": result.claim.evidence.value,
             "place": result.claim.place,
             "statement": result.claim.statement,
-            "published": number(result.claim.published),
+            "published": printed(result.claim),
             "computed": computed(result),
             "unit": result.claim.unit,
             "verdict": result.verdict.value,
@@ -82,14 +82,28 @@ def computed(result: Result) -> str:
     value, error = result.value, result.error
     if value is None or isinstance(value, bool):
         return number(value)
+    sign = "+" if isinstance(result.computed, Margin) else ""
     if not error or error < 5e-4 * abs(value):
-        return f"{value:,.0f}" if abs(value) >= 1e3 else f"{value:.4g}"
+        return f"{value:{sign},.0f}" if abs(value) >= 1e3 else f"{value:{sign}.4g}"
     decimals = max(0, 1 - floor(log10(error)))
     if error >= 100:  # and two digits of the error, before the point too
         step = 10 ** (floor(log10(error)) - 1)
         value, error = step * round(value / step), step * round(error / step)
-    sign = "+" if isinstance(result.computed, Margin) else ""
     return f"{value:{sign},.{decimals}f} ± {error:,.{decimals}f}"
+
+
+def shown(result: Result) -> str:
+    """The computed value as `computed` writes it; a margin is called one, because the published value is a yes."""
+    return f"margin {computed(result)}" if isinstance(result.computed, Margin) else computed(result)
+
+
+def printed(claim: Claim) -> str:
+    """The published value with the decimals that the paper prints, such as 8.0."""
+    tolerance, text = claim.tolerance, number(claim.published)
+    if tolerance is None or not tolerance.decimals:
+        return text
+    finest = f"{float(claim.published):,.{tolerance.decimals}f}"
+    return max(text, finest, key=len)
 
 
 def number(value: float | bool | None) -> str:
@@ -150,8 +164,8 @@ def _plain(results: list[Result]) -> str:
         (
             r.claim.id,
             r.claim.evidence.value,
-            number(r.claim.published),
-            computed(r),
+            printed(r.claim),
+            shown(r),
             r.claim.unit,
             r.verdict.value,
         )

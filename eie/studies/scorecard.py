@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from eie._files import PACKAGE
 from eie.studies.claim import Claim, Evidence, Result, Verdict
-from eie.studies.claims import computed, number, totals
+from eie.studies.claims import computed, printed, totals
+from eie.studies.claims import shown as shown_value
 from eie.studies.claims import table as claims_table
 from eie.studies.paper.setup import usual
 from eie.studies.paper.versus_platforms import GEOMEAN, TIMES_POWER, bottom_up, figure6, rounded, uncertainty
@@ -108,7 +109,7 @@ def chief(results: Sequence[Result]) -> str:
     rows = ["| result | published | computed here | verdict |", "|---|---:|---:|---|"]
     for result in map(by_id.__getitem__, CHIEF):
         claim, verdict = result.claim, result.verdict
-        shown = " | ".join((number(claim.published), computed(result), f"{SIGNS[verdict]} {verdict.value}"))
+        shown = " | ".join((printed(claim), computed(result), f"{SIGNS[verdict]} {verdict.value}"))
         unit = {"x": "times", "us": "µs", "mm2": "mm²"}.get(claim.unit, claim.unit)
         rows.append(f"| {claim.statement}, {unit} | {shown} |")
     return "\n".join(rows)
@@ -165,7 +166,7 @@ def _filter() -> str:
     return (
         '<form id="claims-filter" hidden>'
         f'<label>Verdict<select><option value="">all</option>{options}</select></label>'
-        '<label>With the words<input type="search" placeholder="Figure 8"></label>'
+        '<label>Contains<input type="search" placeholder="Figure 8"></label>'
         '<output aria-live="polite"></output></form>'
     )
 
@@ -176,8 +177,8 @@ def _row(result: Result) -> str:
         f'<td class="verdict">{SIGNS[verdict]} {verdict.value}</td>',
         f'<th scope="row">{_what(claim)}</th>',
         f"<td>{claim.evidence.value}</td>",
-        f'<td class="number">{number(claim.published)}</td>',
-        f'<td class="number">{computed(result)}</td>',
+        f'<td class="number">{printed(claim)}</td>',
+        f'<td class="number">{shown_value(result)}</td>',
         f"<td>{escape(claim.unit)}</td>",
         f"<td>{_tolerance(result)}</td>",
     )

@@ -1,5 +1,6 @@
 import pytest
 
+from eie.studies import claims
 from eie.studies.claim import Evidence, Margin, Result, Tolerance, Verdict, judge, worse
 
 
@@ -50,3 +51,30 @@ def test_worse():
 
 def test_only_what_was_simulated_or_measured_is_a_test():
     assert [one for one in Evidence if one.is_test] == [Evidence.SIMULATED, Evidence.MEASURED]
+
+
+def test_a_tolerance_of_several_parts_says_how_they_are_added():
+    full = Tolerance(300, "half a digit", 0.0, 400, "which memory")
+    assert full.value == 500
+    assert full.source == "half a digit, 300; and which memory, 400; added in quadrature"
+
+
+@pytest.mark.parametrize(("printed", "decimals"), [(0.05, 1), (0.0005, 3), (0.5, 0), (50, 0), (0.7, 0), (0, 0)])
+def test_decimals_of_the_published_number_follow_from_half_of_its_last_digit(printed, decimals):
+    assert Tolerance(printed, "r").decimals == decimals
+
+
+def test_a_margin_is_shown_as_one_with_its_sign(claim):
+    for margin, said in (
+        (Margin(0.2704), "margin +0.2704"),
+        (Margin(-1234.5), "margin -1,234"),
+        (Margin(2, 1), "margin +2.0"),
+    ):
+        assert claims.shown(Result(claim(True), margin)).startswith(said)
+
+
+def test_a_published_number_keeps_its_printed_zero(claim):
+    assert claims.printed(claim(8.0, Tolerance(0.05, "r"))) == "8.0"
+    assert claims.printed(claim(1200.0, Tolerance(0.5, "r"))) == "1,200"
+    assert claims.printed(claim(65.14, Tolerance(0.5, "r"))) == "65.14"
+    assert claims.printed(claim(True)) == "yes"

@@ -153,3 +153,16 @@ def test_pages_of_the_paper_have_one_form(path):
     text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
     parts = ["\n## What the paper says\n", "\n## How we compute it\n"]
     assert [text.count(part) for part in parts] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        (["reproduced"], "finds the one claim of this page reproduced."),
+        (["close"], "finds the one claim of this page not reproduced."),
+        (["close", "differs"], "finds none of the 2 claims of this page reproduced."),
+    ],
+)
+def test_claims_are_counted_in_words_that_fit_their_number(tool, verdicts, said):
+    one = {"id": "a", "statement": "A", "published": "1", "computed": "2", "unit": "x", "reason": "", "evidence": "e"}
+    assert said in tool("book_claims").text([{**one, "verdict": verdict} for verdict in verdicts])

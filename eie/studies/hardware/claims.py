@@ -48,4 +48,8 @@ def _component(recipe: str, component: str) -> float:
 def _over_recipes(value: Callable[[str], float]) -> Estimate:
     values = {recipe: value(recipe) for recipe in measured.recipes()}
     chosen = values[HEADLINE]
-    return Estimate(chosen, max(abs(other - chosen) for other in values.values()))
+    return Estimate(
+        chosen,
+        max(abs(other - chosen) for other in values.values()),
+        "how far any other recipe of the synthesis is from the one we chose",
+    )

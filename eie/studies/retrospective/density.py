@@ -243,7 +243,8 @@ def saved_memory(by: str) -> Estimate:
 
 
 def _estimate(found: Sequence[float]) -> Estimate:
-    return Estimate(float(np.mean(found)), 2 * float(np.std(found, ddof=1)))
+    error = 2 * float(np.std(found, ddof=1))
+    return Estimate(float(np.mean(found)), error, "two standard deviations over draws of the layer")
 
 
 @cache

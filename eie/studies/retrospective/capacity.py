@@ -121,12 +121,13 @@ class Capacity:
         less, more = ranges["least"] > 1, ranges["most"] < 1
         open_ = ~less & ~more
         said = [
-            f"takes less energy with all weights in SRAM than with weights from DRAM for {_joined(listed, less)}",
-            f"more for {_joined(listed, more)}" if more.any() else "",
-            f"and it is **undecided** for {_joined(listed, open_)}" if open_.any() else "",
+            f"An inference takes less energy with all weights in SRAM than with weights from DRAM for "
+            f"{_joined(listed, less)}.",
+            f"It takes more for {_joined(listed, more)}." if more.any() else "",
+            f"The answer is **undecided** for {_joined(listed, open_)}." if open_.any() else "",
         ]
         return (
-            f"An inference {', '.join(part for part in said if part)}. The factors in brackets are energy from DRAM "
+            f"{' '.join(part for part in said if part)} The factors in brackets are energy from DRAM "
             f"over energy from SRAM. Their range covers {len(set(self.by_setting) & set(plausible_settings()))} "
             f"plausible settings of the SRAM and two ways to treat chips that wait for their layer: they leak, or they "
             f"are switched off."
@@ -140,7 +141,6 @@ class Capacity:
         fits = table.index[table["chips"] == 1]
         lose = [name for name in usual.index if usual[name] < 1]
         named = f"With the energy model's own setting, SRAM takes more energy for {', '.join(lose)}. " if lose else ""
-        widest = ranges.loc[large]
         return (
             f"{large} at {100 * _decoder_density():.0f} % density needs {row['chips']:.0f} chips of 64 PEs "
             f"({row['mm2']:,.0f} mm²); {' and '.join(fits)} fit{'s' * (len(fits) == 1)} on one. "
@@ -149,21 +149,39 @@ class Capacity:
             f"compression, the model would need {row['dense, chips']:,.0f} chips and "
             f"{row[f'{DENSE}, {SRAM}, mJ']:,.0f} mJ per token with weights in SRAM, or "
             f"{row[f'{DENSE}, {DRAM}, mJ']:,.0f} mJ with weights from DRAM.\n\n"
-            f"**What would change the answer.** Leakage: with all types of transistors, also those that contradict "
-            f"Table II, the factor for {large} ranges from {_factor(widest['least of all'])} to "
-            f"{_factor(widest['most of all'])}. Switching chips off while they wait would save energy if waking them "
-            f"cost nothing. Several inputs at once would keep more chips busy, and would share each read from DRAM. "
-            f"For the density of the decoders we assume the abstract's; Deep Compression published none."
+            f"**What would change the answer.** Leakage: {_with_all_transistors(ranges)} Switching "
+            f"chips off while they wait would save energy if waking them cost nothing. Several inputs at once would "
+            f"keep more chips busy, and would share each read from DRAM. For the density of the decoders we assume the "
+            f"abstract's; Deep Compression published none."
         )
 
 
 def _factor(value: float) -> str:
-    return f"{value:.2f}" if value < 2 else f"{value:.0f}"
+    """Round a factor, so that one that is not 1 does not look like 1."""
+    digits = 2 if value < 2 else 0
+    while value != 1 and round(value, digits) == 1:
+        digits += 1
+    return f"{value:.{digits}f}"
+
+
+def _with_all_transistors(ranges: pd.DataFrame) -> str:
+    """Say for which models transistors that contradict Table II leave open what plausible ones decide."""
+    least, most = ranges["least of all"], ranges["most of all"]
+    listed = {name: f"{name} ({_factor(least[name])} to {_factor(most[name])} times)" for name in ranges.index}
+    decided = (ranges["least"] > 1) | (ranges["most"] < 1)
+    overturned = decided & (least < 1) & (most > 1)
+    large = ranges.index[-1]
+    kinds = "with all types of transistors, also those that contradict Table II, "
+    also = f" The factor for {large} ranges from {_factor(least[large])} to {_factor(most[large])}."
+    if overturned.any():
+        known = "" if overturned[large] else also
+        return f"{kinds}the answer is open for {_joined(listed, overturned)}, too.{known}"
+    return f"{kinds}the answer stays the same wherever it was decided.{also}"
 
 
 def _joined(listed: Mapping[Any, str], which: pd.Series) -> str:
     names = [listed[name] for name in which.index[which]]
-    return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names) or "none"
+    return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names) or "no model"
 
 
 @exhibit("seed", draws=3)
@@ -349,9 +367,10 @@ def _decoder_density() -> float:
 
 
 def sram_suits_only_the_small(small: str, large: str) -> Margin:
-    """Compute by how much SRAM saves energy for one model and loses for the other, the lesser, as a logarithm.
+    """Compute by what factor SRAM saves energy for one model and loses for the other, the lesser, as a logarithm.
 
-    Its error is what the plausible SRAM settings leave open, with chips that wait leaking or switched off.
+    The margin is the natural logarithm of that factor; above 0, SRAM suits only the small model. Its error is what the
+    plausible SRAM settings leave open, with chips that wait leaking or switched off.
     """
     logs = np.log(capacity(draws=2, settings=plausible_settings()).savings())
     margins = np.minimum(logs[small], -logs[large])

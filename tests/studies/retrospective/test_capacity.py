@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 import eie
+from eie.studies import claims_file
 from eie.studies.retrospective import capacity as module
 from eie.studies.retrospective.capacity import COMPRESSED, DENSE, DRAM, SRAM, capacity, models
 
@@ -88,6 +89,25 @@ def test_every_model_is_named_in_the_answer(result):
     less, undecided = answer.split("**undecided**")
     assert "LeNet-300-100" in less
     assert all(name in undecided for name in ("AlexNet", "VGG-16", "LLaMA-7B"))
+
+
+def test_a_factor_below_one_does_not_look_like_one():
+    assert [module._factor(value) for value in (0.999043, 1, 1.0004, 0.54, 1.28, 23.4)] == [
+        *("0.999", "1.00", "1.0004", "0.54", "1.28", "23")
+    ]
+
+
+def test_other_transistors_overturn_what_plausible_ones_decide(result):
+    least, most = result.ranges().loc["OPT-125M", ["least of all", "most of all"]]
+    assert f"open for OPT-125M ({least:.2f} to {most:.0f} times), too. The factor for LLaMA-7B" in result.words()
+    ranges = result.ranges().assign(**{"least of all": 2.0, "most of all": 3.0})
+    assert "stays the same wherever it was decided" in module._with_all_transistors(ranges)
+
+
+def test_the_claim_gives_the_range_of_the_page(result):
+    (claim,) = (claim for claim in claims_file.load() if claim.page == "retro_capacity")
+    own = result.ranges().loc["LLaMA-7B"]
+    assert f"from {module._factor(own['least'])} to {module._factor(own['most'])}" in claim.reason
 
 
 def test_ranges_are_over_settings_and_ways_to_wait(result):

@@ -37,7 +37,7 @@ from eie.studies.retrospective import models
 SQUEEZENET, TABLE_3 = "SqueezeNet", "Table III"
 FULLY_CONNECTED = "fully connected (Table III)"
 ALEXNET = ("Alex-6", "Alex-7")
-"""Layers of Table III to hold the others against: of one density."""
+"""Layers of Table III to hold the others against: of one density, which Alex-8 has not."""
 WITHIN = 1.3
 """Times by which the density of a really pruned matrix may differ from that of `ALEXNET` to count as equal."""
 TRANSFORMER, RESNET = "transformer", "rn50"
@@ -159,8 +159,8 @@ EQUAL_HEADS = {
     "rows, median": "rows, median",
     "useful, %": ("useful cycles, %", "mean"),
     "spread of useful": ("useful cycles, %", "±"),
-    "as high, %": ("when as high as AlexNet's layers, %", "mean"),
-    "spread of as high": ("when as high as AlexNet's layers, %", "±"),
+    "as high, %": ("with as many rows as AlexNet's layers, %", "mean"),
+    "spread of as high": ("with as many rows as AlexNet's layers, %", "±"),
 }
 """Heads of the table of matrices as dense as AlexNet's layers."""
 
@@ -217,7 +217,7 @@ class Mapping:
 
     def as_dense(self) -> pd.DataFrame:
         """List the really pruned matrices that are as dense as `ALEXNET`'s layers."""
-        density = benchmarks.select(ALEXNET)[0].weight_density
+        density = _density()
         near = self.pruned["density"].between(density / WITHIN, density * WITHIN)
         return self.pruned[near]
 
@@ -237,8 +237,8 @@ class Mapping:
         return 100 * some.groupby(["network", "layer", "kind"])["useful"].mean()
 
     def alexnet(self) -> pd.Series:
-        """Find the useful share of `ALEXNET`'s layers, %: one value per layer and draw."""
-        return 100 * self.rows.loc[self.rows["kind"] == FULLY_CONNECTED, "useful"]
+        """Find the useful share of `ALEXNET`'s layers, %: mean over draws."""
+        return self.each_useful(FULLY_CONNECTED)
 
     def of_network(self, model: str, column: str = "useful") -> pd.Series:
         """Find the useful share of a network's matrices that are as dense as `ALEXNET`'s layers, %.
@@ -249,17 +249,40 @@ class Mapping:
         return 100 * rows.loc[~rows["layer"].str.contains(CLASSIFIER), column]
 
     def answer(self) -> str:
-        """Say how busy a transformer's matrices keep the PEs beside AlexNet's and beside convolutions."""
+        """Say which layers keep the PEs busiest, and how busy a transformer's matrices and convolutions keep them."""
         own, high = self.of_network(TRANSFORMER), self.of_network(TRANSFORMER, "useful_stacked")
-        density = 100 * benchmarks.select(ALEXNET)[0].weight_density
         return (
-            f"At {density:g} % density, the PEs multiply a weight in **{_spread(self.alexnet())}** of their cycles on "
-            f"AlexNet's fully connected layers. On the matrices of a really pruned Transformer they do so in "
-            f"**{_spread(own)}** at the matrices' own {_rows(self, TRANSFORMER)} rows, and in **{_spread(high)}** when "
-            f"the matrices are repeated to AlexNet's height. ResNet-50's convolutions reach "
-            f"{_spread(self.of_network(RESNET))} and SqueezeNet's {_spread(self.each_useful('convolution'))} (mean ± "
-            f"standard deviation over layers)."
+            f"{self._ranked()} At {100 * _density():g} % density, the PEs multiply a weight in "
+            f"**{_spread(self.alexnet())}** of their cycles on {' and '.join(ALEXNET)} of AlexNet. "
+            f"On the matrices of a Transformer that was pruned and retrained, they do so in **{_spread(own)}** at the "
+            f"matrices' own {_rows(self, TRANSFORMER)} rows, and in **{_spread(high)}** when the matrices are stacked "
+            f"until they have as many rows as AlexNet's layers. ResNet-50's convolutions reach "
+            f"{_spread(self.of_network(RESNET))}; SqueezeNet's, which are denser, reach "
+            f"{_spread(self.each_useful('convolution'))} (mean ± standard deviation over layers)."
         )
+
+    def _ranked(self) -> str:
+        """Rank kinds of layers of equal density by the mean of their useful shares, and say whether height goes along.
+
+        Height is the median number of rows.
+        """
+        layers = {
+            "AlexNet's fully connected layers": self.alexnet(),
+            "a Transformer's matrices": self.of_network(TRANSFORMER),
+            "ResNet-50's convolutions": self.of_network(RESNET),
+        }
+        heights = (self.rows.loc[self.rows["kind"] == FULLY_CONNECTED, "rows"].median(), *self._heights())
+        found = pd.DataFrame({"busy": [each.mean() for each in layers.values()], "rows": heights}, index=[*layers])
+        found = found.sort_values("busy", ascending=False)
+        first, second, third = found.index
+        others = f"on {first}, less on {second}, and least on {third}, on average"
+        if found["rows"].is_monotonic_decreasing:
+            return f"EIE keeps its PEs busiest on tall matrices: at equal density, most {others}."
+        return f"At equal density, EIE keeps its PEs busiest {others}."
+
+    def _heights(self) -> list[float]:
+        rows = self.as_dense().loc[lambda rows: ~rows["layer"].str.contains(CLASSIFIER)].groupby("model")["n_out"]
+        return [float(rows.median()[model]) for model in (TRANSFORMER, RESNET)]
 
     def words(self) -> str:
         """Say the rest in words, with numbers: why convolutions map worse, and what reading costs."""
@@ -309,8 +332,15 @@ def _family(kind: str) -> str:
     return "Table III" if kind == FULLY_CONNECTED else "SqueezeNet"
 
 
+def _density() -> float:
+    """Return the density of `ALEXNET`'s layers."""
+    return benchmarks.select(ALEXNET)[0].weight_density
+
+
 def _spread(shares: pd.Series) -> str:
-    return f"{shares.mean():.0f} ± {shares.std():.0f} %"
+    """Give mean and standard deviation, with a decimal where the deviation is below one half."""
+    digits = 0 if shares.std() >= 0.5 else 1
+    return f"{shares.mean():.{digits}f} ± {shares.std():.{digits}f} %"
 
 
 def _rows(result: Mapping, model: str) -> str:

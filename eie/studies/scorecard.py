@@ -15,8 +15,9 @@ from eie.studies.claim import Claim, Evidence, Result, Verdict
 from eie.studies.claims import computed, printed, totals
 from eie.studies.claims import shown as shown_value
 from eie.studies.claims import table as claims_table
+from eie.studies.paper.display import significant
 from eie.studies.paper.setup import usual
-from eie.studies.paper.versus_platforms import GEOMEAN, TIMES_POWER, bottom_up, figure6, rounded, uncertainty
+from eie.studies.paper.versus_platforms import GEOMEAN, bottom_up, figure6, figure7, rounded, uncertainty
 from eie.studies.plots.carry import with_data
 
 if TYPE_CHECKING:
@@ -89,13 +90,14 @@ def headline(results: Sequence[Result]) -> str:
     counted = usual(bottom_up)
     least, most = counted.range("CPU Dense")
     figure = usual(figure6)
-    spread = uncertainty(float(figure.computed[GEOMEAN]), figure.band, figure.error)
+    spread = uncertainty(float(figure.computed[GEOMEAN]), figure.band, figure.error, figure.rounding)
     return (
         f"With one input at a time, EIE is **{computed(speed)} times as fast** as the paper's CPU; the paper says "
         f"{speed.claim.published:,.0f}. {spread} EIE takes **{rounded(counted.saving('CPU Dense'))} times less "
-        f"energy**, counted event by event ({rounded(least)} to {rounded(most)} over plausible SRAM settings); the "
-        f"paper says {energy.claim.published:,.0f}. With the paper's own method, time × 0.600 W, the computed times "
-        f"give {rounded(counted.saving('CPU Dense', TIMES_POWER))}."
+        f"energy**, counted event by event; the paper says {energy.claim.published:,.0f}. Plausible SRAM settings "
+        f"alone give {rounded(least)} to {rounded(most)}; with the spread of the weights and rounded inputs, the error "
+        f"is ± {significant(energy.error or 0.0, 2)}. With the paper's own method, time × 0.600 W, the computed times "
+        f"give {significant(usual(figure7).computed[GEOMEAN])}."
     )
 
 

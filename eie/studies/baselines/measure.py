@@ -145,7 +145,7 @@ class Bench:
     @property
     def power(self) -> str:
         """Names of the counters that watts are from."""
-        return "; ".join(device.meter.name for device in self.devices if device.meter) or "none readable"
+        return "; ".join(device.meter.name for device in self.devices if device.meter) or platforms.NO_METER
 
     @property
     def left_out(self) -> list[dict[str, Any]]:

@@ -21,6 +21,9 @@ from eie.formats import FormatError
 from eie.published import load
 
 SCHEMA = 1
+NO_METER = "none readable"
+"""What a result says in place of the counter of the watts, where no power meter could be read."""
+
 PLATFORMS = ("CPU", "GPU", "mGPU")
 VARIANTS = ("dense", "sparse", "int8", "int4", "csc-columns")
 COLD = ("rotated", "evicted")
@@ -43,7 +46,7 @@ class Measurement:
     left_out : pandas.DataFrame
         What was not timed, and the `reason`.
     power : str
-        The counter that the watts are from, or `"none readable"`.
+        The counter that the watts are from, or `NO_METER`.
     date : str
         Day and time, UTC.
     is_readers_own : bool

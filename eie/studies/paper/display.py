@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 NEAT = "neat"
 """Format of numbers of any size: three or four digits that matter, and a comma between thousands."""
 
+THREE = "three digits"
+"""Format of numbers of any size: three digits that matter, and a comma between thousands."""
+
 UNITS = {"us": "µs", "uJ": "µJ", "mm2": "mm²", "um2": "µm²"}
 """Units as they are printed, by their spelling in names of columns, which can be typed on any keyboard."""
 
@@ -44,7 +47,7 @@ def show(
     name : str
         Name of the table within its page; makes its HTML the same in every build.
     number : str
-        Format of numbers, such as `"{:.1f}"`, or `NEAT`.
+        Format of numbers, such as `"{:.1f}"`, or `NEAT`, or `THREE`.
     columns : mapping of column to format, optional
         Formats of single columns.
     heads : mapping of column to head, optional
@@ -139,7 +142,7 @@ def _shown(form: str, value: Any) -> str:
     """A number as text, without the sign of a zero that was rounded to; text as it is printed."""
     if isinstance(value, str):
         return str(printed(value))
-    if form == NEAT:
-        return neat(value)
+    if form in (NEAT, THREE):
+        return neat(value) if form == NEAT else significant(value)
     text = form.format(value)
     return form.format(0.0) if text.startswith("-") and not text.strip("-0.,") else text

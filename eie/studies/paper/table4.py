@@ -171,14 +171,22 @@ def measured_words() -> str:
         return "No machine was measured; `eie measure` measures yours."
     machine = found.provenance
     whose = "your machine" if found.is_readers_own else "the machine on which this book was made"
-    left = sorted({f"{row.platform} {row.variant} ({row.reason})" for row in found.left_out.itertuples()})
+    left = sorted({_not_measured(row.platform, row.variant, row.reason) for row in found.left_out.itertuples()})
+    meters = (
+        "No power meter could be read" if found.power == platforms.NO_METER else f"Power was read from {found.power}"
+    )
     return (
         f"Rows that end in *measured* were timed on {whose}: {machine['cpu']}, {machine['threads']} threads"
         + (f", {machine['gpu']}" if machine["gpu"] else ", no GPU")
         + f", on {found.date[:10]}. Each of {found.rows['layer'].nunique()} layers was repeated at least "
-        f"{found.rows['repeats'].min()} times. Power meters found: {found.power}."
-        + (f" Not measured: {'; '.join(left)}." if left else "")
+        f"{found.rows['repeats'].min()} times. {meters}." + "".join(f" {each}" for each in left)
     )
+
+
+def _not_measured(platform: str, variant: str, reason: str) -> str:
+    """Say in a sentence what was not measured, and why."""
+    what = f"The {platform}" if variant == "all" else f"The variant {variant} on the {platform}"
+    return f"{what} was not measured: {reason}."
 
 
 def _by_row(times: pd.DataFrame, ending: str) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from eie.cycles import simulate
 from eie.energy_model import energy, energy_range
 from eie.explore.sweep import geomean
 from eie.machine import Machine
-from eie.studies import plots
+from eie.studies import claims_file, plots
 from eie.studies.baselines import platforms
 from eie.studies.claim import Estimate
 from eie.studies.paper.display import significant
@@ -75,6 +75,9 @@ class Versus:
         Two standard deviations over draws of the computed geometric mean, as a fraction of it; 0 with one draw.
     band : float
         How far layers at the ends of the band of spreads change that mean, as a fraction of it.
+    rounding : float
+        Two standard deviations of what rounded inputs and the draws of one run do to it, as a fraction; 0 where that
+        was not computed.
     """
 
     figure: str
@@ -87,6 +90,7 @@ class Versus:
     other_machine: str = ""
     error: float = 0.0
     band: float = 0.0
+    rounding: float = 0.0
 
     def table(self) -> pd.DataFrame:
         """Values of the tables, one row per layer; what was measured; and EIE as computed."""
@@ -135,7 +139,8 @@ class Versus:
         }[self.quantity]
         return (
             f"{self.other_machine}EIE {what.format(significant(mean))} (geometric mean over {len(self.computed) - 1} "
-            f"layers); the figure says {label:,g}. {uncertainty(mean, self.band, self.error)}"
+            f"layers); the figure says {significant(label)}. "
+            f"{uncertainty(mean, self.band, self.error, self.rounding)}"
         )
 
     def words(self) -> str:
@@ -148,13 +153,27 @@ class Versus:
         )
         table, label = self.derived.loc[GEOMEAN, "EIE"], self.labels.loc[GEOMEAN, "EIE"]
         mean = self.computed[GEOMEAN]
+        above_table, above_label = (_above(mean / known) for known in (table, label))
+        if significant(table) == significant(label):
+            known, away = f"the figure and the tables both give {significant(label)}", f"{above_label} that"
+        else:
+            known = f"the figure says {significant(label)}, the tables give {significant(table)}"
+            away = f"{above_table} the tables and {above_label} the label"
         return (
             f"Of the {could} labels that can be checked, {good} follow exactly from the published tables"
             + (f". The others do not (label; value from the tables): {named}" if len(unlike) else "")
-            + f". {self.other_machine}For the geometric mean of EIE, the figure says {label:,g}, the tables give "
-            f"{float(f'{table:.3g}'):,g}and the computed times give **{float(f'{mean:.3g}'):,g}**. The last is "
-            f"{100 * (mean / table - 1):+.1f} % away from the tables and {100 * (mean / label - 1):+.1f} % from the "
-            f"label."
+            + f". {self.other_machine}For the geometric mean of EIE, {known}. The computed times give "
+            f"**{significant(mean)}**, which is {away}."
+        )
+
+    def farthest(self) -> str:
+        """Name the layer whose computed value is the farthest from the figure's label."""
+        apart = self.computed.drop(GEOMEAN) / self.labels["EIE"].drop(GEOMEAN) - 1
+        name = apart.abs().idxmax()
+        return (
+            f"EIE's computed {self.quantity} is the farthest from its label for **{name}**: it is "
+            f"{significant(self.computed[name])}, and the label is {significant(self.labels.loc[name, 'EIE'])} "
+            f"({100 * apart[name]:+.0f} %)."
         )
 
 
@@ -172,7 +191,8 @@ def figure6(setup: Setup) -> Versus:
     measured = _measured(times["CPU Dense"])
     other = machine_warning(setup.machine())
     means = _with_mean(derived), _with_mean(computed)
-    return Versus("Figure 6", "speed-up", labels, *means, (), measured, other, _error(setup), _band(setup))
+    parts = _error(setup), _band(setup), _rounding(computed) if setup == Setup() else 0.0
+    return Versus("Figure 6", "speed-up", labels, *means, (), measured, other, *parts)
 
 
 @exhibit("layers", "n_pe", "fifo_depth", "seed", "draws")
@@ -278,7 +298,7 @@ def speedup(over: str) -> Estimate:
     """
     figure = usual(figure6)
     value = float(figure.computed[GEOMEAN] / figure.derived.loc[GEOMEAN, over])
-    return Estimate(value, value * figure.band)
+    return Estimate(value, value * figure.band, "the band of spreads of really pruned layers")
 
 
 @exhibit("layers", "n_pe", "fifo_depth", "seed")
@@ -301,13 +321,25 @@ def _band(setup: Setup) -> float:
     return max(abs(end - 1) for end in _over_band(setup))
 
 
-def uncertainty(mean: float, band: float, error: float) -> str:
-    """Say in a sentence how far a mean moves with the spread of the layers' weights, and with their draws."""
-    of_draws = f"; random draws of the layers alone give ± {significant(error * mean, 2)}" if error else ""
-    return (
+def _rounding(computed: pd.Series) -> float:
+    """Return what rounded inputs and the draws do to the mean speed-up, as a fraction; for the usual setup only."""
+    return claims_file.spreads()["speedup-over-cpu"] / geomean(computed)
+
+
+def uncertainty(mean: float, band: float, error: float, rounding: float = 0.0) -> str:
+    """Say how far a mean moves with the spread of the layers' weights, and with rounded inputs or the draws alone."""
+    of_spread = (
         f"Layers whose weights are spread as evenly or as unevenly as in really pruned layers (10th to 90th "
-        f"percentile) move it by **± {significant(band * mean, 2)}**{of_draws}."
+        f"percentile) move it by **± {significant(band * mean, 2)}**"
     )
+    if rounding:
+        both = hypot(band, rounding)
+        return (
+            f"{of_spread}; rounded inputs and new draws of the layers move it by ± {significant(rounding * mean, 2)}. "
+            f"Added in quadrature, these two parts are its error, ± {significant(both * mean, 2)}."
+        )
+    of_draws = f"; random draws of the layers alone give ± {significant(error * mean, 2)}" if error else ""
+    return f"{of_spread}{of_draws}."
 
 
 def energy_saving_bottom_up(over: str) -> Estimate:
@@ -318,7 +350,8 @@ def energy_saving_bottom_up(over: str) -> Estimate:
     counted = usual(bottom_up)
     value, (least, most) = counted.saving(over), counted.range(over)
     by_band = max(abs(counted.saving(over, column) - value) for column in ENDS)
-    return Estimate(value, hypot(max(value - least, most - value), by_band))
+    error = hypot(max(value - least, most - value), by_band)
+    return Estimate(value, error, "plausible settings of the SRAM and the band of spreads of really pruned layers")
 
 
 @dataclass(frozen=True, eq=False)
@@ -330,12 +363,18 @@ class BottomUp:
     joules : DataFrame
         One row per layer: `bottom-up`, `least`, `most`, and `time × 0.600 W`, the figure's way, J; and `bottom-up`
         for layers at the `even` and at the `uneven` end of the band of spreads.
+    pointers : Series
+        Share of the reads of pointers in the energy of each layer.
     """
 
     joules: pd.DataFrame
+    pointers: pd.Series
 
     def saving(self, over: str, column: str = "bottom-up") -> float:
-        """Divide the energy of a row of Figure 7 by EIE's, geometric mean over the layers."""
+        """Divide the energy of a row of Figure 7 by EIE's, geometric mean over the layers.
+
+        That row's energy is the CPU's over the label that the figure prints; it prints NeuralTalk's for the GPUs too.
+        """
         cpu = 1e-6 * (_times() * _watts())["CPU Dense"].loc[self.joules.index]
         labels = _labels("fig07", "energy_efficiency", list(self.joules.index))[over].drop(GEOMEAN)
         return geomean(cpu / self.joules[column]) / geomean(labels)
@@ -347,31 +386,37 @@ class BottomUp:
     def table(self) -> pd.DataFrame:
         """Tabulate microjoules of each layer, and the ratio of bottom-up energy to time × 0.600 W."""
         ratio = self.joules["bottom-up"] / self.joules[TIMES_POWER]
-        return (1e6 * self.joules.drop(columns=ENDS)).assign(**{"bottom-up / time x power": ratio})
+        shown = (1e6 * self.joules.drop(columns=ENDS)).rename(columns={"bottom-up": "event by event"})
+        return shown.assign(**{RATIO: ratio})
 
     def answer(self) -> str:
         """Say how much less energy EIE takes than the CPU, and the range over the memories' settings."""
         least, most = self.range("CPU Dense")
         return (
             f"Counted event by event, it takes **{rounded(self.saving('CPU Dense'))} times** less energy "
-            f"({rounded(least)} to {rounded(most)} over plausible settings of the memories)."
+            f"({rounded(least)} to {rounded(most)} over plausible settings of the memories; other causes of error are "
+            f"not in this range)."
         )
 
-    def words(self) -> str:
-        """Say how the two ways to energy compare."""
+    def words(self, figure: Versus) -> str:
+        """Say how the two ways to energy compare; `figure` is Figure 7 of the same layers and machine."""
         least, most = self.range("CPU Dense")
-        ratio = self.table()["bottom-up / time x power"]
+        ratio = self.table()[RATIO]
+        lowest, highest = ratio.idxmin(), ratio.idxmax()
         return (
             f"**Counted event by event**, EIE takes **{rounded(self.saving('CPU Dense'))} times** less energy than the "
             f"CPU ({rounded(least)} to {rounded(most)} over plausible SRAM settings). The figure's own method, "
-            f"computed time × 0.600 W, gives {rounded(self.saving('CPU Dense', TIMES_POWER))}. For single layers, the "
-            f"energy counted event by event is {ratio.min():.2f} ({ratio.idxmin()}) to {ratio.max():.2f} "
-            f"({ratio.idxmax()}) times the energy of time × power. It is lower where a layer keeps parts of the chip "
-            f"idle, because an idle part draws less than the busy chip of Table II."
+            f"computed time × 0.600 W, gives {significant(figure.computed[GEOMEAN])}. For single layers, the energy "
+            f"counted event by event is {ratio[lowest]:.2f} ({lowest}) to {ratio[highest]:.2f} ({highest}) times the "
+            f"energy of time × power. Reads of pointers take {100 * self.pointers[lowest]:.0f} % of the energy of "
+            f"{lowest} and {100 * self.pointers[highest]:.0f} % of that of {highest}. A PE reads pointers once per "
+            f"column, even if it has few entries or none in that column, so short columns need more reads per entry; "
+            f"a single power for all layers does not show this."
         )
 
 
 TIMES_POWER = "time × 0.600 W"
+RATIO = "event by event / time × power"
 ENDS = ["even", "uneven"]
 """Columns for the ends of the band of spreads that really pruned layers have."""
 
@@ -379,20 +424,25 @@ ENDS = ["even", "uneven"]
 @exhibit("layers", "n_pe", "fifo_depth", "seed")
 def bottom_up(setup: Setup) -> BottomUp:
     """Count the energy of each layer, on one draw, under every plausible SRAM setting."""
-    machine, rows = setup.machine(), {}
+    machine, rows, pointers = setup.machine(), {}, {}
     for benchmark in setup.benchmarks:
         report = simulate(*benchmark.draw(setup.seed), machine)
         used, (least, most) = energy(report, machine), energy_range(report, machine)
         by_power = used.time_times_power * paper_value("power-abstract") / chip.power(Machine())
         ends = [energy(simulate(*benchmark.draw(setup.seed, 0, end), machine), machine).total for end in BAND]
         rows[benchmark.name] = [used.total, least, most, by_power, *ends]
+        pointers[benchmark.name] = used.components["pointer read"] / used.total
     columns = ["bottom-up", "least", "most", TIMES_POWER, *ENDS]
-    return BottomUp(pd.DataFrame.from_dict(rows, "index", columns=columns))
+    return BottomUp(pd.DataFrame.from_dict(rows, "index", columns=columns), pd.Series(pointers))
 
 
 def rounded(value: float) -> str:
     """Write a number with two significant digits, which is what the layers' description supports."""
     return f"{float(f'{value:.2g}'):,.0f}"
+
+
+def _above(ratio: float) -> str:
+    return f"{100 * abs(ratio - 1):.1f} % {'above' if ratio >= 1 else 'below'}"
 
 
 def _figure(name: str) -> Versus:

@@ -64,3 +64,8 @@ def test_units_are_printed():
     assert display.printed("energy, uJ") == "energy, µJ"
     assert display.printed("area, mm2, 4 x 4") == "area, mm², 4 × 4"
     assert display.printed("used") == "used"
+
+
+def test_three_digits_are_shown_of_numbers_of_any_size():
+    html = display.show(pd.DataFrame({"a": [24207.4, 9.3912, 1.0]}), "t", display.THREE).to_html()
+    assert [f">{text}<" in html for text in ("24,200", "9.39", "1")] == [True] * 3

@@ -1,8 +1,10 @@
 import pytest
 
 import eie
-from eie.studies import paper
+from eie.studies import claims_file, paper
+from eie.studies.claim import Result
 from eie.studies.paper import versus_platforms
+from eie.studies.paper.display import significant
 from eie.studies.paper.setup import BAND, usual
 from eie.studies.paper.versus_platforms import GEOMEAN, bottom_up, compressed_gain, energy_saving_bottom_up, over_band
 
@@ -76,6 +78,32 @@ def test_words_and_plot(speedup):
     ax = speedup.plot().axes[0]
     assert ax.get_ylabel() == "speed-up, CPU dense = 1"
     assert ax.get_yscale() == "log"
+
+
+def test_answer_says_what_the_error_of_the_speed_up_is_made_of(speedup):
+    known = next(one for one in claims_file.load() if one.id == "speedup-over-cpu")
+    result = Result(known, known.compute())
+    mean = speedup.computed[GEOMEAN]
+    said = speedup.answer()
+    assert f"its error, ± {significant(result.error, 2)}." in said
+    assert f"**± {significant(speedup.band * mean, 2)}**; rounded inputs" in said
+    assert f"move it by ± {significant(known.spread, 2)}." in said
+    assert "rounded inputs" not in paper.figure6(["NT-We"], draws=2).answer()  # known for all nine layers only
+
+
+def test_words_of_both_figures_are_whole_and_name_the_farthest_layer(speedup, efficiency):
+    assert all("**VGG-6**" in figure.farthest() for figure in (speedup, efficiency))
+    assert "the figure and the tables both give 24,200. The computed" in efficiency.words()
+    assert "the figure says 189, the tables give 194. The computed" in speedup.words()
+
+
+def test_pointers_explain_where_the_two_ways_to_energy_differ(efficiency):
+    counted = usual(bottom_up)
+    ratio = counted.table()[versus_platforms.RATIO]
+    assert (ratio.idxmin(), ratio.idxmax()) == (counted.pointers.idxmin(), counted.pointers.idxmax())
+    said = counted.words(efficiency)
+    assert f"gives {significant(efficiency.computed[GEOMEAN])}." in said
+    assert significant(efficiency.computed[GEOMEAN]) in efficiency.answer()
 
 
 def test_mobile_gpu_speed_up_is_the_energy_one():

@@ -177,12 +177,13 @@ class OnFpga:
         whole, share = self.lenet().loc["network"], (self.pictures["answer"] == self.pictures["label"]).mean()
         per_picture = sum(number for name, number in self.writes.items() if name != "memories")
         wrong = int(self.pictures["differences"].sum())
+        apart = f"{wrong} of the results and counters" if wrong else "no result and no counter"
         return (
             f"With {self.n_pe} PEs the clock is {self.mhz:.0f} MHz with the worst seed. LeNet-300-100 takes "
             f"**{whole['mean µs']:.1f} µs** per picture on average ({whole['min µs']:.1f} to "
             f"{whole['max µs']:.1f} µs), computing only, and answers {share:.1%} of the first "
-            f"{len(self.pictures)} test pictures of MNIST correctly. In simulation, {wrong or 'none'} of all results "
-            f"and counters differed from the model's, which takes {PIPELINE_CYCLES} cycles fewer per layer. Loading "
+            f"{len(self.pictures)} test pictures of MNIST correctly. In simulation, apart from the "
+            f"{PIPELINE_CYCLES} extra cycles per layer, {apart} differed from the model's. Loading "
             f"comes on top: through the chip's 16-bit port, a host writes one word per cycle, "
             f"{self.writes['memories']:,} "
             f"cycles once for the memories, and {per_picture:,} for each picture, {per_picture / self.mhz:.1f} µs."

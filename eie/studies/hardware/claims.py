@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from eie.studies.claim import Estimate
 from eie.studies.hardware import measured
-from eie.studies.hardware.measured import GLUE, HEADLINE, MODULES
+from eie.studies.hardware.measured import HEADLINE
 
 
 def module_area(module: str) -> Estimate:
@@ -19,7 +19,7 @@ def module_area(module: str) -> Estimate:
 
 def component_area(component: str) -> Estimate:
     """Return the area of a component of a PE's logic, um2: register or combinational."""
-    return _over_recipes(lambda recipe: _component(recipe, component))
+    return _over_recipes(lambda recipe: float(measured.components(recipe)[component]))
 
 
 def node_area() -> Estimate:
@@ -35,14 +35,6 @@ def critical_path() -> Estimate:
 def module_power(module: str) -> Estimate:
     """Return the power of a module over Alex-8, mW: its gates, and its memory by the model."""
     return _over_recipes(lambda recipe: float(measured.power(recipe).loc[module].sum()))
-
-
-def _component(recipe: str, component: str) -> float:
-    rows = measured.table("synthesis")
-    rows = rows[(rows["recipe"] == recipe) & rows["module"].isin((*MODULES, GLUE))]
-    if component == "register":
-        return float(rows["register_um2"].sum())
-    return float((rows["area_um2"] - rows["register_um2"] - rows["clock_gate_um2"]).sum())
 
 
 def _over_recipes(value: Callable[[str], float]) -> Estimate:

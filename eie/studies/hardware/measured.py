@@ -46,6 +46,14 @@ def logic_area(recipe: str = HEADLINE) -> float:
     return float(rows[rows["module"].isin((*MODULES, GLUE))]["area_um2"].sum())
 
 
+def components(recipe: str = HEADLINE) -> pd.Series:
+    """Return the area of a PE's logic by Table II's components, um2; its clock network is our clock gates."""
+    rows = table("synthesis").query("recipe == @recipe")
+    sums = rows[rows["module"].isin((*MODULES, GLUE))][["clock_gate_um2", "register_um2", "area_um2"]].sum()
+    clock, register, area = (float(value) for value in sums)
+    return pd.Series([clock, register, area - register - clock], index=list(_LOGIC))
+
+
 def paper_logic_area() -> float:
     """Return what Table II has for it, um2: clock network, registers and combinational logic."""
     parts = pe_breakdown("area", "component")

@@ -31,6 +31,20 @@ WAYS = {
 }
 """The recipes in words."""
 TREE, PLAIN, PIPELINED = "LNZD node", "one PE with its control", "one PE with its control, pipelined"
+ALONE = "one PE alone, between its registers: arithmetic unit"
+SCAN = "scan path, 64 PEs: three detection nodes more"
+CUT = "one PE with its control, scan pipelined: register file of ActRW"
+SRAM = {
+    "itrs-lop": "matrix SRAM, low operating power, and the gates behind it",
+    "itrs-hp": "matrix SRAM, high performance, and the gates behind it",
+}
+"""Rows of the table of paths: settings of the SRAM sweep by what the table calls them, and others."""
+CRITICAL = {
+    SCAN: "the scan path across 64 PEs",
+    CUT: "the read of a register file once the scan is pipelined",
+    SRAM["itrs-lop"]: "the read of the matrix SRAM in low-operating-power transistors",
+}
+"""Rows of that table that the answer names where they are longer than the clock period, in words."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -52,11 +66,20 @@ class Hardware:
         wrong = int(runs["wrong"] + runs["wrong_results"])
         return (
             f"In open 45 nm cells, the logic of a PE takes **{area:,.0f} µm²** ({low:,.0f} to {high:,.0f} µm², "
-            f"depending on the synthesis recipe), {area / paper:.2f} times Table II's {paper:,.0f} µm². Its longest "
-            f"path takes **{measured.period(self.recipe):.2f} ns** before layout, and the clock period is "
-            f"{1e3 / paper_value('clock'):.2f} ns. In a gate-level simulation of Alex-8 ({int(runs['cycles']):,} "
+            f"depending on the synthesis recipe), {area / paper:.2f} times Table II's {paper:,.0f} µm². "
+            f"{self._timing()} In a gate-level simulation of Alex-8 ({int(runs['cycles']):,} "
             f"cycles), {wrong or 'none'} of {int(runs['compared'] + runs['results']):,} outputs "
             f"{'was' if wrong == 1 else 'were'} wrong."
+        )
+
+    def _timing(self) -> str:
+        """Say which paths fit into the clock period before layout, and which do not."""
+        ns, limit = self.clock()["ns"], 1e3 / paper_value("clock")
+        slow = [f"{name} ({ns[row]:.2f} ns)" for row, name in CRITICAL.items() if ns[row] > limit]
+        return (
+            f"Before layout, the longest path between the registers of one PE alone takes **{ns[ALONE]:.2f} ns**, "
+            f"{_against(ns[ALONE], limit)} of {limit:.2f} ns. "
+            + (f"But other paths are longer than the period in this flow: {', '.join(slow)}." if slow else "")
         )
 
     def plot(self) -> plots.Figure:
@@ -91,6 +114,14 @@ class Hardware:
             }
         )
 
+    def components(self) -> pd.DataFrame:
+        """Area of a PE's logic by component beside Table II, um2."""
+        found = measured.components(self.recipe).rename_axis(None).to_frame("here")
+        found["Table II"] = pd.Series(pe_breakdown("area", "component"))
+        found.loc["sum"] = found.sum()
+        found["here / Table II"] = found["here"] / found["Table II"]
+        return found.rename(columns={"here": "here, µm²", "Table II": "Table II, µm²"})
+
     def reasons(self) -> str:
         """Say for each module why its area is not that of Table II, as a list."""
         ratio = self.areas()["sum / Table II"]
@@ -104,8 +135,8 @@ class Hardware:
                 "logic of a PE, µm²": measured.logic_area(recipe),
                 "over Table II": measured.ratio_of_logic(recipe),
                 "detection node, µm²": measured.node_area(recipe),
-                "period, ns": measured.period(recipe),
-                "with estimated wires, ns": measured.period(recipe, column="wired_ns"),
+                "longest path of a PE alone, ns": measured.period(recipe),
+                "the same with estimated wires, ns": measured.period(recipe, column="wired_ns"),
                 "power of the logic, mW": measured.logic_power(recipe),
             }
             for recipe in measured.recipes()
@@ -121,15 +152,12 @@ class Hardware:
         )["ns"]
         scan = measured.period(self.recipe, PLAIN)
         rows = {
-            "within a PE: arithmetic unit": measured.period(self.recipe),
+            ALONE: measured.period(self.recipe),
             "the same with estimated wires": measured.period(self.recipe, column="wired_ns"),
             "scan path, one PE: source register, control, queue, pointer SRAM": scan,
-            "scan path, 64 PEs: three detection nodes more": scan + float(tree["ns"].sum()),
-            "longest path of one PE with its control, pipelined": measured.period(self.recipe, PIPELINED),
-            **{
-                f"matrix SRAM, {name}, and the gates behind it": measured.access_ns(setting) + float(memory.max())
-                for setting, name in (("itrs-lop", "low operating power"), ("itrs-hp", "high performance"))
-            },
+            SCAN: scan + float(tree["ns"].sum()),
+            CUT: measured.period(self.recipe, PIPELINED),
+            **{name: measured.access_ns(setting) + float(memory.max()) for setting, name in SRAM.items()},
         }
         found = pd.DataFrame({"ns": pd.Series(rows)})
         found["left of the period, ns"] = 1e3 / paper_value("clock") - found["ns"]
@@ -137,31 +165,33 @@ class Hardware:
 
     def clock_words(self) -> str:
         """Say what limits the clock."""
-        found, limit = self.clock(), 1e3 / paper_value("clock")
-        scan = found["ns"].iloc[3]
-        low, high = (f"{measured.access_ns(setting):.2f} ns" for setting in ("itrs-lop", "itrs-hp"))
-        first = found["ns"].iloc[0]
-        too_long = ", more than the clock period," if scan > limit else ""
+        found, limit = self.clock()["ns"], 1e3 / paper_value("clock")
+        low, high = (f"{measured.access_ns(setting):.2f} ns" for setting in SRAM)
         return (
-            f"Within a PE, the arithmetic unit has the longest path: {first:.2f} ns of {limit:.2f} ns. The scan path "
-            f"across the chip is longer: with 64 PEs, its gates take at least {scan:.2f} ns{too_long} without any "
-            f"wires. The non-zero detection therefore has to be pipelined, as `Geometry(pipelined=True)` does. "
-            f"{self._cut_words()} "
+            f"The first two rows of the table below are paths between the registers of one PE alone: the longest leads "
+            f"through the arithmetic unit and takes {found[ALONE]:.2f} ns, {_against(found[ALONE], limit)} of "
+            f"{limit:.2f} ns. Paths that begin outside of the PE or at a memory are in the other rows. The scan path "
+            f"leads across the chip: with 64 PEs, its gates take at least {found[SCAN]:.2f} ns, "
+            f"{_against(found[SCAN], limit)}, without any wires. {self._cut_words(limit)} "
             f"The matrix SRAM is the other limit. Its access takes {low} in low-operating-power "
             f"transistors, which the energy model uses because their power is closest to Table II's. It can start a "
             f"read in every cycle, but its output does not reach the row register within {limit:.2f} ns. "
             f"High-performance transistors need {high} but leak far more."
         )
 
-    def _cut_words(self) -> str:
-        """Say which path is the longest once the non-zero detection is pipelined."""
+    def _cut_words(self, limit: float) -> str:
+        """Say which path is the longest once the non-zero detection is pipelined, and whether that is enough."""
         rows = measured.table("synthesis_paths").query("recipe == @self.recipe and block == @PIPELINED")
         rows = rows[(rows["start"] == "register") & (rows["end"] != "port")]
         longest = rows.loc[rows["ns"].idxmax()]
+        enough = "" if longest["ns"] <= limit else ", but in this flow that is not enough"
         return (
-            f"The longest path then takes {longest['ns']:.2f} ns, from {longest['starts_in']} to {longest['module']}. "
-            f"There, registers drive up to hundreds of gates, because this flow inserts no buffers after flip-flops; a "
-            f"layout tool would."
+            f"The non-zero detection therefore has to be pipelined, as `Geometry(pipelined=True)` does{enough}: the "
+            f"longest path of a PE with its control then takes {longest['ns']:.2f} ns, "
+            f"{_against(longest['ns'], limit)}. It leads from the read address of a register file in "
+            f"{longest['starts_in']}, through the 64-input multiplexers of the file, to a register in "
+            f"{longest['module']}. There, each register of the address drives up to hundreds of gates, because this "
+            f"flow inserts no buffers after flip-flops; a layout tool would."
         )
 
     def power(self) -> pd.DataFrame:
@@ -218,6 +248,11 @@ class Hardware:
             f"{facts['synthesis']}, on {facts['library'].split(';')[0]}, on {facts['date']}, from commit "
             f"{facts['commit'][:10]}. Neither library nor netlist is kept."
         )
+
+
+def _against(ns: float, limit: float) -> str:
+    """Say whether a path fits into the clock period."""
+    return "more than the clock period" if ns > limit else "less than the clock period"
 
 
 def hardware(recipe: str = measured.HEADLINE) -> Hardware:

@@ -97,10 +97,10 @@ def bypass() -> Scene:
     marked = [b for a, b in pairwise(writes) if b == a + 1 and rows["row"][a] == rows["row"][b]]
     return Scene(
         "bypass",
-        "The first three products are added to row 0 in neighbouring cycles. The sum before is not written yet when "
-        "the next one needs it, so it is taken from the adder's output: in the marked cycles a sum is written that was "
-        "made from a bypassed one. The fifth product hits row 0 again two cycles later, and reads the sum in the cycle "
-        "in which it is written.",
+        "The first three products are added to row 0 in consecutive cycles. The previous sum has not been written yet "
+        "when the next addition needs it, so it is taken from the adder's output: in the marked cycles, the sum that "
+        "is written was computed from a bypassed sum. The fifth product hits row 0 two cycles after the third; it "
+        "reads the third's sum in the cycle in which that sum is written.",
         _chosen(rows, ("push", "column", "pop", "entry", "mac", "row", "sum"), 18),
         frozenset({"column", "row", "sum"}),
         marked,

@@ -20,6 +20,25 @@ def test_every_table_and_sentence_of_a_recipe(recipe):
     assert len(result.ways()) == 3
 
 
+@pytest.mark.parametrize("recipe", measured.recipes())
+def test_the_answer_names_every_path_that_is_too_long(recipe):
+    result = page.hardware(recipe)
+    ns, limit = result.clock()["ns"], 1.25
+    assert (ns[list(page.CRITICAL)] > limit).all()
+    assert all(f"({ns[row]:.2f} ns)" in result.answer() for row in page.CRITICAL)
+    below = "less" if ns[page.ALONE] <= limit else "more"
+    assert f"**{ns[page.ALONE]:.2f} ns**, {below} than the clock period of 1.25 ns" in result.answer()
+    assert "in this flow that is not enough" in result.clock_words()
+
+
+@pytest.mark.parametrize("recipe", measured.recipes())
+def test_components_of_the_logic_add_up(recipe):
+    rows = page.hardware(recipe).components()
+    assert rows.loc["sum", "here, µm²"] == pytest.approx(measured.logic_area(recipe))
+    assert rows.loc["sum", "Table II, µm²"] == pytest.approx(measured.paper_logic_area())
+    assert (rows > 0).all(axis=None)
+
+
 def test_no_output_of_the_gates_was_wrong():
     runs = measured.table("gates")
     assert measured.wrong_outputs() == 0

@@ -236,20 +236,24 @@ class Pruned:
         return table.sort_values("multiplying %", ascending=False)
 
     def which_suit(self) -> str:
-        """Say which layers suit EIE and which do not."""
+        """Say which layers suit EIE and which do not; kinds that agree to a percent share their place."""
         kinds = self.kinds()
-        kinds = kinds[kinds["matrices"] >= FEW]
-        (best, best_is), (worst, worst_is) = (
-            (f"{kind} of {NETWORKS[model]}", kinds.loc[(model, kind), "multiplying %"])
-            for model, kind in (kinds.index[0], kinds.index[-1])
-        )
+        kinds = kinds.loc[kinds["matrices"] >= FEW, "multiplying %"].round()
+        best, worst = (kinds.index[kinds == value] for value in (kinds.max(), kinds.min()))
         useful = 100 * self.real["load_balance_stacked"] * self.real["real_work_stacked"]
         sparse, dense = useful[self.real["density"] < 0.03].median(), useful[self.real["density"] > 0.12].median()
+        suit = "suits EIE best: its" if len(best) == 1 else "suit EIE best: their"
+        last = "comes last with" if len(worst) == 1 else "come last, each with"
         return (
-            f"Of the kinds of layers with {FEW} matrices or more, *{best}* suits EIE best: its PEs multiply in "
-            f"{best_is:.0f} % of their cycles (median). *{worst}* is last with {worst_is:.0f} %. Density matters more: "
-            f"the median is {dense:.0f} % for matrices that keep more than 12 % of their weights, and {sparse:.0f} % "
-            f"for those that keep less than 3 %, because padding zeros take many of the cycles."
+            f"Of the kinds of layers with {FEW} matrices or more, {_kinds_named(best)} {suit} PEs multiply in "
+            f"{kinds.max():.0f} % of the cycles (median). {_capital(_kinds_named(worst))} {last} {kinds.min():.0f} %. "
+            f"Density matters more: the median is {dense:.0f} % for matrices that keep more than 12 % of their "
+            f"weights, and {sparse:.0f} % for those that keep less than 3 %, because padding zeros take many of the "
+            f"cycles.\n\n"
+            f"The table has medians over the stacked layers. *Real work* is the share of the entries processed that "
+            f"are weights, not padding zeros. *Multiplying* is the share of the PEs' cycles in which they multiply a "
+            f"weight: load balance times real work. A matrix *suits EIE* when this share is at least "
+            f"{100 * GOOD:.0f} %; the last column gives the percentage of matrices for which it is."
         )
 
 
@@ -294,6 +298,18 @@ def pruned(groups: Sequence[str] = ("rn50/magnitude_pruning/0.98",)) -> Pruned:
 
 def _kind(layer: str) -> str:
     return next((kind for pattern, kind in KINDS.items() if re.search(pattern, layer)), "other")
+
+
+def _kinds_named(kinds: pd.Index) -> str:
+    """Name kinds of layers after their networks, each network once."""
+    by_network: dict[str, list[str]] = {}
+    for model, kind in kinds:
+        by_network.setdefault(NETWORKS[model], []).append(f"*{kind}*")
+    return " and ".join(f"{network}'s {' and '.join(own)}" for network, own in by_network.items())
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _told(families: dict[str, str]) -> dict[str, str]:

@@ -127,8 +127,18 @@ def test_page(result):
     assert result.table()["matrices"].sum() == 1350
     assert result.kinds()["matrices"].sum() == 1200
     assert "other" not in result.kinds().index.get_level_values("kind")
-    assert "suits EIE best" in result.which_suit()
+    assert "the Transformer's *attention, output* suits EIE best" in result.which_suit()
     assert set(result.rows["family"]) == set(FAMILIES)
+
+
+def test_kinds_that_agree_to_a_percent_are_last_together(result):
+    kinds = result.kinds().query("matrices >= 50")["multiplying %"]
+    last = kinds.index[kinds.round() == kinds.round().min()]
+    (said,) = (line for line in result.which_suit().split(". ") if " last, " in line)
+    assert len(last) == 2
+    assert said.startswith("The Transformer's *")
+    assert all(f"*{kind}*" in said for _, kind in last)
+    assert " come last, each with " in said
 
 
 @pytest.mark.parametrize(("plot", "axes"), [("plot", 3), ("plot_unevenness", 2), ("plot_padding", 1)])

@@ -7,6 +7,7 @@ from eie._files import read_toml, resource
 from eie.studies import claims_file
 from eie.studies.claim import Verdict, findings
 from eie.studies.claims_file import ClaimsError, parse
+from eie.studies.rounding import half_digit
 
 PUBLISHED_FILES = {
     "id": "a",
@@ -81,6 +82,16 @@ def test_every_finding_and_tolerance_is_used():
     assert known - used == {"paper.format_example.padding_after"}  # a step of what another finding computes
     given = [one["tolerance"] for one in content["claims"] if "tolerance" in one]
     assert {one if isinstance(one, str) else one["as"] for one in given} == set(content["tolerances"])
+
+
+def test_zeros_of_whole_numbers_count_only_where_the_rule_says_so():
+    entries = {entry["id"]: entry.get("tolerance") for entry in read_toml(claims_file.FILE)["claims"]}
+    for one in claims_file.load():
+        if isinstance(entries[one.id], dict) and entries[one.id]["as"] == "print":
+            filled = one.tolerance.printed >= 0.5
+            assert not filled or one.tolerance.printed == pytest.approx(half_digit(one.published)), one.id
+        if isinstance(entries[one.id], dict) and entries[one.id]["as"] in ("column", "ten"):
+            assert one.tolerance.printed == 0.5, one.id
 
 
 def test_place_and_statement_come_from_the_data():

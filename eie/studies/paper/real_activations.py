@@ -1,4 +1,4 @@
-"""What real pictures put into Alex-6 and VGG-6: how dense it is, and what that does to the time."""
+"""Inputs that Alex-6 and VGG-6 receive from real images: their density, and its effect on the time."""
 
 from __future__ import annotations
 

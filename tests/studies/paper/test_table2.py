@@ -73,11 +73,13 @@ def test_the_shipped_value_does_not_fit_table_2(result):
     assert default["memory"] == pytest.approx(4.74, abs=0.005)  # mW
     assert shipped["memory"] == pytest.approx(7.18, abs=0.005)
     assert "a row of another table" in result.finding()
+    assert f"draw {shipped['memory']:.2f} mW, 52 % more than with the value that we use" in result.correction()
 
 
 def test_words_say_how_far_the_model_is(result):
     assert "-11 % relative to Table II" in result.words()
     assert f"{result.models.loc['itrs-lop', 'total']:.2f} mW" in result.words()
+    assert "The power of register and combinational is lower here" in result.words()
 
 
 def test_a_faster_clock_than_the_default_memory():

@@ -116,7 +116,7 @@ class Evaluation:
 
     @property
     def _only_branches(self) -> bool:
-        """Whether every layer stands in a branch: one of them runs, and none is known to."""
+        """True if every layer stands in a branch, of which one runs, so that none is known to run."""
         return all(layer.conditional for layer in self.layers)
 
     @property

@@ -48,7 +48,9 @@ def _counted(same: int, count: int) -> str:
     """Say how many claims of a page are reproduced, before that word."""
     if count == 1:
         return "the one claim of this page" if same else "the one claim of this page not"
-    return f"{same or 'none'} of the {count} claims of this page"
+    return (
+        f"all {count} claims of this page" if same == count else f"{same or 'none'} of the {count} claims of this page"
+    )
 
 
 def _item(claim: Claim) -> str:

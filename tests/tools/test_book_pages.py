@@ -160,6 +160,7 @@ def test_pages_of_the_paper_have_one_form(path):
     [
         (["reproduced"], "finds the one claim of this page reproduced."),
         (["close"], "finds the one claim of this page not reproduced."),
+        (["reproduced", "reproduced"], "finds all 2 claims of this page reproduced."),
         (["close", "differs"], "finds none of the 2 claims of this page reproduced."),
     ],
 )

@@ -6,16 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from eie import _check, published
 from eie.chip import memory_clock_hz
-from eie.cycles import simulate
-from eie.explore.benchmarks import Benchmark, select
-from eie.interleaved import encode
-from eie.machine import EIE_45NM, MAX_SPMAT_WIDTH_BITS, Machine
+from eie.machine import EIE_45NM, MAX_SPMAT_WIDTH_BITS
 from eie.studies import plots
 from eie.studies.claim import Margin
 from eie.studies.paper.series import Series, machine_warning
@@ -87,14 +82,14 @@ class Figure9:
         return pd.DataFrame(rows).T[[*self.layers, ALL]]
 
     def markers(self) -> pd.DataFrame:
-        """The left panel's markers beside each layer's computed reads and AlexNet's sum: mean difference in %."""
-        theirs = _left_panel("reads").reindex(self.reads().columns).dropna()
+        """The left panel's markers beside each layer's computed reads and AlexNet's sum: difference in %."""
+        theirs = left_panel("reads").reindex(self.reads().columns).dropna()
         mine = self.reads()[theirs.index]
         alexnet = mine[mine.index.str.startswith("Alex")]
         if len(alexnet) > 1:
             mine = pd.concat([mine, alexnet.sum().to_frame("AlexNet's layers together").T])
         off = 100 * (mine / theirs - 1)
-        return off.assign(**{"mean size": off.abs().mean(axis=1)}).sort_values("mean size")
+        return off.assign(**{"mean absolute": off.abs().mean(axis=1)}).sort_values("mean absolute")
 
     def series(self, energies: str = BY_MARKERS) -> Series:
         """Computed energy beside the right panel."""
@@ -122,8 +117,8 @@ class Figure9:
         left = pd.DataFrame(
             {
                 "reads": self.reads().loc[name] / 1e3,
-                "published reads": _left_panel("reads") / 1e3,
-                "published bars": _left_panel("energy_per_read"),
+                "published reads": left_panel("reads") / 1e3,
+                "published bars": left_panel("energy_per_read"),
                 "implied": self.energies.loc[BY_MARKERS],
                 "sweep": self.energies.loc[chip_facts()["sram"]["setting"]],
             }
@@ -143,7 +138,22 @@ class Figure9:
         return (
             f"{self.other_machine}The best width depends on the memory. The paper chooses {best} bits, which take the "
             f"least energy for all layers together with **{(sums == best).sum()} of {len(sums)}** tables of read "
-            f"energies{instead}. {self._of_clock()}"
+            f"energies{instead}. {self._of_panel(int(best))}"
+            f"{self._of_clock()}"
+        )
+
+    def _of_panel(self, best: int) -> str:
+        """Say at which width the right panel as printed takes the least energy, where the paper chooses another."""
+        panel = self.panel()
+        if len(panel) < len(self.layers) or best not in panel:
+            return ""
+        total = panel.sum()
+        least = total.idxmin()
+        if least == best:
+            return ""
+        return (
+            f"Added up over the layers, the paper's own right panel takes the least energy at {least} bits, and "
+            f"{100 * (total[best] / total[least] - 1):.1f} % more at {best} bits. "
         )
 
     def _of_clock(self) -> str:
@@ -158,8 +168,8 @@ class Figure9:
         best = self.table(default).sum()[quick].idxmin()
         return (
             f"Reads of {' and '.join(map(str, slow))} bits are too slow for the paper's clock: in our memory model, "
-            f"such a read takes {max(cycle.values()):.2f} ns, and a clock cycle {allowed:.2f} ns. Of the widths that "
-            f"are fast enough, {best} bits take the least energy in this model."
+            f"the memory can start such a read only every {max(cycle.values()):.2f} ns, but a clock cycle is "
+            f"{allowed:.2f} ns. Of the widths that are fast enough, {best} bits take the least energy in this model."
         )
 
     def words(self) -> str:
@@ -170,44 +180,60 @@ class Figure9:
             f"{self.other_machine}{self._why()}\n\n{self._of_best()}\n\n{self._of_energies()}\n\n{self._of_markers()}"
         )
 
+    def steps(self) -> pd.DataFrame:
+        """What each step to the next width does to all layers together, with the energies of the left panel's bars."""
+        reads, energy = self.reads().sum(), self.energies.loc[BARS]
+        rows = {
+            f"from {a} to {b} bits": {
+                "fewer reads, factor": reads[a] / reads[b],
+                "energy of one read, factor": energy[b] / energy[a],
+                "energy of all reads, factor": reads[b] * energy[b] / (reads[a] * energy[a]),
+            }
+            for a, b in pairwise(self.energies.columns)
+        }
+        return pd.DataFrame.from_dict(rows, orient="index")
+
     def _why(self) -> str:
-        """Say what a step to the next width saves in reads and costs in energy, with the figure's own energies."""
-        reads, widths = self.reads().sum(), list(self.energies.columns)
-        fewer = [reads[a] / reads[b] for a, b in pairwise(widths)]
-        dearer = [self.energies.loc[BARS, b] / self.energies.loc[BARS, a] for a, b in pairwise(widths)]
-        pairs = [f"from {a} to {b} bits" for a, b in pairwise(widths)]
-        steps = [
-            f"{pair}, a factor of {less:.2f} fewer reads, each at {more:.2f} times the energy"
-            for pair, less, more in zip(pairs, fewer, dearer, strict=True)
-        ]
-        saving = [pair for pair, less, more in zip(pairs, fewer, dearer, strict=True) if less > more]
+        """Say which steps to a wider read save energy, with the figure's own energies."""
+        steps = self.steps()
+        saving = [] if steps.empty else list(steps.index[steps["energy of all reads, factor"] < 1])
+        only = f"only the step{'s' if len(saving) > 1 else ''} {_joined(saving)} save{'' if len(saving) > 1 else 's'}"
         return (
             "**Why there is a best width.** A wider read pays off as long as it saves more in reads than it costs in "
-            f"energy per read. For all layers together, with the energies of the figure's left panel: "
-            f"{'; '.join(steps)}. The steps that save energy: {', '.join(saving) or 'none'}. The number of reads falls "
-            "by less than the width grows, because the entries of a column often end before the memory row does."
+            "energy per read. For all layers together, with the energies of the figure's left panel, "
+            f"{only if saving else 'no step to a wider read saves'} energy; the table of steps below has the factors. "
+            "The number of reads falls by less than the width grows, because the entries of a column often end before "
+            "the memory row does."
         )
 
     def _of_markers(self) -> str:
         off = self.markers()
         first = off.index[0]
-        second = f"; the next is {off.index[1]} ({off['mean size'].iloc[1]:.0f} %)" if len(off) > 1 else ""
+        second = f"; the next is {off.index[1]} ({off['mean absolute'].iloc[1]:.0f} %)" if len(off) > 1 else ""
         return (
             f"The figure says only that its left panel was measured on AlexNet. Its markers are closest to the "
-            f"computed reads of **{first}** alone, from which they differ by {off['mean size'].iloc[0]:.0f} % on "
+            f"computed reads of **{first}** alone, from which they differ by {off['mean absolute'].iloc[0]:.0f} % on "
             f"average{second}."
         )
 
+    def distances(self) -> pd.DataFrame:
+        """Return `energies`, and by how much computed reads times each of them differ from the right panel, %."""
+        away = [self.series(name).mean_absolute_difference for name in self.energies.index]
+        return self.energies.assign(**{"mean difference from the right panel, %": away})
+
     def _of_energies(self) -> str:
-        said = [f"{self.series(name).mean_absolute_difference:.1f} % ({name})" for name in self.energies.index]
         bars, implied = self.energies.loc[BARS], self.energies.loc[BY_MARKERS]
+        first, last = self.energies.columns[0], self.energies.columns[-1]
+        away = self.distances().iloc[:, -1]
         return (
-            f"**The two panels do not agree.** The energies of the right panel divided by the reads of the left panel "
-            f"are {_numbers(implied)} pJ per read at {_numbers(pd.Series(implied.index))} bits; the bars of the left "
-            f"panel show {_numbers(bars)} pJ. So we can check the energies of the layers only for a given table of "
-            f"read energies. Computed reads times the energies of a table differ from the right panel by the following "
-            f"mean over its points: {'; '.join(said)}. (We derived the table *{BY_READS}* from the right panel, as a "
-            f"median over the layers, so its value shows only how the layers differ from each other.)"
+            f"**The two panels do not agree.** The energies that the right panel gives for {MARKERS_LAYER}, divided by "
+            f"the reads of the left panel, grow from {implied[first]:.3g} pJ per read at {first} bits to "
+            f"{implied[last]:.3g} pJ at {last} bits; the bars of the left panel grow from {bars[first]:.3g} to "
+            f"{bars[last]:.3g} pJ. So we can check the energies of the layers only for a given table of read energies. "
+            f"Computed reads times the implied energies differ from the right panel by {away[BY_MARKERS]:.1f} % on "
+            f"average; with the bars, the difference is {away[BARS]:.1f} %. The table of read energies below has this "
+            f"difference for each of them. (We derived *{BY_READS}* from the right panel, as a median over the layers, "
+            f"so its difference shows only how the layers differ from each other.)"
         )
 
     def _of_best(self) -> str:
@@ -222,13 +248,13 @@ class Figure9:
 
     def _of_sweep(self) -> str:
         default = chip_facts()["sram"]["setting"]
-        reads, first, last = self.reads().sum(), self.energies.columns[0], self.energies.columns[-1]
-        dearer = self.energies[last] / self.energies[first]
+        first, last = self.energies.columns[0], self.energies.columns[-1]
+        fewer, dearer = self.reads()[first] / self.reads()[last], self.energies[last] / self.energies[first]
         return (
-            f"In our memory model ({default}), a read of {last} bits takes {dearer[default]:.1f} times the energy of a "
-            f"read of {first} bits; the ratio is {dearer[BY_MARKERS]:.1f} by the right panel and {dearer[BARS]:.1f} by "
-            f"the bars. The number of reads of all layers falls by a factor of {reads[first] / reads[last]:.1f}. The "
-            f"best width therefore depends more on the memory than on the layers."
+            f"In our memory model (*{default}*), a read of {last} bits takes {dearer[default]:.1f} times the energy of "
+            f"a read of {first} bits; over all tables, the ratio ranges from {dearer.min():.1f} to {dearer.max():.1f}. "
+            f"The number of reads falls by a factor of {fewer.min():.1f} to {fewer.max():.1f}, depending on the layer. "
+            f"The best width therefore depends on the memory as well as on the layers."
         )
 
     def _of_left(self) -> str:
@@ -237,7 +263,10 @@ class Figure9:
 
     def _of_sum(self) -> str:
         sums = self.least()[ALL]
-        said = [f"{width} bits with {', '.join(sums.index[sums == width])}" for width in dict.fromkeys(sums)]
+        said = [
+            f"{width} bits with {_joined([f'*{name}*' for name in sums.index[sums == width]])}"
+            for width in dict.fromkeys(sums)
+        ]
         return f"All layers together take the least energy at {'; at '.join(said)}."
 
 
@@ -272,8 +301,8 @@ def _energies(settings: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     reads = runs.pivot(index="layer", columns="width_bits", values="reads")
     panel = _right_panel()
     figure = {
-        BARS: _left_panel("energy_per_read"),
-        BY_MARKERS: 1e3 * panel.loc[MARKERS_LAYER] / _left_panel("reads"),
+        BARS: left_panel("energy_per_read"),
+        BY_MARKERS: 1e3 * panel.loc[MARKERS_LAYER] / left_panel("reads"),
         BY_READS: (1e3 * panel.reindex(reads.index) / reads).median(),
     }
     rows = pd.DataFrame(figure).T.reindex(columns=reads.columns).dropna()  # no layer of the paper: nothing implied
@@ -282,7 +311,8 @@ def _energies(settings: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([rows, settings.loc[order]])
 
 
-def _left_panel(quantity: str) -> pd.Series:
+def left_panel(quantity: str) -> pd.Series:
+    """Return `reads` or `energy_per_read` (pJ) of Figure 9's left panel, by width."""
     return published.load("fig09_reads").query("quantity == @quantity").set_index("width_bits")["value"]
 
 
@@ -296,94 +326,9 @@ def _least_as_read(energies: pd.Series, added: int = 1) -> str:
     return ", ".join(str(width) for width in energies.index[energies <= energies.min() + 2 * error])
 
 
-def _numbers(values: pd.Series) -> str:
-    return ", ".join(f"{value:.3g}" for value in values)
-
-
-@dataclass(frozen=True, eq=False)
-class Runs:
-    """Reads of one layer when its non-zero inputs come in runs.
-
-    Attributes
-    ----------
-    layer : str
-        The layer.
-    rows : DataFrame
-        Columns `run` (mean length), `width_bits`, `reads`, and `difference` to the left panel's markers in percent.
-    """
-
-    layer: str
-    rows: pd.DataFrame
-
-    def table(self) -> pd.DataFrame:
-        """Differences to the markers in percent, one row per mean length, by width, and their mean size."""
-        wide = self.rows.pivot(index="run", columns="width_bits", values="difference")
-        wide.index = pd.Index([f"{run:.2f}" for run in wide.index], name="run")
-        return wide.assign(**{"mean size": wide.abs().mean(axis=1)})
-
-    def words(self) -> str:
-        """Which length of runs fits."""
-        sizes = self.table()["mean size"]
-        return (
-            f"With runs of {sizes.idxmin()} inputs on average, the reads of {self.layer} are {sizes.min():.1f} % "
-            f"away from the markers, on average over the widths; with inputs independent of each other (runs of "
-            f"{sizes.index[0]}) they are {sizes.iloc[0]:.1f} % away."
-        )
-
-
-def in_runs(
-    lengths: Sequence[float] = (2.0, 2.5, 3.0, 4.0), widths: Sequence[int] = WIDTHS, n_pe: int = 64, seed: int = 0
-) -> Runs:
-    """Run the layer of the left panel's markers on inputs whose non-zero ones stand together.
-
-    Parameters
-    ----------
-    lengths : sequence of float
-        Mean lengths of the runs, each at least that of independent inputs, which is always among them.
-    widths, n_pe, seed
-        As for `figure9`.
-    """
-    (benchmark,) = select([MARKERS_LAYER])
-    markers = _left_panel("reads")
-    bits = _check.integers("widths", widths, 8, MAX_SPMAT_WIDTH_BITS)
-    machines = [Machine(n_pe=n_pe, spmat_width_bits=width) for width in bits]
-    layer, _ = benchmark.draw(seed)
-    mem = encode(layer, machines[0])
-    rows = []
-    independent = 1 / (1 - benchmark.act_density)
-    for run in [independent, *(_run_length(length, independent) for length in lengths)]:
-        inputs = draw_runs(benchmark, run, np.random.default_rng(seed))
-        for machine in machines:
-            reads = simulate(mem, inputs, machine).spmat_reads
-            rows.append({"run": run, "width_bits": machine.spmat_width_bits, "reads": reads})
-    found = pd.DataFrame(rows)
-    found["difference"] = 100 * (found["reads"] / found["width_bits"].map(markers) - 1)
-    return Runs(benchmark.name, found)
-
-
-def _run_length(length: float, independent: float) -> float:
-    value = _check.positive("each of lengths", length)
-    if value < independent:
-        raise ValueError(
-            f"each of lengths must be at least {independent:.3g}, as of independent inputs, got {length!r}"
-        )
-    return value
-
-
-def draw_runs(benchmark: Benchmark, run: float, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Inputs of a layer, as many not 0 as its density says, in runs of a given mean length with gaps between them."""
-    ones = round(benchmark.n_in * benchmark.act_density)
-    n_runs = min(max(round(ones / run), 1), benchmark.n_in - ones)
-    lengths = _parts(ones, n_runs, rng)
-    gaps = _parts(benchmark.n_in - ones, n_runs, rng)
-    values = np.tile(np.array([0.0, 1.0], dtype=np.float32), n_runs)
-    return np.repeat(values, np.column_stack([gaps, lengths]).ravel())
-
-
-def _parts(whole: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """`whole` cut into `n` parts of at least 1, every way as likely."""
-    cuts = np.sort(rng.choice(whole - 1, n - 1, replace=False)) + 1
-    return np.diff(np.concatenate([[0], cuts, [whole]]))
+def _joined(names: Sequence[str]) -> str:
+    """List names with commas, and "and" before the last."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def difference() -> float:
@@ -399,4 +344,4 @@ def best_width(width: int, energies: str) -> Margin:
 
 def left_product() -> pd.Series:
     """Figure 9's left panel, reads times energy of a read in nJ, by width."""
-    return 1e-3 * _left_panel("reads") * _left_panel("energy_per_read")
+    return 1e-3 * left_panel("reads") * left_panel("energy_per_read")

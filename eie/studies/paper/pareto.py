@@ -123,9 +123,9 @@ class Pareto:
         said = [f"{-self._change(quick.loc[quick[what].idxmin()], what):.0f} % less {what}" for what in OBJECTIVES]
         gains = f"; the best of these has {said[0]}, {said[1]} or {said[2]}" if len(quick) else ""
         return (
-            f"Only {len(quick)} of them have memories that are fast enough for the paper's clock: by our memory model, "
-            f"reads of {' and '.join(map(str, slow))} bits take {1e9 / _clocks(slow).min():.2f} ns, and a cycle takes "
-            f"{1e9 / EIE_45NM.clock_hz:.2f} ns{gains}. "
+            f"Only {len(quick)} of them have memories that are fast enough for the paper's clock: in our memory model, "
+            f"a memory can start reads of {' and '.join(map(str, slow))} bits only every "
+            f"{1e9 / _clocks(slow).min():.2f} ns, but a clock cycle is {1e9 / EIE_45NM.clock_hz:.2f} ns{gains}. "
         )
 
     def words(self) -> str:

@@ -3,7 +3,7 @@ import pytest
 from matplotlib import pyplot
 
 from eie.explore.benchmarks import select
-from eie.studies.paper import fig09
+from eie.studies.paper import fig09, fig09_runs
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +20,8 @@ def test_wider_reads_are_fewer(figure):
 def test_markers_are_those_of_alex_6_alone(figure):
     off = figure.markers()
     assert off.index[0] == fig09.MARKERS_LAYER
-    assert off["mean size"].iloc[0] < 20
-    assert off["mean size"].iloc[1] > 40
+    assert off["mean absolute"].iloc[0] < 20
+    assert off["mean absolute"].iloc[1] > 40
 
 
 def test_both_implied_tables_agree(figure):
@@ -73,6 +73,19 @@ def test_the_widths_that_the_clock_allows_are_named(figure):
     assert f"{energy[[32, 64, 128]].idxmin()} bits take the least energy in this model" in answer
 
 
+def test_the_printed_panel_takes_the_least_energy_at_another_width(figure):
+    total = figure.panel().sum()
+    assert total.idxmin() == 128
+    more = 100 * (total[64] / total[128] - 1)
+    assert f"least energy at 128 bits, and {more:.1f} % more at 64 bits" in figure.answer()
+
+
+def test_steps_multiply_reads_and_energies(figure):
+    steps, total = figure.steps(), figure.table(fig09.BARS).sum()
+    assert steps.loc["from 64 to 128 bits", "energy of all reads, factor"] == pytest.approx(total[128] / total[64])
+    assert "only the step from 32 to 64 bits saves energy" in figure.words()
+
+
 def test_table_is_reads_times_energy(figure):
     energy = figure.table("itrs-lop").loc["Alex-7", 64]
     assert energy == pytest.approx(figure.reads().loc["Alex-7", 64] * 15.545e-3)
@@ -102,8 +115,8 @@ def test_one_of_the_layers_and_one_of_ones_own():
 
 
 def test_runs_of_inputs_bring_the_reads_to_the_markers():
-    runs = fig09.in_runs()
-    sizes = runs.table()["mean size"]
+    runs = fig09_runs.in_runs()
+    sizes = runs.table()["mean absolute"]
     assert sizes.iloc[0] > 15
     assert sizes.min() < 4
     assert sizes.idxmin() in ("2.50", "3.00")
@@ -113,7 +126,7 @@ def test_runs_of_inputs_bring_the_reads_to_the_markers():
 @pytest.mark.parametrize("run", [1.6, 3.0, 50.0])
 def test_drawn_runs_have_density_and_length(run):
     (benchmark,) = select(["Alex-6"])
-    inputs = fig09.draw_runs(benchmark, run, np.random.default_rng(0))
+    inputs = fig09_runs.draw_runs(benchmark, run, np.random.default_rng(0))
     ones = round(9216 * 0.351)
     assert (len(inputs), inputs.sum()) == (9216, ones)
     starts = (np.diff(inputs, prepend=0) > 0).sum()
@@ -131,7 +144,7 @@ def test_plots(figure):
 
 def test_runs_shorter_than_by_chance_are_refused():
     with pytest.raises(ValueError, match=r"each of lengths must be at least 1\.54, as of independent inputs, got 0\.5"):
-        fig09.in_runs(lengths=[0.5])
+        fig09_runs.in_runs(lengths=[0.5])
 
 
 def test_another_machine_than_the_papers_is_said_first():

@@ -59,7 +59,7 @@ class Hardware:
     recipe: str
 
     def answer(self) -> str:
-        """Say area, period and power, and whether the gates are right."""
+        """Say area and timing, and whether the gates are right."""
         runs = measured.table("gates").query("recipe == @self.recipe").iloc[0]
         area, paper = measured.logic_area(self.recipe), measured.paper_logic_area()
         low, high = min(map(measured.logic_area, measured.recipes())), max(map(measured.logic_area, measured.recipes()))

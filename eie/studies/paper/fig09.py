@@ -144,16 +144,13 @@ class Figure9:
 
     def _of_panel(self, best: int) -> str:
         """Say at which width the right panel as printed takes the least energy, where the paper chooses another."""
-        panel = self.panel()
-        if len(panel) < len(self.layers) or best not in panel:
+        panel, least = self.panel(), self.least()[ALL]
+        if PRINTED not in least or best not in panel or str(best) in (widths := least[PRINTED].split(", ")):
             return ""
         total = panel.sum()
-        least = total.idxmin()
-        if least == best:
-            return ""
         return (
-            f"Added up over the layers, the paper's own right panel takes the least energy at {least} bits, and "
-            f"{100 * (total[best] / total[least] - 1):.1f} % more at {best} bits. "
+            f"Added up over the layers, the paper's own right panel takes the least energy at {' or '.join(widths)} "
+            f"bits, and {100 * (total[best] / total.min() - 1):.1f} % more at {best} bits. "
         )
 
     def _of_clock(self) -> str:
@@ -250,11 +247,16 @@ class Figure9:
         default = chip_facts()["sram"]["setting"]
         first, last = self.energies.columns[0], self.energies.columns[-1]
         fewer, dearer = self.reads()[first] / self.reads()[last], self.energies[last] / self.energies[first]
+        if first == last:
+            return ""
+        falls = f"{fewer.min():.1f}"
+        if len(fewer) > 1:
+            falls += f" to {fewer.max():.1f}, depending on the layer"
         return (
             f"In our memory model (*{default}*), a read of {last} bits takes {dearer[default]:.1f} times the energy of "
             f"a read of {first} bits; over all tables, the ratio ranges from {dearer.min():.1f} to {dearer.max():.1f}. "
-            f"The number of reads falls by a factor of {fewer.min():.1f} to {fewer.max():.1f}, depending on the layer. "
-            f"The best width therefore depends on the memory as well as on the layers."
+            f"The number of reads falls by a factor of {falls}. The best width therefore depends on the memory as well "
+            f"as on the layers."
         )
 
     def _of_left(self) -> str:

@@ -78,6 +78,7 @@ def test_the_printed_panel_takes_the_least_energy_at_another_width(figure):
     assert total.idxmin() == 128
     more = 100 * (total[64] / total[128] - 1)
     assert f"least energy at 128 bits, and {more:.1f} % more at 64 bits" in figure.answer()
+    assert "falls by a factor of 4.8 to 16.0, depending on the layer" in figure.words()
 
 
 def test_steps_multiply_reads_and_energies(figure):
@@ -112,6 +113,7 @@ def test_one_of_the_layers_and_one_of_ones_own():
     both = fig09.figure9(["NT-We"], draws=1, own_layers={"mine": [256, 512, 0.1, 0.5]})
     assert both.panel().index.tolist() == ["NT-We"]
     assert "Is 64 bits best" in both.words()
+    assert "own right panel" not in both.answer()
 
 
 def test_runs_of_inputs_bring_the_reads_to_the_markers():

@@ -139,7 +139,6 @@ class Figure9:
             f"{self.other_machine}The best width depends on the memory. The paper chooses {best} bits, which take the "
             f"least energy for all layers together with **{(sums == best).sum()} of {len(sums)}** tables of read "
             f"energies{instead}. {self._of_panel(int(best))}"
-            f"{self._of_clock()}"
         )
 
     def _of_panel(self, best: int) -> str:
@@ -164,7 +163,8 @@ class Figure9:
             return ""
         best = self.table(default).sum()[quick].idxmin()
         return (
-            f"Reads of {' and '.join(map(str, slow))} bits are too slow for the paper's clock: in our memory model, "
+            f"\n\n**Which widths the clock allows.** Reads of {' and '.join(map(str, slow))} bits are too slow for "
+            f"the paper's clock: in our memory model, "
             f"the memory can start such a read only every {max(cycle.values()):.2f} ns, but a clock cycle is "
             f"{allowed:.2f} ns. Of the widths that are fast enough, {best} bits take the least energy in this model."
         )
@@ -175,6 +175,7 @@ class Figure9:
             return f"The paper's Figure 9 has none of these layers. {self._of_sum()}"
         return (
             f"{self.other_machine}{self._why()}\n\n{self._of_best()}\n\n{self._of_energies()}\n\n{self._of_markers()}"
+            f"{self._of_clock()}"
         )
 
     def steps(self) -> pd.DataFrame:

@@ -256,9 +256,7 @@ class Mapping:
             f"**{_spread(self.alexnet())}** of their cycles on {' and '.join(ALEXNET)} of AlexNet. "
             f"On the matrices of a Transformer that was pruned and retrained, they do so in **{_spread(own)}** at the "
             f"matrices' own {_rows(self, TRANSFORMER)} rows, and in **{_spread(high)}** when the matrices are stacked "
-            f"until they have as many rows as AlexNet's layers. ResNet-50's convolutions reach "
-            f"{_spread(self.of_network(RESNET))}; SqueezeNet's, which are denser, reach "
-            f"{_spread(self.each_useful('convolution'))} (mean ± standard deviation over layers)."
+            f"until they have as many rows as AlexNet's layers (mean ± standard deviation over layers)."
         )
 
     def _ranked(self) -> str:
@@ -289,6 +287,8 @@ class Mapping:
         convolved = self.rows[self.rows["kind"].str.contains("convolution")]
         narrow = convolved["rows"] < EIE_45NM.n_pe
         return (
+            f"ResNet-50's convolutions multiply a weight in {_spread(self.of_network(RESNET))} of the cycles; "
+            f"SqueezeNet's, which are denser, in {_spread(self.each_useful('convolution'))}. "
             f"The utilisation of the PEs depends on the number of weights that each PE holds of a column: a PE with "
             f"few weights waits for the PE with the most. Convolutions with fewer outputs than PEs leave some PEs "
             f"without rows: in these, {100 * convolved['useful'][narrow].mean():.0f} % of the cycles multiply a "

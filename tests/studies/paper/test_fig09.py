@@ -66,11 +66,11 @@ def test_words_count_the_layers_where_the_paper_is_right(figure):
 
 
 def test_the_widths_that_the_clock_allows_are_named(figure):
-    answer = figure.answer()
-    assert "Reads of 256 and 512 bits are too slow for the paper's clock" in answer
+    words = figure.words()
+    assert "Reads of 256 and 512 bits are too slow for the paper's clock" in words
     energy = figure.table("itrs-lop").sum()
     assert energy.idxmin() == 512
-    assert f"{energy[[32, 64, 128]].idxmin()} bits take the least energy in this model" in answer
+    assert f"{energy[[32, 64, 128]].idxmin()} bits take the least energy in this model" in words
 
 
 def test_the_printed_panel_takes_the_least_energy_at_another_width(figure):

@@ -15,7 +15,7 @@ const GROUPS = {
 /** Times of all platforms on one logarithmic scale. */
 export function timeChart() {
   const rows = el("div", { class: "x-rows" });
-  const caption = el("figcaption", {}, "Time for one input vector; each step to the right is ten times longer");
+  const caption = el("figcaption", {}, "Time for one input vector; each mark on the axis is ten times the one before");
   const element = el("figure", { class: "x-chart" }, caption, rows);
   const show = (answer) => {
     const bars = timeBars(answer);

@@ -65,7 +65,7 @@ function page(ask) {
     ask(setting, ({ fraction, result, error }) => {
       if (result) answered(answerOf(next, result, facts), askedAt);
       else view.busy(error ? "No answer" : `Computing: ${Math.floor(100 * fraction)}\u202f%`);
-      if (error) say(`The computation failed: ${error}. Please reload the page; if it fails again, report its address.`);
+      if (error) say(`The computation failed: ${error}. Please reload the page; if it fails again, report the address of this page.`);
     });
   }
 
@@ -123,7 +123,7 @@ function page(ask) {
     const go = el(
       "div",
       { class: "x-python" },
-      el("p", { class: "x-label" }, "Go on in Python"),
+      el("p", { class: "x-label" }, "Continue in Python"),
       el("pre", { tabindex: 0 }, code),
       copyButton("Copy the code", () => code.textContent),
     );

@@ -139,13 +139,13 @@ function gauge(label, explained) {
 function counterRows(answer) {
   const rows = {
     cycles: count(answer.cycles),
-    "theoretical cycles (entries over PEs)": count(answer.theoreticalCycles),
-    "broadcasts, the bias among them": count(answer.broadcasts),
+    "theoretical cycles (entries divided by PEs)": count(answer.theoreticalCycles),
+    "broadcasts, including the bias": count(answer.broadcasts),
     "multiply-accumulates": count(answer.macs),
     "padding zeros processed": count(answer.paddingZeros),
     "reads of a pointer pair": count(answer.ptrReads),
-    "reads of an Spmat row": count(answer.spmatReads),
-    "entries of the fullest PE": count(answer.fullest),
+    "reads of a row of the matrix memory": count(answer.spmatReads),
+    "entries on the fullest PE": count(answer.fullest),
     ...Object.fromEntries(
       Object.entries(answer.components).map(([name, joules]) => [`energy: ${name}`, written(joules, "J")]),
     ),

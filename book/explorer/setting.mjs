@@ -19,11 +19,11 @@ export function controls(facts) {
     nOut: { label: "Outputs", min: 1, max: 16384, step: 1, stops: doublings(16, 16384, true) },
     weightDensity: { label: "Weights kept", ...density },
     actDensity: { label: "Inputs not zero", ...density },
-    seed: { label: "Seed of the draw", min: 0, max: 9999, step: 1 },
+    seed: { label: "Random seed", min: 0, max: 9999, step: 1 },
     nPe: { label: "Processing elements", min: 1, max: 512, step: 1, stops: doublings(1, 512) },
     fifoDepth: { label: "Queue depth", min: 2, max: 64, step: 1, stops: doublings(2, 64, true) },
-    spmatWidthBits: { label: "Spmat read width", min: widths[0], max: widths.at(-1), of: widths, unit: "bits" },
-    indexBits: { label: "Index bits", min: 1, max: 8, step: 1, unit: "bits" },
+    spmatWidthBits: { label: "Width of a matrix read", min: widths[0], max: widths.at(-1), of: widths, unit: "bits" },
+    indexBits: { label: "Relative index", min: 1, max: 8, step: 1, unit: "bits" },
     clockMhz: { label: "Clock", min: 100, max: 1600, step: 10, unit: "MHz" },
   };
 }

@@ -15,7 +15,7 @@ const CONTROLS = {
   depth: { label: "Queue depth", min: 2, max: 8, step: 1 },
   kept: { label: "Weights kept", unit: "%", scale: 100, min: 0.05, max: 0.6, step: 0.05 },
   active: { label: "Inputs not zero", unit: "%", scale: 100, min: 0.1, max: 1, step: 0.05 },
-  draw: { label: "Seed of the draw", min: 0, max: 99, step: 1 },
+  draw: { label: "Random seed", min: 0, max: 99, step: 1 },
   speed: { label: "Cycles per second", min: 1, max: 20, step: 1 },
 };
 const FIRST = { pes: 4, depth: 3, kept: 0.15, active: 0.6, draw: 18, speed: 3, at: FIRST_SHOWN };
@@ -24,10 +24,10 @@ const STATES = {
   work: "multiplies",
   padding: "padding zero",
   empty: "empty column",
-  starved: "starves",
+  starved: "no work",
   done: "done",
 };
-const OF_CONTROL = { send: "sends an input", search: "searches the next input", wait: "waits for a full queue" };
+const OF_CONTROL = { send: "sends an input", search: "searches for the next input", wait: "waits for a full queue" };
 
 /**
  * Build the small machine into `mount`.

@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
-from math import floor, log10
 from typing import Any
 
 import pandas as pd
@@ -16,6 +15,7 @@ from eie.explore.sweep import sweep
 from eie.machine import Machine
 from eie.studies import claims_file
 from eie.studies.claim import Claim, Evidence, Margin, Result, Verdict
+from eie.studies.paper.display import with_error
 from eie.studies.paper.fig08 import DEPTHS
 from eie.studies.paper.fig09 import WIDTHS
 
@@ -85,11 +85,7 @@ def computed(result: Result) -> str:
     sign = "+" if isinstance(result.computed, Margin) else ""
     if not error or error < 5e-4 * abs(value):
         return f"{value:{sign},.0f}" if abs(value) >= 1e3 else f"{value:{sign}.4g}"
-    decimals = max(0, 1 - floor(log10(error)))
-    if error >= 100:  # and two digits of the error, before the point too
-        step = 10 ** (floor(log10(error)) - 1)
-        value, error = step * round(value / step), step * round(error / step)
-    return f"{value:{sign},.{decimals}f} ± {error:,.{decimals}f}"
+    return with_error(value, error, sign)
 
 
 def shown(result: Result) -> str:

@@ -72,13 +72,15 @@ def steps(mem: InterleavedCSC) -> Iterator[Step]:
     codes, skips, pointers = mem.pe(0)
     for column in range(mem.n_columns):
         begin, end = int(pointers[column]), int(pointers[column + 1])
-        yield Step(f"Column {column} starts at entry {begin}: note that as a pointer.", column, -1, begin, column + 1)
+        yield Step(
+            f"Column {column} starts at entry {begin}. Store {begin} as its pointer.", column, -1, begin, column + 1
+        )
         row = -1
         for entry in range(begin, end):
             row += int(skips[entry]) + 1
             yield Step(_said(int(codes[entry]), int(skips[entry]), row), column, row, entry + 1, column + 1)
         if begin == end:
-            said = "The column is empty. It stores nothing: its pointer and the next will be equal."
+            said = "The column is empty, so nothing is stored. Its pointer and the next one will be equal."
             yield Step(said, column, -1, end, column + 1)
     said = f"A last pointer, {mem.n_entries}, says where the last column ends."
     yield Step(said, mem.n_columns - 1, mem.rows_on(0) - 1, mem.n_entries, mem.n_columns + 1)
@@ -87,11 +89,11 @@ def steps(mem: InterleavedCSC) -> Iterator[Step]:
 def _said(code: int, skip: int, row: int) -> str:
     if code == 0:
         return (
-            f"The next weight is too far away: an index can skip at most {skip} zeros. Store a padding zero at row "
-            f"{row}, code 0 with index {skip}, and go on from there."
+            f"The next weight is too far away, because an index can skip at most {skip} zeros. Store a padding zero in "
+            f"row {row} (code 0 with index {skip}) and continue from there."
         )
-    zeros = {0: "No zero", 1: "1 zero"}.get(skip, f"{skip} zeros")
-    return f"{zeros} skipped, then a weight in row {row}: store its code {code} with index {skip}."
+    zeros = {0: "Skip no zero", 1: "Skip 1 zero"}.get(skip, f"Skip {skip} zeros")
+    return f"{zeros}, then find a weight in row {row}. Store its code, {code}, with index {skip}."
 
 
 def click_through(mem: InterleavedCSC) -> HTML:

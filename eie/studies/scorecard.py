@@ -17,7 +17,7 @@ from eie.studies.claims import shown as shown_value
 from eie.studies.claims import table as claims_table
 from eie.studies.paper.display import significant
 from eie.studies.paper.setup import usual
-from eie.studies.paper.versus_platforms import GEOMEAN, bottom_up, figure6, figure7, rounded, uncertainty
+from eie.studies.paper.versus_platforms import GEOMEAN, bottom_up, figure6, figure7, rounded
 from eie.studies.plots.carry import with_data
 
 if TYPE_CHECKING:
@@ -87,17 +87,22 @@ def headline(results: Sequence[Result]) -> str:
     """What EIE gains over a CPU, published and computed, with error bars, as Markdown."""
     by_id = {result.claim.id: result for result in results}
     speed, energy = by_id["speedup-over-cpu"], by_id["energy-over-cpu"]
+    return (
+        f"With one input at a time, EIE is **{computed(speed)} times as fast** as the paper's CPU (published: "
+        f"{speed.claim.published:,.0f}). Counted event by event, it takes **{computed(energy)} times less energy** "
+        f"(published: {energy.claim.published:,.0f})."
+    )
+
+
+def error_words() -> str:
+    """What the error bars of `headline` are made of, as Markdown."""
     counted = usual(bottom_up)
     least, most = counted.range("CPU Dense")
-    figure = usual(figure6)
-    spread = uncertainty(float(figure.computed[GEOMEAN]), figure.band, figure.error, figure.rounding)
     return (
-        f"With one input at a time, EIE is **{computed(speed)} times as fast** as the paper's CPU; the paper says "
-        f"{speed.claim.published:,.0f}. {spread} EIE takes **{rounded(counted.saving('CPU Dense'))} times less "
-        f"energy**, counted event by event; the paper says {energy.claim.published:,.0f}. Plausible SRAM settings "
-        f"alone give {rounded(least)} to {rounded(most)}; with the spread of the weights and rounded inputs, the error "
-        f"is ± {significant(energy.error or 0.0, 2)}. With the paper's own method, time × 0.600 W, the computed times "
-        f"give {significant(usual(figure7).computed[GEOMEAN])}."
+        f"{usual(figure6).error_words()} For the energy, plausible settings of the memories alone give "
+        f"{rounded(least)} to {rounded(most)} times less; its error bar also covers the spread of the weights and "
+        f"rounded inputs. The paper's own method, time × 0.600 W, gives "
+        f"{significant(usual(figure7).computed[GEOMEAN])} with the computed times."
     )
 
 

@@ -264,7 +264,7 @@ def test_all_points_of_the_pages(race):
     )
 
 
-@pytest.mark.parametrize("slider", ["Queue depth", "Seed of the draw"])
+@pytest.mark.parametrize("slider", ["Queue depth", "Random seed"])
 @pytest.mark.parametrize(
     ("layer", "query", "limit"), [("Alex-7, 64 PEs", "", 5), ("VGG-6, 256 PEs", "?layer=VGG-6&nPe=256", 20)]
 )

@@ -18,7 +18,7 @@ def tiles(page):
     return page.locator(".x-tile").all_text_contents()
 
 
-@pytest.mark.parametrize("slider", ["Queue depth", "Seed of the draw"], ids=["another machine", "another layer"])
+@pytest.mark.parametrize("slider", ["Queue depth", "Random seed"], ids=["another machine", "another layer"])
 @pytest.mark.parametrize("query", ["", "?layer=VGG-6&nPe=256"], ids=["Alex-7, 64 PEs", "VGG-6, 256 PEs"])
 def test_a_slider_is_answered_once(open_page, query, slider):
     page = open_page(query)

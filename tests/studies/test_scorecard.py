@@ -32,8 +32,9 @@ def test_scorecard_says_the_result_in_one_sentence(results):
     said = scorecard.headline(results)
     by_id = {one.claim.id: one for one in results}
     assert f"{claims.computed(by_id['speedup-over-cpu'])} times as fast" in said
-    assert "time × 0.600 W" in said
+    assert f"{claims.computed(by_id['energy-over-cpu'])} times less energy" in said
     assert f"{by_id['energy-over-cpu'].claim.published:,.0f}" in said
+    assert "time × 0.600 W" in scorecard.error_words()
 
 
 def test_scorecard_carries_every_claim(results):

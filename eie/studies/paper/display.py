@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import partial
+from math import floor, log10
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -105,6 +106,17 @@ def printed(label: Any) -> Any:
 def significant(value: float, digits: int = 3) -> str:
     """Write a number to read: with a comma between thousands, and so many significant digits."""
     return f"{float(f'{value:.{digits}g}'):,g}" if abs(value) < 1e6 else f"{float(f'{value:.{digits}g}'):,.0f}"
+
+
+def with_error(value: float, error: float, sign: str = "") -> str:
+    """Write a number and its error bar with two digits of the error, such as "204.4 ± 8.8"; no error bar if it is 0."""
+    if not error:
+        return significant(value)
+    decimals = max(0, 1 - floor(log10(error)))
+    if error >= 100:  # and two digits of the error, before the point too
+        step = 10 ** (floor(log10(error)) - 1)
+        value, error = step * round(value / step), step * round(error / step)
+    return f"{value:{sign},.{decimals}f} ± {error:,.{decimals}f}"
 
 
 def neat(value: float) -> str:

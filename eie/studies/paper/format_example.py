@@ -111,10 +111,10 @@ class FormatExample:
         wrong = self.unlike()
         n = sum(len(values) for values in _figure3())
         if wrong and self.machine.n_pe != PES_OF_THE_FIGURE:
-            return f"Figure 3 is for {PES_OF_THE_FIGURE} PEs, so the memory of one of {self.machine.n_pe} must differ."
+            return f"Figure 3 is for {PES_OF_THE_FIGURE} PEs, so PE0's memory must differ with {self.machine.n_pe} PEs."
         if wrong:
             return f"PE0's memory is not the one that Figure 3 prints: {'; '.join(wrong)}."
-        return f"All {n} numbers that Figure 3 prints for PE0 come out of `encode` as printed."
+        return f"`eie.encode` reproduces **all {n} numbers** that Figure 3 prints for the memory of PE0."
 
 
 def figures2_3(n_pe: int = PES_OF_THE_FIGURE, index_bits: int = 4) -> FormatExample:

@@ -29,6 +29,26 @@ NOTHING = "the pictures or the networks are not at hand"
 BATCH = 8
 """Pictures that go through the convolutions together: VGG-16 takes 26 MB for each."""
 
+HEADS = {
+    "set": "set of images",
+    "published": "published",
+    "pictures": "images",
+    "mean": "mean",
+    "standard deviation": "standard deviation",
+    "least": "minimum",
+    "most": "maximum",
+}
+"""Heads of the table of densities."""
+
+TIME_HEADS = {
+    "input": "input",
+    "mean, us": ("time, us", "mean"),
+    "least, us": ("time, us", "minimum"),
+    "most, us": ("time, us", "maximum"),
+    "load balance, %": "load balance, %",
+}
+"""Heads of the table of times."""
+
 RUNS = {"real": "real", "shuffled": "the same, shuffled"}
 """How the inputs of a picture are ordered: as they are, and at random."""
 
@@ -113,12 +133,12 @@ class RealActivations:
         if self.runs.empty:
             return self.missing
         said = [self._density(str(layer), found) for layer, found in self.runs.groupby("layer", sort=False)["density"]]
-        return f"On real images, {' and '.join(said)} (± is the standard deviation over images)."
+        return f"On real images, {' and '.join(said)} are not zero. Here, ± is the standard deviation over images."
 
     def _density(self, layer: str, found: pd.Series) -> str:
         spread = f" ± {found.std():.1f}" if len(found) > 1 else ""
         printed = self.published.loc[layer, "density"]
-        return f"**{found.mean():.1f}{spread} %** of {layer}'s inputs are not zero (published: {printed:g} %)"
+        return f"**{found.mean():.1f}{spread} %** of {layer}'s inputs (published: {printed:g} %)"
 
     def words(self) -> str:
         """The densities, the times, and what the order of the inputs does."""
@@ -133,11 +153,10 @@ class RealActivations:
         less = "below" if gap < 0 else "above"
         return (
             f"**{layer}**: on average over {len(found)} images, **{density.mean():.1f} %** of the inputs are not zero, "
-            f"{abs(gap):.1f} points {less} the published {printed['density']:g} %. Single images have between "
-            f"{density.min():.1f} and {density.max():.1f} %, and {found['dead'].mean():.0f} % of the channels are "
-            f"empty. An image takes {time.mean():.1f} µs on average ({time.min():.1f} to {time.max():.1f} µs); an "
-            f"input drawn at the published density takes {printed['time']:.1f} µs. Real inputs are ordered by channel; "
-            f"this changes the time by {slower:+.2f} % compared with a random order."
+            f"{abs(gap):.1f} percentage points {less} the published {printed['density']:g} %. In "
+            f"{found['dead'].mean():.0f} % of the channels, all inputs are zero. An image takes {time.mean():.1f} µs "
+            f"on average; an input drawn at the published density takes {printed['time']:.1f} µs. The order of real "
+            f"inputs, channel by channel, changes the time by {slower:+.2f} % compared with a random order."
         )
 
 

@@ -30,6 +30,18 @@ HEADS = {
 }
 """Heads of the table of the page."""
 
+AUTHORS_HEADS = {
+    "weights %": "weights, %",
+    "inputs %": "inputs, %",
+    "FLOP %": "multiplications, %",
+    "weights kept, millions": "millions left: weights",
+    "multiplications left, millions": "millions left: products",
+    "spread of rows %": "spread of rows, %",
+    "spread of columns %": "spread of columns, %",
+    "biases %": "biases that are not 0, %",
+}
+"""Names of the rows of the table of the authors' own layer."""
+
 SPREAD_HEADS = {
     "spread of rows %": ("spread, %", "of rows"),
     "spread of columns %": ("spread, %", "of columns"),
@@ -73,8 +85,9 @@ class Table3:
         kept = self.rows["weights kept, millions"].sum()
         left = self.rows["multiplications left, millions"].sum()
         return (
-            f"Of {dense:.1f} million weights, pruning keeps **{kept:.1f} million** ({100 * kept / dense:.1f} %). Of "
-            f"the {dense:.1f} million multiplications, {left:.1f} million remain once zero inputs are skipped too."
+            f"Of the {dense:.1f} million weights of these layers, pruning keeps **{kept:.1f} million** "
+            f"({100 * kept / dense:.1f} %). When zero inputs are skipped as well, {left:.1f} million multiplications "
+            f"remain."
         )
 
     def words(self) -> str:
@@ -83,15 +96,13 @@ class Table3:
         off = (known["weights %, drawn"] - known["weights %, paper"]).abs().max() if len(known) else 0.0
         odd = known[(known["FLOP %, drawn"].round(2) - known["FLOP %, paper"]).abs() > 0.5]["layer"]
         said = (
-            f"the shares of multiplications round to the published whole percent except in {', '.join(odd)}"
+            f"Their shares of multiplications round to the published whole percent, except in {' and '.join(odd)}."
             if len(odd)
-            else ("the multiplications left round to the printed whole percent everywhere")
+            else "Their shares of multiplications round to the published whole percent."
         )
-        dense = (self.rows["inputs"] * self.rows["outputs"]).sum() / 1e6
-        kept = self.rows["weights kept, millions"].sum()
         return (
-            f"The drawn layers keep {kept:.1f} of {dense:.1f} million weights. Their densities are within {off:.2f} "
-            f"points of the published ones; {said}."
+            f"The weight densities of the drawn layers are within {off:.2f} percentage points of the published ones. "
+            f"{said}"
         )
 
 

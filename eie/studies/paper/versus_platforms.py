@@ -16,7 +16,7 @@ from eie.machine import Machine
 from eie.studies import claims_file, plots
 from eie.studies.baselines import platforms
 from eie.studies.claim import Estimate
-from eie.studies.paper.display import significant
+from eie.studies.paper.display import significant, with_error
 from eie.studies.paper.series import machine_warning
 from eie.studies.paper.setup import BAND, Setup, exhibit, usual
 from eie.technology import paper_value
@@ -137,14 +137,18 @@ class Versus:
             "speed-up": "is **{} times as fast** as the paper's CPU",
             "energy efficiency": "takes **{} times less energy** than the paper's CPU when energy is time × power",
         }[self.quantity]
+        both = mean * hypot(self.band, self.rounding or self.error)
         return (
-            f"{self.other_machine}EIE {what.format(significant(mean))} (geometric mean over {len(self.computed) - 1} "
-            f"layers); the figure says {significant(label)}. "
-            f"{uncertainty(mean, self.band, self.error, self.rounding)}"
+            f"{self.other_machine}EIE {what.format(with_error(mean, both))} (geometric mean over "
+            f"{len(self.computed) - 1} layers); the figure says {significant(label)}."
         )
 
+    def error_words(self) -> str:
+        """Say what the error of the computed mean is made of."""
+        return uncertainty(self.quantity, self.computed[GEOMEAN], self.band, self.error, self.rounding)
+
     def words(self) -> str:
-        """Whether the labels follow from the tables, and how far the computed mean is from the paper's."""
+        """Say whether the labels follow from the tables, how far the mean is from the paper's, and its error."""
         good, could = self.followed
         unlike = self.unlike()
         named = ", ".join(
@@ -163,7 +167,7 @@ class Versus:
             f"Of the {could} labels that can be checked, {good} follow exactly from the published tables"
             + (f". The others do not (label; value from the tables): {named}" if len(unlike) else "")
             + f". {self.other_machine}For the geometric mean of EIE, {known}. The computed times give "
-            f"**{significant(mean)}**, which is {away}."
+            f"**{significant(mean)}**, which is {away}.\n\n{self.error_words()}"
         )
 
     def farthest(self) -> str:
@@ -326,20 +330,19 @@ def _rounding(computed: pd.Series) -> float:
     return claims_file.spreads()["speedup-over-cpu"] / geomean(computed)
 
 
-def uncertainty(mean: float, band: float, error: float, rounding: float = 0.0) -> str:
+def uncertainty(quantity: str, mean: float, band: float, error: float, rounding: float = 0.0) -> str:
     """Say how far a mean moves with the spread of the layers' weights, and with rounded inputs or the draws alone."""
     of_spread = (
         f"Layers whose weights are spread as evenly or as unevenly as in really pruned layers (10th to 90th "
-        f"percentile) move it by **± {significant(band * mean, 2)}**"
+        f"percentile) change the mean {quantity} by ± {significant(band * mean, 2)}."
     )
-    if rounding:
-        both = hypot(band, rounding)
-        return (
-            f"{of_spread}; rounded inputs and new draws of the layers move it by ± {significant(rounding * mean, 2)}. "
-            f"Added in quadrature, these two parts are its error, ± {significant(both * mean, 2)}."
-        )
-    of_draws = f"; random draws of the layers alone give ± {significant(error * mean, 2)}" if error else ""
-    return f"{of_spread}{of_draws}."
+    if not (rounding or error):
+        return of_spread
+    other = "Rounded inputs and new draws" if rounding else "New random draws"
+    return (
+        f"{of_spread} {other} of the layers change it by ± {significant((rounding or error) * mean, 2)}. The error "
+        f"bar, ± {significant(hypot(band, rounding or error) * mean, 2)}, adds these two parts in quadrature."
+    )
 
 
 def energy_saving_bottom_up(over: str) -> Estimate:

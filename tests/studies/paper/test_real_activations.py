@@ -84,7 +84,7 @@ def test_example_is_the_first_input(made_up):
 def test_words_and_plots(made_up):
     result = paper.real_activations.real_activations(MOST, n_pe=32)
     assert "**37.5 %** of the inputs are not zero" in result.words()
-    assert "2.4 points above the published 35.1 %" in result.words()
+    assert "2.4 percentage points above the published 35.1 %" in result.words()
     assert "32 PEs instead of 64" in result.words()
     assert "eie data fetch imagenet-samples" in result.words()
     for figure in (result.plot(), result.plot_times(), result.plot_example()):

@@ -3,6 +3,7 @@ import pytest
 import eie
 from eie.studies import claims_file, paper
 from eie.studies.claim import Result
+from eie.studies.claims import computed
 from eie.studies.paper import versus_platforms
 from eie.studies.paper.display import significant
 from eie.studies.paper.setup import BAND, usual
@@ -84,11 +85,14 @@ def test_answer_says_what_the_error_of_the_speed_up_is_made_of(speedup):
     known = next(one for one in claims_file.load() if one.id == "speedup-over-cpu")
     result = Result(known, known.compute())
     mean = speedup.computed[GEOMEAN]
-    said = speedup.answer()
-    assert f"its error, ± {significant(result.error, 2)}." in said
-    assert f"**± {significant(speedup.band * mean, 2)}**; rounded inputs" in said
-    assert f"move it by ± {significant(known.spread, 2)}." in said
-    assert "rounded inputs" not in paper.figure6(["NT-We"], draws=2).answer()  # known for all nine layers only
+    assert f"{computed(result)} times as fast" in speedup.answer()
+    said = speedup.words()
+    assert f"The error bar, ± {significant(result.error, 2)}, adds these two parts" in said
+    assert f"the mean speed-up by ± {significant(speedup.band * mean, 2)}. Rounded inputs" in said
+    assert f"change it by ± {significant(known.spread, 2)}." in said
+    few = paper.figure6(["NT-We"], draws=2)  # the effect of rounded inputs is known for all nine layers only
+    assert "New random draws of the layers change it" in few.words()
+    assert " ± " in few.answer()
 
 
 def test_words_of_both_figures_are_whole_and_name_the_farthest_layer(speedup, efficiency):

@@ -92,8 +92,8 @@ def _said(code: int, skip: int, row: int) -> str:
             f"The next weight is too far away, because an index can skip at most {skip} zeros. Store a padding zero in "
             f"row {row} (code 0 with index {skip}) and continue from there."
         )
-    zeros = {0: "Skip no zero", 1: "Skip 1 zero"}.get(skip, f"Skip {skip} zeros")
-    return f"{zeros}, then find a weight in row {row}. Store its code, {code}, with index {skip}."
+    zeros = {0: "no zeros are", 1: "1 zero is"}.get(skip, f"{skip} zeros are")
+    return f"Row {row} has a weight, and {zeros} skipped before it. Store its code, {code}, with index {skip}."
 
 
 def click_through(mem: InterleavedCSC) -> HTML:

@@ -30,7 +30,7 @@ def test_steps_end_with_the_whole_memory(memory):
 
 
 def test_steps_reach_the_rows_of_the_weights(memory):
-    stored = [(step.row, step.column) for step in lessons.steps(memory) if "find a weight" in step.said]
+    stored = [(step.row, step.column) for step in lessons.steps(memory) if "has a weight" in step.said]
     dense = eie.decode(memory).to_scipy().toarray()
     assert sorted(stored) == sorted(zip(*dense.nonzero(), strict=True))
 

@@ -195,7 +195,7 @@ def measured_words(what: str = "Rows that end in *measured*") -> str:
     return (
         f"{what} were timed on {whose}: {machine['cpu']}, {machine['threads']} threads"
         + (f", {machine['gpu']}" if machine["gpu"] else ", no GPU")
-        + f", on {found.date[:10]}. Each of {found.rows['layer'].nunique()} layers was repeated at least "
+        + f", on {found.date[:10]}. Each of the {found.rows['layer'].nunique()} layers was repeated at least "
         f"{found.rows['repeats'].min()} times. {meters}." + "".join(f" {each}" for each in left)
     )
 

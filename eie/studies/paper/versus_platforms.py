@@ -45,8 +45,8 @@ HEADS = {
     "mGPU Compressed": ("mobile GPU", "pruned"),
     "EIE": ("EIE", "published"),
     "EIE, computed": ("EIE", "computed"),
-    "CPU Dense, measured": ("CPU of today", "dense"),
-    "CPU Compressed, measured": ("CPU of today", "pruned"),
+    "CPU Dense, measured": ("current CPU", "dense"),
+    "CPU Compressed, measured": ("current CPU", "pruned"),
 }
 """Heads of the figures' tables."""
 
@@ -161,7 +161,7 @@ class Versus:
         if significant(table) == significant(label):
             known, away = f"the figure and the tables both give {significant(label)}", f"{above_label} that"
         else:
-            known = f"the figure says {significant(label)}, the tables give {significant(table)}"
+            known = f"the figure says {significant(label)} and the tables give {significant(table)}"
             away = f"{above_table} the tables and {above_label} the label"
         return (
             f"Of the {could} labels that can be checked, {good} follow exactly from the published tables"
@@ -176,7 +176,7 @@ class Versus:
         name = apart.abs().idxmax()
         return (
             f"EIE's computed {self.quantity} is the farthest from its label for **{name}**: it is "
-            f"{significant(self.computed[name])}, and the label is {significant(self.labels.loc[name, 'EIE'])} "
+            f"{significant(self.computed[name])}, and the label is {self.labels.loc[name, 'EIE']:,g} "
             f"({100 * apart[name]:+.0f} %)."
         )
 

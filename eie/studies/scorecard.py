@@ -63,9 +63,9 @@ def words(results: Sequence[Result]) -> str:
     rest = [result for result in results if result not in own]
     changed = sum(result.verdict is not result.claim.verdict for result in results)
     return (
-        f"Of {len(own)} claims that we test by **simulation or measurement**, {_counted(own)}. Another {len(rest)} are "
-        f"arithmetic on the paper's own numbers, or definitions: {_counted(rest)}. These show whether the paper is "
-        f"consistent with itself, but do not test the machine."
+        f"Of {len(own)} claims that we test by **simulation or measurement**, {_counted(own)}. Another {len(rest)} "
+        f"claims are arithmetic on the paper's own numbers, or definitions: {_counted(rest)}. These claims show "
+        f"whether the paper is consistent with itself, but they do not test the machine."
         + (f" {changed} verdicts differ from the recorded ones." if changed else "")
     )
 
@@ -99,10 +99,10 @@ def error_words() -> str:
     counted = usual(bottom_up)
     least, most = counted.range("CPU Dense")
     return (
-        f"{usual(figure6).error_words()} For the energy, plausible settings of the memories alone give "
-        f"{rounded(least)} to {rounded(most)} times less; its error bar also covers the spread of the weights and "
-        f"rounded inputs. The paper's own method, time × 0.600 W, gives "
-        f"{significant(usual(figure7).computed[GEOMEAN])} with the computed times."
+        f"**What the error bars cover.** {usual(figure6).error_words()} For the energy, plausible settings of the "
+        f"memories alone give savings of {rounded(least)} to {rounded(most)} times; the error bar also covers the "
+        f"spread of the weights and rounded inputs. The paper's own method, time × 0.600 W, gives a saving of "
+        f"{significant(usual(figure7).computed[GEOMEAN])} times with the computed times."
     )
 
 

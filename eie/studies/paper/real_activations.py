@@ -155,8 +155,8 @@ class RealActivations:
             f"**{layer}**: on average over {len(found)} images, **{density.mean():.1f} %** of the inputs are not zero, "
             f"{abs(gap):.1f} percentage points {less} the published {printed['density']:g} %. In "
             f"{found['dead'].mean():.0f} % of the channels, all inputs are zero. The layer takes {time.mean():.1f} µs "
-            f"per image on average; an input drawn at the published density takes {printed['time']:.1f} µs. The order of real "
-            f"inputs, channel by channel, changes the time by {slower:+.2f} % compared with a random order."
+            f"per image on average; an input drawn at the published density takes {printed['time']:.1f} µs. The order "
+            f"of real inputs, channel by channel, changes the time by {slower:+.2f} % compared with a random order."
         )
 
 

@@ -20,7 +20,7 @@ from typing import Any
 CLOSE_TIMES = 2
 """A claim is close within so many tolerances."""
 
-ROUNDED_AND_DRAWN = "two standard deviations of what rounded inputs and the draws of layers do"
+ROUNDED_AND_DRAWN = "rounded inputs and draws of layers"
 """The part of a tolerance that comes from the inputs, in words."""
 
 VALUES = ("bool", "float", "int", "Margin", "Estimate")
@@ -95,7 +95,7 @@ class Estimate:
 
     value: float
     error: float
-    cause: str = "what settings of the model leave open"
+    cause: str = "settings of the model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +139,10 @@ class Tolerance:
 
     @property
     def source(self) -> str:
-        """Where it comes from: its reason, or all parts and how they are added."""
+        """Where it comes from: its reason, or all its parts, which are added in quadrature."""
         parts = [(self.reason, self.printed), (ROUNDED_AND_DRAWN, self.inputs), (self.cause, self.model)]
-        present = [f"{why}, {size(part)}" for why, part in parts if part]
-        return self.reason if self.each or len(present) < 2 else f"{'; and '.join(present)}; added in quadrature"
+        present = [f"{why}: {size(part)}" for why, part in parts if part]
+        return self.reason if self.each or len(present) < 2 else "; ".join(present)
 
     def words(self) -> str:
         """The tolerance as a reader would write it, without its unit."""

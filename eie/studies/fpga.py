@@ -179,14 +179,13 @@ class OnFpga:
         wrong = int(self.pictures["differences"].sum())
         apart = f"{wrong} of the results and counters" if wrong else "no result and no counter"
         return (
-            f"With {self.n_pe} PEs the clock is {self.mhz:.0f} MHz with the worst seed. LeNet-300-100 takes "
-            f"**{whole['mean µs']:.1f} µs** per picture on average ({whole['min µs']:.1f} to "
-            f"{whole['max µs']:.1f} µs), computing only, and answers {share:.1%} of the first "
-            f"{len(self.pictures)} test pictures of MNIST correctly. In simulation, apart from the "
-            f"{PIPELINE_CYCLES} extra cycles per layer, {apart} differed from the model's. Loading "
-            f"comes on top: through the chip's 16-bit port, a host writes one word per cycle, "
-            f"{self.writes['memories']:,} "
-            f"cycles once for the memories, and {per_picture:,} for each picture, {per_picture / self.mhz:.1f} µs."
+            f"With {self.n_pe} PEs, whose clock is {self.mhz:.0f} MHz with the worst seed, LeNet-300-100 takes "
+            f"**{whole['mean µs']:.1f} µs** per picture on average ({whole['min µs']:.1f} to {whole['max µs']:.1f} "
+            f"µs), without loading. It answers {share:.1%} of the first {len(self.pictures)} test pictures of MNIST "
+            f"correctly. In simulation, {apart} differed from the model's, apart from the {PIPELINE_CYCLES} extra "
+            f"cycles per layer. Loading takes time as well: a host writes one word per cycle through the chip's 16-bit "
+            f"port, {self.writes['memories']:,} words once for the memories and {per_picture:,} words for each picture "
+            f"({per_picture / self.mhz:.1f} µs)."
         )
 
     def _repr_html_(self) -> str:

@@ -15,6 +15,7 @@ from eie.studies.claim import Claim, Evidence, Result, Verdict
 from eie.studies.claims import computed, printed, totals
 from eie.studies.claims import shown as shown_value
 from eie.studies.claims import table as claims_table
+from eie.studies.paper.display import printed as with_signs
 from eie.studies.paper.display import significant
 from eie.studies.paper.setup import usual
 from eie.studies.paper.versus_platforms import GEOMEAN, bottom_up, figure6, figure7, rounded
@@ -186,10 +187,15 @@ def _row(result: Result) -> str:
         f"<td>{claim.evidence.value}</td>",
         f'<td class="number">{printed(claim)}</td>',
         f'<td class="number">{shown_value(result)}</td>',
-        f"<td>{escape(claim.unit)}</td>",
+        f"<td>{escape(_unit(claim))}</td>",
         f"<td>{_tolerance(result)}</td>",
     )
     return f'<tr id="claim-{claim.id}" class="{CLASSES[verdict]}">{"".join(cells)}</tr>'
+
+
+def _unit(claim: Claim) -> str:
+    """The unit as it is printed; a message in words has none."""
+    return {"x": "×", "yes or no": ""}.get(claim.unit, str(with_signs(claim.unit)))
 
 
 def _what(claim: Claim) -> str:
@@ -206,5 +212,5 @@ def _tolerance(result: Result) -> str:
     claim, tolerance = result.claim, result.tolerance
     if tolerance is None:
         return "-"
-    unit = claim.unit if tolerance.value else ""
+    unit = _unit(claim) if tolerance.value else ""
     return f"{escape(f'{tolerance.words()} {unit}'.strip())}<small>{escape(tolerance.source)}</small>"

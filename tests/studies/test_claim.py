@@ -40,7 +40,7 @@ def test_a_reading_error_of_each_point_is_no_tolerance_of_their_mean():
 
 def test_a_tolerance_says_where_it_comes_from():
     assert Tolerance(0.5, "half a digit").source == "half a digit"
-    assert "half a digit, 0.5; and two standard deviations" in Tolerance(0.5, "half a digit", 3).source
+    assert Tolerance(0.5, "half a digit", 3).source == "half a digit: 0.5; rounded inputs and draws of layers: 3"
 
 
 def test_worse():
@@ -53,10 +53,10 @@ def test_only_what_was_simulated_or_measured_is_a_test():
     assert [one for one in Evidence if one.is_test] == [Evidence.SIMULATED, Evidence.MEASURED]
 
 
-def test_a_tolerance_of_several_parts_says_how_they_are_added():
+def test_a_tolerance_of_several_parts_names_each():
     full = Tolerance(300, "half a digit", 0.0, 400, "which memory")
     assert full.value == 500
-    assert full.source == "half a digit, 300; and which memory, 400; added in quadrature"
+    assert full.source == "half a digit: 300; which memory: 400"
 
 
 @pytest.mark.parametrize(("printed", "decimals"), [(0.05, 1), (0.0005, 3), (0.5, 0), (50, 0), (0.7, 0), (0, 0)])

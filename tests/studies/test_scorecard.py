@@ -28,7 +28,7 @@ def test_scorecard_tells_verdicts_by_words(results):
         assert f"{scorecard.SIGNS[verdict]} {verdict.value}" in scorecard.table(results)
 
 
-def test_scorecard_says_the_result_in_one_sentence(results):
+def test_scorecard_says_the_result_and_its_errors(results):
     said = scorecard.headline(results)
     by_id = {one.claim.id: one for one in results}
     assert f"{claims.computed(by_id['speedup-over-cpu'])} times as fast" in said

@@ -43,5 +43,5 @@ def _over_recipes(value: Callable[[str], float]) -> Estimate:
     return Estimate(
         chosen,
         max(abs(other - chosen) for other in values.values()),
-        "how far any other recipe of the synthesis is from the one we chose",
+        "choice of synthesis recipe",
     )

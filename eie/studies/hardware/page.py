@@ -9,29 +9,30 @@ import pandas as pd
 from eie.studies import plots
 from eie.studies.hardware import measured
 from eie.studies.hardware.measured import MODULES
+from eie.studies.paper.display import significant
 from eie.technology import paper_value, pe_breakdown
 
 REASONS = {
-    "Act_queue": "The queue holds 8 × 30 bits in flip-flops. These alone take more than the paper's area, so the "
+    "Act_queue": "We hold the queue's 8 × 30 bits in flip-flops. These alone take more than the paper's area, so the "
     "paper's queue must use latches, a register file, or fewer bits.",
-    "PtrRead": "Nearly all of it is memory for 2 × 8,192 pointers. In the model, each bank has words of 32 bits, the "
-    "narrowest of the sweep.",
-    "SpmatRead": "Nearly all of it is memory, 128 KB in one block. Figure 5 shows two blocks, and the memories of a "
-    "memory compiler differ from the model's.",
-    "ArithmUnit": "This recipe optimises the multiplier for speed; the others make it smaller and slower. The paper's "
-    "tool has a library of multipliers.",
-    "ActRW": "The 128 registers of 16 bits are flip-flops, with a 64-input multiplexer per bit and file. Latches or a "
-    "register file of memory cells would be smaller.",
+    "PtrRead": "Nearly all of the area is memory, for 2 × 8,192 pointers. In the model, each bank has words of 32 "
+    "bits, the narrowest of the sweep.",
+    "SpmatRead": "Nearly all of the area is memory, 128 KB in one block. Figure 5 shows two blocks, and the memories "
+    "of a memory compiler differ from the model's.",
+    "ArithmUnit": "The fast recipe optimises the multiplier for speed; the other recipes make it smaller and slower. "
+    "The paper's tool has a library of multipliers.",
+    "ActRW": "We hold the 128 activations of 16 bits in flip-flops, with a 64-input multiplexer per bit and file. "
+    "Latches or a register file of memory cells would be smaller.",
 }
 """Why the area of a module is not that of Table II."""
 WAYS = {
-    "small": "maps for area",
-    "balanced": "maps for area flow",
-    "fast": "maps for delay",
+    "small": "for area",
+    "balanced": "for area flow (the area of shared gates divided among their users)",
+    "fast": "for delay",
 }
-"""The recipes in words."""
+"""What each recipe chooses gates for."""
 TREE, PLAIN, PIPELINED = "LNZD node", "one PE with its control", "one PE with its control, pipelined"
-ALONE = "one PE alone, between its registers: arithmetic unit"
+ALONE = "one PE, between its registers: arithmetic unit"
 SCAN = "scan path, 64 PEs: three detection nodes more"
 CUT = "one PE with its control, scan pipelined: register file of ActRW"
 SRAM = {
@@ -44,7 +45,9 @@ CRITICAL = {
     CUT: "the read of a register file once the scan is pipelined",
     SRAM["itrs-lop"]: "the read of the matrix SRAM in low-operating-power transistors",
 }
-"""Rows of that table that the answer names where they are longer than the clock period, in words."""
+"""Rows of that table, in words, whose paths the answer counts if they are longer than the clock period."""
+COUNTED = ("no", "one", "two", "three")
+"""Numbers of such paths in words."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -59,27 +62,40 @@ class Hardware:
     recipe: str
 
     def answer(self) -> str:
-        """Say area and timing, and whether the gates are right."""
-        runs = measured.table("gates").query("recipe == @self.recipe").iloc[0]
+        """Say area and timing, each with its range over the recipes."""
         area, paper = measured.logic_area(self.recipe), measured.paper_logic_area()
-        low, high = min(map(measured.logic_area, measured.recipes())), max(map(measured.logic_area, measured.recipes()))
-        wrong = int(runs["wrong"] + runs["wrong_results"])
+        areas = [significant(measured.logic_area(recipe)) for recipe in measured.recipes()]
         return (
-            f"In open 45 nm cells, the logic of a PE takes **{area:,.0f} µm²** ({low:,.0f} to {high:,.0f} µm², "
-            f"depending on the synthesis recipe), {area / paper:.2f} times Table II's {paper:,.0f} µm². "
-            f"{self._timing()} In a gate-level simulation of Alex-8 ({int(runs['cycles']):,} "
-            f"cycles), {wrong or 'none'} of {int(runs['compared'] + runs['results']):,} outputs "
-            f"{'was' if wrong == 1 else 'were'} wrong."
+            f"In open 45 nm cells, the logic of a PE takes **{significant(area)} µm²** ({areas[0]} to {areas[-1]} µm² "
+            f"by synthesis recipe), {area / paper:.2f} times the area in Table II. {self._timing()}"
         )
 
     def _timing(self) -> str:
-        """Say which paths fit into the clock period before layout, and which do not."""
+        """Say whether the longest path of one PE fits into the clock period, and how many others do not."""
         ns, limit = self.clock()["ns"], 1e3 / paper_value("clock")
-        slow = [f"{name} ({ns[row]:.2f} ns)" for row, name in CRITICAL.items() if ns[row] > limit]
+        alone = [measured.period(recipe) for recipe in measured.recipes()]
+        slow = [row for row in CRITICAL if ns[row] > limit]
+        others = ""
+        if slow:
+            longest = ns[slow].idxmax()
+            others = (
+                f", {'but' if ns[ALONE] <= limit else 'and'} {COUNTED[len(slow)]} other "
+                f"path{'s are' if len(slow) > 1 else ' is'} longer than the period, up to {ns[longest]:.2f} ns for "
+                f"{CRITICAL[longest]}"
+            )
         return (
-            f"Before layout, the longest path between the registers of one PE alone takes **{ns[ALONE]:.2f} ns**, "
-            f"{_against(ns[ALONE], limit)} of {limit:.2f} ns. "
-            + (f"But other paths are longer than the period in this flow: {', '.join(slow)}." if slow else "")
+            f"Before layout, the longest path between the registers of one PE takes **{ns[ALONE]:.2f} ns** "
+            f"({min(alone):.2f} to {max(alone):.2f} ns by recipe), {_against(ns[ALONE], limit)} of {limit:.2f} "
+            f"ns{others}."
+        )
+
+    def gates_words(self) -> str:
+        """Say whether the gates compute what the model computes."""
+        runs = measured.table("gates").query("recipe == @self.recipe").iloc[0]
+        wrong, count = int(runs["wrong"] + runs["wrong_results"]), int(runs["compared"] + runs["results"])
+        return (
+            f"In the {int(runs['cycles']):,} cycles of Alex-8, {wrong or 'none'} of the {count:,} outputs of the gates "
+            f"differed from the stepped machine's."
         )
 
     def plot(self) -> plots.Figure:
@@ -108,35 +124,33 @@ class Hardware:
                 "flip-flops, µm²": found["register_um2"],
                 "all gates, µm²": found["area_um2"],
                 "memory, µm²": found["memory"],
-                "sum, µm²": found["sum"],
-                "Table II, µm²": found["published"],
-                "sum / Table II": found["sum"] / found["published"],
+                "computed, µm²": found["sum"],
+                "published, µm²": found["published"],
+                "computed / published": found["sum"] / found["published"],
             }
         )
 
     def components(self) -> pd.DataFrame:
         """Area of a PE's logic by component beside Table II, um2."""
-        found = measured.components(self.recipe).rename_axis(None).to_frame("here")
-        found["Table II"] = pd.Series(pe_breakdown("area", "component"))
+        found = measured.components(self.recipe).rename_axis(None).to_frame("computed, µm²")
+        found["published, µm²"] = pd.Series(pe_breakdown("area", "component"))
         found.loc["sum"] = found.sum()
-        found["here / Table II"] = found["here"] / found["Table II"]
-        return found.rename(columns={"here": "here, µm²", "Table II": "Table II, µm²"})
+        found["computed / published"] = found["computed, µm²"] / found["published, µm²"]
+        return found
 
     def reasons(self) -> str:
         """Say for each module why its area is not that of Table II, as a list."""
-        ratio = self.areas()["sum / Table II"]
-        lines = [f"* **{module}**, {ratio[module]:.2f} times Table II. {REASONS[module]}" for module in MODULES]
-        return "\n".join(lines)
+        return "\n".join(f"* **{module}.** {REASONS[module]}" for module in MODULES)
 
     def ways(self) -> pd.DataFrame:
         """The recipes side by side."""
         rows = {
             f"{recipe}: {WAYS[recipe]}": {
                 "logic of a PE, µm²": measured.logic_area(recipe),
-                "over Table II": measured.ratio_of_logic(recipe),
+                "logic / Table II": measured.ratio_of_logic(recipe),
                 "detection node, µm²": measured.node_area(recipe),
-                "longest path of a PE alone, ns": measured.period(recipe),
-                "the same with estimated wires, ns": measured.period(recipe, column="wired_ns"),
+                "longest path of one PE, ns": measured.period(recipe),
+                "longest path with estimated wires, ns": measured.period(recipe, column="wired_ns"),
                 "power of the logic, mW": measured.logic_power(recipe),
             }
             for recipe in measured.recipes()
@@ -153,7 +167,7 @@ class Hardware:
         scan = measured.period(self.recipe, PLAIN)
         rows = {
             ALONE: measured.period(self.recipe),
-            "the same with estimated wires": measured.period(self.recipe, column="wired_ns"),
+            "one PE, between its registers, with estimated wires": measured.period(self.recipe, column="wired_ns"),
             "scan path, one PE: source register, control, queue, pointer SRAM": scan,
             SCAN: scan + float(tree["ns"].sum()),
             CUT: measured.period(self.recipe, PIPELINED),
@@ -168,15 +182,17 @@ class Hardware:
         found, limit = self.clock()["ns"], 1e3 / paper_value("clock")
         low, high = (f"{measured.access_ns(setting):.2f} ns" for setting in SRAM)
         return (
-            f"The first two rows of the table below are paths between the registers of one PE alone: the longest leads "
-            f"through the arithmetic unit and takes {found[ALONE]:.2f} ns, {_against(found[ALONE], limit)} of "
-            f"{limit:.2f} ns. Paths that begin outside of the PE or at a memory are in the other rows. The scan path "
-            f"leads across the chip: with 64 PEs, its gates take at least {found[SCAN]:.2f} ns, "
-            f"{_against(found[SCAN], limit)}, without any wires. {self._cut_words(limit)} "
-            f"The matrix SRAM is the other limit. Its access takes {low} in low-operating-power "
-            f"transistors, which the energy model uses because their power is closest to Table II's. It can start a "
-            f"read in every cycle, but its output does not reach the row register within {limit:.2f} ns. "
-            f"High-performance transistors need {high} but leak far more."
+            f"The longest path between the registers of one PE leads through the arithmetic unit and takes "
+            f"{found[ALONE]:.2f} ns, {_against(found[ALONE], limit)} of {limit:.2f} ns. Three other paths matter:\n\n"
+            f"* **The scan path** leads across the chip: within one cycle, it finds the next non-zero activation of "
+            f"all PEs and sends it to all queues. With 64 PEs its gates alone take {found[SCAN]:.2f} ns, "
+            f"{_against(found[SCAN], limit)}, and its wires come on top. The scan therefore has to be pipelined, as "
+            f"`Geometry(pipelined=True)` does.\n"
+            f"* **The register file.** {self._cut_words(limit)}\n"
+            f"* **The matrix SRAM.** One access takes {low} in low-operating-power transistors, which the energy model "
+            f"uses because their power is closest to Table II's. The memory can start a read in every cycle, but its "
+            f"output does not reach the row register within {limit:.2f} ns. High-performance transistors take {high} "
+            f"but leak far more."
         )
 
     def _cut_words(self, limit: float) -> str:
@@ -184,14 +200,13 @@ class Hardware:
         rows = measured.table("synthesis_paths").query("recipe == @self.recipe and block == @PIPELINED")
         rows = rows[(rows["start"] == "register") & (rows["end"] != "port")]
         longest = rows.loc[rows["ns"].idxmax()]
-        enough = "" if longest["ns"] <= limit else ", but in this flow that is not enough"
+        enough = "" if longest["ns"] <= limit else ", so in this flow a pipelined scan is not enough"
         return (
-            f"The non-zero detection therefore has to be pipelined, as `Geometry(pipelined=True)` does{enough}: the "
-            f"longest path of a PE with its control then takes {longest['ns']:.2f} ns, "
-            f"{_against(longest['ns'], limit)}. It leads from the read address of a register file in "
+            f"Once the scan is pipelined, the longest path of a PE with its control takes {longest['ns']:.2f} ns, "
+            f"{_against(longest['ns'], limit)}{enough}. It leads from the read address of a register file in "
             f"{longest['starts_in']}, through the 64-input multiplexers of the file, to a register in "
-            f"{longest['module']}. There, each register of the address drives up to hundreds of gates, because this "
-            f"flow inserts no buffers after flip-flops; a layout tool would."
+            f"{longest['module']}. Each bit of the address drives up to hundreds of gates, because this flow inserts "
+            f"no buffers after flip-flops; a layout tool would."
         )
 
     def power(self) -> pd.DataFrame:
@@ -200,20 +215,20 @@ class Hardware:
         printed = pe_breakdown("power", "component")
         names = ["memory", "clock network", "register", "combinational"]
         outside = drawn.drop(names)
-        found = pd.DataFrame({"here": drawn[names], "Table II": pd.Series(printed)[names]})
-        found.loc["pins driven from outside"] = {"here": float(outside.sum()), "Table II": float("nan")}
+        found = pd.DataFrame({"computed, mW": drawn[names], "published, mW": pd.Series(printed)[names]})
+        found.loc["input pins of the PE"] = {"computed, mW": float(outside.sum()), "published, mW": float("nan")}
         found.loc["sum"] = found.sum()
-        found["here / Table II"] = found["here"] / found["Table II"]
-        return found.rename(columns={"here": "here, mW", "Table II": "Table II, mW"})
+        found["computed / published"] = found["computed, mW"] / found["published, mW"]
+        return found
 
     def power_by_module(self) -> pd.DataFrame:
         """Power by module, mW: gates, memory, and Table II."""
         drawn, printed = measured.power(self.recipe), pe_breakdown("power", "module")
         found = pd.DataFrame({"gates, mW": drawn.drop(columns="memory").sum(axis=1), "memory, mW": drawn["memory"]})
         found = found.fillna(0.0).loc[list(MODULES)]
-        found["sum, mW"] = found.sum(axis=1)
-        found["Table II, mW"] = pd.Series(printed)
-        found["sum / Table II"] = found["sum, mW"] / found["Table II, mW"]
+        found["computed, mW"] = found.sum(axis=1)
+        found["published, mW"] = pd.Series(printed)
+        found["computed / published"] = found["computed, mW"] / found["published, mW"]
         return found
 
     def power_words(self) -> str:
@@ -221,32 +236,34 @@ class Hardware:
         logic, paper = measured.logic_power(self.recipe), measured.paper_logic_power()
         by_module = measured.power(self.recipe).drop(columns="memory").sum(axis=1).sort_values(ascending=False)
         listed = [measured.logic_power(recipe) for recipe in measured.recipes()]
+        printed = pe_breakdown("power", "component")
         share, memory = 100 * float(by_module.iloc[0]) / logic, measured.power(self.recipe)["memory"].sum()
         return (
-            f"The logic draws **{logic:.1f} mW** ({min(listed):.1f} to {max(listed):.1f} by recipe); Table II gives "
-            f"{paper:.2f} mW. {by_module.index[0]} takes {share:.0f} % of it: every written value reaches the inputs "
-            f"of all 64 registers of a file, and every read passes through a 64-input multiplexer per bit. A register "
-            f"file of memory cells avoids both. According to the model, the memories draw {memory:.2f} mW, compared "
-            f"with "
-            f"{pe_breakdown('power', 'component')['memory']:.2f} mW in Table II."
+            f"The logic draws **{logic:.1f} mW** ({min(listed):.1f} to {max(listed):.1f} mW by recipe), "
+            f"{logic / paper:.1f} times the {paper:.2f} mW of Table II. {by_module.index[0]} takes {share:.0f} % of "
+            f"it: every written value reaches the inputs of all 64 registers of a file, and every read passes through "
+            f"a 64-input multiplexer per bit. A register file of memory cells avoids both. According to the SRAM "
+            f"model, the memories draw {memory:.2f} mW; Table II gives {printed['memory']:.2f} mW."
         )
 
     def paper_says(self) -> str:
         """Say what the paper did and found."""
         return (
-            "The authors described EIE in Verilog, checked it against their simulator, synthesised it for TSMC's 45 nm "
-            "process at the worst corner, and placed and routed it. Table II has area and power "
-            f"of one PE by module and by component. The critical path is {paper_value('critical-path'):g} ns for a "
-            f"clock of {paper_value('clock'):g} MHz, and a detection node takes {paper_value('lnzd-area'):g} µm²."
+            "The authors described EIE in Verilog and checked it against their simulator. They synthesised it for "
+            "TSMC's 45 nm process at the worst corner (the slowest combination of process, voltage and temperature), "
+            "and placed and routed it. Table II lists area and power of one PE by module and by component. The "
+            f"critical path takes {paper_value('critical-path'):g} ns, the clock runs at {paper_value('clock'):g} MHz, "
+            f"and a node of the non-zero detection takes {paper_value('lnzd-area'):g} µm²."
         )
 
     def made(self) -> str:
         """Say what made the tables."""
         facts = measured.made_by("synthesis")
         return (
-            f"The tables were made by `{facts['command']}` and `{measured.made_by('gates')['command']}` with "
+            f"`{facts['command']}` and `{measured.made_by('gates')['command']}` made the tables with "
             f"{facts['synthesis']}, on {facts['library'].split(';')[0]}, on {facts['date']}, from commit "
-            f"{facts['commit'][:10]}. Neither library nor netlist is kept."
+            f"{facts['commit'][:10]}. The owner of the cell library restricts its use: each user must obtain it and "
+            f"accept its licence. The tables contain only areas, times and energies."
         )
 
 

@@ -97,10 +97,10 @@ def bypass() -> Scene:
     marked = [b for a, b in pairwise(writes) if b == a + 1 and rows["row"][a] == rows["row"][b]]
     return Scene(
         "bypass",
-        "The first three products are added to row 0 in consecutive cycles. The previous sum has not been written yet "
-        "when the next addition needs it, so it is taken from the adder's output: in the marked cycles, the sum that "
-        "is written was computed from a bypassed sum. The fifth product hits row 0 two cycles after the third; it "
-        "reads the third's sum in the cycle in which that sum is written.",
+        "The first three products are added to row 0 in consecutive cycles. When an addition needs the previous sum, "
+        "that sum is not written yet, so it comes directly from the adder's output: it is bypassed. The shaded cycles "
+        "write sums that were computed from a bypassed sum. The fifth product is added to row 0 two cycles after the "
+        "third; it reads the third's sum in the same cycle in which that sum is written.",
         _chosen(rows, ("push", "column", "pop", "entry", "mac", "row", "sum"), 18),
         frozenset({"column", "row", "sum"}),
         marked,
@@ -116,7 +116,7 @@ def full_queue() -> Scene:
     waits = [k for k in range(count) if rows["scanning"][k] and rows["full"][k]]
     return Scene(
         "full queue",
-        "All entries lie on PE 0, whose queue of depth 4 is full with 3 activations. In the marked cycles the control "
+        "All entries lie on PE 0, whose queue of depth 4 is full with 3 activations. In the shaded cycles, the control "
         "has an activation to send and must wait.",
         _chosen(rows, ("scanning", "push", "column", "full", "head", "pop", "entry", "mac"), count),
         frozenset({"column"}),
@@ -131,8 +131,8 @@ def empty_column() -> Scene:
     bubbles = [k for k, (slot, entry) in enumerate(zip(rows["slot"], rows["entry"], strict=True)) if slot and not entry]
     return Scene(
         "empty column",
-        "Column 1 has no entry. It takes one cycle all the same: a bubble goes through the pipeline, marked where it "
-        "leaves the sparse-matrix read as a slot without an entry.",
+        "Column 1 has no entry on this PE, but it takes one cycle all the same: a bubble passes through the pipeline. "
+        "In the shaded cycle, the bubble leaves SpmatRead as a slot without an entry.",
         _chosen(rows, ("push", "column", "pop", "slot", "entry", "mac", "row", "sum"), 17),
         frozenset({"column", "row", "sum"}),
         bubbles,

@@ -38,7 +38,7 @@ def sram_read_pj(size: int, width: int) -> Estimate:
     """
     setting = chip_facts()["sram"]["setting"]
     whole, half = (sram(each, width, setting).read_pj for each in (size, size // 2))
-    return Estimate(whole, abs(whole - half), "whether the memory is one block or two")
+    return Estimate(whole, abs(whole - half), "memory of one block or of two")
 
 
 def paper_chip(quantity: str) -> float:

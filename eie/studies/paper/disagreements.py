@@ -23,6 +23,22 @@ from eie.technology import paper_value
 
 VERDICTS = ("one side holds", "both hold", "neither holds", "it cannot be decided")
 """How a case can end."""
+ENDS = dict(
+    zip(
+        VERDICTS,
+        (
+            "one side holds in {}",
+            "both sides hold in {}, where the contradiction is only apparent",
+            "neither holds in {}",
+            "{} cannot be decided",
+        ),
+        strict=True,
+    )
+)
+"""How many cases end so, in words."""
+
+UNITS = {"x": "×", "us": "µs"}
+"""Units as they are printed, by their spelling in the files of published numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +118,11 @@ class Disagreements:
 
     def words(self) -> str:
         """How the cases end."""
-        listed = ", ".join(f"in {len(cases)} {verdict}" for verdict, cases in self._by_verdict().items())
+        *most, last = (ENDS[verdict].format(len(cases)) for verdict, cases in self._by_verdict().items())
+        listed = " and ".join(filter(None, [", ".join(most), last]))
         return (
-            f"In **{len(self.cases)}** places, two statements of the paper seem to contradict each other: {listed}. "
-            f"Where both hold, the contradiction is only apparent."
+            f"In **{len(self.cases)}** places, the paper seems to contradict itself or a source that it builds on. Of "
+            f"these, {listed}."
         )
 
     def contents(self) -> str:
@@ -186,7 +203,9 @@ def _statement(
     if what:
         return Statement(place.format_map(numbers), what.format_map(numbers))
     row = published.row(file, **(where or {"id": text}))
-    return Statement(row["place"], f"{before.format_map(numbers)}{float(row[column]):,.10g} {row['unit']}")
+    return Statement(
+        row["place"], f"{before.format_map(numbers)}{float(row[column]):,.10g} {UNITS.get(row['unit'], row['unit'])}"
+    )
 
 
 def _capital(text: str) -> str:

@@ -45,15 +45,14 @@ def _by_density(name: str, densities: Sequence[float], seed: int) -> dict[str, A
     Returns
     -------
     dict
-        `off`, differences in %, one row per density, one column per table or figure; the same in words, `listed`; and
-        the density that fits best on average, `nearest`.
+        `off`, differences in %, one row per density, one column per table or figure; the same as a Markdown table,
+        `listed`; and the density that fits best on average, `nearest`.
     """
     off = pd.DataFrame({f"{percent:g} %": _off(name, percent, seed) for percent in densities}).T
-    listed = [
-        f"at {density}: {', '.join(f'{value:.1f} % ({where})' for where, value in row.items())}"
-        for density, row in off.iterrows()
-    ]
-    return {"off": off, "listed": "; ".join(listed), "nearest": str(off.mean(axis=1).idxmin())}
+    heads = " | ".join(f"at a density of {density}" for density in off.index)
+    rows = (f"| {where} | {' | '.join(f'{value:.1f} %' for value in column)} |" for where, column in off.items())
+    listed = "\n".join([f"| compared with | {heads} |", f"|---|{'---:|' * len(off)}", *rows])
+    return {"off": off, "listed": listed, "nearest": str(off.mean(axis=1).idxmin())}
 
 
 def _off(name: str, percent: float, seed: int) -> pd.Series:

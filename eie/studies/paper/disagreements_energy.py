@@ -91,16 +91,13 @@ def sram_energy(_seed: int) -> dict[str, Any]:
 
 def mobile_gpu(_seed: int) -> dict[str, Any]:
     """Compute how much pruning gains on each platform in time and energy, beside what the text says."""
-
-    def listed(key: str, of: str) -> str:
-        names = {"CPU": "cpu", "GPU": "gpu", "mGPU": "mgpu"}
-        return ", ".join(
-            f"{platform} {compressed_gain(platform, of):.2f} ({paper_value(f'dc-{key}-{name}'):g})"
-            for platform, name in names.items()
-        )
-
-    gain = compressed_gain("mGPU", "time")
-    return {"gain": gain, "speedup": listed("speedup", "time"), "energy": listed("energy", "energy")}
+    rows = [
+        f"| {of}, {platform} | {compressed_gain(platform, of):.2f} | {paper_value(f'dc-{key}-{platform.lower()}'):g} |"
+        for key, of in (("speedup", "time"), ("energy", "energy"))
+        for platform in ("CPU", "GPU", "mGPU")
+    ]
+    table = "\n".join(["| dense / pruned | tables | text |", "|---|---:|---:|", *rows])
+    return {"gain": compressed_gain("mGPU", "time"), "gains": table}
 
 
 def sum_of_modules(_seed: int) -> dict[str, Any]:

@@ -302,7 +302,7 @@ def speedup(over: str) -> Estimate:
     """
     figure = usual(figure6)
     value = float(figure.computed[GEOMEAN] / figure.derived.loc[GEOMEAN, over])
-    return Estimate(value, value * figure.band, "the band of spreads of really pruned layers")
+    return Estimate(value, value * figure.band, "spread of the weights")
 
 
 @exhibit("layers", "n_pe", "fifo_depth", "seed")
@@ -354,7 +354,7 @@ def energy_saving_bottom_up(over: str) -> Estimate:
     value, (least, most) = counted.saving(over), counted.range(over)
     by_band = max(abs(counted.saving(over, column) - value) for column in ENDS)
     error = hypot(max(value - least, most - value), by_band)
-    return Estimate(value, error, "plausible settings of the SRAM and the band of spreads of really pruned layers")
+    return Estimate(value, error, "SRAM settings and spread of the weights")
 
 
 @dataclass(frozen=True, eq=False)

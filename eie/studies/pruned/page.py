@@ -139,16 +139,16 @@ class Pruned:
     def words(self) -> str:
         """Say how uneven they are, and how near synthetic layers come."""
         real, error = self.real, self.errors()
-        held_out, uniform = error.loc["typical, other layers"], error.loc["uniform"]
+        uniform = error.loc["uniform"]
         alex8 = measured_spread()
         as_even = (real["row_cv"] <= alex8.row_cv) & (real["column_cv"] <= alex8.column_cv)
         return (
             f"We ran **{len(real):,} really pruned matrices** on 64 PEs. With as many rows as the paper's layers have, "
-            f"their load balance is {_range(100 * real['load_balance_stacked'])} % (10th to 90th percentile). A "
-            f"synthetic layer with the typical spread of its density, shape and method differs by "
-            f"**{held_out['mean']:+.1f} points** on average; its spread was fitted on other layers. Uniform layers "
-            f"differ by {uniform['mean']:+.1f} points on average and {uniform['worst']:+.0f} at worst. Layers as "
-            f"uneven as the authors' Alex-8 differ by {error.loc['alex8', 'mean']:+.1f} points: only "
+            f"their load balance is {_range(100 * real['load_balance_stacked'])} % (10th to 90th percentile). The "
+            f"synthetic layers of the answer above have the spread that is typical of the density, the shape and the "
+            f"pruning method, fitted on other layers than the one compared. Uniform layers differ by "
+            f"{uniform['mean']:+.1f} points on average and {uniform['worst']:+.0f} at worst. Layers as uneven as the "
+            f"authors' Alex-8 differ by {error.loc['alex8', 'mean']:+.1f} points on average: only "
             f"{100 * as_even.mean():.0f} % of the matrices are as even as Alex-8 in both rows and columns."
         )
 
@@ -253,7 +253,7 @@ class Pruned:
             f"The table has medians over the stacked layers. *Real work* is the share of the entries processed that "
             f"are weights, not padding zeros. *Multiplying* is the share of the PEs' cycles in which they multiply a "
             f"weight: load balance times real work. A matrix *suits EIE* when this share is at least "
-            f"{100 * GOOD:.0f} %; the last column gives the percentage of matrices for which it is."
+            f"{100 * GOOD:.0f} %; the last column gives the percentage of such matrices."
         )
 
 

@@ -244,7 +244,7 @@ def saved_memory(by: str) -> Estimate:
 
 def _estimate(found: Sequence[float]) -> Estimate:
     error = 2 * float(np.std(found, ddof=1))
-    return Estimate(float(np.mean(found)), error, "two standard deviations over draws of the layer")
+    return Estimate(float(np.mean(found)), error, "draws of the layer")
 
 
 @cache

@@ -24,7 +24,7 @@ COMMANDS = {
 }
 """The module of `eie.cli` that has each command, and the first line of its help, in the order of the help."""
 OPTIONS, REST = "[-h] [--version] [--debug]", "COMMAND ..."
-EPILOG = "exit status: 0 done, 1 failed, 2 the command line or a value on it is wrong"
+EPILOG = "exit status: 0 done, 1 failed, 2 the command line or a value is not valid"
 _WIDTH = 80
 """Columns of a terminal, from which on the help looks the same."""
 

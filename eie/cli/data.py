@@ -50,7 +50,7 @@ def fetch(names: tuple[str, ...]) -> int:
 
 
 @data.command(cls=options.Command, epilog="example: eie data verify mnist")
-@click.argument("names", nargs=-1, metavar="[NAME...]", help="names of data sets (default: all at hand)")
+@click.argument("names", nargs=-1, metavar="[NAME...]", help="names of data sets (default: all available)")
 def verify(names: tuple[str, ...]) -> int:
     """Compare data sets with their hashes."""
     from eie.datasets import catalogue

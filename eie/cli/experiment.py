@@ -11,9 +11,7 @@ from eie.cli.terminal import print_table
 @options.command("eie experiment lenets --slice seed=0 -o lenets.csv")
 @click.argument("name", required=False, help="name of the table; if left out, all are listed")
 @click.option("--list", "only_list", is_flag=True, help="list the tables")
-@click.option(
-    "--slice", "slices", multiple=True, metavar="NAME=VALUE", help="compute only this part; may be given again"
-)
+@click.option("--slice", "slices", multiple=True, metavar="NAME=VALUE", help="compute only this part; may be repeated")
 @options.formats
 @options.output("FILE", "table (default: its name, in the current folder); continues an earlier run")
 def experiment(
@@ -46,7 +44,7 @@ def _by_name(slices: tuple[str, ...]) -> dict[str, list[str]]:
 
 @options.command("eie measure --quick")
 @options.output("FILE", "result (default: where the book's pages look for yours)")
-@click.option("--layers", multiple=True, metavar="NAME", help="layer of Table III; may be given again (default: all)")
+@click.option("--layers", multiple=True, metavar="NAME", help="layer of Table III; may be repeated (default: all)")
 @click.option("--quick", is_flag=True, help="trial: only the smallest layer, with fewer repeats")
 def measure(output: str | None, layers: tuple[str, ...], quick: bool) -> None:
     """Time the layers of Table III on this machine."""

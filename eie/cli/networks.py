@@ -20,7 +20,7 @@ Shapes = dict[str, tuple[int, ...]] | None
 
 @options.command("eie inspect model.onnx")
 @click.argument("file", metavar="FILE", help="ONNX, PyTorch, safetensors, .gguf, .npz, .mtx, .smtx or .eie file")
-@click.option("--key", metavar="NAME", help="state dict of a PyTorch file with several")
+@click.option("--key", metavar="NAME", help="which state dict of a PyTorch file with several")
 @options.input_shapes
 @options.formats
 def inspect(file: str, key: str | None, input_shapes: Shapes, form: str | None) -> None:

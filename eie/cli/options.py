@@ -122,16 +122,18 @@ changes = click.option(
     multiple=True,
     metavar="NAME VALUE",
     callback=lambda _context, _parameter, given: dict(given),
-    help="parameter to change; repeatable; an invalid name lists the valid ones",
+    help="parameter to change; may be repeated; an invalid name lists all",
 )
-file = click.argument("file", metavar="FILE", help="network: .onnx, .pt, .safetensors, .gguf, .npz, .eie .., or Alex-6")
+file = click.argument(
+    "file", metavar="FILE", help="network: .onnx, .pt, .safetensors, .gguf, .npz, .eie, ...; or Alex-6"
+)
 prune_to = click.option(
     "--prune-to",
     "density",
     metavar="[NAME=]D",
     multiple=True,
     callback=fractions,
-    help="prune dense layers to this; may be repeated",
+    help="prune dense layers to this density; may be repeated",
 )
 input_shapes = click.option(
     "--input",
@@ -229,13 +231,13 @@ technology = brief("--technology", metavar="FILE", read=str)
 """File of a technology's energies, which `eie.explore.own_technology` describes."""
 
 activations = together(
-    click.option("--act-density", metavar="D", type=float, help="draw inputs with this fraction of non-zeros"),
+    click.option("--act-density", metavar="D", type=float, help="draw inputs with this fraction of non-zero values"),
     click.option(
         "--activations",
         metavar="FILE",
         cls=First,
         label="--activations FILE",
-        help=".npy, or .npz by layer; --signed: may be negative",
+        help="inputs: .npy, or .npz by layer; --signed allows negative",
     ),
     click.option("--signed", is_flag=True, hidden=True),
     integer("--seed", default=0, text="random seed (default: 0)"),

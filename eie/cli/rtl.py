@@ -47,7 +47,7 @@ rtl.add_command(rtl_silicon.power)
 @layer
 @options.formats
 def run(form: str | None, **given: Any) -> int:
-    """Run a synthetic layer on the RTL, and compare it with the model."""
+    """Run a synthetic layer on the RTL and check the results."""
     from eie.hardware import layers
 
     drawn = _drawn(given)
@@ -76,7 +76,7 @@ def images(output: str, **given: Any) -> None:
 @rtl.command(cls=options.Command, epilog="example: eie rtl check --layers 20")
 @click.option("--layers", "count", metavar="N", type=int, default=10, help="synthetic layers to run (default: 10)")
 def check(count: int) -> int:
-    """Compare the RTL with the model, and prove its properties."""
+    """Compare the RTL with the model and prove its properties."""
     from eie.hardware import layers, proofs
 
     failed = 0
@@ -97,7 +97,10 @@ def check(count: int) -> int:
 @click.option("--stepped", is_flag=True, help="trace the stepped machine, not the RTL")
 @options.output("FILE", "waveform to write, .vcd", required=True)
 def trace(output: str, stepped: bool, **given: Any) -> None:
-    """Write the waveform of a synthetic layer, for GTKWave or Surfer."""
+    """Write the waveform of a synthetic layer.
+
+    GTKWave and Surfer show such files.
+    """
     from eie import hardware
 
     drawn = _drawn(given)
@@ -107,15 +110,15 @@ def trace(output: str, stepped: bool, **given: Any) -> None:
 
 
 @rtl.command(cls=options.Command, epilog="example: eie rtl fpga --pe 4 --seeds 1")
-@click.option("--pe", "pes", metavar="N", type=int, multiple=True, help="PEs; may be given again (default: 16)")
+@click.option("--pe", "pes", metavar="N", type=int, multiple=True, help="PEs; may be repeated (default: 16)")
 @options.integer("--spmat-kb", default=2, text="sparse-matrix memory per PE in KB (default: 2)")
 @click.option("--seeds", metavar="N", type=click.IntRange(1, 100), default=3, help="placements to try (default: 3)")
 @options.formats
 @options.output("FILE", "table to write, .csv")
 def fpga(pes: tuple[int, ...], spmat_kb: int, seeds: int, form: str | None, output: str | None) -> None:
-    """Place and route the machine on a Lattice ECP5: resources and clock.
+    """Place and route the machine on a Lattice ECP5 FPGA.
 
-    An interrupted run goes on where it was if it is given the same FILE again.
+    The table has resources and clock. An interrupted run continues if it is given the same FILE again.
     """
     from eie.studies import fpga as study
 

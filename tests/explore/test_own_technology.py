@@ -124,7 +124,7 @@ def test_in_python_and_on_the_command_line(tmp_path, capsys, monkeypatch):
     assert own.loading_joules == pytest.approx(usual.loading_joules)
     (tmp_path / "small.toml").write_text(text(as_the_paper() | {"feature_nm": 16, "name": "mine"}))
     assert main(["run", "net.onnx", "--act-density", "0.5", "--technology", "small.toml"]) == 0
-    assert "Energy in 16 nm (mine); loading all weights from DRAM once takes " in capsys.readouterr().out
+    assert "The energy is that of 16 nm (mine); loading all weights from DRAM once takes " in capsys.readouterr().out
     with_other = ["--technology", "small.toml", "--feature-nm", "28"]
     assert main(["run", "net.onnx", "--act-density", "0.5", *with_other]) == 2
     assert "is of 16 nm, the machine of 28 nm" in capsys.readouterr().err

@@ -84,7 +84,7 @@ def test_files(found, tmp_path):
 
 def test_what_cannot_be_a_folder(found, tmp_path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(ValueError, match="it is no folder"):
+    with pytest.raises(ValueError, match="it is not a folder"):
         report.write(found, tmp_path / "file")
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         report.write(found, tmp_path / "no" / "report")
@@ -94,7 +94,7 @@ def test_text(found):
     lines = report.text(found).splitlines()
     assert [line.split()[0] for line in lines[5:8]] == ["conv", "fc1", "fc2"]
     assert "5 x 27" in lines[5]
-    assert lines[1].startswith("A dense array of the same multipliers and memory takes ")
+    assert lines[1].startswith("A dense array with the same multipliers and memories takes ")
     assert lines[0].startswith(
         f"{report.si(found.seconds, 's')} and {report.si(found.energy.total, 'J')} per inference"
     )

@@ -29,7 +29,7 @@ ENDS = dict(
         (
             "one side holds in {}",
             "both sides hold in {}, where the contradiction is only apparent",
-            "neither holds in {}",
+            "neither side holds in {}",
             "{} cannot be decided",
         ),
         strict=True,
@@ -118,11 +118,10 @@ class Disagreements:
 
     def words(self) -> str:
         """How the cases end."""
-        *most, last = (ENDS[verdict].format(len(cases)) for verdict, cases in self._by_verdict().items())
-        listed = " and ".join(filter(None, [", ".join(most), last]))
+        listed = "; ".join(ENDS[verdict].format(len(cases)) for verdict, cases in self._by_verdict().items())
         return (
             f"In **{len(self.cases)}** places, the paper seems to contradict itself or a source that it builds on. Of "
-            f"these, {listed}."
+            f"these places, {listed}."
         )
 
     def contents(self) -> str:

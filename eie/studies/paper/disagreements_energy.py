@@ -58,10 +58,12 @@ def panels_of_figure9(_seed: int) -> dict[str, Any]:
     left = left_product()
     right = published.load("fig09_total").pivot(index="width_bits", columns="layer", values="energy")
     wins = [name for name in right if right[name].idxmin() == paper_value("best-width")]
+    ratios = right["Alex-6"] / left
     return {
         "left": left.idxmin(),
         "right": right.sum(axis=1).idxmin(),
-        "ratios": ", ".join(f"{value:.2f}" for value in right["Alex-6"] / left),
+        "narrowest": ratios.iloc[0],
+        "widest": ratios.iloc[-1],
         "wins": len(wins),
         "winners": ", ".join(wins),
         "layers": right.shape[1],

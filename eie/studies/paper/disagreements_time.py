@@ -103,7 +103,12 @@ def queue_depth(seed: int) -> dict[str, Any]:
         for more in (0, 1)
     )
     holds = queue_holds(int(paper_value("fifo-depth")))
-    return {"depths": ", ".join(map(str, depths)), "as_slots": as_slots, "as_held": as_held, "holds": holds}
+    return {
+        "depths": f"{depths[0]}, {depths[1]} and {depths[2]}",
+        "as_slots": as_slots,
+        "as_held": as_held,
+        "holds": holds,
+    }
 
 
 def stalled_cycles(_seed: int) -> dict[str, Any]:

@@ -15,9 +15,9 @@ def integer(name: str, value: Any, low: int, high: int) -> int:
     try:
         number = operator.index(value)
     except TypeError:
-        raise ValueError(f"{name} must be an integer of {low}..{high}, got {value!r}") from None
+        raise ValueError(f"{name} must be an integer in {low}..{high}, got {value!r}") from None
     if isinstance(value, (bool, np.bool_)) or not low <= number <= high:
-        raise ValueError(f"{name} must be an integer of {low}..{high}, got {value!r}")
+        raise ValueError(f"{name} must be an integer in {low}..{high}, got {value!r}")
     return number
 
 
@@ -42,11 +42,11 @@ def integers(name: str, values: Any, low: int, high: int) -> list[int]:
     """Return a list of different integers of `low`..`high`, rising, or raise a `ValueError`."""
     values = literal(values)
     if isinstance(values, (str, bytes, bool, float)):
-        raise ValueError(f"{name} must be a list of integers of {low}..{high}, got {values!r}")
+        raise ValueError(f"{name} must be a list of integers in {low}..{high}, got {values!r}")
     values = values if hasattr(values, "__iter__") else [values]  # a bare number stands for a list of one
     numbers = sorted({integer(f"each of {name}", value, low, high) for value in values})
     if not numbers:
-        raise ValueError(f"{name} must have at least one integer of {low}..{high}, got none")
+        raise ValueError(f"{name} must have at least one integer in {low}..{high}, got none")
     return numbers
 
 
@@ -62,12 +62,12 @@ def fraction(name: str, value: Any) -> float:
     """Return `value` as a float of 0..1, or raise a `ValueError`."""
     number = real(name, value)
     if not 0 <= number <= 1:
-        raise ValueError(f"{name} must be a fraction of 0..1, got {value!r}")
+        raise ValueError(f"{name} must be a fraction in 0..1, got {value!r}")
     return number
 
 
 def real(name: str, value: Any) -> float:
-    """Return `value` as a float, or raise a `ValueError` when it is no number."""
+    """Return `value` as a float, or raise a `ValueError` when it is not a number."""
     if isinstance(value, (bool, np.bool_, str)):
         raise ValueError(f"{name} must be a number, got {value!r}")
     try:
@@ -82,11 +82,11 @@ def whole_numbers(name: str, values: Any, high: int) -> NDArray[np.uint8]:
     if array.size == 0:
         return array.astype(np.uint8)
     if not np.issubdtype(array.dtype, np.integer):
-        raise ValueError(f"{name} must be integers of 0..{high}, got dtype {array.dtype}")
+        raise ValueError(f"{name} must be integers in 0..{high}, got dtype {array.dtype}")
     low_seen, high_seen = int(array.min()), int(array.max())
     if low_seen < 0 or high_seen > high:
         worst = low_seen if low_seen < 0 else high_seen
-        raise ValueError(f"{name} must be integers of 0..{high}, got {worst}")
+        raise ValueError(f"{name} must be integers in 0..{high}, got {worst}")
     return array.astype(np.uint8, copy=False)
 
 

@@ -18,8 +18,8 @@ class ColumnTables(NamedTuple):
 
     `lengths` are the cycles that a PE is busy with a column: its entries, or 1 to find out that there are none, of
     shape `(n_columns, n_pe)`; `masks` are `NONEMPTY`, `AT_ROW` and `ROW_BEGINS`, one bit per PE, of shape
-    `(n_columns, 3, words)`; `totals`, over all PEs, are entries that are no padding, entries, and Spmat rows that these
-    lie in, of shape `(n_columns, 3)`.
+    `(n_columns, 3, words)`; `totals`, over all PEs, are entries that are not padding zeros, entries, and Spmat rows
+    that these lie in, of shape `(n_columns, 3)`.
     """
 
     lengths: NDArray[np.uint8 | np.int32]
@@ -34,7 +34,7 @@ class ColumnTables(NamedTuple):
 
 
 def column_tables(pointers: NDArray[Any], macs: NDArray[Any], entries_per_row: int) -> ColumnTables:
-    """Make the tables from the pointers of all PEs and the entries of each column that are no padding."""
+    """Make the tables from the pointers of all PEs and the entries of each column that are not padding zeros."""
     lengths = np.empty((len(macs), pointers.shape[1]), np.uint8)
     masks = np.zeros((len(macs), 3, -(-pointers.shape[1] // 64)), np.uint64)
     totals = np.stack([macs, np.zeros_like(macs), np.zeros_like(macs)], axis=1)

@@ -43,9 +43,9 @@ class CycleReport(Shown):
     cycles : int
         Clock cycles from the first look at the activations to the last result.
     broadcasts : int
-        Non-zero activations sent to the PEs, the bias's 1.0 among them.
+        Non-zero activations sent to the PEs, including the 1.0 of the bias.
     macs : int
-        Entries processed that are no padding: multiply-accumulates.
+        Entries processed that are not padding zeros: multiply-accumulates.
     padding : int
         Padding zeros processed.
     ptr_reads : int
@@ -97,7 +97,7 @@ class CycleReport(Shown):
 
     @property
     def entries(self) -> int:
-        """Entries processed, padding zeros among them; a PE takes a cycle for each."""
+        """Entries processed, including padding zeros; a PE takes one cycle per entry."""
         return self.macs + self.padding
 
     @property
@@ -112,7 +112,7 @@ class CycleReport(Shown):
 
     @property
     def real_work(self) -> float:
-        """Fraction of the entries that are no padding, 0..1 (Figure 12); 1 when there are none."""
+        """Fraction of the entries that are not padding zeros, 0..1 (Figure 12); 1 when there are none."""
         return self.macs / self.entries if self.entries else 1.0
 
     @property
@@ -134,22 +134,22 @@ _BLOCK = 64
 def simulate(
     mem: InterleavedCSC | CompressedLayer, activations: Any, machine: Machine = EIE_45NM, *, signed: bool = False
 ) -> CycleReport:
-    """Time one layer on one vector of activations, or on several one after the other, exactly.
+    """Compute the exact time of one layer on one vector of activations, or on several, one after the other.
 
-    Counters add up over the vectors: each is a run of its own, which starts when the last result of the one before is
-    in.
+    Counters are summed over the vectors. Each vector is a run of its own, which starts when the last result of the
+    previous one is written.
 
     Parameters
     ----------
     mem : InterleavedCSC or CompressedLayer
         The layer; if not yet encoded, it is encoded for `machine`.
     activations : array of shape `(n_in,)` or `(n_vectors, n_in)`
-        Inputs. The machine's inputs have been through a ReLU, so a negative value is an error unless `signed`.
+        Inputs. The machine's inputs come from a ReLU, so a negative value is an error unless `signed`.
     machine : Machine
         The chip. Its PEs, code and index bits must be those that `mem` was encoded for.
     signed : bool
-        Take any value that is not 0 as one to broadcast. For inputs that no ReLU precedes, such as the word and image
-        embeddings of NeuralTalk (Table III: 100 % non-zero).
+        Broadcast every value that is not 0, also a negative one. For inputs that no ReLU precedes, such as the word and
+        image embeddings of NeuralTalk (Table III: 100 % non-zero).
 
     Raises
     ------
@@ -207,7 +207,7 @@ def checked_activations(activations: Any, n_in: int, signed: bool, *, several: b
     values = np.asarray(activations)
     if values.ndim not in (1, 1 + several) or values.shape[-1] != n_in or not values.size:
         shapes = f"({n_in},) or (n_vectors, {n_in})" if several else f"({n_in},)"
-        raise ValueError(f"activations must have shape {shapes}, one an input, got {values.shape}")
+        raise ValueError(f"activations must have shape {shapes}, one per input, got {values.shape}")
     if values.dtype.kind not in "iuf":
         raise ValueError(f"activations must be real numbers, got dtype {values.dtype}")
     low, high = float(values.min()), float(values.max())

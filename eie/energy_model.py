@@ -40,8 +40,9 @@ class EnergyReport(Shown):
     seconds : float
         Time of the run.
     time_times_power : float
-        Joules the paper's way: time times Table II's power of the whole chip (`eie.chip.power`). It is no upper bound
-        of `total`: a layer that reads pointers more often than Table II's needs more.
+        Energy in joules as the paper computes it: time times the power of the whole chip from Table II
+        (`eie.chip.power`). It is not an upper bound of `total`: a layer that reads pointers more often than the one in
+        Table II takes more.
     """
 
     components: dict[str, float]
@@ -75,9 +76,9 @@ class EnergyReport(Shown):
 def energy(report: CycleReport, machine: Machine, setting: str | None = None) -> EnergyReport:
     """Compute the energy of one run.
 
-    The model is of 45 nm. A machine of another technology is scaled as the paper does (Table V, footnote 3): each
-    event takes less energy by the ratio of the feature sizes, since power stays the same while the clock rises by it;
-    leakage power stays the same, too.
+    The model is for 45 nm. The energy of a machine in another technology is scaled as in the paper (Table V, footnote
+    3): each event takes less energy by the ratio of the feature sizes, because power stays the same while the clock
+    rises by that ratio. Leakage power stays the same, too.
 
     Parameters
     ----------

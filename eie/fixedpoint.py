@@ -118,11 +118,11 @@ class LayerFormats(Shown):
     Attributes
     ----------
     weight : FixedPoint
-        What the codebook decodes to.
+        Format of the decoded weights.
     activation : FixedPoint
-        The inputs; must be able to hold the bias's 1.0.
+        Format of the inputs, which must hold the 1.0 of the bias.
     output : FixedPoint
-        The accumulators, and so the outputs.
+        Format of the accumulators and the outputs.
 
     Raises
     ------
@@ -137,7 +137,7 @@ class LayerFormats(Shown):
     def __post_init__(self) -> None:
         room = 64 - self.weight.bits - self.activation.bits
         if not -room <= self.places <= 62:
-            raise ValueError(f"the shift of a product must be of {-room}..62 places, got {self.places} for {self}")
+            raise ValueError(f"the shift of a product must be in {-room}..62 places, got {self.places} for {self}")
 
     @property
     def places(self) -> int:

@@ -25,7 +25,7 @@ Columns = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint8]]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class InterleavedCSC(Shown):
-    """Content of the sparse-matrix and pointer memories of all PEs. Made by `encode`; read back by `decode`.
+    """Content of the sparse-matrix and pointer memories of all PEs; `encode` makes it, `decode` reads it back.
 
     Row i lives on PE `i % n_pe` as local row `i // n_pe`. An entry is a code and the number of zeros since the entry
     before it in that column on that PE. A gap too wide for one relative index is bridged by padding zeros: entries
@@ -44,10 +44,10 @@ class InterleavedCSC(Shown):
     pe_start : int64 array of shape `(n_pe + 1,)`
         PE p's entries are `pe_start[p]` to `pe_start[p + 1]`.
     pointers : int32 array of shape `(n_columns + 1, n_pe)`
-        Column j's entries on PE p are `pointers[j, p]` to `pointers[j + 1, p]`, counted from that PE's first. From
-        2**26 pointers on their type is the smallest that holds them, such as uint8.
+        Column j's entries on PE p are `pointers[j, p]` to `pointers[j + 1, p]`, counted from the first entry of
+        that PE. With 2**26 pointers or more, the dtype is the smallest that holds them, such as uint8.
     column_macs : int64 array of shape `(n_columns,)`
-        Entries of each column over all PEs that are no padding.
+        Entries of each column over all PEs, without padding zeros.
     """
 
     n_out: int
@@ -66,7 +66,7 @@ class InterleavedCSC(Shown):
     _by_column: list[Columns] = field(init=False, repr=False, default_factory=list)
 
     def tables(self, entries_per_row: int) -> ColumnTables:
-        """Return the tables for a width of the sparse-matrix memory; the last ones are kept."""
+        """Return what the timing needs of each column at a width of the sparse-matrix memory; the result is kept."""
         found = self._tables.get(entries_per_row)
         if found is None:
             found = column_tables(self.pointers, self.column_macs, entries_per_row)
@@ -75,7 +75,7 @@ class InterleavedCSC(Shown):
         return found
 
     def by_column(self) -> Columns:
-        """Return the matrix by columns, without padding: column pointers, rows and codes. It is made once."""
+        """Return the matrix by columns, without padding zeros: column pointers, rows and codes. The result is kept."""
         if not self._by_column:
             indptr = np.concatenate([[0], np.cumsum(self.column_macs)])
             self._by_column.append((indptr, *_gather(self.codes, self.skips, self.pe_start, self.pointers, indptr)))
@@ -83,22 +83,22 @@ class InterleavedCSC(Shown):
 
     @property
     def n_columns(self) -> int:
-        """Columns, the bias among them."""
+        """Number of columns, including the bias."""
         return len(self.column_macs)
 
     @property
     def n_entries(self) -> int:
-        """Entries over all PEs, padding zeros among them."""
+        """Number of entries over all PEs, including padding zeros."""
         return len(self.codes)
 
     @property
     def n_padding(self) -> int:
-        """Padding zeros over all PEs."""
+        """Number of padding zeros over all PEs."""
         return self.n_entries - int(self.column_macs.sum())
 
     @property
     def spmat_bits(self) -> int:
-        """Bits that the entries take, over all PEs."""
+        """Number of bits that the entries take, over all PEs."""
         return self.n_entries * (self.weight_bits + self.index_bits)
 
     def pointer_bits(self, bits_each: int = 16) -> int:
@@ -141,7 +141,7 @@ class InterleavedCSC(Shown):
             Gives the number of PEs and the bits of codes and relative indices.
         codebook : array of shape `(2**weight_bits,)`
             The shared weights.
-        memories : list of (codes, skips, pointers), one a PE
+        memories : list of (codes, skips, pointers), one per PE
             Integer arrays of shapes `(n,)`, `(n,)` and `(n_columns + 1,)`.
         has_bias : bool
             Whether the last column is the bias.
@@ -154,7 +154,7 @@ class InterleavedCSC(Shown):
         n_out, n_in = _check.integer("n_out", n_out, 1, MAX_SIZE), _check.integer("n_in", n_in, 1, MAX_SIZE)
         n_columns = n_in + bool(has_bias)
         if len(memories) != machine.n_pe:
-            raise ValueError(f"memories must be one a PE, {machine.n_pe}, got {len(memories)}")
+            raise ValueError(f"memories must be one per PE, {machine.n_pe}, got {len(memories)}")
         parts = [_checked_memory(p, *memory, machine, n_columns) for p, memory in enumerate(memories)]
         codes = np.concatenate([part[0] for part in parts])
         pe_start = np.concatenate([[0], np.cumsum([len(part[0]) for part in parts])])
@@ -281,10 +281,12 @@ def _checked_memory(
     pointers = _check.int64_array(f"pointers of PE {p}", pointers)
     if codes.shape != skips.shape or codes.ndim != 1:
         raise ValueError(
-            f"PE {p} must have one relative index a code, got {codes.shape} codes and {skips.shape} indices"
+            f"PE {p} must have one relative index per code, got {codes.shape} codes and {skips.shape} indices"
         )
     if pointers.shape != (n_columns + 1,):
-        raise ValueError(f"PE {p} must have {n_columns + 1} pointers, one a column and an end, got {pointers.shape}")
+        raise ValueError(
+            f"PE {p} must have {n_columns + 1} pointers, one per column and one for the end, got {pointers.shape}"
+        )
     if pointers[0] != 0 or pointers[-1] != len(codes):
         raise ValueError(f"pointers of PE {p} must run from 0 to {len(codes)}, got {pointers[0]}..{pointers[-1]}")
     steps = np.diff(pointers)
@@ -300,7 +302,7 @@ def _check_rows(mem: InterleavedCSC) -> None:
         entry = int(np.argmax(rows >= mem.n_out))
         pe = int(rows[entry]) % mem.n_pe
         raise ValueError(
-            f"rows must be of 0..{mem.n_out - 1}, but the relative indices of column {columns[entry]} on PE {pe} "
+            f"rows must be in 0..{mem.n_out - 1}, but the relative indices of column {columns[entry]} on PE {pe} "
             f"reach row {rows[entry]}"
         )
 
@@ -308,7 +310,7 @@ def _check_rows(mem: InterleavedCSC) -> None:
 def _count_macs(
     codes: NDArray[np.uint8], pe_start: NDArray[np.int64], pointers: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Count the entries of each column that are no padding, over all PEs."""
+    """Count the entries of each column that are not padding zeros, over all PEs."""
     macs_before = np.concatenate([[0], np.cumsum(codes != 0)])
     return np.diff(macs_before[pe_start[:-1] + pointers].sum(axis=1))
 

@@ -66,13 +66,13 @@ class CompressedLayer(Shown):
         set_(self, "indptr", _checked_indptr(self.indptr, self.n_in, len(self.codes)))
         set_(self, "rows", _checked_rows(self.rows, self.indptr, self.n_out, len(self.codes)))
         if len(self.codes) and not self.codes.all():
-            raise ValueError(f"codes of stored entries must be integers of 1..{top}, got 0 (0 means pruned)")
+            raise ValueError(f"codes of stored entries must be integers in 1..{top}, got 0 (0 means pruned)")
         if self.bias_codes is not None:
             set_(self, "bias_codes", _checked_bias(self.bias_codes, self.n_out, top))
 
     @classmethod
     def trusted(cls, *fields: Any) -> CompressedLayer:
-        """Make a layer of arrays that the library itself has just made: without checks and copies.
+        """Make a layer from arrays that the library itself has just made, without checks or copies.
 
         Parameters
         ----------
@@ -102,7 +102,7 @@ class CompressedLayer(Shown):
         Raises
         ------
         ValueError
-            When a code is over `len(codebook) - 1`, or the matrix is damaged.
+            When a code is above `len(codebook) - 1`, or the matrix is damaged.
         """
         top = len(checked_codebook(codebook)) - 1
         n_out, n_in, indptr, rows, data = _columns_of(codes, top)
@@ -116,12 +116,12 @@ class CompressedLayer(Shown):
 
     @property
     def nnz(self) -> int:
-        """Weights kept, bias not counted."""
+        """Number of weights kept, without the bias."""
         return len(self.codes)
 
     @property
     def density(self) -> float:
-        """Fraction of the weights kept, 0..1, bias not counted."""
+        """Fraction of the weights kept, 0..1, without the bias."""
         return self.nnz / (self.n_out * self.n_in)
 
     def to_scipy(self) -> sp.csc_array:
@@ -187,7 +187,9 @@ def checked_codebook(codebook: Any) -> NDArray[np.float32]:
 def _checked_indptr(indptr: Any, n_in: int, nnz: int) -> NDArray[np.int64]:
     pointers = _check.owned_copy(_check.int64_array("indptr", indptr), np.int64)
     if pointers.shape != (n_in + 1,):
-        raise ValueError(f"indptr must have shape ({n_in + 1},), one a column and an end, got {pointers.shape}")
+        raise ValueError(
+            f"indptr must have shape ({n_in + 1},), one per column and one for the end, got {pointers.shape}"
+        )
     if pointers[0] != 0 or pointers[-1] != nnz:
         raise ValueError(f"indptr must run from 0 to {nnz}, the number of entries, got {pointers[0]}..{pointers[-1]}")
     steps = np.diff(pointers)
@@ -200,14 +202,14 @@ def _checked_indptr(indptr: Any, n_in: int, nnz: int) -> NDArray[np.int64]:
 def _checked_rows(rows: Any, indptr: NDArray[np.int64], n_out: int, nnz: int) -> NDArray[np.int32]:
     given = np.asarray(rows)
     if given.shape != (nnz,):
-        raise ValueError(f"rows must have shape ({nnz},), one an entry, got {given.shape}")
+        raise ValueError(f"rows must have shape ({nnz},), one per entry, got {given.shape}")
     if nnz == 0:
         return _check.readonly(given, np.int32)
     if not np.issubdtype(given.dtype, np.integer):
-        raise ValueError(f"rows must be integers of 0..{n_out - 1}, got dtype {given.dtype}")
+        raise ValueError(f"rows must be integers in 0..{n_out - 1}, got dtype {given.dtype}")
     if given.min() < 0 or given.max() >= n_out:
         entry = int(np.argmax((given < 0) | (given >= n_out)))
-        raise ValueError(f"rows must be of 0..{n_out - 1}, got {given[entry]} in column {_column_of(entry, indptr)}")
+        raise ValueError(f"rows must be in 0..{n_out - 1}, got {given[entry]} in column {_column_of(entry, indptr)}")
     sorted_rows = _check.owned_copy(given, np.int32)
     entry = _first_out_of_order(indptr, sorted_rows)
     if entry >= 0:
@@ -225,7 +227,7 @@ def _column_of(entry: int, indptr: NDArray[np.int64]) -> int:
 def _checked_bias(bias_codes: Any, n_out: int, top: int) -> NDArray[np.uint8]:
     bias = _check.whole_numbers("bias_codes", bias_codes, top)
     if bias.shape != (n_out,):
-        raise ValueError(f"bias_codes must have shape ({n_out},), one an output, got {bias.shape}")
+        raise ValueError(f"bias_codes must have shape ({n_out},), one per output, got {bias.shape}")
     return _check.owned_copy(bias, np.uint8)
 
 

@@ -14,7 +14,7 @@ MAX_SPMAT_WIDTH_BITS = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Machine(Shown):
-    """One EIE chip: an array of processing elements (PEs) and what each of them holds.
+    """One EIE chip: an array of processing elements (PEs), and the parameters of each.
 
     The defaults are the chip of the paper: 64 PEs in 45 nm at 800 MHz (ISCA 2016, section VI and Table II).
 
@@ -23,17 +23,17 @@ class Machine(Shown):
     n_pe : int
         Processing elements. 1..65536. Paper: 64 (section VI-A).
     fifo_depth : int
-        Slots of the ring buffer in front of each PE, 2..1048576. It is full one short of its depth, so a queue
-        "of depth 8" holds 7 activations, and depth 1 could never hold any. Paper: 8 (Figure 8).
+        Slots of the ring buffer in front of each PE, 2..1048576. It is full when one slot is left, so a queue "of depth
+        8" holds 7 activations, and one of depth 1 could hold none. Paper: 8 (Figure 8).
     spmat_width_bits : int
-        Bits that one read of the sparse-matrix SRAM brings, `entry_bits` or more. Entries do not straddle rows: what a
-        whole number of them leaves over is not used. Paper: 64 (Figure 9).
+        Bits per read of the sparse-matrix SRAM, `entry_bits` or more. Entries do not straddle rows; bits that are left
+        after the last whole entry are not used. Paper: 64 (Figure 9).
     clock_hz : float
         Cycles per second. Paper: 800 MHz (section VI).
     weight_bits : int
         Bits of a code into the codebook, 1..8. Paper: 4, 16 shared weights (section III-B).
     index_bits : int
-        Bits of a relative row index, 1..8. Paper: 4, jumps over at most 15 zeros (section III-B).
+        Bits of a relative row index, 1..8. Paper: 4, which skips at most 15 zeros (section III-B).
     feature_nm : float
         Feature size of its technology, nm. Energy and area are modelled in 45 nm and scaled from there as the paper
         does (Table V, footnote 3). Paper: 45, and 28 projected.
@@ -68,17 +68,17 @@ class Machine(Shown):
 
     @property
     def entries_per_row(self) -> int:
-        """Whole entries that one read of the sparse-matrix SRAM brings."""
+        """Number of whole entries per read of the sparse-matrix SRAM."""
         return self.spmat_width_bits // self.entry_bits
 
     @property
     def codebook_size(self) -> int:
-        """Shared weights that a code can name, the padding zero among them."""
+        """Number of shared weights that a code can name, including the padding zero."""
         return 1 << self.weight_bits
 
     @property
     def max_skip(self) -> int:
-        """The most zeros that one relative index can jump over."""
+        """Largest number of zeros that one relative index can skip."""
         return (1 << self.index_bits) - 1
 
 

@@ -297,7 +297,7 @@ def step(
     formats: LayerFormats = UNIT_FORMATS,
     signed: bool = False,
 ) -> SteppedRun:
-    """Run one layer through the stepped machine. For small layers, tests and teaching.
+    """Run one layer on the stepped machine, cycle by cycle; for small layers, tests and teaching.
 
     Parameters
     ----------

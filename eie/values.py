@@ -49,9 +49,9 @@ class Inference(Shown):
     formats : LayerFormats
         What the raw numbers mean.
     saturations : int
-        Additions that ran into the end of the accumulator's range.
+        Number of additions whose sum exceeded the accumulator's range.
     input_saturations : int
-        Activations that did not fit their format.
+        Number of activations that did not fit their format.
     """
 
     raw: NDArray[np.int64]
@@ -89,7 +89,7 @@ def infer(
     relu: bool = True,
     signed: bool = False,
 ) -> Inference:
-    """Compute one layer as the hardware does.
+    """Compute the outputs of one layer as the hardware does, bit by bit.
 
     Parameters
     ----------
@@ -102,9 +102,9 @@ def infer(
     formats : LayerFormats, optional
         Fixed-point formats; `calibrate(mem, activations)` if left out.
     bias : float array of shape `(n_out,)`, optional
-        What the accumulators start from, rounded to their format. The paper does not say how a bias is stored; those
-        of real networks are not among the shared weights, so they are no column of codes (`CompressedLayer.bias_codes`
-        is one, as on the authors' simulator).
+        Start values of the accumulators, rounded to their format. The paper does not say how a bias is stored. The
+        biases of real networks are not among the shared weights, so they are not stored as codes; those of the authors'
+        simulator are (`CompressedLayer.bias_codes`).
     relu : bool
         Write negative sums as 0.
     signed : bool
@@ -198,7 +198,7 @@ def _checked_bias(bias: Any, n_out: int) -> NDArray[np.float64]:
         return np.zeros(n_out)
     values = np.asarray(bias, dtype=np.float64)
     if values.shape != (n_out,):
-        raise ValueError(f"bias must have shape ({n_out},), one an output, got {values.shape}")
+        raise ValueError(f"bias must have shape ({n_out},), one per output, got {values.shape}")
     if not np.isfinite(values).all():
         raise ValueError(f"bias must be finite, got {values[~np.isfinite(values)][0]}")
     return values

@@ -184,8 +184,8 @@ def test_long_runs_do_not_overflow():
         ([1.0, np.nan], r"finite, got nan at input 1"),
         ([np.inf, 1.0], r"finite, got inf at input 0"),
         ([1.0, -0.5], r"0 or more, as after a ReLU, got -0.5 at input 1; .* signed=True"),
-        ([1.0], r"shape \(2,\)( or \(n_vectors, 2\))?, one an input, got \(1,\)"),
-        ([[[1.0, 2.0]]], r"shape \(2,\).*, one an input, got \(1, 1, 2\)"),
+        ([1.0], r"shape \(2,\)( or \(n_vectors, 2\))?, one per input, got \(1,\)"),
+        ([[[1.0, 2.0]]], r"shape \(2,\).*, one per input, got \(1, 1, 2\)"),
         (["a", "b"], r"real numbers, got dtype"),
         ([1j, 2j], r"real numbers, got dtype complex128"),
     ],
@@ -200,7 +200,7 @@ def test_bad_activations(activations, message):
 @pytest.mark.parametrize(
     ("activations", "message"),
     [
-        (np.empty((0, 2)), r"shape \(2,\) or \(n_vectors, 2\), one an input, got \(0, 2\)"),
+        (np.empty((0, 2)), r"shape \(2,\) or \(n_vectors, 2\), one per input, got \(0, 2\)"),
         ([[1.0, 2.0], [1.0, np.nan]], r"finite, got nan at input 1 of vector 1"),
         ([[1.0, 2.0], [-3.0, 2.0]], r"0 or more, as after a ReLU, got -3.0 at input 0 of vector 1; .* signed=True"),
     ],
@@ -214,7 +214,7 @@ def test_bad_vectors(activations, message):
 
 def test_the_stepped_machine_takes_one_vector():
     layer = eie.CompressedLayer.from_codes(np.ones((2, 2), np.uint8), CODEBOOK)
-    with pytest.raises(ValueError, match=r"shape \(2,\), one an input, got \(1, 2\)"):
+    with pytest.raises(ValueError, match=r"shape \(2,\), one per input, got \(1, 2\)"):
         eie.step(layer, [[1.0, 2.0]], eie.Machine(n_pe=2))
 
 

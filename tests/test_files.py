@@ -136,9 +136,9 @@ def test_what_another_process_writes_meanwhile_stays(tmp_path):
 
 
 def test_only_ordinary_files_are_replaced(tmp_path):
-    with pytest.raises(ValueError, match="it is no ordinary file"), written_aside(tmp_path):
+    with pytest.raises(ValueError, match="it is not an ordinary file"), written_aside(tmp_path):
         pass
-    with pytest.raises(ValueError, match="it is no ordinary file"), written_aside("/dev/null"):
+    with pytest.raises(ValueError, match="it is not an ordinary file"), written_aside("/dev/null"):
         pass
 
 

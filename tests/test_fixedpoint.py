@@ -47,7 +47,7 @@ def test_covering_needs_a_limit(limit):
 
 @pytest.mark.parametrize(
     ("bits", "frac", "message"),
-    [(1, 0, r"bits must be an integer of 2..32, got 1"), (16, 65, r"frac must be an integer of -64..64, got 65")],
+    [(1, 0, r"bits must be an integer in 2..32, got 1"), (16, 65, r"frac must be an integer in -64..64, got 65")],
 )
 def test_bad_formats(bits, frac, message):
     with pytest.raises(ValueError, match=message):
@@ -60,5 +60,5 @@ def test_values_must_be_finite():
 
 
 def test_shift_that_would_overflow():
-    with pytest.raises(ValueError, match=r"shift of a product must be of 0..62 places, got -1"):
+    with pytest.raises(ValueError, match=r"shift of a product must be in 0..62 places, got -1"):
         LayerFormats(FixedPoint(32, 0), FixedPoint(32, 0), FixedPoint(32, 1))

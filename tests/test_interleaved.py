@@ -66,20 +66,20 @@ def test_codebook_of_another_size():
 
 @pytest.mark.parametrize("p", [-1, 2])
 def test_no_such_pe(p):
-    with pytest.raises(ValueError, match=r"p must be an integer of 0..1"):
+    with pytest.raises(ValueError, match=r"p must be an integer in 0..1"):
         eie.encode(eie.draw_layer(4, 4, 0.5, 0), MACHINE).pe(p)
 
 
 @pytest.mark.parametrize(
     ("memory", "message"),
     [
-        (([16, 1], [0, 0], [0, 1, 2]), r"codes of PE 1 must be integers of 0..15, got 16"),
-        (([1, 1], [0, 16], [0, 1, 2]), r"relative indices of PE 1 must be integers of 0..15, got 16"),
-        (([1, 1], [0], [0, 1, 2]), r"PE 1 must have one relative index a code"),
-        (([1, 1], [0, 0], [0, 2]), r"PE 1 must have 3 pointers, one a column and an end, got \(2,\)"),
+        (([16, 1], [0, 0], [0, 1, 2]), r"codes of PE 1 must be integers in 0..15, got 16"),
+        (([1, 1], [0, 16], [0, 1, 2]), r"relative indices of PE 1 must be integers in 0..15, got 16"),
+        (([1, 1], [0], [0, 1, 2]), r"PE 1 must have one relative index per code"),
+        (([1, 1], [0, 0], [0, 2]), r"PE 1 must have 3 pointers, one per column and one for the end, got \(2,\)"),
         (([1, 1], [0, 0], [0, 1, 3]), r"pointers of PE 1 must run from 0 to 2, got 0..3"),
         (([1, 1], [0, 0], [0, 3, 2]), r"pointers of PE 1 run backwards at column 1: 3 then 2"),
-        (([1, 1], [0, 2], [0, 1, 2]), r"rows must be of 0..3, .* column 1 on PE 1 reach row 5"),
+        (([1, 1], [0, 2], [0, 1, 2]), r"rows must be in 0..3, .* column 1 on PE 1 reach row 5"),
     ],
 )
 def test_damaged_memories(memory, message):
@@ -91,12 +91,12 @@ def test_damaged_memories(memory, message):
 
 def test_an_entry_just_below_the_last_row():
     beyond = ([1, 1], [0, 2], [0, 1, 2])
-    with pytest.raises(ValueError, match=r"rows must be of 0..3, .* column 1 on PE 0 reach row 4"):
+    with pytest.raises(ValueError, match=r"rows must be in 0..3, .* column 1 on PE 0 reach row 4"):
         eie.InterleavedCSC.from_memories(4, 2, MACHINE, CODEBOOK, [beyond, ([], [], [0, 0, 0])], has_bias=False)
 
 
 def test_memories_for_another_machine():
-    with pytest.raises(ValueError, match="memories must be one a PE, 2, got 1"):
+    with pytest.raises(ValueError, match="memories must be one per PE, 2, got 1"):
         eie.InterleavedCSC.from_memories(4, 1, MACHINE, CODEBOOK, [([1], [0], [0, 1])], has_bias=False)
     with pytest.raises(ValueError, match="codebook must have 16 values, got 8"):
         eie.InterleavedCSC.from_memories(4, 1, MACHINE, CODEBOOK[:8], [([1], [0], [0, 1])] * 2, has_bias=False)

@@ -52,14 +52,14 @@ def test_repr():
 @pytest.mark.parametrize(
     ("codes", "message"),
     [
-        (np.full((2, 2), 16), r"codes must be integers of 0..15, got 16"),
-        (np.full((2, 2), 300), r"codes must be integers of 0..15, got 300"),
-        (np.full((2, 2), -1), r"codes must be integers of 0..15, got -1"),
-        (np.ones((2, 2)), r"codes must be integers of 0..15, got dtype float64"),
+        (np.full((2, 2), 16), r"codes must be integers in 0..15, got 16"),
+        (np.full((2, 2), 300), r"codes must be integers in 0..15, got 300"),
+        (np.full((2, 2), -1), r"codes must be integers in 0..15, got -1"),
+        (np.ones((2, 2)), r"codes must be integers in 0..15, got dtype float64"),
         (np.ones(4, np.uint8), r"codes must be a matrix of shape \(n_out, n_in\), .* got shape \(4,\)"),
         (np.ones((0, 4), np.uint8), r"both 1 or more, got shape \(0, 4\)"),
-        (sp.csc_array(np.full((2, 2), 16)), r"codes must be integers of 0..15, got 16"),
-        (sp.csc_array(np.full((2, 2), 0.5)), r"codes must be integers of 0..15, got dtype float64"),
+        (sp.csc_array(np.full((2, 2), 16)), r"codes must be integers in 0..15, got 16"),
+        (sp.csc_array(np.full((2, 2), 0.5)), r"codes must be integers in 0..15, got dtype float64"),
     ],
 )
 def test_bad_codes(codes, message):
@@ -76,20 +76,20 @@ def test_unsorted_csc():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"rows": [0, 3, 1]}, r"rows must be of 0..2, got 3 in column 0"),
-        ({"rows": [0, 1, -1]}, r"rows must be of 0..2, got -1 in column 1"),
+        ({"rows": [0, 3, 1]}, r"rows must be in 0..2, got 3 in column 0"),
+        ({"rows": [0, 1, -1]}, r"rows must be in 0..2, got -1 in column 1"),
         ({"rows": [0, 0, 1]}, r"rows must rise within a column, got 0 then 0 in column 0"),
-        ({"rows": [0, 1]}, r"rows must have shape \(3,\), one an entry, got \(2,\)"),
-        ({"rows": [0.0, 1.0, 1.0]}, r"rows must be integers of 0..2, got dtype float64"),
+        ({"rows": [0, 1]}, r"rows must have shape \(3,\), one per entry, got \(2,\)"),
+        ({"rows": [0.0, 1.0, 1.0]}, r"rows must be integers in 0..2, got dtype float64"),
         ({"indptr": [0, 2, 4]}, r"indptr must run from 0 to 3, the number of entries, got 0..4"),
         ({"indptr": [0, 3]}, r"indptr must have shape \(3,\), .* got \(2,\)"),
         ({"n_in": 3, "indptr": [0, 2, 1, 3]}, r"indptr must not fall, got 2 then 1 at column 1"),
-        ({"codes": [1, 0, 2]}, r"codes of stored entries must be integers of 1..15, got 0"),
-        ({"n_out": 0}, r"n_out must be an integer of 1..2147483647, got 0"),
+        ({"codes": [1, 0, 2]}, r"codes of stored entries must be integers in 1..15, got 0"),
+        ({"n_out": 0}, r"n_out must be an integer in 1..2147483647, got 0"),
         ({"codebook": np.zeros(15)}, r"codebook must be a vector of 2, 4, 8 .. 256 values, got shape \(15,\)"),
         ({"codebook": np.full(16, np.nan)}, r"codebook must be finite, got nan"),
-        ({"bias_codes": [1, 2]}, r"bias_codes must have shape \(3,\), one an output, got \(2,\)"),
-        ({"bias_codes": [1, 2, 16]}, r"bias_codes must be integers of 0..15, got 16"),
+        ({"bias_codes": [1, 2]}, r"bias_codes must have shape \(3,\), one per output, got \(2,\)"),
+        ({"bias_codes": [1, 2, 16]}, r"bias_codes must be integers in 0..15, got 16"),
     ],
 )
 def test_bad_parts(changes, message):
@@ -108,7 +108,7 @@ def test_nobody_else_can_change_a_layer():
 
 def test_entries_that_stand_twice_are_not_added_up_in_a_byte():
     matrix = sp.coo_array((np.array([10, 250], np.uint8), ([0, 0], [0, 0])), shape=(1, 1))
-    with pytest.raises(ValueError, match=r"codes must be integers of 0..15, got 260"):
+    with pytest.raises(ValueError, match=r"codes must be integers in 0..15, got 260"):
         eie.CompressedLayer.from_codes(matrix, CODEBOOK)
 
 

@@ -138,7 +138,7 @@ def test_calibrate_covers_the_bias():
 @pytest.mark.parametrize(
     ("bias", "message"),
     [
-        ([1.0, 2.0], r"bias must have shape \(1,\), one an output, got \(2,\)"),
+        ([1.0, 2.0], r"bias must have shape \(1,\), one per output, got \(2,\)"),
         ([np.nan], "bias must be finite, got nan"),
     ],
 )

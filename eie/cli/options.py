@@ -86,7 +86,7 @@ def fractions(_context: click.Context, _parameter: click.Parameter, given: tuple
         try:
             found[name or "*"] = float(number)
         except ValueError:
-            raise ValueError(f"--prune-to must be a fraction of 0..1 or NAME=fraction, got {text!r}") from None
+            raise ValueError(f"--prune-to must be a fraction in 0..1 or NAME=fraction, got {text!r}") from None
     return found or None
 
 
@@ -237,7 +237,7 @@ activations = together(
         metavar="FILE",
         cls=First,
         label="--activations FILE",
-        help="inputs: .npy, or .npz by layer; --signed allows negative",
+        help="inputs, .npy or .npz; --signed allows negative ones",
     ),
     click.option("--signed", is_flag=True, hidden=True),
     integer("--seed", default=0, text="random seed (default: 0)"),

@@ -51,7 +51,7 @@ def _copy(targets: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
 
 
 def _rest(module: nn.Module) -> dict[str, Tensor]:
-    """Parameters and buffers that are no compressed weights."""
+    """Parameters and buffers that are not compressed weights."""
     compressed = {weight.data_ptr() for weight in weights(module).values()}
     return {name: value for name, value in module.state_dict().items() if value.data_ptr() not in compressed}
 
@@ -62,7 +62,7 @@ def _bias(layer: str) -> str:
 
 
 def _steps(module: nn.Module) -> tuple[dict[str, Any], ...]:
-    """Return the steps of a plain chain; none where the module is no chain of known ones."""
+    """Return the steps of a plain chain; none where the module is not a chain of known ones."""
     if not isinstance(module, nn.Sequential):
         return ()
     steps = [_step(name, part) for name, part in module.named_children()]

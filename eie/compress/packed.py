@@ -88,7 +88,7 @@ class CompressedNetwork:
         Its compressed weights, in order.
     steps : tuple of dict
         How to run it, a step after the other: `{"op": "Linear", "layer": "ip1"}`, also `Conv2d` (with `stride` and
-        `padding`), `MaxPool2d` (`size`, `stride`), `Relu` and `Flatten`. Empty where it is no plain chain.
+        `padding`), `MaxPool2d` (`size`, `stride`), `Relu` and `Flatten`. Empty where it is not a plain chain.
     rest : dict of str to array
         Parameters that were not compressed, other than the parts' biases.
     """
@@ -146,7 +146,7 @@ def read(path: str | Path) -> CompressedNetwork:
         When the file is missing or damaged.
     """
     arrays, facts = sealed.read(path)
-    with report_damage(path, "is no compressed network"):
+    with report_damage(path, "is not a compressed network"):
         most = MAX_WEIGHTS_A_BYTE * Path(path).stat().st_size
         parts = tuple(_unpacked(entry, arrays, most) for entry in json.loads(facts["parts"]))
         rest = {name.removeprefix("rest/"): array for name, array in arrays.items() if name.startswith("rest/")}

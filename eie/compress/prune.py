@@ -60,7 +60,7 @@ def by_sensitivity(weight: Tensor, sensitivity: float) -> Tensor:
     """
     times = _check.real("sensitivity", sensitivity)
     if not 0 <= times <= MAX_SENSITIVITY:
-        raise ValueError(f"sensitivity must be of 0..{MAX_SENSITIVITY:g} standard deviations, got {sensitivity!r}")
+        raise ValueError(f"sensitivity must be in 0..{MAX_SENSITIVITY:g} standard deviations, got {sensitivity!r}")
     values = weight.detach()
     return values.abs() >= times * values.std(correction=0)
 

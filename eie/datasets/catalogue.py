@@ -53,7 +53,7 @@ def title(name: str) -> str:
 
 
 def find(name: str) -> Path | None:
-    """Find the folder of a data set; None when it is not at hand.
+    """Find the folder of a data set; return None if it is not available.
 
     Raises
     ------
@@ -69,12 +69,12 @@ def find(name: str) -> Path | None:
 
 
 def require(name: str) -> Path:
-    """Return the folder of a data set, or raise an error. Files are compared by size, which costs next to nothing.
+    """Return the folder of a data set, or raise an error. Files are checked by size, which is fast.
 
     Raises
     ------
     FileNotFoundError
-        When it is not at hand, or a file of it is missing; the message says how to get it.
+        When it is not available, or a file of it is missing; the message says how to get it.
     ValueError
         When a file has another size than it should.
     """
@@ -139,7 +139,7 @@ def overview() -> list[dict[str, str]]:
 
 
 def fetch(name: str) -> Path:
-    """Get a data set, unless it is at hand, and return its folder; continue where an earlier try stopped.
+    """Download a data set unless it is available, and return its folder; continue where an earlier attempt stopped.
 
     Raises
     ------
@@ -213,7 +213,9 @@ def _check_room(base: Path, entry: dict[str, Any]) -> None:
         base.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(base).free
     except OSError as error:
-        raise FetchError(f"cannot write to {base}: {error.strerror}; let EIE_DATA name a folder to write to") from error
+        raise FetchError(
+            f"cannot write to {base}: {error.strerror}; set EIE_DATA to a folder that can be written to"
+        ) from error
     if free < needed:
         raise FetchError(
             f"{base} has {free / 1e6:.0f} MB left, {entry['title']} needs {needed / 1e6:.0f} MB; make room, or let "

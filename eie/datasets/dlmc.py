@@ -121,7 +121,9 @@ def _checked(path: str, content: bytes, wanted: Files) -> bytes:
     """Return the content of a file if it is the one that the catalogue knows."""
     found = hashlib.sha1(f"blob {len(content)}\0".encode() + content, usedforsecurity=False).hexdigest()
     if f"git:{found}" != wanted[path][1]:
-        raise FetchError(f"{path} of the collection has not the content expected: its hash is not {wanted[path][1]}")
+        raise FetchError(
+            f"{path} of the collection does not have the expected content: its hash is not {wanted[path][1]}"
+        )
     return content
 
 

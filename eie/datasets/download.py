@@ -85,7 +85,7 @@ def _go_on(url: str, part: Path, limit: int, label: str, verify: bool | str) -> 
             _append(answer, part, kept, limit, label)
         elif answer.headers.get("Content-Range") == f"bytes */{have}":  # it was whole already
             return
-    if beyond:  # what was kept is no beginning of this file
+    if beyond:  # what was kept is not a beginning of this file
         part.unlink()
         _go_on(url, part, limit, label, verify)
 
@@ -100,7 +100,7 @@ def _append(answer: requests.Response, part: Path, have: int, limit: int, label:
             if have > limit:
                 file.close()
                 part.unlink()
-                raise FetchError(f"{urlsplit(answer.url).hostname} sent more than the {limit} bytes that there may be")
+                raise FetchError(f"{urlsplit(answer.url).hostname} sent more than the {limit} bytes that are allowed")
             file.write(chunk)
             bar.update(len(chunk))
     if have < total:

@@ -143,7 +143,7 @@ def _links(page: str, verify: bool | str) -> dict[str, str]:
             try:
                 found = [(file["filename"], file["url"]) for file in json.loads(text)["files"]]
             except (ValueError, KeyError, TypeError) as error:
-                raise requests.exceptions.InvalidJSONError("the page is no list of files") from error
+                raise requests.exceptions.InvalidJSONError("the page is not a list of files") from error
         return {name: urldefrag(urljoin(answer.url, url)).url for name, url in found}
 
 

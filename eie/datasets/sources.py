@@ -129,7 +129,7 @@ def _take_all(
 
 
 def _whole(path: Path, names: Collection[str], take: Take) -> None:
-    """Read a download that is no archive but the one file wanted."""
+    """Read a download that is not an archive but the one file wanted."""
     try:
         with path.open("rb") as stream:
             take(next(iter(names)), stream)
@@ -148,4 +148,4 @@ def _store(stream: IO[bytes], path: Path, size: int, wanted: str) -> None:
                     raise FetchError(f"{path.name} has more than {SLACK * size} bytes, expected {size}")
                 file.write(chunk)
         if not is_right(aside, wanted):
-            raise FetchError(f"{path.name} has not the content expected: its hash is not {wanted}")
+            raise FetchError(f"{path.name} does not have the expected content: its hash is not {wanted}")

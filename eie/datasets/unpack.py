@@ -25,7 +25,7 @@ DAMAGED = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, gzip.BadGzipFile),
     *(NotImplementedError, RuntimeError, ValueError, OverflowError),  # zipfile on what it cannot make sense of
 )
-"""What the readers of archives raise at bytes that are no archive."""
+"""What the readers of archives raise at bytes that are not an archive."""
 
 
 def unpack(archive: Path, names: Collection[str], take: Callable[[str, IO[bytes]], None]) -> None:
@@ -47,7 +47,7 @@ def unpack(archive: Path, names: Collection[str], take: Callable[[str, IO[bytes]
                 file.seek(0)
                 _of_tar(file, names, take)
     except DAMAGED as error:
-        raise FetchError(f"{archive.name} is damaged or no archive ({error})") from error
+        raise FetchError(f"{archive.name} is damaged or not an archive ({error})") from error
 
 
 def gunzipped(stream: IO[bytes]) -> IO[bytes]:

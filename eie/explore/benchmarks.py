@@ -58,12 +58,12 @@ class Benchmark(Shown):
 
     @property
     def expected_entries(self) -> float:
-        """Weights kept, on average over draws."""
+        """Expected number of weights kept, the mean over draws."""
         return self.n_in * self.n_out * self.weight_density
 
     @property
     def expected_macs(self) -> float:
-        """Multiplications with a weight and an input that are both not 0, on average."""
+        """Expected number of multiplications with a weight and an input that are both not 0."""
         return self.expected_entries * self.act_density
 
     def spread(self, percentile: float = MEDIAN) -> Spread:
@@ -78,7 +78,7 @@ class Benchmark(Shown):
         Parameters
         ----------
         seed, draw : int
-            Name the random numbers, together with the layer's name: every layer, and every draw, has its own.
+            Random seed, and number of the draw. Together with the layer's name, they determine the random numbers.
         spread : Spread or float, optional
             Unevenness, or a percentile of `eie.typical_spread`, 10..90; the median, 50, if left out.
         """

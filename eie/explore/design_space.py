@@ -54,7 +54,7 @@ COLUMNS = {
     "feature_nm": "feature size of the technology, nm",
     "cycles": "clock cycles",
     "broadcasts": "non-zero activations sent to the PEs, the bias's among them",
-    "macs": "entries processed that are no padding",
+    "macs": "entries processed that are not padding zeros",
     "padding": "padding zeros processed",
     "ptr_reads": "reads of a pointer pair, over all PEs",
     "spmat_reads": "reads of a row of the sparse-matrix memory, over all PEs",
@@ -62,7 +62,7 @@ COLUMNS = {
     "n_out": "outputs",
     "theoretical_cycles": "cycles if the entries were spread evenly and nobody waited",
     "load_balance": "theoretical cycles / cycles, 0..1",
-    "real_work": "fraction of the entries that are no padding, 0..1",
+    "real_work": "fraction of the entries that are not padding zeros, 0..1",
     "seconds": "time, s",
     "theoretical_seconds": "theoretical cycles, s",
     "energy_j": "energy, bottom-up: every counted event and the memories' leakage, J",
@@ -127,16 +127,16 @@ class DesignSpace:
 
     @property
     def designs(self) -> int:
-        """Machines."""
+        """Number of machines."""
         return len(self.n_pe) * len(self.fifo_depth) * len(self.spmat_width_bits) * len(self.index_bits)
 
     @property
     def points(self) -> int:
-        """Rows of the file, designs x layers x draws."""
+        """Number of rows of the file: designs x layers x draws."""
         return self.designs * len(self.benchmarks) * self.draws
 
     def jobs(self) -> list[Job]:
-        """List the passes that answer all points, in the order of the file."""
+        """List the passes that compute all points, in the order of the file."""
         values = product(self.n_pe, self.index_bits, self.fifo_depth, self.spmat_width_bits)
         machines = [
             Machine(
@@ -158,21 +158,22 @@ class DesignSpace:
 
 
 def run(space: DesignSpace, output: str | Path, executor: Executor | None = None) -> bool:
-    """Simulate a design space and write it to a Parquet file, or go on with what an earlier run began.
+    """Simulate a design space and write it to a Parquet file, or continue an earlier run.
 
     Parameters
     ----------
     space : DesignSpace
         What to simulate.
     output : str or Path
-        The file, ending in `.parquet`. Parts are kept in a folder of that name and `.parts` until it is whole.
+        The file, ending in `.parquet`. Parts are kept in a folder, whose name has `.parts` added, until the file is
+        complete.
     executor : concurrent.futures.Executor, optional
         Where to run; threads on all cores if left out. Processes and other machines must have this package.
 
     Returns
     -------
     bool
-        False when the file had these very points already, and nothing was done.
+        False if the file already had these points, so that nothing was done.
 
     Raises
     ------
@@ -260,7 +261,7 @@ def values(name: str, text: str, *, doubling: bool = True) -> tuple[int, ...]:
 
 @contextmanager
 def dask(address: str) -> Iterator[Executor]:
-    """Give an executor, for `run`, of the Dask scheduler at `address`, such as `tcp://127.0.0.1:8786`.
+    """Return an executor for `run` that uses the Dask scheduler at `address`, such as `tcp://127.0.0.1:8786`.
 
     Its workers must have this package.
 
@@ -284,9 +285,9 @@ def dask(address: str) -> Iterator[Executor]:
         try:
             yield client.get_executor(pure=False)
         except KilledWorker as error:
-            raise OSError(f"workers died again and again ({error}); run the command again to go on") from error
+            raise OSError(f"workers died again and again ({error}); run the command again to continue") from error
         except CancelledError as error:
-            raise OSError(f"the Dask scheduler at {address} was lost; run the command again to go on") from error
+            raise OSError(f"the Dask scheduler at {address} was lost; run the command again to continue") from error
 
 
 def _range(part: str, doubling: bool) -> Iterable[int]:

@@ -109,7 +109,7 @@ class Timeline:
 def explain(
     mem: InterleavedCSC | CompressedLayer, activations: Any, machine: Machine = EIE_45NM, *, signed: bool = False
 ) -> Explanation:
-    """Say where the cycles of a layer went.
+    """Attribute every cycle of a layer to a cause.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def explain(
 def timeline(
     mem: InterleavedCSC | CompressedLayer, activations: Any, machine: Machine = EIE_45NM, *, signed: bool = False
 ) -> Timeline:
-    """Say which PE waited for which broadcast, on one vector.
+    """Compute how long each PE waited for each broadcast, on one vector.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def _slowest_column(mem: InterleavedCSC, sent: NDArray[np.bool_]) -> tuple[int, 
 
 @Kernel
 def _macs(codes, pe_start, pointers):  # type: ignore[no-untyped-def]
-    """Count the entries of column j on PE p that are no padding, at `[j, p]`."""
+    """Count the entries of column j on PE p that are not padding zeros, at `[j, p]`."""
     n_columns, n_pe = pointers.shape[0] - 1, pointers.shape[1]
     found = np.zeros((n_columns, n_pe), np.int32)
     for p in range(n_pe):

@@ -29,7 +29,7 @@ NOT_SENT = -1
 
 @dataclass(frozen=True, slots=True)
 class Designs:
-    """Reports of one layer on machines of the same PEs.
+    """Reports of one layer on several machines with equal PEs.
 
     `common` are the fields of a `CycleReport` that are the same for all machines; `cycles`, `padding` and
     `spmat_reads` of shape `(machines,)` those that are not. `fullest` counts the entries of the whole layer on the PE
@@ -81,7 +81,7 @@ def simulate_many(
     machines : sequence of Machine
         One or more; index bits, queue depth, width of the sparse-matrix memory and clock may differ.
     signed : bool
-        Take any value that is not 0 as one to broadcast, as for `simulate`.
+        Broadcast every value that is not 0, also a negative one, as for `simulate`.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def simulate_many(
     """
     layouts = {memory_layout(machine) for machine in machines}
     if len(layouts) != 1:
-        raise ValueError(f"machines must be of one (n_pe, weight_bits), got {sorted(layouts)}")
+        raise ValueError(f"machines must have the same (n_pe, weight_bits), got {sorted(layouts)}")
     n_pe = machines[0].n_pe
     check_codebook(layer, machines[0])
     active, idle = scan(checked_activations(activations, layer.n_in, signed) != 0, n_pe, layer.bias_codes is not None)

@@ -155,7 +155,7 @@ def read(path: str | Path) -> OwnTechnology:
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: is no TOML file: {error}") from None
+        raise ValueError(f"{path}: is not a TOML file: {error}") from None
     try:
         return of_numbers(found)
     except ValueError as error:

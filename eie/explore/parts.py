@@ -120,4 +120,6 @@ def _check_ours(folder: Path) -> None:
     if folder.exists() and not (folder / PLAN_FILE).is_file():
         found = [path.name for path in folder.glob("*") if not path.name.startswith(".")]
         if found:
-            raise ValueError(f"{folder} is there, is no folder of a sweep, and holds {found[0]}: write to another file")
+            raise ValueError(
+                f"{folder} exists, is not the folder of a sweep, and holds {found[0]}: write to another file"
+            )

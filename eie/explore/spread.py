@@ -36,8 +36,8 @@ class Spread(Shown):
     Attributes
     ----------
     row_cv, column_cv : float
-        Coefficient of variation of the entries per row and per column, beyond what chance (the binomial) gives.
-        0 is a uniform random matrix.
+        Coefficient of variation of the entries per row and per column, beyond that of random placement (binomial). 0 is
+        a uniform random matrix.
     bias_density : float
         Fraction of the biases that are not 0.
     block_columns : int
@@ -56,7 +56,7 @@ class Spread(Shown):
         for name in ("row_cv", "column_cv", "block_cv"):
             value = _check.real(name, getattr(self, name))
             if not 0 <= value <= MAX_CV:
-                raise ValueError(f"{name} must be of 0..{MAX_CV:g}, got {value:g}")
+                raise ValueError(f"{name} must be in 0..{MAX_CV:g}, got {value:g}")
         _check.fraction("bias_density", self.bias_density)
         _check.integer("block_columns", self.block_columns, 1, MAX_SIZE)
 
@@ -104,7 +104,7 @@ def typical_spread(
     found = fitted_spreads()[method]
     low, *_, high = found["percentiles"]
     if not low <= percentile <= high:
-        raise ValueError(f"percentile must be of {low}..{high}, got {percentile:g}")
+        raise ValueError(f"percentile must be in {low}..{high}, got {percentile:g}")
     row_cv, column_cv = (
         _between(percentile, found["percentiles"], sorted(on_curve(curve, density, shape) for curve in found[side]))
         for side in ("row", "column")

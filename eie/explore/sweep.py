@@ -103,7 +103,7 @@ def sweep(
     Parameters
     ----------
     benchmarks : sequence of Benchmark
-        Layers to draw. Each draw is made once, and gone through once for machines that hold it alike.
+        Layers to draw. Each draw is made once, and simulated in one pass for all machines that store it alike.
     machines : sequence of Machine
         Chips to run them on.
     seed : int
@@ -116,7 +116,7 @@ def sweep(
     Returns
     -------
     pandas.DataFrame
-        A row for each layer, draw and machine, in that order: `layer`, `draw`, the machine's parameters, the report's
+        One row per layer, draw and machine, in that order: `layer`, `draw`, the machine's parameters, the report's
         counters, and `load_balance`, `real_work` (fractions), `seconds`, `theoretical_seconds`.
     """
     import pandas as pd

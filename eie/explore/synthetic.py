@@ -48,7 +48,7 @@ def draw_layer(
     bias: bool = True,
     weight_bits: int = 4,
 ) -> CompressedLayer:
-    """Draw a pruned layer. Memory and time go with the entries drawn, not with `n_out` x `n_in`.
+    """Draw a pruned layer. Memory and time grow with the entries drawn, not with `n_out` x `n_in`.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ def read(path: Path) -> NDArray[Any] | dict[str, NDArray[Any]]:
     if path.suffix not in (".npy", ".npz"):
         raise ValueError(f"activations must be in a .npy or .npz file, got {path}")
     check_file(path, MAX_BYTES)
-    with report_damage(path, "is no whole NumPy file of numbers"):
+    with report_damage(path, "is not a complete NumPy file of numbers"):
         if path.suffix == ".npy":
             return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
         check_archive(path, MAX_UNPACKED_BYTES)

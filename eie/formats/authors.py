@@ -47,7 +47,7 @@ def read(folder: str | Path | None = None, n_out: int | None = None) -> AuthorsD
     Raises
     ------
     FileNotFoundError
-        When no folder is given and the dump is not at hand; the message says how to get it.
+        When no folder is given and the dump is not available; the message says how to get it.
     FormatError
         When a file is missing, truncated, too long, or holds a value out of range.
     """

@@ -4,9 +4,9 @@ An `.eie` file is a safetensors file: eight bytes with the length of a header, t
 header's `__metadata__` has one text, `eie`, which is JSON itself, an object of
 
 - `version`: 1;
-- `layers`: a list with an object a layer: `name`, `kind`, `note`, `n_out`, `n_in`, `n_pe`, `weight_bits`, `index_bits`,
-  `has_bias` (whether the last column is the bias), `vectors` (products that an inference takes), `counted` (whether the
-  network's file told them; true if left out), `groups` (blocks along the diagonal; 1 if left out) and `conditional`
+- `layers`: a list with one object per layer: `name`, `kind`, `note`, `n_out`, `n_in`, `n_pe`, `weight_bits`,
+  `index_bits`, `has_bias` (whether the last column is the bias), `vectors` (products per inference), `counted` (whether
+  the network's file told them; true if left out), `groups` (blocks along the diagonal; 1 if left out) and `conditional`
   (whether an inference may do without it; false if left out);
 - `checksums`: the CRC-32 of every tensor's bytes, by its name;
 - `checksum`: the CRC-32 of the text of a JSON list, its keys sorted and without spaces: an object of the three above,
@@ -89,7 +89,7 @@ class EncodedLayer:
 
     @property
     def weights(self) -> int:
-        """Numbers of the matrix, of its blocks if it has groups."""
+        """Number of weights in the matrix, or in its blocks if it has groups."""
         return self.mem.n_out * self.mem.n_in // self.groups
 
     @property
@@ -139,7 +139,7 @@ def check_path(path: str | Path) -> None:
 
 @guarded
 def read(path: str | Path) -> tuple[EncodedLayer, ...]:
-    """Read encoded layers. Their numbers are mapped: they come from the file when they are used.
+    """Read encoded layers. Their arrays are mapped into memory: they are read from the file when they are used.
 
     Raises
     ------
@@ -195,7 +195,7 @@ def _header(path: Path, size: int) -> tuple[dict[str, Any], dict[str, Any], int]
         said = (header.pop("__metadata__", None) or {}).get("eie")
         facts = json.loads(said) if said is not None else None
     if facts is None:
-        raise FormatError(f"{path}: is no {ENDING} file: the header at byte 8 does not say so")
+        raise FormatError(f"{path}: is not a file in the {ENDING} format: the header at byte 8 does not say so")
     _check_facts(path, facts, {name: (part["dtype"], part["shape"]) for name, part in header.items()})
     return header, facts, 8 + length
 
@@ -222,7 +222,7 @@ def _mapped(path: Path, name: str, part: Mapping[str, Any], start: int, checksum
 
 
 def _layer(path: Path, i: int, facts: Any, arrays: Mapping[str, NDArray[Any]]) -> EncodedLayer:
-    with report_damage(path, f"layer {i} is no encoded layer", (ValueError, KeyError, TypeError)):
+    with report_damage(path, f"layer {i} is not an encoded layer", (ValueError, KeyError, TypeError)):
         return _checked_layer(i, facts, arrays)
 
 
@@ -274,7 +274,7 @@ def _check_memories(mem: InterleavedCSC) -> None:
     if p >= 0:
         raise ValueError(f"the pointers or relative indices of column {j} on PE {p} lead out of the layer")
     if not np.array_equal(_count(mem.codes, mem.pe_start, mem.pointers), mem.column_macs):
-        raise ValueError("column_macs must count the entries that are no padding")
+        raise ValueError("column_macs must count the entries that are not padding zeros")
 
 
 @Kernel
@@ -298,7 +298,7 @@ def _first_wrong(codes, skips, pe_start, pointers, n_out):  # type: ignore[no-un
 
 @Kernel
 def _count(codes, pe_start, pointers):  # type: ignore[no-untyped-def]
-    """Count the entries of each column that are no padding, over all PEs."""
+    """Count the entries of each column that are not padding zeros, over all PEs."""
     found = np.zeros(pointers.shape[0] - 1, np.int64)
     for p in range(len(pe_start) - 1):
         for j in range(len(found)):

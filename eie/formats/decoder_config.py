@@ -77,7 +77,7 @@ class _Sizes:
 
     def side(self, name: str, value: Any, high: int = MAX_SIDE) -> int:
         if type(value) is not int or not 1 <= value <= high:
-            raise FormatError(f"{self.path}: {name} must be a whole number of 1..{high}, got {value!s:.40}")
+            raise FormatError(f"{self.path}: {name} must be a whole number in 1..{high}, got {value!s:.40}")
         return value
 
     def matrices(self) -> Iterator[tuple[str, int, int]]:

@@ -94,7 +94,7 @@ def read(path: str | Path, shapes: Shapes) -> dict[str, NetLayer]:
     Raises
     ------
     FormatError
-        When the file is truncated or too long, holds a value that is no number, or an entry lies outside its layer.
+        When the file is truncated or too long, holds a value that is not a number, or an entry lies outside its layer.
     """
     reader = BinaryReader(path, MAX_FILE_BYTES)
     counts = reader.take("<u4", len(shapes), "numbers of entries")
@@ -112,7 +112,7 @@ def write(path: str | Path, layers: Mapping[str, NetLayer]) -> None:
     Raises
     ------
     ValueError
-        When a layer's parts do not fit together, or its codebook has not the size that its name asks for.
+        When a layer's parts do not fit together, or its codebook does not have the size that its name requires.
     """
     entries = {name: _entries(name, layer) for name, layer in layers.items()}
     with written_aside(path) as aside, aside.open("wb") as file:

@@ -16,7 +16,7 @@ _TOLD = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionErr
 
 
 class FormatError(ValueError):
-    """Error for a file that is not as its format says; the message names the file and the fault."""
+    """Error for a file that is not valid in its format; the message names the file and the fault."""
 
 
 @contextmanager

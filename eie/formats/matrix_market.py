@@ -54,7 +54,7 @@ def read(path: Path) -> WeightFile:
     """
     size = check_file(path, MAX_BYTES)
     opener: Any = gzip.open if path.suffix == ".gz" else open
-    with report_damage(path, "is no whole Matrix Market file"), opener(path, "rb") as file:
+    with report_damage(path, "is not a complete Matrix Market file"), opener(path, "rb") as file:
         matrix = _matrix(path, file, size)
     n_out, n_in = matrix.shape
     return WeightFile(path, (WeightLayer(path.name.split(".")[0], "matrix", n_out, n_in, lambda: matrix),))
@@ -85,7 +85,7 @@ def _sparse(path: Path, file: IO[bytes], size: int, width: int, symmetry: str) -
         for side, most in enumerate((n_rows, n_columns)):
             index = table[:, side]
             if not ((index >= 1) & (index <= most) & (index == np.floor(index))).all():
-                raise FormatError(f"{path}: rows and columns must be of 1..{n_rows} and 1..{n_columns}")
+                raise FormatError(f"{path}: rows and columns must be in 1..{n_rows} and 1..{n_columns}")
             place[side, part] = index - 1
         values[part] = table[:, 2] if width == 3 else 1
         at += len(table)
@@ -137,7 +137,7 @@ def _line(path: Path, file: IO[bytes]) -> str:
 
 
 def _sizes(path: Path, file: IO[bytes], n: int) -> list[int]:
-    """Read the numbers of the first line that is no comment."""
+    """Read the numbers of the first line that is not a comment."""
     for _ in range(MAX_COMMENTS):
         line = _line(path, file)
         if line.strip() and not line.startswith("%"):
@@ -187,7 +187,7 @@ class _Bounded:
             raise FormatError(f"{self.path}: must unpack to at most {MAX_BYTES} bytes")
         self.digits += len(found) - len(found.translate(None, b"0123456789"))
         if MAX_BYTES - self.left > _SOME_BYTES + BYTES_PER_DIGIT * self.digits:
-            raise FormatError(f"{self.path}: is white space for the most part")
+            raise FormatError(f"{self.path}: is mostly white space")
         return found
 
     def __iter__(self) -> Iterator[bytes]:

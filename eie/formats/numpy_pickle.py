@@ -155,7 +155,7 @@ class _Machine:
                 return self._remembered(argument)
             case "REDUCE":
                 return self._call()
-        raise ValueError(f"instruction {code:#x} is none that arrays are made of")
+        raise ValueError(f"instruction {code:#x} is not one that arrays are made of")
 
     def _since_mark(self) -> list[Any]:
         values = []
@@ -172,7 +172,7 @@ class _Machine:
     def _set_items(self, values: list[Any]) -> None:
         target = self.stack[-1]
         if not isinstance(target, dict) or len(values) % 2:
-            raise ValueError("items are set of a value that is no dictionary")
+            raise ValueError("items are set of a value that is not a dictionary")
         for key, value in zip(values[::2], values[1::2], strict=True):
             if not isinstance(key, str):
                 raise ValueError(f"a key must be text, is {repr(key)}")

@@ -80,7 +80,7 @@ def load(path: Path) -> onnx.ModelProto:
     check_structure(path, check_file(path, MAX_BYTES))
     import onnx
 
-    with report_damage(path, "is no whole ONNX file"):
+    with report_damage(path, "is not a complete ONNX file"):
         return onnx.load(path, load_external_data=False)
 
 
@@ -121,7 +121,7 @@ def opened(path: Path, model: onnx.ModelProto, sides: Mapping[str, Sequence[int]
     """Find the layers of a model, node by node."""
     import onnx
 
-    with report_damage(path, "is no whole ONNX file"):
+    with report_damage(path, "is not a complete ONNX file"):
         inline(path, model)
         spell_out(model.graph)
         stated = next((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), 0)
@@ -130,7 +130,7 @@ def opened(path: Path, model: onnx.ModelProto, sides: Mapping[str, Sequence[int]
         shapes = shapes_of(model, sides)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    with report_damage(path, "is no whole ONNX file"):
+    with report_damage(path, "is not a complete ONNX file"):
         graph = Graph(path, model.graph, shapes)
         parts = _Parts()
         parts.add_all(graph, opset)

@@ -33,7 +33,7 @@ MAX_BESIDE_BYTES = 2**40
 """Bytes of a file of weights beside it, which is mapped, not read."""
 
 MAX_STRUCTURE_BYTES = 2**24
-"""Bytes of a file that are no weights: nodes, names, shapes, small constants."""
+"""Bytes of a file that are not weights: nodes, names, shapes, small constants."""
 
 MAX_FIELDS = 500_000
 """Nodes and initializers."""
@@ -255,7 +255,7 @@ def _fields(path: Path, data: mmap.mmap, at: int, end: int) -> Iterator[tuple[in
             value, at = _varint(path, data, at, end)
             length = value if kind == 2 else 0
         if length is None or at + length > end:
-            raise FormatError(f"{path}: is no whole ONNX file: broken at byte {start}")
+            raise FormatError(f"{path}: is not a complete ONNX file: it is damaged at byte {start}")
         n_fields += 1
         if n_fields > MAX_FIELDS:
             raise FormatError(f"{path}: must have at most {MAX_FIELDS} parts, has more at byte {start}")
@@ -273,4 +273,4 @@ def _varint(path: Path, data: mmap.mmap, at: int, end: int) -> tuple[int, int]:
         value, at = value | (byte & 127) << shift, at + 1
         if byte < 128:
             return value, at
-    raise FormatError(f"{path}: is no whole ONNX file: broken at byte {at}")
+    raise FormatError(f"{path}: is not a complete ONNX file: it is damaged at byte {at}")

@@ -1,4 +1,4 @@
-"""Parts of an ONNX file that are no product of a matrix and vectors, each by its name and with the reason."""
+"""Parts of an ONNX file that are not a product of a matrix and vectors, each by its name and with the reason."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DOMAINS = ("", "ai.onnx", "com.microsoft", "ai.onnx.ml")
 
 
 def without_product(graph: Graph, node: onnx.NodeProto) -> Iterator[Unmapped]:
-    """Report a node that holds weights, but is no product of a matrix and a vector."""
+    """Report a node that holds weights, but is not a product of a matrix and a vector."""
     sizes = [w.shape for w in map(graph.weights, node.input) if w is not None and prod(w.shape) > 1]
     why = ""
     if node.op_type == "QAttention":

@@ -41,7 +41,7 @@ def read(path: str | Path, resize: int | tuple[int, int] | None = None, crop: in
     Raises
     ------
     FormatError
-        When the file is no such picture, is damaged, or has more than `MAX_PIXELS` pixels or `MAX_BYTES`.
+        When the file is not such a picture, is damaged, or has more than `MAX_PIXELS` pixels or `MAX_BYTES`.
     ValueError
         When the square is larger than the picture.
     """
@@ -61,7 +61,7 @@ def _opened(path: str | Path) -> Image.Image:
         raise FormatError(f"{path}: must have at most {MAX_BYTES} bytes, has {size}")
     # From memory: of a file on disk Pillow sets aside as many bytes as a damaged header asks for.
     data = io.BytesIO(Path(path).read_bytes())
-    with report_damage(path, "is no JPEG or PNG picture, or damaged"), warnings.catch_warnings():
+    with report_damage(path, "is not a JPEG or PNG picture, or is damaged"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's warnings about odd metadata do not concern the pixels
         with Image.open(data, formats=("JPEG", "PNG")) as picture:
             pixels = picture.width * picture.height

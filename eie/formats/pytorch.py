@@ -112,13 +112,15 @@ def _loaded(path: Path, size: int) -> Any:
         if plain is not None:
             return plain
     elif size > MAX_OLD_BYTES:
-        raise FormatError(f"{path}: a file that is no zip archive must have at most {MAX_OLD_BYTES} bytes, has {size}")
+        raise FormatError(
+            f"{path}: a file that is not a zip archive must have at most {MAX_OLD_BYTES} bytes, has {size}"
+        )
     else:
         _check_old(path)
     import torch
 
     # PyTorch warns that sparse and quantised tensors are new, or old.
-    with report_damage(path, "is no whole PyTorch checkpoint"), warnings.catch_warnings(action="ignore"):
+    with report_damage(path, "is not a complete PyTorch checkpoint"), warnings.catch_warnings(action="ignore"):
         try:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
         except pickle.UnpicklingError as error:
@@ -134,7 +136,7 @@ def _loaded(path: Path, size: int) -> Any:
 
 def _check_zip(path: Path) -> None:
     """Refuse compressed files, which could unpack to any size: PyTorch never writes them."""
-    with report_damage(path, "is no whole zip archive"), zipfile.ZipFile(path) as archive:
+    with report_damage(path, "is not a complete zip archive"), zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
         if any(re.fullmatch(r"[^/]*/(constants\.pkl|code/.*)", entry.filename) for entry in entries):
             raise FormatError(
@@ -162,7 +164,7 @@ def _check_zip(path: Path) -> None:
 def _check_old(path: Path) -> None:
     """Check the pickles that such a file begins with: magic number, version, machine, the whole, and its parts."""
     with (
-        report_damage(path, "is no whole PyTorch checkpoint"),
+        report_damage(path, "is not a complete PyTorch checkpoint"),
         path.open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,  # never makes room for more than there is
     ):

@@ -1,4 +1,4 @@
-"""Reasons why a tensor of a checkpoint is no matrix that the machine multiplies by."""
+"""Reasons why a tensor of a checkpoint is not a matrix that the machine multiplies by."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def vector_reason(name: str, names: Container[str]) -> str:
 
 
 def parameter_reason(name: str, shape: tuple[int, ...]) -> str:
-    """Say why a tensor of two sides or more is no weight; empty if it may be one."""
+    """Say why a tensor of two sides or more is not a weight; empty if it may be one."""
     is_weight = re.search(r"(^|[./_])(weights?|kernel(:0)?|\w*_weight|weight_\w+|[wW]\d*)$", name)
     if is_weight and not re.search(r"weight_[guv]$", name):
         return ""

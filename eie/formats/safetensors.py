@@ -63,7 +63,7 @@ def tensors_of(path: Path) -> dict[str, Tensor]:
     from safetensors import safe_open
 
     check_file(path, MAX_BYTES)
-    with report_damage(path, "is no whole safetensors file"):
+    with report_damage(path, "is not a complete safetensors file"):
         with safe_open(path, framework="numpy"):
             pass  # checks the whole header
         with path.open("rb") as file:
@@ -107,7 +107,7 @@ def read_index(path: Path) -> WeightFile:
         When the index or a file is missing, damaged or too large, or a file lies outside the index's folder.
     """
     check_file(path, MAX_INDEX_BYTES)
-    with report_damage(path, "is no index of tensors and their files"):
+    with report_damage(path, "is not an index of tensors and their files"):
         places = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
         files = dict.fromkeys(str(name) for name in places.values())
     if len(files) > MAX_SHARDS:

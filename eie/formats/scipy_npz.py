@@ -32,7 +32,7 @@ def read(path: Path) -> WeightFile:
         When the file is missing, too large once unpacked, damaged, or has no matrix of real numbers.
     """
     check_file(path, MAX_BYTES)
-    with report_damage(path, "is no sparse matrix that SciPy saved, and no archive of plain arrays"):
+    with report_damage(path, "is not a sparse matrix that SciPy saved, and not an archive of plain arrays"):
         check_archive(path, MAX_BYTES)
         with np.load(path, allow_pickle=False) as archive:
             if "format" not in archive.files:

@@ -49,7 +49,7 @@ def read(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     Raises
     ------
     FormatError
-        When the file is not there, is too large, is no safetensors file, or does not match its digest.
+        When the file is not there, is too large, is not a safetensors file, or does not match its digest.
     """
     path = Path(path)
     check_file(path, MAX_BYTES)
@@ -66,7 +66,7 @@ def read(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
 def _opened(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     from safetensors import safe_open
 
-    with report_damage(path, "is no safetensors file of arrays"), safe_open(path, framework="numpy") as file:
+    with report_damage(path, "is not a safetensors file of arrays"), safe_open(path, framework="numpy") as file:
         return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
 
 

@@ -68,7 +68,7 @@ def parse(data: bytes, path: str | Path) -> tuple[NDArray[np.int32], NDArray[np.
     Raises
     ------
     FormatError
-        When it is no whole file.
+        When it is not a complete file.
     """
     head, _, table = data.partition(b"\n")
     n_out, n_in, n_entries = _sizes(head, path)
@@ -101,7 +101,7 @@ def _numbers(table: bytes, path: str | Path) -> NDArray[np.int64]:
 def _columns(numbers: NDArray[np.int64], offsets: NDArray[np.int64], n_in: int, path: str | Path) -> NDArray[np.int32]:
     """Check the columns, and sort those of each row unless they are sorted; none may occur twice."""
     if len(numbers) and not 0 <= numbers.min() <= numbers.max() < n_in:
-        raise FormatError(f"{path}: columns must be of 0..{n_in - 1}, are {numbers.min()}..{numbers.max()}")
+        raise FormatError(f"{path}: columns must be in 0..{n_in - 1}, are {numbers.min()}..{numbers.max()}")
     columns = numbers.astype(np.int32)
     row_of = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     same_row = row_of[1:] == row_of[:-1]

@@ -282,7 +282,7 @@ def _compressed(name: str, tensors: Tensors) -> Joined | None:
 
 
 def _hqq(name: str, tensors: Tensors) -> Joined | None:
-    """Name the codes of HQQ, whose width and shape are no tensors."""
+    """Name the codes of HQQ, whose width and shape are not tensors."""
     module, dot, last = name.rpartition(".")
     if last != "W_q":
         return None

@@ -58,7 +58,7 @@ _NUMBERS = ("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "
 def read(path: Path, file_size: int) -> Any | None:
     """Read the dictionaries of a file, with tensors described and not read yet; None for a file of another kind."""
     try:
-        # Odd texts, about which Python warns, are no names of tensors.
+        # Odd texts, about which Python warns, are not names of tensors.
         with zipfile.ZipFile(path) as archive, warnings.catch_warnings(action="ignore"):
             (name,) = (each for each in archive.namelist() if each.endswith("/data.pkl"))
             folder = name.removesuffix("data.pkl")
@@ -134,7 +134,7 @@ class _Reader:
             return _CONSTANTS[name]
         if name in _NUMBERS:
             return argument
-        raise ValueError(f"instruction {name} is none that tensors are made of")
+        raise ValueError(f"instruction {name} is not one that tensors are made of")
 
     def _since_mark(self) -> list[Any]:
         values = []
@@ -145,7 +145,7 @@ class _Reader:
     def _set_items(self, values: list[Any]) -> None:
         target = self.stack[-1]
         if not isinstance(target, dict):
-            raise TypeError("items are set of a value that is no dictionary")
+            raise TypeError("items are set of a value that is not a dictionary")
         target.update(zip(values[::2], values[1::2], strict=True))
 
     def _call(self) -> Any:

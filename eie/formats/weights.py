@@ -73,7 +73,7 @@ class WeightLayer:
 
     @property
     def weights(self) -> int:
-        """Numbers of the matrix, of its blocks if it has groups."""
+        """Number of weights in the matrix, or in its blocks if it has groups."""
         return self.n_out * self.n_in // self.groups
 
 
@@ -89,7 +89,7 @@ class Unmapped:
 
 @dataclass(frozen=True, slots=True)
 class WeightFile:
-    """A file's layers in its order, and the rest of it."""
+    """Layers of a file in their order, and its other parts."""
 
     path: Path
     layers: tuple[WeightLayer, ...]
@@ -159,13 +159,19 @@ def _block(layer: WeightLayer, rows: slice, read_rows: Callable[[slice], Any]) -
 
 
 def check_size(path: Path, name: str, n_out: int, n_in: int) -> None:
-    """Raise a `FormatError` if a matrix is no possible layer, before any array of its size is made."""
+    """Raise a `FormatError` if a matrix is not a possible layer, before any array of its size is made."""
     if not (1 <= n_out <= MAX_SIDE and 1 <= n_in <= MAX_SIDE):
         raise FormatError(f"{path}: {name} must have 1..{MAX_SIDE} rows and columns, has {n_out} x {n_in}")
 
 
 def check_file(path: Path, max_bytes: int, min_bytes: int = 1) -> int:
-    """Return the size of a file; raise a `FormatError` if it is missing, too small, too large or no ordinary file."""
+    """Return the size of a file.
+
+    Raises
+    ------
+    FormatError
+        When it is missing, too small, too large or not an ordinary file.
+    """
     if not path.is_file():
         raise FormatError(f"{path}: there is no such file")
     size = path.stat().st_size

@@ -171,7 +171,7 @@ def route(folder: Path, seed: int, said: Callable[[str], None] = lambda _: None)
     seed : int
         Seed of the placement.
     said : function of a text
-        Is told which stage begins, and how far the routing is.
+        Called with a text when a stage begins, and as routing proceeds.
 
     Raises
     ------

@@ -54,7 +54,7 @@ def simulate(
     Raises
     ------
     eie.hardware.build.ToolError
-        When Icarus Verilog is not installed, or finds fault with the RTL.
+        When Icarus Verilog is not installed, or rejects the RTL.
     ValueError
         As `eie.hardware.simulate` does; also when an output is unknown.
     """

@@ -42,7 +42,7 @@ def images(
     mem : InterleavedCSC or CompressedLayer
         The layer; if not yet encoded, it is encoded for `machine`.
     folder : path
-        Where to; it is made if it does not exist.
+        Folder to write to; it is created if it does not exist.
     machine : Machine
         The chip.
     formats : LayerFormats, optional

@@ -49,7 +49,7 @@ def simulate(
     relu : bool
         Read the results as the next layer would, negative sums as 0.
     through_ports : bool
-        Write all memories by input/output mode, a word per cycle. These cycles are not counted.
+        Write all memories in input/output mode, one word per cycle. These cycles are not counted.
     geometry : Geometry, optional
         Parameters of the RTL; if left out, the paper's, with larger memories where the layer needs them. A pipelined
         one takes `geometry.PIPELINE_CYCLES` more cycles per vector, and is equal in everything else.
@@ -59,7 +59,7 @@ def simulate(
     Returns
     -------
     SteppedRun
-        What `eie.step` returns; with several vectors the counters are added up and `raw` has a row for each.
+        What `eie.step` returns; with several vectors, the counters are added up and `raw` has one row per vector.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def chain(
     geometry: Geometry | None = None,
     rtl: Path = RTL,
 ) -> list[SteppedRun]:
-    """Run layers one after the other, each on the ReLU of the results before, which stay in the registers.
+    """Run layers one after the other, each on the ReLU of the previous results, which stay in the registers.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def chain(
     machine, signed, through_ports, geometry, rtl
         As for `simulate`.
     formats : sequence of LayerFormats
-        One per layer. The activations of a layer have the format of the outputs before.
+        One per layer. The activations of a layer have the format of the previous layer's outputs.
     biases : sequence of (float array or None), optional
         Start values of the accumulators, one array or None per layer.
 

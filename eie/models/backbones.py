@@ -118,7 +118,7 @@ def prepared(paths: Iterable[Path]) -> NDArray[np.float32]:
     Raises
     ------
     FormatError
-        When a file is no picture, or damaged.
+        When a file is not a picture, or damaged.
     """
     settings = read_toml("trunks.toml")["pictures"]
     read = [pictures.read(path, settings["shorter_side"], settings["crop"]) for path in paths]

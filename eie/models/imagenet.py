@@ -36,7 +36,7 @@ def caffe_input(paths: Sequence[str | Path]) -> NDArray[np.float32]:
     ValueError
         When there is no path.
     FormatError
-        When a file is no picture, or damaged.
+        When a file is not a picture, or damaged.
     """
     if not paths:
         raise ValueError("there must be at least one picture, got none")

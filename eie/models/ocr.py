@@ -234,7 +234,7 @@ def load(folder: str | Path | None = None) -> Recogniser:
     FileNotFoundError
         When no folder is given and the model is not at hand; the message says how to get it.
     FormatError
-        When a file is damaged, or is no model of this architecture.
+        When a file is damaged, or is not a model of this architecture.
     """
     folder = Path(folder) if folder is not None else catalogue.require("ddddocr")
     path = folder / "common.onnx"

@@ -278,7 +278,7 @@ def load(folder: str | Path | None = None) -> Translator:
     FileNotFoundError
         When no folder is given and the model is not at hand; the message says how to get it.
     FormatError
-        When a file is damaged, or is no model of this architecture.
+        When a file is damaged, or is not a model of this architecture.
     """
     from sentencepiece import SentencePieceProcessor
 
@@ -290,7 +290,7 @@ def load(folder: str | Path | None = None) -> Translator:
     try:
         processor = SentencePieceProcessor(model_file=str(vocabulary))
     except (OSError, RuntimeError) as error:
-        raise FormatError(f"{vocabulary}: no vocabulary: {error}") from error
+        raise FormatError(f"{vocabulary}: not a vocabulary: {error}") from error
     if processor.vocab_size() != len(tensors["Wemb"]):
         raise FormatError(
             f"{vocabulary}: must have {len(tensors['Wemb'])} tokens, as the model, has {processor.vocab_size()}"

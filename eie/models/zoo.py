@@ -43,10 +43,10 @@ def from_steps(compressed: CompressedNetwork, input_shape: tuple[int, ...]) -> N
     Raises
     ------
     ValueError
-        When it is no plain chain, or has a step that is not known.
+        When it is not a plain chain, or has a step that is not known.
     """
     if not compressed.steps:
-        raise ValueError(f"{compressed.name} is no plain chain of layers")
+        raise ValueError(f"{compressed.name} is not a plain chain of layers")
     operations: dict[str, WeightOperation | HostOperation] = {}
     for step in compressed.steps:
         kind = step["op"].lower()

@@ -62,7 +62,7 @@ def encoded(
     machine : Machine, optional
         The paper's if left out; for encoded layers, the paper's with the PEs and bits that they were encoded for.
     density : float or mapping of str to float, optional
-        Fraction of the weights to keep in layers of a file that nobody has pruned; by layer if a mapping, where `*`
+        Fraction of the weights to keep in layers of a file that are not pruned yet; by layer if a mapping, where `*`
         stands for all others.
     seed : int
         Random seed of synthetic layers: those of Table III, and those of a file that has sizes only.
@@ -107,7 +107,7 @@ def encoded(
 
 
 def save(encoded_network: Encoded, path: str | Path, *, progress: bool = False) -> None:
-    """Write all layers to an `.eie` file, with a bar if `progress`.
+    """Write all layers to an `.eie` file, and show a progress bar if `progress` is true.
 
     Raises
     ------
@@ -152,7 +152,7 @@ def _named(
     path = Path(network)
     known = [benchmark.name for benchmark in nine_layers()]
     if input_shapes and (str(network) in known or path.suffix.lower() == container.ENDING):
-        raise ValueError(f"sizes of inputs are for ONNX files, {network} is none")
+        raise ValueError(f"sizes of inputs are for ONNX files, {network} is not one")
     if str(network) in known:
         _refuse(density, f"{network} is drawn at the density of Table III")
         layer, activations = select([str(network)])[0].draw(seed)
@@ -169,7 +169,7 @@ def _named(
 def _refuse(density: Any, why: str) -> None:
     """Raise a `ValueError` if a density is given where nothing can be pruned to it."""
     if density is not None:
-        raise ValueError(f"a density is for layers of a file that nobody has pruned, got {density!r}: {why}")
+        raise ValueError(f"a density is only for layers that are not pruned yet, got {density!r}: {why}")
 
 
 def _of_file(file: WeightFile, density: Any, seed: int) -> _Source:

@@ -53,8 +53,9 @@ def evaluate(
     """Run every layer of a network on a machine.
 
     Inputs go through the network if it says how its layers are connected: an ONNX file or model, a PyTorch module, or a
-    `Network`. It runs as it is in floating point, with the weights that the machine holds, and in fixed point; the
-    result's `quality` compares the three. Of any other network the inputs are the activations of its layers.
+    `Network`. It runs in floating point with the original weights, in floating point with the weights that the machine
+    holds, and in fixed point; the result's `quality` compares the three. For any other network, the inputs are the
+    activations of its layers.
 
     Parameters
     ----------
@@ -62,10 +63,9 @@ def evaluate(
         As for `eie.networks.encoding.encoded`: a file, a layer of Table III, an ONNX model, a PyTorch module, a state
         dict, layers by name, a matrix, or an `eie.networks.network.Network`.
     inputs : array or mapping of str to array, optional
-        Samples, one per row, or along the side of the network's input that counts them; by the input's name if there
-        are several.
+        Samples, one per row, or along the batch axis of the network's input; by the input's name if there are several.
     labels : array of int, optional
-        The right answer for each sample: the place of the largest output.
+        The right answer for each sample: the index of the largest output.
     machine : Machine, optional
         The paper's if left out; for encoded layers, the paper's with the PEs and bits that they were encoded for.
     activations : array or mapping of str to array, optional
@@ -93,8 +93,8 @@ def evaluate(
     FormatError, ModuleNotFoundError
         As `eie.networks.importing.read` does.
     ValueError
-        When a parameter is out of range, inputs or activations fit nothing, a layer has neither them nor their density,
-        the density is not used, or an operation of the network cannot be run here; the message names it.
+        When a parameter is out of range, inputs or activations do not fit any layer, a layer has neither them nor their
+        density, the density is not used, or an operation of the network cannot be run here; the message names it.
     """
     from tqdm import tqdm
 
@@ -134,7 +134,7 @@ def explain_layer(
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     inputs: Any = None,
 ) -> tuple[EncodedLayer, Explanation]:
-    """Say where the cycles of one layer went, over all products that are run: `vectors` of the layer that is returned.
+    """Attribute the cycles of one layer to causes, over all products that are run (`vectors` of the returned layer).
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ class LayerEvaluation:
     counted : bool
         Whether the products per inference are known. If not, one is taken, and there are at least as many.
     dense : Dense, optional
-        What a dense array of the same multipliers and memories takes per inference.
+        Time and energy per inference of a dense array with the same multipliers and memories.
     bits : int
         Bits of entries and pointers that the machine holds, over all PEs.
     conditional : bool
@@ -151,7 +151,7 @@ class Evaluation:
 
     @property
     def loading_joules(self) -> float:
-        """Energy of bringing all weights from DRAM onto the chip once, J; no part of `energy`."""
+        """Energy of bringing all weights from DRAM onto the chip once, J; not part of `energy`."""
         bits = sum(layer.bits for layer in self.layers)
         return dram_joules(bits) if self.technology is None else self.technology.loading(bits)
 
@@ -164,7 +164,7 @@ class Evaluation:
 
     @property
     def chips(self) -> int:
-        """Chips that hold all layers at once."""
+        """Number of chips that hold all layers at once."""
         return chips_needed(layer.memory for layer in self.layers)
 
     def table(self) -> pd.DataFrame:

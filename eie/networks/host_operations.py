@@ -102,7 +102,7 @@ class Flatten(HostOperation):
         """Return the axes before `start`, and the size of the rest."""
         (shape,) = expect_inputs(inputs, 1)
         if not 0 <= self.start <= len(shape):
-            raise ValueError(f"start must be of 0..{len(shape)} for shape {shape}, got {self.start}")
+            raise ValueError(f"start must be in 0..{len(shape)} for shape {shape}, got {self.start}")
         return (*shape[: self.start], math.prod(shape[self.start :]))
 
     def __call__(self, *inputs: Array) -> Array:
@@ -139,7 +139,7 @@ class Concat(HostOperation):
         """Return the first input's shape, longer along the axis."""
         first = inputs[0]
         if not -len(first) <= self.axis < len(first):
-            raise ValueError(f"axis must be of {-len(first)}..{len(first) - 1} for shape {first}, got {self.axis}")
+            raise ValueError(f"axis must be in {-len(first)}..{len(first) - 1} for shape {first}, got {self.axis}")
         at = self.axis % len(first)
         for shape in inputs[1:]:
             if len(shape) != len(first) or shape[:at] + shape[at + 1 :] != first[:at] + first[at + 1 :]:

@@ -55,7 +55,8 @@ def register(ending: str, reader: Reader) -> None:
     Parameters
     ----------
     ending : str
-        Of its files, such as `.json`, or of two parts, such as `.json.gz`. A reader that it had before is replaced.
+        Ending of the files, such as `.json`, or of two parts, such as `.json.gz`. A reader registered for it before is
+        replaced.
     reader : callable
         From a path to a `WeightFile`; raises `FormatError` for a file that is missing, damaged or too large.
 
@@ -74,7 +75,7 @@ def read(
 ) -> WeightFile:
     """List the layers of a network's file; the weights are read layer by layer, later.
 
-    The ending says which format it is: ONNX (`.onnx`), PyTorch (`.pt`, `.pth`, `.bin`, `.ckpt`, `.pth.tar`),
+    The ending of the name determines the format: ONNX (`.onnx`), PyTorch (`.pt`, `.pth`, `.bin`, `.ckpt`, `.pth.tar`),
     safetensors, the index of a checkpoint in several files (`.index.json`), a matrix of SciPy or plain ones of NumPy
     (`.npz`, `.npy`), Matrix Market (`.mtx`, `.mtx.gz`), a pattern (`.smtx`), llama.cpp's GGUF (`.gguf`), or the sizes
     of a decoder (`config.json`).
@@ -83,7 +84,7 @@ def read(
     ----------
     path : path
     key : str, optional
-        Where a PyTorch file with several state dicts has the one to read, such as `generator`.
+        Key of the state dict to read in a PyTorch file with several, such as `generator`.
     input_shapes : mapping of str to sequence of int, optional
         Sides of inputs that an ONNX file leaves open, by name; the empty name stands for the only input. The products
         per inference follow from them.
@@ -125,7 +126,9 @@ def read(
 def compress(
     layer: WeightLayer, density: float | None = None, weight_bits: int = 4, seed: int = 0
 ) -> tuple[CompressedLayer, bool]:
-    """Read one layer's weights, prune them if nobody has yet, and share them. Weights are drawn if there are none.
+    """Read one layer's weights, prune them unless they are pruned already, and share them.
+
+    If the file has no weights, they are drawn.
 
     Parameters
     ----------

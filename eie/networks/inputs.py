@@ -87,7 +87,7 @@ class Inputs:
                 turned = [layer for layer, n_in in sizes.items() if not name and len(shape) == 2 and shape[0] == n_in]
                 remedy = f"; transposed, {shape[::-1]}, they would fit {turned[0]}" if turned else ""
                 of = f" for {name}" if name else ""
-                raise ValueError(f"activations{of} of shape {shape} fit no layer; there are {listed}{remedy}")
+                raise ValueError(f"activations{of} of shape {shape} do not fit any layer; there are {listed}{remedy}")
 
     def check_all_used(self) -> None:
         """Raise a `ValueError` if a density was given and nothing was drawn."""

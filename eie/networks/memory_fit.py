@@ -60,8 +60,8 @@ def stored_bits(mem: InterleavedCSC) -> int:
 def chips_needed(layers: Iterable[MemoryFit]) -> int:
     """Count the chips that hold all these layers at once.
 
-    Columns may be spread over chips, so entries and pointers are added up over the layers. The result is the least
-    number: the way layers are cut may take one more chip. Activations are not kept from layer to layer and do not
+    Columns may be spread over chips, so entries and pointers are added up over the layers. The result is a lower bound:
+    the way in which layers are cut may require one more chip. Activations are not kept from layer to layer and do not
     count.
     """
     filled = [layer.filled() for layer in layers]

@@ -42,7 +42,7 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """Operations in the order in which they are done; the last one's output is the network's.
+    """Operations in the order in which they are computed; the last output is that of the network.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Network:
     Raises
     ------
     ValueError
-        When a name stands twice, an input is not known yet, or shapes do not fit; the message names the node.
+        When a name occurs twice, an input is not known yet, or shapes do not fit; the message names the node.
     """
 
     input_shape: Shape

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 Product = Callable[[str, Array, bool], Array]
-"""From a layer's name and its vectors, one per row, to its outputs with its bias; false if it is no further product."""
+"""From a layer's name and its vectors, one per row, to its outputs with its bias; false if not a further product."""
 
 MAX_TURNS = 100_000
 """Turns of a loop."""
@@ -121,7 +121,7 @@ class Run:
         y: Array,
         has_right: bool,
     ) -> Array:
-        """Add what is no bias of the layer, and apply a fused non-linearity."""
+        """Add what is not a bias of the layer, and apply a fused non-linearity."""
         place = {"Gemm": 2, "FusedGemm": 2, "DynamicQuantizeMatMul": 4, "MatMulNBits": 5}.get(node.op_type, 9)
         name = node.input[place] if place < len(node.input) else ""
         is_bias = layers[0].bias is not None

@@ -16,7 +16,7 @@ from eie.networks.operations import sigmoid
 
 Array = NDArray[Any]
 Product = Callable[[Array, bool], Array]
-"""Product of a layer with vectors, and its bias added; false if it is no further product of an inference."""
+"""Product of a layer with vectors, and its bias added; false if it is not a further product of an inference."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,10 +36,10 @@ _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
 
 
 def write(evaluation: Evaluation, folder: str | Path) -> list[Path]:
-    """Write `layers.csv`, `layers.json` and `report.html`: the table, everything, and the page; return their paths.
+    """Write `layers.csv`, `layers.json` and `report.html`: the table, all results, and the page; return their paths.
 
-    The folder is made if it is not there. The files are moved into place once all three are whole. In the CSV a text
-    that a spreadsheet would take for a formula begins with an apostrophe.
+    The folder is created if needed. The files are moved into place when all three are complete. In the CSV file, an
+    apostrophe is put before each text that a spreadsheet would read as a formula.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def write(evaluation: Evaluation, folder: str | Path) -> list[Path]:
 
 
 def as_csv(table: pd.DataFrame) -> str:
-    """Write a table as CSV; a text that a spreadsheet would take for a formula begins with an apostrophe."""
+    """Write a table as CSV, with an apostrophe before each text that a spreadsheet would read as a formula."""
     safe = table.copy()
     texts = safe.select_dtypes(exclude="number").columns
     safe[texts] = safe[texts].map(_no_formula)

@@ -59,7 +59,7 @@ class Model(Protocol):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Quality:
-    """How well a network does on samples in floating point, with shared weights, and in fixed point.
+    """Quality of the outputs of a network on samples: in floating point, with shared weights, and in fixed point.
 
     Attributes
     ----------
@@ -67,8 +67,8 @@ class Quality:
     accuracy : dict of str to float, optional
         Fraction of the labels that are right, 0..1; None if there are no labels.
     agreement : dict of str to float
-        Fraction of the answers that are those of the first kind, 0..1; the answer is the place of the largest output.
-        Empty for a network of a single output.
+        Fraction of the answers that agree with those of the first kind, 0..1; the answer is the index of the largest
+        output. Empty for a network of a single output.
     error : dict of str to float
         Distance of the outputs from those of the first kind, as a fraction of their length. The first kind is floating
         point, or shared weights if the network has no others.

@@ -112,7 +112,7 @@ class _Rows:
             row += layer.n_out
 
     def names(self, weight: Any) -> list[str]:
-        """List the layers that make up a weight, a whole parameter or some of its rows; none if it is no weight."""
+        """List the layers that make up a weight, a whole parameter or some of its rows; none if it is not a weight."""
         found, row = [], 0
         while row < len(weight):
             name, n_rows, parameter = self._at.get(weight[row].data_ptr(), ("", 0, weight))
@@ -159,7 +159,7 @@ def _attention(name: str, module: Any) -> Iterator[tuple[list[torch.Tensor], lis
 
 def plain_copy(module: torch.nn.Module) -> torch.nn.Module:
     """Copy a module, with masks, norms and other parametrisations multiplied into its weights."""
-    # What a mask or a norm computed of parameters is no parameter, and cannot be copied by PyTorch.
+    # What a mask or a norm computed of parameters is not a parameter, and cannot be copied by PyTorch.
     made = [value for part in module.modules() for value in vars(part).values() if isinstance(value, torch.Tensor)]
     found = copy.deepcopy(module, {id(value): value.detach().clone() for value in made}).eval().cpu()
     for part in list(found.modules()):

@@ -150,7 +150,7 @@ def _row(file: str, where: Mapping[str, Any], column: str) -> dict[str, Any]:
         raise ValueError(f"{file} has no column {column!r}; it has {', '.join(map(str, row.index))}")
     value = float(row[column])
     if not isfinite(value):
-        raise ValueError(f"{file} has {row[column]!r} there, which is no number")
+        raise ValueError(f"{file} has {row[column]!r} there, which is not a number")
     return {key: row[key] for key in ("place", "unit", "statement") if key in row} | {"published": value}
 
 

@@ -269,7 +269,7 @@ def read(name: str) -> pd.DataFrame:
     ValueError
         When there is no experiment of that name; the message lists them.
     FormatError
-        When the file is no table.
+        When the file is not a table.
     """
     path = data_path(f"{FOLDER}/{_known(name)}.csv")
     try:

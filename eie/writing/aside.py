@@ -27,7 +27,7 @@ def written_aside(path: str | Path) -> Iterator[Path]:
     OSError
         When nothing can be written there.
     ValueError
-        When `path` is there and is no ordinary file: moving would put a file in place of a folder or a device.
+        When `path` exists and is not an ordinary file: moving would put a file in place of a folder or a device.
     """
     target = target_of(path)
     _remove_abandoned(target)
@@ -106,7 +106,7 @@ def target_of(path: str | Path) -> Path:
     if not target.parent.is_dir():
         raise FileNotFoundError(f"cannot write {path}: there is no folder {target.parent}")
     if target.exists() and not target.is_file():
-        raise ValueError(f"cannot write {path}: it is no ordinary file")
+        raise ValueError(f"cannot write {path}: it is not an ordinary file")
     check_writable(path, target.parent)
     return target
 

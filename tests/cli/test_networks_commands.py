@@ -101,10 +101,10 @@ def test_activations_from_files(capsys, here):
     ("arguments", "message"),
     [
         (["run", "net.onnx"], "--act-density on the command line"),
-        (["run", "net.onnx", "--act-density", "2"], "act_density must be a fraction of 0..1, got 2.0"),
+        (["run", "net.onnx", "--act-density", "2"], "act_density must be a fraction in 0..1, got 2.0"),
         (["run", "net.onnx", "--act-density", "1", "--prune-to", "fc1:0.1"], "--prune-to must be a fraction"),
         (["run", "net.onnx", "--act-density", "1", "--prune-to", "x=0.1"], "the layers are conv, fc1, fc2"),
-        (["run", "net.onnx", "--act-density", "1", "--pe", "0"], "n_pe must be an integer of 1..65536, got 0"),
+        (["run", "net.onnx", "--act-density", "1", "--pe", "0"], "n_pe must be an integer in 1..65536, got 0"),
         (["run", "net.onnx", "--act-density", "1", "-o", "net.onnx"], "it is not a folder"),
         (["run", "nothing.onnx"], "nothing.onnx: there is no such file"),
         (["run", "Alex-9"], "Table III has no such layer; it has Alex-6"),

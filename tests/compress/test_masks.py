@@ -93,11 +93,11 @@ def test_wrong_arguments_name_value_and_range():
     weight = np.ones((6, 8))
     with pytest.raises(ValueError, match="height of a block must divide the matrix's 6, got 4"):
         masks.by_block(weight, 0.5, 4)
-    with pytest.raises(ValueError, match=r"width must be an integer of 1\.\.8, got 9"):
+    with pytest.raises(ValueError, match=r"width must be an integer in 1\.\.8, got 9"):
         masks.by_block(weight, 0.5, 1, 9)
-    with pytest.raises(ValueError, match=r"n must be an integer of 1\.\.4, got 5"):
+    with pytest.raises(ValueError, match=r"n must be an integer in 1\.\.4, got 5"):
         masks.n_of_m(weight, 5, 4)
-    with pytest.raises(ValueError, match=r"keep must be a fraction of 0\.\.1, got 2"):
+    with pytest.raises(ValueError, match=r"keep must be a fraction in 0\.\.1, got 2"):
         masks.balanced(weight, 2, 4, 1)
     with pytest.raises(ValueError, match=r"shape \(n_out, n_in\), got shape \(8,\)"):
         masks.n_of_m(weight[0], 2, 4)

@@ -60,13 +60,13 @@ def test_nothing_at_hand(data):
 @pytest.mark.parametrize("put", [unpacked, lambda folder, files: packed(folder / "dlmc.tar.gz", files)])
 def test_another_content_is_refused(data, put):
     put(data, {PATHS[0]: CONTENT[PATHS[1]]})
-    with pytest.raises(FetchError, match=r"a\.smtx of the collection has not the content expected"):
+    with pytest.raises(FetchError, match=r"a\.smtx of the collection does not have the expected content"):
         list(dlmc.contents(PATHS))
 
 
 def test_damaged_archive_is_refused(data):
     (data / "dlmc-subset.tar.gz").write_bytes(b"no archive")
-    with pytest.raises(FetchError, match="damaged or no archive"):
+    with pytest.raises(FetchError, match="damaged or not an archive"):
         dlmc.at_hand()
 
 

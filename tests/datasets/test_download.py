@@ -290,7 +290,7 @@ def test_files_that_came_are_not_fetched_again(server, known):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (zip_of(inside({**FILES, "b.bin": b"another lie!\n"})), "b.bin has not the content expected"),
+        (zip_of(inside({**FILES, "b.bin": b"another lie!\n"})), "b.bin does not have the expected content"),
         (zip_of(inside({**FILES, "b.bin": bytes(10**5)})), "b.bin has more than"),
         (zip_of({"in/b.bin": OTHER}), "it holds no in/inner/a.bin"),
         (ARCHIVES["zip"][:-100], "damaged"),
@@ -314,7 +314,7 @@ def test_second_source_is_taken_when_the_first_fails(server, known):
     nobody = source("http://127.0.0.1:9/nobody")
     good = source(server.serve("/good", ARCHIVES["tar.gz"]))
     folder = known(wrong, missing, nobody)
-    text = assert_refused(folder, "not the content", "answered 404", "127.0.0.1 cannot be reached")
+    text = assert_refused(folder, "not have the expected content", "answered 404", "127.0.0.1 cannot be reached")
     assert "Try again" in text
     assert str(folder) in text
     assert_fetched(known(wrong, missing, nobody, good))
@@ -373,7 +373,7 @@ def test_folder_that_cannot_be_made(server, known, base, tmp_path):
     base.chmod(stat.S_IRUSR | stat.S_IXUSR)
     (tmp_path / "cache").write_text("a file where a folder should be")
     known(source(server.serve("/x", ARCHIVES["zip"])))
-    with pytest.raises(FetchError, match=r"cannot write to .* let EIE_DATA name"):
+    with pytest.raises(FetchError, match=r"cannot write to .* set EIE_DATA to"):
         catalogue.fetch("made")
 
 

@@ -78,8 +78,8 @@ def test_own_layers_by_name_or_in_order():
             r"got {'inputs': 1, 'outputs': 2, 'weights': 0.5} for",
         ),
         ([], {"a": {"n_in": 1, "outputs": 2, "weights": 0.5, "activations": 1}}, r"by name or in a list, got {'n_in'"),
-        ([], {"a": [0, 2, 0.5, 0.5]}, r"inputs of a must be an integer of 1..2147483647, got 0"),
-        ([], {"a": [2, 2, 50, 0.5]}, r"weight density of a must be a fraction of 0..1, got 50"),
+        ([], {"a": [0, 2, 0.5, 0.5]}, r"inputs of a must be an integer in 1..2147483647, got 0"),
+        ([], {"a": [2, 2, 50, 0.5]}, r"weight density of a must be a fraction in 0..1, got 50"),
     ],
 )
 def test_bad_selections(names, own_layers, message):
@@ -88,7 +88,7 @@ def test_bad_selections(names, own_layers, message):
 
 
 def test_bad_seed():
-    with pytest.raises(ValueError, match=r"seed must be an integer of 0..\d+, got -1"):
+    with pytest.raises(ValueError, match=r"seed must be an integer in 0..\d+, got -1"):
         nine_layers()[0].draw(-1)
 
 

@@ -221,7 +221,7 @@ def test_a_folder_of_others_is_left_alone(tmp_path):
     parts = tmp_path / "sweep.parquet.parts"
     parts.mkdir()
     (parts / "thesis.txt").write_text("mine")
-    with pytest.raises(ValueError, match=r"is no folder of a sweep, and holds thesis\.txt: write to another file"):
+    with pytest.raises(ValueError, match=r"is not the folder of a sweep, and holds thesis\.txt: write to another file"):
         design_space.run(SPACE, tmp_path / "sweep.parquet")
     assert (parts / "thesis.txt").read_text() == "mine"
 
@@ -314,7 +314,9 @@ def test_a_scheduler_that_dies_is_an_error_in_words_and_the_same_sweep_goes_on(t
     with subprocess.Popen([sys.executable, "-c", SCHEDULER], stdout=subprocess.PIPE, text=True) as scheduler:
         address = scheduler.stdout.readline().strip()
         with (
-            pytest.raises(OSError, match=f"the Dask scheduler at {address} was lost; run the command again to go on"),
+            pytest.raises(
+                OSError, match=f"the Dask scheduler at {address} was lost; run the command again to continue"
+            ),
             design_space.dask(address) as executor,
         ):
             run_until(path, executor, scheduler.kill)
@@ -360,7 +362,7 @@ def test_a_cluster_that_loses_every_worker_is_an_error_in_words():
 
     with (
         LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster,
-        pytest.raises(OSError, match=r"workers died again and again .*; run the command again to go on"),
+        pytest.raises(OSError, match=r"workers died again and again .*; run the command again to continue"),
         design_space.dask(cluster.scheduler_address),
     ):
         raise KilledWorker("points-1", cluster.workers[0], 3)
@@ -408,12 +410,12 @@ def test_a_range_without_a_power_of_two():
     ("wrong", "message"),
     [
         ({"benchmarks": ()}, "must have at least one layer, got none"),
-        ({"n_pe": (0,)}, r"each of n_pe must be an integer of 1..65536, got 0"),
-        ({"fifo_depth": ()}, r"fifo_depth must have at least one integer of 2..1048576, got none"),
-        ({"index_bits": (9,)}, r"each of index_bits must be an integer of 1..8, got 9"),
+        ({"n_pe": (0,)}, r"each of n_pe must be an integer in 1..65536, got 0"),
+        ({"fifo_depth": ()}, r"fifo_depth must have at least one integer in 2..1048576, got none"),
+        ({"index_bits": (9,)}, r"each of index_bits must be an integer in 1..8, got 9"),
         ({"spmat_width_bits": "wide"}, r"spmat_width_bits must be a list of integers"),
-        ({"draws": 0}, r"draws must be an integer of 1..1000, got 0"),
-        ({"seed": -1}, r"seed must be an integer of 0"),
+        ({"draws": 0}, r"draws must be an integer in 1..1000, got 0"),
+        ({"seed": -1}, r"seed must be an integer in 0"),
     ],
 )
 def test_bad_space(wrong, message):
@@ -426,7 +428,7 @@ def test_bad_space(wrong, message):
     [
         (["-o", "sweep.txt"], r"must be written to a file that ends in .parquet, .csv, .json, got 'sweep.txt'"),
         (["-o", "nowhere/sweep.parquet"], "there is no folder"),
-        (["--width", "4", "-o", "a.parquet"], r"spmat_width_bits must be an integer of 8..65536, got 4"),
+        (["--width", "4", "-o", "a.parquet"], r"spmat_width_bits must be an integer in 8..65536, got 4"),
         (["--layers", "NT-W", "-o", "a.parquet"], "unknown layer 'NT-W'; Table III has Alex-6"),
     ],
 )

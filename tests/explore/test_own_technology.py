@@ -98,7 +98,7 @@ def test_wrong_numbers_are_named(tmp_path, change, message):
 
 def test_wrong_files_are_named(tmp_path):
     (tmp_path / "a.toml").write_text("name = ")
-    with pytest.raises(ValueError, match=r"a\.toml: is no TOML file"):
+    with pytest.raises(ValueError, match=r"a\.toml: is not a TOML file"):
         own_technology.read(tmp_path / "a.toml")
     (tmp_path / "a.toml").write_text("#" * 70_000)
     with pytest.raises(ValueError, match=r"a\.toml: must have at most 65536 bytes"):

@@ -42,7 +42,7 @@ def test_spread_matters():
 
 @pytest.mark.parametrize("draws", [0, 1001, 1.5])
 def test_bad_draws(draws):
-    with pytest.raises(ValueError, match=r"draws must be an integer of 1..1000"):
+    with pytest.raises(ValueError, match=r"draws must be an integer in 1..1000"):
         sweep(LAYERS, MACHINES, draws=draws)
 
 

@@ -126,9 +126,9 @@ def test_percentiles_between_those_fitted():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"density": 1.5}, r"density must be a fraction of 0..1, got 1.5"),
-        ({"percentile": 5}, r"percentile must be of 10..90, got 5"),
-        ({"percentile": float("nan")}, r"percentile must be of 10..90, got nan"),
+        ({"density": 1.5}, r"density must be a fraction in 0..1, got 1.5"),
+        ({"percentile": 5}, r"percentile must be in 10..90, got 5"),
+        ({"percentile": float("nan")}, r"percentile must be in 10..90, got nan"),
         ({"method": "random"}, r"method must be one of magnitude, variational_dropout, l0, any, got 'random'"),
         ({"shape": 0}, r"shape must be finite and above 0, got 0"),
     ],
@@ -208,12 +208,12 @@ def test_a_density_that_a_float_cannot_tell_from_0_beside_1(density):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n_out": 0}, r"n_out must be an integer of 1..268435456, got 0"),
-        ({"n_in": 1.5}, r"n_in must be an integer of 1..268435456, got 1.5"),
-        ({"density": 1.01}, r"density must be a fraction of 0..1, got 1.01"),
-        ({"density": float("nan")}, r"density must be a fraction of 0..1, got nan"),
+        ({"n_out": 0}, r"n_out must be an integer in 1..268435456, got 0"),
+        ({"n_in": 1.5}, r"n_in must be an integer in 1..268435456, got 1.5"),
+        ({"density": 1.01}, r"density must be a fraction in 0..1, got 1.01"),
+        ({"density": float("nan")}, r"density must be a fraction in 0..1, got nan"),
         ({"n_out": 10**6, "n_in": 10**6}, r"a drawn layer must have at most 268435456 entries, got 5e\+11"),
-        ({"weight_bits": 0}, r"weight_bits must be an integer of 1..8, got 0"),
+        ({"weight_bits": 0}, r"weight_bits must be an integer in 1..8, got 0"),
     ],
 )
 def test_bad_layers(arguments, message):
@@ -224,11 +224,11 @@ def test_bad_layers(arguments, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((-0.1, 0, 1), r"row_cv must be of 0..10, got -0.1"),
-        ((0, 11, 1), r"column_cv must be of 0..10, got 11"),
-        ((0, 0, 2), r"bias_density must be a fraction of 0..1, got 2"),
-        ((0, 0, 1, 0), r"block_columns must be an integer of 1..2147483647, got 0"),
-        ((0, 0, 1, 1, float("nan")), r"block_cv must be of 0..10, got nan"),
+        ((-0.1, 0, 1), r"row_cv must be in 0..10, got -0.1"),
+        ((0, 11, 1), r"column_cv must be in 0..10, got 11"),
+        ((0, 0, 2), r"bias_density must be a fraction in 0..1, got 2"),
+        ((0, 0, 1, 0), r"block_columns must be an integer in 1..2147483647, got 0"),
+        ((0, 0, 1, 1, float("nan")), r"block_cv must be in 0..10, got nan"),
     ],
 )
 def test_bad_spreads(arguments, message):

@@ -188,7 +188,7 @@ def changed(name, place, value):
         ({"0.codes": np.zeros(3, np.uint8)}, {}, "skips must have shape (3,)"),
         ({"0.bias": np.zeros(3, np.float32)}, {}, "bias must have shape (90,)"),
         ({"0.codes": np.zeros(3, np.int32)}, {}, "codes must have shape"),
-        ({}, {"n_pe": 0}, "n_pe must be an integer of 1..65536, got 0"),
+        ({}, {"n_pe": 0}, "n_pe must be an integer in 1..65536, got 0"),
         ({}, {"n_out": 2**40}, "n_out must be an integer"),
         ({}, {"n_in": 29}, "pointers must have shape"),
         ({}, {"n_out": 20}, "lead out of the layer"),
@@ -201,7 +201,7 @@ def changed(name, place, value):
 )
 def test_forged_layers_are_refused_before_they_are_used(tmp_path, change, facts, message):
     forged(tmp_path / "a.eie", change, facts)
-    refused(tmp_path / "a.eie", "layer 0 is no encoded layer", message)
+    refused(tmp_path / "a.eie", "layer 0 is not an encoded layer", message)
 
 
 def test_a_row_just_below_the_last_is_refused(tmp_path):
@@ -222,7 +222,7 @@ def test_a_file_without_layers_is_refused(tmp_path):
 
 def test_other_safetensors_files_and_versions(tmp_path, path, monkeypatch):
     save_file({"a": np.zeros(3)}, tmp_path / "a.eie")
-    refused(tmp_path / "a.eie", "is no .eie file")
+    refused(tmp_path / "a.eie", "is not a file in the .eie format")
     monkeypatch.setattr(container, "VERSION", 2)
     refused(path, "has version 1, this program reads version 2")
 

@@ -72,9 +72,9 @@ def test_a_large_matrix_is_cut_into_blocks_of_rows(config):
     [
         ({"model_type": "bert"}, "model_type must be one of llama, mistral, .*got 'bert'"),
         ({"num_experts": 8}, "without experts; got experts"),
-        ({"vocab_size": None}, "vocab_size must be a whole number of 1..1048576, got None"),
+        ({"vocab_size": None}, "vocab_size must be a whole number in 1..1048576, got None"),
         ({"hidden_size": 2**21}, "hidden_size must be a whole number"),
-        ({"num_hidden_layers": 10**9}, "num_hidden_layers must be a whole number of 1..1024"),
+        ({"num_hidden_layers": 10**9}, "num_hidden_layers must be a whole number in 1..1024"),
         ({"num_attention_heads": True}, "num_attention_heads must be a whole number"),
         ({"head_dim": 2**19}, r"num_attention_heads x head_dim must be .*, got 2097152"),
     ],

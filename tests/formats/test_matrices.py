@@ -32,7 +32,7 @@ def refused(path, *named):
 def test_a_table_of_white_space_is_given_up_soon(tmp_path):
     head = b"%%MatrixMarket matrix coordinate real general\n99999 99999 100\n"
     (tmp_path / "a.mtx.gz").write_bytes(gzip.compress(head + (b" " * 1000 + b"\n") * 2**15, 1))
-    refused(tmp_path / "a.mtx.gz", "is white space for the most part")
+    refused(tmp_path / "a.mtx.gz", "is mostly white space")
 
 
 @pytest.mark.parametrize("kind", ["csc", "csr", "coo"])
@@ -91,9 +91,9 @@ HEAD = "%%MatrixMarket matrix coordinate real general\n"
         (HEAD + "5 5 2\n1 1 1\n2 2", "not so line 2"),
         (HEAD + "5 5 1\n1 1 1 1\n", "not so line 1"),
         (HEAD + "5 5 1\n1 1 inf\n", "not so line 1"),
-        (HEAD + "5 5 1\n6 1 1\n", "of 1..5 and 1..5"),
-        (HEAD + "5 5 1\n0 1 1\n", "of 1..5 and 1..5"),
-        (HEAD + "5 5 1\n1.5 1 1\n", "of 1..5 and 1..5"),
+        (HEAD + "5 5 1\n6 1 1\n", "in 1..5 and 1..5"),
+        (HEAD + "5 5 1\n0 1 1\n", "in 1..5 and 1..5"),
+        (HEAD + "5 5 1\n1.5 1 1\n", "in 1..5 and 1..5"),
         (HEAD + "5 5 1\n1 1 x\n", "no whole Matrix Market file"),
         (HEAD + "5 5", "and a table"),
         (HEAD + "5 5 -1\n", "sizes must be 3 whole numbers"),

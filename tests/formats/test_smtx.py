@@ -73,8 +73,8 @@ def test_commands_take_it(tmp_path, capsys):
         (b"3, 4, 5\n0 3 2 5\n0 3 1 2 3\n", "offsets must rise from 0 to 5"),
         (b"3, 4, 5\n1 2 2 5\n0 3 1 2 3\n", "offsets must rise from 0 to 5"),
         (b"3, 4, 5\n0 2 2 4\n0 3 1 2 3\n", "offsets must rise from 0 to 5"),
-        (b"3, 4, 5\n0 2 2 5\n0 4 1 2 3\n", "columns must be of 0..3, are 0..4"),
-        (b"3, 4, 5\n0 2 2 5\n0 3 1 2 99999999999999999999\n", "columns must be of 0..3"),
+        (b"3, 4, 5\n0 2 2 5\n0 4 1 2 3\n", "columns must be in 0..3, are 0..4"),
+        (b"3, 4, 5\n0 2 2 5\n0 3 1 2 99999999999999999999\n", "columns must be in 0..3"),
         (b"3, 4, 5\n0 2 2 5\n0 3 1 1 3\n", "no row may have two entries in one column"),
     ],
 )

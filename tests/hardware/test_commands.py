@@ -41,7 +41,7 @@ def test_stepped_machine_is_traced_without_tools(capsys, tmp_path):
 
 def test_a_wrong_machine_is_refused(capsys):
     assert main(["rtl", "run", *SMALL[2:], "--pe", "65"]) == 2
-    assert "must be an integer of 1..64, got 65" in capsys.readouterr().err
+    assert "must be an integer in 1..64, got 65" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["run", "images", "check", "trace", "synthesise", "power"])

@@ -42,7 +42,7 @@ def test_memories_of_the_chip():
     assert fpga.geometry(16, 2) == Geometry(n_pe=16, row_bits=8, column_bits=11, reg_bits=6, pipelined=True)
     with pytest.raises(ValueError, match=r"spmat_kb must be a power of two of 1\.\.64, got 3"):
         fpga.geometry(16, 3)
-    with pytest.raises(ValueError, match=r"n_pe must be an integer of 1\.\.64, got 65"):
+    with pytest.raises(ValueError, match=r"n_pe must be an integer in 1\.\.64, got 65"):
         fpga.geometry(65, 2)
 
 

@@ -23,15 +23,15 @@ def refused(match, layer=LAYER, activations=INPUTS, machine=None, **setting):
 
 
 def test_more_pes_than_the_tree_has_leaves():
-    refused("n_pe must be an integer of 1..64, got 65", machine=eie.Machine(n_pe=65))
+    refused("n_pe must be an integer in 1..64, got 65", machine=eie.Machine(n_pe=65))
 
 
 def test_a_queue_that_is_too_deep():
-    refused("depth must be an integer of 2..256, got 257", machine=eie.Machine(n_pe=2, fifo_depth=257))
+    refused("depth must be an integer in 2..256, got 257", machine=eie.Machine(n_pe=2, fifo_depth=257))
 
 
 def test_rows_that_are_too_wide():
-    refused("entries must be an integer of 1..128, got 256", machine=eie.Machine(n_pe=2, spmat_width_bits=2048))
+    refused("entries must be an integer in 1..128, got 256", machine=eie.Machine(n_pe=2, spmat_width_bits=2048))
 
 
 def test_more_registers_than_there_are():

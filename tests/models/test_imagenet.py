@@ -28,7 +28,7 @@ def test_grey_pictures_and_other_sizes(tmp_path):
 
 def test_files_that_are_no_pictures(tmp_path):
     (tmp_path / "text.jpg").write_text("no picture")
-    with pytest.raises(FormatError, match=r"text\.jpg: is no JPEG or PNG picture"):
+    with pytest.raises(FormatError, match=r"text\.jpg: is not a JPEG or PNG picture"):
         imagenet.caffe_input([tmp_path / "text.jpg"])
     with pytest.raises(ValueError, match="at least one picture, got none"):
         imagenet.caffe_input([])

@@ -86,7 +86,7 @@ def test_a_chain_of_steps_runs():
 
 
 def test_what_is_no_chain():
-    with pytest.raises(ValueError, match="odd is no plain chain of layers"):
+    with pytest.raises(ValueError, match="odd is not a plain chain of layers"):
         zoo.from_steps(CompressedNetwork("odd", ()), (1,))
     with pytest.raises(ValueError, match="unknown step 'Gelu' in odd"):
         zoo.from_steps(CompressedNetwork("odd", (), ({"op": "Gelu"},)), (1,))

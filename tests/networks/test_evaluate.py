@@ -268,16 +268,19 @@ def test_encoded_file_is_for_its_machine_only(path, tmp_path):
     ("options", "message"),
     [
         ({}, "conv has no activations: give them by its name, 27 for each vector, or say how dense"),
-        ({"act_density": 1.5}, "act_density must be a fraction of 0..1"),
+        ({"act_density": 1.5}, "act_density must be a fraction in 0..1"),
         ({"act_density": 0.5, "density": 2}, "density must be a fraction"),
         ({"act_density": 0.5, "density": {"fc9": 0.1}}, "given for fc9; the layers are conv, fc1, fc2"),
         ({"act_density": 0.5, "seed": -1}, "seed must be an integer"),
-        ({"act_density": 0.5, "activations": np.ones(99)}, r"of shape \(99,\) fit no layer"),
+        ({"act_density": 0.5, "activations": np.ones(99)}, r"of shape \(99,\) do not fit any layer"),
         (
             {"act_density": 0.5, "activations": {"fc9": np.ones(45)}},
             "for fc9 of shape .* conv with 27 inputs, fc1 with",
         ),
-        ({"activations": np.ones((45, 2))}, r"\(45, 2\) fit no layer; .*transposed, \(2, 45\), they would fit fc1"),
+        (
+            {"activations": np.ones((45, 2))},
+            r"\(45, 2\) do not fit any layer; .*transposed, \(2, 45\), they would fit fc1",
+        ),
         ({"act_density": 0.5, "activations": {"fc1": np.ones(44)}}, "fc1: activations must have shape"),
         ({"act_density": 0.5, "activations": {"fc1": -np.ones(45)}}, "fc1: activations must be 0 or more"),
     ],

@@ -145,9 +145,9 @@ def test_a_large_matrix_stays_sparse(monkeypatch):
         ),
         (lambda: operations.LSTM(layer_of(drawn((8, 5)))), [(7, 4)], r"\(steps, 3\), got \(7, 4\)"),
         (lambda: host_operations.MaxPool2d((2, 2), (2, 2)), [(8,)], r"\(channels, height, width\), got \(8,\)"),
-        (lambda: host_operations.Flatten(3), [(8, 3)], r"start must be of 0..2 for shape \(8, 3\), got 3"),
+        (lambda: host_operations.Flatten(3), [(8, 3)], r"start must be in 0..2 for shape \(8, 3\), got 3"),
         (lambda: host_operations.Transpose((0, 0)), [(8, 3)], r"axes must be an order of 0..1, got \(0, 0\)"),
-        (lambda: host_operations.Concat(2), [(8, 3)], r"axis must be of -2..1 for shape \(8, 3\), got 2"),
+        (lambda: host_operations.Concat(2), [(8, 3)], r"axis must be in -2..1 for shape \(8, 3\), got 2"),
         (lambda: host_operations.Concat(), [(8, 3), (8, 4)], r"same shape but along axis 0, got \(8, 3\) and \(8, 4\)"),
     ],
 )
@@ -163,7 +163,7 @@ def test_shapes_that_do_not_fit(make, shapes, message):
         (lambda: operations.Linear(layer_of(drawn((3, 5))), [1, 2, math.inf]), "bias must be finite, got inf"),
         (lambda: operations.Conv2d(layer_of(drawn((3, 5))), None, (2, 2)), "as many columns for each of 4 taps, got 5"),
         (lambda: operations.Conv2d(layer_of(drawn((3, 4))), None, (2,)), r"kernel must be 2 integers, got \(2,\)"),
-        (lambda: host_operations.MaxPool2d((2, 2), (0, 2)), "each of stride must be an integer of 1..4096, got 0"),
+        (lambda: host_operations.MaxPool2d((2, 2), (0, 2)), "each of stride must be an integer in 1..4096, got 0"),
         (
             lambda: operations.LSTM(layer_of(drawn((8, 5))), gates="ifcc"),
             "letters i, f, c and o, got 'ifcc'",

@@ -136,7 +136,7 @@ def test_rerun_with_other_parameters(tmp_path):
 def test_error_in_a_notebook_comes_out_with_its_message_and_leaves_no_file(tmp_path):
     with pytest.raises(PageError) as caught:
         pages.rerun("fig02", {"index_bits": 99}, tmp_path / "out.ipynb", progress=False)
-    assert str(caught.value) == ("fig02_fig03_format: ValueError: index_bits must be an integer of 1..8, got 99")
+    assert str(caught.value) == ("fig02_fig03_format: ValueError: index_bits must be an integer in 1..8, got 99")
     assert list(tmp_path.iterdir()) == []
 
 

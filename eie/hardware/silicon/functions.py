@@ -31,7 +31,7 @@ def value(function: str, pins: Mapping[str, int]) -> int:
     Raises
     ------
     FormatError
-        When it is no function of these pins.
+        When it is not a function of these pins.
     """
     return _value(_parsed(function), pins, function)
 
@@ -60,7 +60,7 @@ def _parsed(function: str) -> Node:
     words = _words(function)
     node, rest = _either(words, 0)
     if rest:
-        raise FormatError(f"no function of a cell: {function!r}")
+        raise FormatError(f"not a function of a cell: {function!r}")
     return node
 
 
@@ -69,7 +69,7 @@ def _words(function: str) -> list[str]:
     while place < len(function.rstrip()):
         match = _TOKEN.match(function, place)
         if match is None:
-            raise FormatError(f"no function of a cell: {function!r}")
+            raise FormatError(f"not a function of a cell: {function!r}")
         words.append(match[1] or match[2])
         place = match.end()
     return words
@@ -90,7 +90,7 @@ def _either(words: list[str], level: int) -> tuple[Node, list[str]]:
 
 def _operand(words: list[str]) -> tuple[Node, list[str]]:
     if not words:
-        raise FormatError("no function of a cell: an operand is missing")
+        raise FormatError("not a function of a cell: an operand is missing")
     first, rest = words[0], words[1:]
     if first == "!":
         node, rest = _operand(rest)
@@ -99,10 +99,10 @@ def _operand(words: list[str]) -> tuple[Node, list[str]]:
     if first == "(":
         node, rest = _either(rest, 0)
         if not rest or rest[0] != ")":
-            raise FormatError("no function of a cell: a bracket is not closed")
+            raise FormatError("not a function of a cell: a bracket is not closed")
         rest = rest[1:]
     elif not re.fullmatch(r"\w+", first):
-        raise FormatError(f"no function of a cell: {first!r} where an operand should be")
+        raise FormatError(f"not a function of a cell: {first!r} where an operand should be")
     while rest and rest[0] == "'":
         node, rest = ("!", node), rest[1:]
     return node, rest

@@ -48,7 +48,7 @@ def licence_of(path: str | Path) -> str:
     text = _text_of(Path(path))
     found = re.match(r"\s*/\*(.*?)\*/", text, re.DOTALL)
     if not found:
-        raise FormatError(f"{path}: no Liberty library with a licence: it does not begin with a comment")
+        raise FormatError(f"{path}: not a Liberty library with a licence: it does not begin with a comment")
     lines = [line.strip(" *\t") for line in found[1].splitlines()]
     return "\n".join(line for line in lines if line)
 
@@ -69,7 +69,7 @@ def parse(path: Path) -> Group:
     FileNotFoundError
         When there is no such file.
     FormatError
-        When it is no Liberty library.
+        When it is not a Liberty library.
     """
     words = _TOKEN.findall(_COMMENT.sub(" ", _text_of(path)).replace("\\\n", " "))[::-1]
     top = Group("file", "")
@@ -77,10 +77,10 @@ def parse(path: Path) -> Group:
         while words:
             _fill(top, words)
     except (IndexError, RecursionError):
-        raise FormatError(f"{path}: no Liberty library: it ends within a group") from None
+        raise FormatError(f"{path}: not a Liberty library: it ends within a group") from None
     library = top.first("library")
     if library is None:
-        raise FormatError(f"{path}: no Liberty library: it has no group 'library'")
+        raise FormatError(f"{path}: not a Liberty library: it has no group 'library'")
     return library
 
 

@@ -198,7 +198,7 @@ def read(path: str | Path) -> Library:
     FileNotFoundError
         When there is no such file.
     FormatError
-        When it is no Liberty library, or has units that are not supported.
+        When it is not a Liberty library, or has units that are not supported.
     """
     file = Path(path)
     top = parse(file)

@@ -170,7 +170,7 @@ def read(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     FormatError
-        When it is no such table; the message names the field.
+        When it is not such a table; the message names the field.
     """
     try:
         result = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -180,7 +180,7 @@ def read(path: str | Path) -> dict[str, Any]:
         if missing := COLUMNS - set(rows.columns):
             raise ValueError(f"rows lack {', '.join(sorted(missing))}")
     except (ValueError, KeyError, RecursionError) as error:
-        raise FormatError(f"{path}: no result of `eie experiment cpu_kernels`: {error}") from error
+        raise FormatError(f"{path}: not a result of `eie experiment cpu_kernels`: {error}") from error
     return result | {"rows": rows}
 
 
@@ -311,7 +311,7 @@ def two_of_four(dense: NDArray[np.float32]) -> NDArray[np.float32]:
     Raises
     ------
     ValueError
-        When a row's length is no multiple of four.
+        When a row's length is not a multiple of four.
     """
     if dense.shape[1] % 4:
         raise ValueError(f"rows must have a multiple of 4 weights, got {dense.shape[1]}")

@@ -85,7 +85,7 @@ def measured() -> Measurement | None:
     """
     named = os.environ.get("EIE_MEASURED")
     if named and not Path(named).expanduser().is_file():
-        raise FileNotFoundError(f"the environment variable EIE_MEASURED names {named}, which is not there")
+        raise FileNotFoundError(f"the environment variable EIE_MEASURED names {named}, which does not exist")
     own, reference = own_path(), resource("data") / "measured" / "reference.json"
     if own.is_file() or os.environ.get("EIE_MEASURED"):
         return read(own)
@@ -137,7 +137,7 @@ def check(result: Any) -> dict[str, Any]:
             raise ValueError(f"rows[{n}].time_us must lie between its quartiles, got {_shown(row['time_us'])}")
         key = (row["platform"], row["batch"], row["variant"], row["layer"])
         if key in seen:
-            raise ValueError(f"rows[{n}] must be of something else than the rows before it, got {_shown(key)}")
+            raise ValueError(f"rows[{n}] must differ from the rows before it, got {_shown(key)}")
         seen.add(key)
     return dict(result)
 
@@ -152,7 +152,7 @@ def _tidy(name: str, column: str, unit: str, renamed: str) -> pd.DataFrame:
 
 def _loaded(path: Path) -> Any:
     if path.exists() and not path.is_file():
-        raise ValueError("it is no ordinary file")
+        raise ValueError("it is not an ordinary file")
     with path.open("rb") as file:
         content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
@@ -201,7 +201,7 @@ Kind = tuple[str, Callable[[Any], bool]]
 """What a value must be, in words and as a test."""
 
 _TEXT: Kind = ("a text", lambda value: isinstance(value, str) and value != "")
-_COUNT: Kind = ("a whole number of 1..1e15", lambda value: type(value) is int and 1 <= value < 1e15)
+_COUNT: Kind = ("a whole number in 1..1e15", lambda value: type(value) is int and 1 <= value < 1e15)
 _POSITIVE: Kind = ("a number above 0 and below 1e15", lambda value: type(value) in (int, float) and 0 < value < 1e15)
 
 RESULT: Mapping[str, Kind] = {

@@ -168,7 +168,7 @@ def settle(entry: Mapping[str, Any], seed: int) -> Disagreement:
     ValueError
         When the verdict is not one of `VERDICTS`.
     KeyError
-        When a word in braces is no name of a number.
+        When a word in braces is not a name of a number.
     """
     if entry["verdict"] not in VERDICTS:
         raise ValueError(f"{entry['title']}: verdict must be one of {', '.join(VERDICTS)}, got {entry['verdict']!r}")

@@ -97,7 +97,7 @@ def _with_heads(
 
 
 def printed(label: Any) -> Any:
-    """Return a label with units and signs as they are printed; what is no text stays as it is."""
+    """Return a label with units and signs as they are printed; anything else stays as it is."""
     if not isinstance(label, str):
         return label
     return _TIMES.sub(" × ", _UNIT.sub(lambda found: UNITS[found[1]], label))

@@ -93,7 +93,7 @@ def partitioning(setup: Setup) -> Partitioning:
     n_pe, machine = setup.n_pe, setup.machine()
     side = isqrt(n_pe)
     if side * side != n_pe:
-        raise ValueError(f"n_pe must be a square number of 1..{MAX_PE}, for the 2-D blocks, got {n_pe}")
+        raise ValueError(f"n_pe must be a square number in 1..{MAX_PE}, for the 2-D blocks, got {n_pe}")
     grids = {"rows to PEs": (n_pe, 1), "2-D blocks": (side, side), "columns to PEs": (1, n_pe)}
     rows = []
     for benchmark in setup.benchmarks:

@@ -155,7 +155,7 @@ def figure11(setup: Setup, n_pes: Sequence[int] = PE_COUNTS) -> Figure11:
 
 @exhibit("layers", "fifo_depth", "seed", "own_layers", draws=1)
 def figure12(setup: Setup, n_pes: Sequence[int] = PE_COUNTS) -> Figure12:
-    """Compute Figure 12: entries that are no padding zeros, of all entries processed, on `n_pes` as for `figure11`."""
+    """Compute Figure 12: entries that are not padding zeros, of all entries processed, on `n_pes` as for `figure11`."""
     runs, *ends = _runs(setup, n_pes)
     points = series("fig12", runs, "real_work", 100, "n_pe", ends=ends)
     label = "real work, % of all work"

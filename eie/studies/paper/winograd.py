@@ -118,7 +118,7 @@ def winograd(convolution: Conv2d, weight_bits: int, density: float = 1.0) -> Win
     """
     if (convolution.kernel, convolution.stride, convolution.dilation) != ((3, 3), (1, 1), (1, 1)):
         raise ValueError(
-            f"Winograd's way is for 3 x 3 kernels with stride and dilation 1, got kernel {convolution.kernel}, "
+            f"Winograd convolution is for 3 x 3 kernels with stride and dilation 1, got kernel {convolution.kernel}, "
             f"stride {convolution.stride}, dilation {convolution.dilation}"
         )
     (layer,) = convolution.layers

@@ -116,7 +116,7 @@ def prune_by_block(
     Raises
     ------
     ValueError
-        When `n_out` is no multiple of `height`.
+        When `n_out` is not a multiple of `height`.
     """
     if n_out % height:
         raise ValueError(f"n_out must be a multiple of the block's {height} rows, got {n_out}")

@@ -369,7 +369,7 @@ class Task:
 
     model: Any
     quality: Callable[[Any, Sequence[str], Any], float]
-    """From a model, its inputs, and the dense model, to a number of 0..100."""
+    """From a model, its inputs, and the dense model, to a number in 0..100."""
     tests: Sequence[str]
     others: Sequence[str]
     """What formats are calibrated on."""

@@ -43,7 +43,7 @@ WITHIN = 1.3
 TRANSFORMER, RESNET = "transformer", "rn50"
 """Networks of the Deep Learning Matrix Collection."""
 CLASSIFIER = "final_dense"
-"""The layer of ResNet-50 that is no convolution."""
+"""The layer of ResNet-50 that is not a convolution."""
 
 WINOGRAD, PRUNED_WINOGRAD = "Winograd 3 x 3", "Winograd 3 x 3, pruned again"
 

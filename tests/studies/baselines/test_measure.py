@@ -439,7 +439,7 @@ def test_output_left_out_is_where_platforms_look(tmp_path, monkeypatch):
     ("changes", "error", "message"),
     [
         ({"layers": ["Alex-9"]}, ValueError, "unknown layer 'Alex-9'"),
-        ({"repeats": 0}, ValueError, r"repeats must be an integer of 1\.\.100000, got 0"),
+        ({"repeats": 0}, ValueError, r"repeats must be an integer in 1\.\.100000, got 0"),
         ({"own_layers": {"mine": [0, 1, 0.1, 0.1]}}, ValueError, "inputs of mine"),
         ({"own_layers": {}}, ValueError, "at least one layer"),
     ],
@@ -457,7 +457,7 @@ def test_output_into_a_missing_folder(tmp_path):
 
 def test_output_that_is_a_folder(target):
     target.mkdir()
-    with pytest.raises(ValueError, match="no ordinary file"):
+    with pytest.raises(ValueError, match="not an ordinary file"):
         run(target)
 
 

@@ -27,7 +27,7 @@ def test_wrong_inputs_and_threads(layout):
         layout.pack(layer).multiply(np.ones(9))
     with pytest.raises(ValueError, match=r"inputs must have shape \(10,\) or \(batch, 10\), got \(1, 1, 10\)"):
         layout.pack(layer).multiply(np.ones((1, 1, 10)))
-    with pytest.raises(ValueError, match=r"threads must be an integer of 1\.\.256, got 0"):
+    with pytest.raises(ValueError, match=r"threads must be an integer in 1\.\.256, got 0"):
         layout.pack(layer, 0)
     with pytest.raises(ValueError, match="codebook must have 16 values"):
         layout.pack(eie.draw_layer(20, 10, 0.5, 0, weight_bits=5))

@@ -187,7 +187,7 @@ def test_measured_by_the_name_of_nothing(file, monkeypatch):
         (["provenance", "cores"], 0, "provenance.cores must be a whole number"),
         (["provenance", "cores"], 2.0, "provenance.cores must be a whole number"),
         (["provenance", "gpu"], 1, "provenance.gpu must be a text, or null, got 1"),
-        (["provenance", "memory_bytes"], "8 GB", "provenance.memory_bytes must be a whole number of 1..1e15, or null"),
+        (["provenance", "memory_bytes"], "8 GB", "provenance.memory_bytes must be a whole number in 1..1e15, or null"),
         (["provenance", "caches"], {"L2": "1M"}, "provenance.caches must be an object, each in it a whole number"),
         (["provenance", "libraries"], [], "provenance.libraries must be an object, each in it a text, got []"),
         (["rows", 0], 7, "rows[0] must be an object, got 7"),
@@ -203,8 +203,8 @@ def test_measured_by_the_name_of_nothing(file, monkeypatch):
         (["rows", 1, "slower"], {"another": None}, "rows[1].slower must be an object, each in it a number"),
         (["rows", 1, "cold"], "warm", "rows[1].cold must be one of rotated, evicted, got 'warm'"),
         (["rows", 1, "copies"], ..., "rows[1].copies is missing"),
-        (["rows", 1], ROW, "rows[1] must be of something else than the rows before it, got ('CPU', 1, 'dense'"),
-        (["left_out", 0, "batch"], "all", "left_out[0].batch must be a whole number of 1..1e15, or null, got 'all'"),
+        (["rows", 1], ROW, "rows[1] must differ from the rows before it, got ('CPU', 1, 'dense'"),
+        (["left_out", 0, "batch"], "all", "left_out[0].batch must be a whole number in 1..1e15, or null, got 'all'"),
         (["left_out", 0, "reason"], ..., "left_out[0].reason is missing"),
     ],
 )  # fmt: skip
@@ -239,7 +239,7 @@ def test_damaged_file(file, content, message):
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
 def test_no_ordinary_file(file, make):
     make(file)
-    assert refused(file) == "it is no ordinary file"
+    assert refused(file) == "it is not an ordinary file"
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -60,7 +60,7 @@ def test_a_few_pictures_measured_again(figure):
 
 
 def test_pictures_that_there_are():
-    with pytest.raises(ValueError, match=r"test_images must be an integer of 0\.\.10000, got -1"):
+    with pytest.raises(ValueError, match=r"test_images must be an integer in 0\.\.10000, got -1"):
         fig10.measured_again(-1, 0)
 
 

@@ -58,7 +58,7 @@ def test_memory_is_drawn_with_each_pointer_where_it_points(n_pe):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"n_pe": 0}, "n_pe must be an integer of 1..65536, got 0"), ({"index_bits": 9}, "index_bits must be .* got 9")],
+    [({"n_pe": 0}, "n_pe must be an integer in 1..65536, got 0"), ({"index_bits": 9}, "index_bits must be .* got 9")],
 )
 def test_bad_parameters(arguments, message):
     with pytest.raises(ValueError, match=message):

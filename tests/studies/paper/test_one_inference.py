@@ -74,7 +74,7 @@ def test_without_data(monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"picture": 10_000}, r"picture must be an integer of 0\.\.9999, got 10000"),
+        ({"picture": 10_000}, r"picture must be an integer in 0\.\.9999, got 10000"),
         ({"network": "alexnet"}, "network must be one of lenet-300-100, lenet-5, got 'alexnet'"),
     ],
 )

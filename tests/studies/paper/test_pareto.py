@@ -120,7 +120,7 @@ def test_plot(space):
     ("wrong", "message"),
     [
         ({"widths": [64, 96]}, r"widths must be of 32, 64, 128, 256, 512, which the SRAM sweep has, got \[64, 96\]"),
-        ({"n_pes": [0]}, "each of n_pes must be an integer of 1..65536, got 0"),
+        ({"n_pes": [0]}, "each of n_pes must be an integer in 1..65536, got 0"),
         ({"layers": ["NT"]}, "unknown layer 'NT'"),
     ],
 )

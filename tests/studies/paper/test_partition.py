@@ -40,5 +40,5 @@ def test_every_weight_of_an_active_column_is_processed_once(run, grid):
 
 
 def test_more_grid_columns_than_inputs(run):
-    with pytest.raises(ValueError, match=r"column_parts must be an integer of 1..90, got 91"):
+    with pytest.raises(ValueError, match=r"column_parts must be an integer in 1..90, got 91"):
         simulate_grid(*run, 1, 91)

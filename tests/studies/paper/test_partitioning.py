@@ -14,5 +14,5 @@ def test_partitioning_rows_win_except_where_rows_are_few():
 
 
 def test_partitioning_needs_a_square():
-    with pytest.raises(ValueError, match=r"n_pe must be a square number of 1\.\.65536, for the 2-D blocks, got 32"):
+    with pytest.raises(ValueError, match=r"n_pe must be a square number in 1\.\.65536, for the 2-D blocks, got 32"):
         paper.partitioning.partitioning(["NT-We"], n_pe=32)

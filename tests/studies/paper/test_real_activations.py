@@ -107,7 +107,7 @@ def test_without_data_the_page_says_how_to_get_them(monkeypatch, tmp_path):
     ("most", "message"),
     [
         ({"Alex-7": 1}, "layer must be one of Alex-6, VGG-6, got 'Alex-7'"),
-        ({"Alex-6": 0}, r"most of Alex-6 must be an integer of 1\.\.1000, got 0"),
+        ({"Alex-6": 0}, r"most of Alex-6 must be an integer in 1\.\.1000, got 0"),
         ({}, "most must be a mapping"),
         ("many", "most must be a mapping .* got 'many'"),
     ],

@@ -28,7 +28,7 @@ def test_figure_8_depth_1_is_published_only(figure8):
     one = figure8.points[figure8.points["fifo_depth"] == 1]
     assert one["computed"].isna().all()
     assert one["published"].notna().all()
-    with pytest.raises(ValueError, match=r"each of fifo_depths must be an integer of 2..1048576, got 1"):
+    with pytest.raises(ValueError, match=r"each of fifo_depths must be an integer in 2..1048576, got 1"):
         paper.figure8(fifo_depths=[1, 8])
 
 

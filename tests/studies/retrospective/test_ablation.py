@@ -72,5 +72,5 @@ def test_factors_words_and_plot(result):
 
 
 def test_one_draw_has_no_spread():
-    with pytest.raises(ValueError, match=r"draws must be an integer of 2\.\.100, got 1"):
+    with pytest.raises(ValueError, match=r"draws must be an integer in 2\.\.100, got 1"):
         ablation(draws=1)

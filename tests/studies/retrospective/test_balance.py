@@ -132,7 +132,7 @@ def test_the_verdict_takes_the_lesser_gain(monkeypatch, result):
 
 
 def test_wrong_parameters():
-    with pytest.raises(ValueError, match=r"each of groups must be an integer of 1\.\."):
+    with pytest.raises(ValueError, match=r"each of groups must be an integer in 1\.\."):
         balance(groups=[0])
     with pytest.raises(ValueError, match="unknown layer 'Alex-9'"):
         balance(["Alex-9"])

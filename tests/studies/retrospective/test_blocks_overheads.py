@@ -89,7 +89,7 @@ def test_pruned_by_block_has_whole_blocks():
 def test_rows_that_no_block_fits():
     with pytest.raises(ValueError, match="n_out must be a multiple of the block's 4 rows, got 30"):
         prune_by_block(30, 5, 0.2, 4, 0)
-    with pytest.raises(ValueError, match=r"height must be an integer of 1\.\.64, got 65"):
+    with pytest.raises(ValueError, match=r"height must be an integer in 1\.\.64, got 65"):
         Blocked.of(prune_by_block(32, 5, 0.2, 4, 0), 65, MACHINE)
 
 

@@ -47,11 +47,11 @@ def test_words_table_and_plot(result):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"draws": 1}, "draws must be an integer of 2..100, got 1"),
+        ({"draws": 1}, "draws must be an integer in 2..100, got 1"),
         ({"densities": [0.5]}, "densities must be a list of at least two fractions"),
-        ({"densities": "[0.5, 1.5]"}, "each of densities must be a fraction of 0..1, got 1.5"),
+        ({"densities": "[0.5, 1.5]"}, "each of densities must be a fraction in 0..1, got 1.5"),
         ({"act_densities": [0, 1]}, "each of act_densities must be above 0"),
-        ({"n_in": 0}, "n_in must be an integer of 1..8192, got 0"),
+        ({"n_in": 0}, "n_in must be an integer in 1..8192, got 0"),
     ],
 )
 def test_wrong_parameters(changes, message):

@@ -61,7 +61,7 @@ def test_kinds():
 def test_wrong_densities_are_refused():
     with pytest.raises(ValueError, match="density must be a mapping from some of translator, recogniser"):
         emerging.emerging_networks(density={"translater": 0.5})
-    with pytest.raises(ValueError, match=r"density of the translator must be a fraction of 0\.\.1, got 80"):
+    with pytest.raises(ValueError, match=r"density of the translator must be a fraction in 0\.\.1, got 80"):
         emerging.emerging_networks(density={"translator": 80})
 
 

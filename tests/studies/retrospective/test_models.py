@@ -23,5 +23,5 @@ def test_error_is_relative():
 def test_strings_and_sentences_are_the_same_every_time():
     assert models.strings(3, seed=1) == models.strings(5, seed=1)[:3] != models.strings(3, seed=2)
     assert models.sentences(1) == ["The house is small, but the garden is very beautiful."]
-    with pytest.raises(ValueError, match=r"sentences must be an integer of 1\.\."):
+    with pytest.raises(ValueError, match=r"sentences must be an integer in 1\.\."):
         models.sentences(0)

@@ -120,7 +120,7 @@ def test_wrong_parameters():
         fine_grained([0], [0.5, 0.0])
     with pytest.raises(ValueError, match="epochs must be two numbers"):
         fine_grained([0], epochs=[1])
-    with pytest.raises(ValueError, match=r"each of epochs must be an integer of 1\.\."):
+    with pytest.raises(ValueError, match=r"each of epochs must be an integer in 1\.\."):
         fine_grained([0], epochs=[1, 0])
 
 

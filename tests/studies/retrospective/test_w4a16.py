@@ -94,9 +94,9 @@ def test_schemes_are_checked():
         "codebook, groups of 410",
         "scaled codebook, groups of 26",
     ]
-    with pytest.raises(ValueError, match=r"each of bits must be an integer of 1\.\.8, got 9"):
+    with pytest.raises(ValueError, match=r"each of bits must be an integer in 1\.\.8, got 9"):
         w4a16.schemes([9])
-    with pytest.raises(ValueError, match=r"each of groups must be an integer of 1\.\.65536, got 0"):
+    with pytest.raises(ValueError, match=r"each of groups must be an integer in 1\.\.65536, got 0"):
         w4a16.schemes([4], [0])
 
 

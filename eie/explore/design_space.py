@@ -132,7 +132,7 @@ class DesignSpace:
 
     @property
     def points(self) -> int:
-        """Number of rows of the file: designs x layers x draws."""
+        """Number of rows of the file, the product of designs, layers and draws."""
         return self.designs * len(self.benchmarks) * self.draws
 
     def jobs(self) -> list[Job]:

@@ -54,9 +54,9 @@ def test_signed_inputs():
 
 def test_machines_that_hold_the_layer_otherwise_are_refused():
     layer, activations = eie.draw_layer(30, 20, 0.3, 0), np.ones(20)
-    with pytest.raises(ValueError, match=r"must be of one \(n_pe, .*\), got \[\(4, 4\), \(8, 4\)\]"):
+    with pytest.raises(ValueError, match=r"must have the same \(n_pe, .*\), got \[\(4, 4\), \(8, 4\)\]"):
         simulate_many(layer, activations, [eie.Machine(n_pe=4), eie.Machine(n_pe=8)])
-    with pytest.raises(ValueError, match=r"must be of one .* got \[\]"):
+    with pytest.raises(ValueError, match=r"must have the same .* got \[\]"):
         simulate_many(layer, activations, [])
     with pytest.raises(ValueError, match="codebook must have 32 values for 5-bit codes, got 16"):
         simulate_many(layer, activations, [eie.Machine(weight_bits=5)])

@@ -94,7 +94,7 @@ HEAD = "%%MatrixMarket matrix coordinate real general\n"
         (HEAD + "5 5 1\n6 1 1\n", "in 1..5 and 1..5"),
         (HEAD + "5 5 1\n0 1 1\n", "in 1..5 and 1..5"),
         (HEAD + "5 5 1\n1.5 1 1\n", "in 1..5 and 1..5"),
-        (HEAD + "5 5 1\n1 1 x\n", "no whole Matrix Market file"),
+        (HEAD + "5 5 1\n1 1 x\n", "not a complete Matrix Market file"),
         (HEAD + "5 5", "and a table"),
         (HEAD + "5 5 -1\n", "sizes must be 3 whole numbers"),
         (HEAD + "% a comment\n" * 10_001, "lines of comment"),
@@ -149,14 +149,14 @@ CUBE |= {"_is_array": np.array(True)}
     ("change", "message"),
     [
         ({"data": np.array([object()] * 3)}, "Python objects, which could be made to run anything"),
-        ({"indices": np.full(120, 99, np.int32)}, "no sparse matrix"),
-        ({"indices": np.full(120, -1, np.int32)}, "no sparse matrix"),
-        ({"indptr": np.arange(21)[::-1].astype(np.int32)}, "no sparse matrix"),
-        ({"indptr": np.zeros(3, np.int32)}, "no sparse matrix"),
+        ({"indices": np.full(120, 99, np.int32)}, "not a sparse matrix"),
+        ({"indices": np.full(120, -1, np.int32)}, "not a sparse matrix"),
+        ({"indptr": np.arange(21)[::-1].astype(np.int32)}, "not a sparse matrix"),
+        ({"indptr": np.zeros(3, np.int32)}, "not a sparse matrix"),
         ({"indptr": np.array([0] + 19 * [10**8] + [0], np.int32)}, "indptr must never fall, as it does at 20"),
         ({"shape": np.array([2**40, 20])}, "1..1048576 rows"),
-        ({"shape": np.array([30])}, "no sparse matrix"),
-        ({"format": np.array(b"dia"), "offsets": np.array([[0]]), "data": np.ones((1, 3))}, "no sparse matrix"),
+        ({"shape": np.array([30])}, "not a sparse matrix"),
+        ({"format": np.array(b"dia"), "offsets": np.array([[0]]), "data": np.ones((1, 3))}, "not a sparse matrix"),
         (
             {
                 "shape": np.array([2, 3, 4]),
@@ -166,7 +166,7 @@ CUBE |= {"_is_array": np.array(True)}
             },
             "2-D",
         ),
-        ({"format": np.array(b"xyz")}, "no sparse matrix"),
+        ({"format": np.array(b"xyz")}, "not a sparse matrix"),
         ({"data": np.ones(120, complex)}, "must hold real numbers"),
     ],
 )

@@ -53,7 +53,7 @@ def itself():
     [
         (Evil(), r"(posix|nt)\.mkdir is not among the names"),
         ({"a": Evil()}, r"(posix|nt)\.mkdir is not among the names"),
-        ([], "instruction 0x5d is none"),
+        ([], "instruction 0x5d is not one"),
         (set(), "is not among the names"),
         ({"a": 1}, "a must be a dictionary or an array"),
         ({1: np.ones(1, "f4")}, "a key must be text, is 1"),

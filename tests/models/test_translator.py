@@ -115,7 +115,7 @@ def test_a_damaged_vocabulary_is_refused(tmp_path, tensors):
         model_bytes({name: float_tensor(values) for name, values in tensors.items()})
     )
     (tmp_path / "vocab.enpt.spm").write_bytes(b"\xff" * 100)
-    with pytest.raises(FormatError, match=r"vocab\.enpt\.spm: no vocabulary"):
+    with pytest.raises(FormatError, match=r"vocab\.enpt\.spm: not a vocabulary"):
         translator.load(tmp_path)
 
 

@@ -9,7 +9,6 @@ import pandas as pd
 from eie.studies import plots
 from eie.studies.hardware import measured
 from eie.studies.hardware.measured import MODULES
-from eie.studies.paper.display import significant
 from eie.technology import paper_value, pe_breakdown
 
 REASONS = {
@@ -64,9 +63,9 @@ class Hardware:
     def answer(self) -> str:
         """Say area and timing, each with its range over the recipes."""
         area, paper = measured.logic_area(self.recipe), measured.paper_logic_area()
-        areas = [significant(measured.logic_area(recipe)) for recipe in measured.recipes()]
+        areas = [_hundreds(measured.logic_area(recipe)) for recipe in measured.recipes()]
         return (
-            f"In open 45 nm cells, the logic of a PE takes **{significant(area)} µm²** ({areas[0]} to {areas[-1]} µm² "
+            f"In open 45 nm cells, the logic of a PE takes **{_hundreds(area)} µm²** ({areas[0]} to {areas[-1]} µm² "
             f"by synthesis recipe), {area / paper:.2f} times the area in Table II. {self._timing()}"
         )
 
@@ -265,6 +264,11 @@ class Hardware:
             f"{facts['commit'][:10]}. The owner of the cell library restricts its use: each user must obtain it and "
             f"accept its licence. The tables contain only areas, times and energies."
         )
+
+
+def _hundreds(value: float) -> str:
+    """Write a number to the nearest hundred."""
+    return f"{round(value, -2):,.0f}"
 
 
 def _against(ns: float, limit: float) -> str:

@@ -84,7 +84,7 @@ def test_nothing_runs_before_the_licence_is_accepted(toy_path, tmp_path, monkeyp
 def test_a_file_that_is_no_library_is_refused(tmp_path, capsys):
     (tmp_path / "a.lib").write_text("/* mine */ nothing", encoding="ascii")
     assert main(["rtl", "synthesise", "--library", str(tmp_path / "a.lib"), "--accept-licence"]) == 2
-    assert "no Liberty library" in capsys.readouterr().err
+    assert "not a Liberty library" in capsys.readouterr().err
 
 
 def test_a_recipe_that_is_not_known_is_named(toy):

@@ -57,7 +57,7 @@ class DenseArray:
         _check.integer("multipliers", self.multipliers, 1, self._a_row)
 
     def __str__(self) -> str:
-        many = f", {self.multipliers} multipliers a PE" if self.multipliers > 1 else ""
+        many = f", {self.multipliers} multipliers per PE" if self.multipliers > 1 else ""
         return f"{self.weight_bits} bits, {'skips zeros' if self.skips_zeros else 'skips nothing'}{many}"
 
     @property

@@ -51,8 +51,8 @@ HEADS = {
     "size before, kB": ("size, kB", "before"),
     "size after, kB": ("size, kB", "after"),
     "times smaller": ("times smaller", "all counted"),
-    "without Huffman tables": ("times smaller", "without tables"),
-    "without Huffman coding": ("times smaller", "without Huffman"),
+    "without Huffman tables": ("times smaller", "without Huffman tables"),
+    "without Huffman coding": ("times smaller", "without Huffman coding"),
 }
 """Heads of the table of errors and sizes."""
 
@@ -73,7 +73,7 @@ RUN_HEADS = {
     "before, %": ("error, %", "before"),
     "pruned, %": ("error, %", "pruned"),
     "compressed, %": ("error, %", "compressed"),
-    "compressed, validation, %": ("error, %", "on validation pictures"),
+    "compressed, validation, %": ("error, %", "on validation images"),
     "times smaller": "times smaller",
     "CPU seconds": "CPU seconds",
 }
@@ -112,7 +112,7 @@ class DeepCompression:
             title = TITLES[name]
             rows[f"{title}, published"] = _printed_row(title)
             rows[f"{title}, here: mean"] = self.over_seeds(name).mean()
-            rows[f"{title}, here: spread"] = self.over_seeds(name).std()
+            rows[f"{title}, here: spread"] = self.over_seeds(name).std().round(9)  # the size before is always the same
             rows[f"{title}, here: worst"] = self._worst(name)
         return pd.DataFrame(rows).T[rows[f"{title}, here: mean"].index]
 
@@ -235,9 +235,9 @@ class DeepCompression:
             said.append(
                 f"{TITLES[name]} becomes **{mean['times smaller']:.1f} ± {sd['times smaller']:.1f} times smaller** at "
                 f"a test error of {mean['error after, %']:.2f} ± {sd['error after, %']:.2f} % "
-                f"({mean['error before, %']:.2f} % before)"
+                f"({mean['error before, %']:.2f} % before compression)"
             )
-        return f"{'; '.join(said)}. (± is the standard deviation over seeds.)"
+        return f"{'; '.join(said)}; ± is the standard deviation over seeds."
 
     def words(self) -> str:
         """How errors and ratios compare with the printed ones, and whether the networks that come along bear it out."""
@@ -245,22 +245,19 @@ class DeepCompression:
 
     def _compared(self, name: str) -> str:
         title, seeds = TITLES[name], self.over_seeds(name)
-        mean, worst, printed = seeds.mean(), self._worst(name), _printed_row(title)
+        worst, printed = self._worst(name), _printed_row(title)
         return (
-            f"**{title}**: over {len(seeds)} seeds the test error goes from {mean['error before, %']:.2f} % to "
-            f"**{mean['error after, %']:.2f} %** (at worst {worst['error after, %']:.2f} %; published: "
-            f"{printed['error before, %']:.2f} to {printed['error after, %']:.2f} %) while the network gets "
-            f"**{mean['times smaller']:.1f} times smaller** (at least {worst['times smaller']:.1f}; published: "
-            f"{printed['times smaller']:g}), everything counted; {mean['without Huffman tables']:.1f} times without "
-            f"the Huffman tables. In no seed does compression "
-            f"raise the error by more than {self.rise(name).max():.2f} points."
+            f"**{title}**: the published network is {printed['times smaller']:g} times smaller, with an error of "
+            f"{printed['error after, %']:.2f} %. Ours is at least {worst['times smaller']:.1f} times smaller, with an "
+            f"error of at most {worst['error after, %']:.2f} % ({len(seeds)} seeds). Compression raises the error by "
+            f"{self.rise(name).max():.2f} points at most."
         )
 
     def _evaluated(self) -> str:
         if not self.errors:
             return catalogue.how_to_get("mnist", anywhere=True)
-        found = " and ".join(f"{error:.2f} % with {TITLES[name]}" for name, error in self.errors.items())
-        return f"This page has read the compressed networks of the first seed and found on all test pictures: {found}."
+        found = " and ".join(f"{error:.2f} % ({TITLES[name]})" for name, error in self.errors.items())
+        return f"This page ran the compressed networks of the first seed on all test images; the error is {found}."
 
 
 def deep_compression(names: Any = None, evaluate: bool = True) -> DeepCompression:

@@ -27,7 +27,7 @@ MICRO = 1e-6
 HEADS = {
     "outputs": ("size", "outputs"),
     "inputs": ("size", "inputs"),
-    "vectors": ("size", "times"),
+    "vectors": ("size", "products"),
     "weights, %": ("not zero, %", "weights"),
     "activations, %": ("not zero, %", "inputs"),
     "broadcasts": "broadcasts",
@@ -98,26 +98,23 @@ class OneInference:
         """Say which digit the network reads, and what it took."""
         cycles = sum(layer.report.cycles for layer in self.run.layers)
         joules = sum(layer.energy.total for layer in self.run.layers)
-        verdict = "which is right" if self.digit == self.label else f"but the picture shows a {self.label}"
+        verdict = "which is right" if self.digit == self.label else f"but the image shows a {self.label}"
         return (
-            f"{self.name} reads a **{self.digit}**, {verdict}. On {self.machine.n_pe} PEs it takes **{cycles:,} "
-            f"cycles** ({cycles / self.machine.clock_hz / MICRO:.1f} µs) and **{joules / MICRO:.1f} µJ**; the count is "
-            "exact."
+            f"In an image of a handwritten digit, {self.name} reads a **{self.digit}**, {verdict}. On "
+            f"{self.machine.n_pe} PEs the simulated machine takes exactly **{cycles:,} cycles** "
+            f"({cycles / self.machine.clock_hz / MICRO:.1f} µs) and, by the energy model, **{joules / MICRO:.1f} µJ**."
         )
 
     def words(self) -> str:
-        """The answer, and what it took."""
-        cycles = sum(layer.report.cycles for layer in self.run.layers)
-        joules = sum(layer.energy.total for layer in self.run.layers)
+        """Say how many multiplications the machine skips, and how exact its scores are."""
         skipped = 1 - sum(layer.report.macs for layer in self.run.layers) / self.dense_products()
         apart = np.abs(self.run.outputs[0] - self.float_scores).max()
+        saturated = sum(self.run.saturations.values())
         return (
-            f"The dense network has {self.dense_products():,} products. The machine skips {100 * skipped:.1f} % of "
-            f"them, because the weight was pruned or the activation is zero. With codes of {self.machine.weight_bits} "
-            f"bits on {self.machine.n_pe} PEs, the inference takes {cycles:,} cycles "
-            f"({cycles / self.machine.clock_hz / MICRO:.1f} µs) and {joules / MICRO:.2f} µJ. The scores differ from "
-            f"those in floating point by at most {apart:.4f}; the number of saturated values is "
-            f"{sum(self.run.saturations.values())}."
+            f"The dense network needs {self.dense_products():,} multiplications. The machine skips {100 * skipped:.1f} "
+            f"% of them, because the weight was pruned or the activation is zero. Weights are stored as codes of "
+            f"{self.machine.weight_bits} bits. The scores differ from those in floating point by at most {apart:.4f}; "
+            f"{saturated or 'no'} value{'s saturate' if saturated > 1 else ' saturates'}."
         )
 
     def dense_products(self) -> int:

@@ -43,8 +43,12 @@ WAYS = ("nothing", "gate weights", "gate inputs", "gate both", "skip inputs", "s
 
 
 HEADS = {
-    f"{column}{part}": (f"{head}, times less", word)
-    for column, head in (("cycles", "cycles"), ("energy, 4 bits", "energy"), ("energy, 16 bits", "energy, 16 bits"))
+    f"{column}{part}": (f"factor in {head}", word)
+    for column, head in (
+        ("cycles", "cycles"),
+        ("energy, 4 bits", "energy"),
+        ("energy, 16 bits", "energy, 16-bit weights"),
+    )
     for part, word in (("", "mean"), (", least", "least"), (", most", "most"))
 }
 """Heads of the table of ways: the geometric mean of the layers, and the ends of their range."""
@@ -107,34 +111,33 @@ class Ablation:
         """Say what skipping zeros saves, and gating."""
         gate, skip = (self.table().loc[way] for way in ("gate both", "skip both"))
         return (
-            f"Skipping saves cycles as well as energy: a machine that skips all zeros needs **{skip['cycles']:.2f} ± "
-            f"{skip['cycles, sd']:.2f} times** fewer cycles and {skip['energy, 4 bits']:.2f} ± "
-            f"{skip['energy, 4 bits, sd']:.2f} times less energy "
-            f"(± is the standard deviation over draws). Gating alone saves a factor of {gate['energy, 4 bits']:.2f} in "
-            f"energy and no cycles."
+            f"By skipping all zeros among weights and inputs, EIE saves a factor of **{skip['cycles']:.2f} ± "
+            f"{skip['cycles, sd']:.2f}** in cycles and of **{skip['energy, 4 bits']:.2f} ± "
+            f"{skip['energy, 4 bits, sd']:.2f}** in energy (± is the standard deviation over draws). A machine that "
+            f"only gates zeros, which means that its circuits do not switch while a zero passes, saves no cycles and a "
+            f"factor of {gate['energy, 4 bits']:.2f} in energy."
         )
 
     def words(self) -> str:
         """Say in words what skipping gives beyond gating, and what the factors come to."""
-        table, factors = self.table(), self.factors()
-        gate, skip = table.loc["gate both"], table.loc["skip both"]
+        factors, skip = self.factors(), self.table().loc["skip both"]
         both = factors.loc["all four together", "first"]
         said = published.row("text", id="saving-product")["value"]
         sharing = factors.loc["weight sharing"]
         return (
             f"Depending on the layer, skipping all zeros saves a factor of {skip['cycles, least']:.1f} to "
-            f"{skip['cycles, most']:.1f} in cycles. Gating only stops arithmetic and memories from switching, which "
-            f"saves a factor of {gate['energy, 4 bits']:.2f} in energy. It cannot save leakage, clock and control, "
-            f"because their energy is proportional to the number of cycles.\n\n"
-            f"The abstract's four factors multiply to {said:,.0f}. On the whole chip, the four savings together come "
-            f"to **{both:,.0f}** (geometric mean of these layers). The starting point is a dense chip that reads "
-            f"{_plain_bits()}-bit weights from DRAM (the page on the abstract's ladder starts from 32-bit weights). "
-            f"No step saves as much as the abstract says, whether it comes first or last, because the rest of the chip "
-            f"also takes energy. Weight sharing saves least, a factor of {sharing['last']:.2f} as the last step: it "
-            f"starts from {_plain_bits()} bits, the width of the arithmetic, and each code still needs its index.\n\n"
+            f"{skip['cycles, most']:.1f} in cycles. Gating cannot save leakage, clock and control, because their "
+            f"energy is proportional to the number of cycles.\n\n"
+            f"The abstract of the paper names four savings: weights in SRAM instead of DRAM, weight sparsity, weight "
+            f"sharing and activation sparsity. Its four factors multiply to {said:,.0f}. On the whole chip, the four "
+            f"savings together come to **{both:,.0f}** (geometric mean of these layers). We start from a dense chip "
+            f"that reads {_plain_bits()}-bit weights from DRAM. No step saves as much as the abstract says, whether it "
+            f"comes first or last, because the rest of the chip also takes energy. As the last step, weight sharing "
+            f"saves least, a factor of {sharing['last']:.2f}: it starts from {_plain_bits()} bits, the width of the "
+            f"arithmetic, and each code still needs its index.\n\n"
             f"**What would change the answer.** Lower leakage and finer clock gating would bring gating closer to "
-            f"skipping. Denser inputs leave less to skip: where no input is zero, as in NeuralTalk, input sparsity "
-            f"saves nothing."
+            f"skipping. Denser inputs leave less to skip: where no input is zero, as in the layers of NeuralTalk, "
+            f"input sparsity saves nothing."
         )
 
 

@@ -82,8 +82,8 @@ class Balance:
         """Tabulate by way to prune: load balance with usual and deepest queues, and cycles; means over layers."""
         columns: dict[str, pd.Series] = {}
         for depth, found in ((EIE_45NM.fifo_depth, self.usual), (self.depth, self.deepest)):
-            columns[f"balance, %, depth {depth}"] = found.mean()
-            columns[f"least of the layers, depth {depth}"] = found.min()
+            columns[f"load balance, %, queues of {depth}: mean"] = found.mean()
+            columns[f"load balance, %, queues of {depth}: worst layer"] = found.min()
         columns["cycles, % of unbalanced"] = 100 * self._cycles()
         return pd.DataFrame(columns).rename(index=label).rename_axis("pruned")
 
@@ -129,15 +129,13 @@ class Balance:
         better, matrices = self.gain(), self.gain_of_matrices()
         job = "do not replace balanced pruning" if (better > 0).all() else "replace balanced pruning on some layers"
         return (
-            f"**Deeper queues {job}.** For {_layers(len(usual))} pruned without regard to the PEs, queues of "
-            f"{self.depth} entries raise the load balance from {_spread(usual[FREE])} to {_spread(deepest[FREE])}. "
-            f"Pruning that leaves every PE equally many weights in each {label(best).removeprefix('even in each ')} "
-            f"raises it to "
-            f"{_spread(usual[best])} with the usual queues of {EIE_45NM.fifo_depth} (mean ± standard deviation over "
-            f"the layers). On {len(matrices):,} really pruned matrices, the load balance with balanced pruning is on "
-            f"average {matrices.mean():.1f} points higher than with deep queues (10th to 90th percentile "
-            f"{matrices.quantile(0.1):+.0f} to "
-            f"{matrices.quantile(0.9):+.0f} points)."
+            f"**Deeper queues {job}**: on {_layers(len(usual))}, queues of {self.depth} instead of "
+            f"{EIE_45NM.fifo_depth} entries raise the load balance by {_points(deepest[FREE] - usual[FREE])}, and "
+            f"pruning that leaves every PE equally many weights in each "
+            f"{label(best).removeprefix('even in each ')} raises it by **{_points(usual[best] - usual[FREE])}** (mean "
+            f"± standard deviation over the layers). On {len(matrices):,} really pruned matrices, balanced pruning "
+            f"gains {matrices.mean():.1f} points more than deep queues on average (10th to 90th percentile: "
+            f"{matrices.quantile(0.1):.0f} to {matrices.quantile(0.9):.0f} points)."
         )
 
     def words(self) -> str:
@@ -145,17 +143,18 @@ class Balance:
         wide = max(self.usual)
         better, best = self.gain(), self._best()
         return (
-            f"Balanced pruning lowers the cycles of a pass to {100 * self._cycles()[best]:.0f} %. Compared with deep "
-            f"queues, it gains between {better.min():+.1f} points ({better.idxmin()}) and {better.max():+.1f} points "
-            f"({better.idxmax()}). Pruning to equal counts in groups of {wide} columns reaches "
-            f"{_spread(self.usual[wide])} with the usual queues "
-            f"and {_spread(self.deepest[wide])} with the deep ones. It falls short for two reasons: the machine skips "
-            f"columns whose input is zero, so the PEs' shares of the remaining columns differ again, and a PE without "
-            f"a weight in a column still spends a cycle on it.\n\n{self._cost()}\n\n"
-            f"**What would change the answer.** The number of PEs: a layer is balanced only for the number it was "
-            f"pruned for. On {int(self.moved['value'].iloc[0])} PEs, layers balanced for {EIE_45NM.n_pe} PEs reach "
-            f"{_spread(self._moved(best))}, and layers pruned without regard to the PEs reach "
-            f"{_spread(self._moved(FREE))}. Pruning does not balance padding zeros."
+            f"Balanced pruning reaches a load balance of {_spread(self.usual[best])}. It lowers the cycles of a layer "
+            f"to {100 * self._cycles()[best]:.0f} % of those without balance. Its gain over deep queues "
+            f"ranges from {better.min():.1f} points on {better.idxmin()} to {better.max():.1f} points on "
+            f"{better.idxmax()}. "
+            f"Pruning to equal counts in groups of {wide} columns reaches only {_spread(self.usual[wide])} with the "
+            f"usual queues, and {_spread(self.deepest[wide])} with the deep ones. It falls short for two reasons: the "
+            f"machine skips columns whose input is zero, so the PEs' shares of the remaining columns differ again, and "
+            f"a PE without a weight in a column still spends a cycle on it.\n\n{self._cost()}\n\n"
+            f"**What would change the answer.** Another number of PEs would: a layer is balanced only for the number "
+            f"of PEs for which it was pruned. On {int(self.moved['value'].iloc[0])} PEs, layers balanced for "
+            f"{EIE_45NM.n_pe} PEs reach {_spread(self._moved(best))}, and layers pruned without regard to the PEs "
+            f"{_spread(self._moved(FREE))}. Pruning does not balance the padding zeros."
         )
 
     def _moved(self, columns: int) -> pd.Series:
@@ -169,17 +168,21 @@ class Balance:
         more = wide.drop(columns=patterns.FINE).sub(wide[patterns.FINE], axis=0)
         listed = "; ".join(f"{name}: {each.mean():.2f} ± {each.std():.2f}" for name, each in more.items())
         return (
-            f"**What it costs.** We compare LeNet-300-100 with {100 * target:g} % of its weights, pruned with and "
-            f"without balance. Balance costs the following points of accuracy (mean ± standard deviation, {len(wide)} "
-            f"seeds): {listed}. The cost depends on how many weights a PE can choose from. With 4 PEs, each PE holds "
-            f"about as many rows of the largest layer as each of {EIE_45NM.n_pe} PEs holds of Table III's large "
-            f"layers. With {EIE_45NM.n_pe} PEs, each holds fewer than five rows and keeps less than one weight per "
-            f"column."
+            f"**Cost in accuracy.** We compare LeNet-300-100 with {100 * target:g} % of its weights, pruned with and "
+            f"without balance. Balance costs the following points of accuracy (mean ± standard deviation over "
+            f"{len(wide)} seeds): {listed}. The cost depends on the number of weights from which a PE can choose. With "
+            f"4 PEs, each PE holds about as many rows of the largest layer as each of {EIE_45NM.n_pe} PEs holds of "
+            f"Table III's large layers. With {EIE_45NM.n_pe} PEs, each holds fewer than five rows and keeps less than "
+            f"one weight per column."
         )
 
 
 def _layers(count: int) -> str:
     return "one layer" if count == 1 else f"{count} layers"
+
+
+def _points(over_layers: pd.Series) -> str:
+    return f"{_spread(over_layers).removesuffix(' %')} points"
 
 
 def _spread(over_layers: pd.Series) -> str:

@@ -33,6 +33,19 @@ COMPRESSED, DENSE = "EIE", "dense"
 SRAM, DRAM = "SRAM", "DRAM"
 OTHER_TRANSISTORS = ("itrs-lstp", "lstp-hpperi", "lstp-energyopt", "itrs-hp")
 """Settings of the SRAM sweep that Table II speaks against, the least leaky first; itrs-lop is the energy model's."""
+ROWS = {
+    "million weights": "million weights",
+    "chips": "chips, EIE's format",
+    "mm2": "area of these chips, mm2",
+    "ms": "time, ms",
+    f"{COMPRESSED}, {SRAM}, mJ": "energy, EIE's format, SRAM, mJ",
+    f"{COMPRESSED}, {DRAM}, mJ": "energy, EIE's format, DRAM, mJ",
+    "idle, %": "leakage of waiting chips, EIE's format, SRAM, %",
+    "dense, chips": "chips, dense",
+    f"{DENSE}, {SRAM}, mJ": "energy, dense, SRAM, mJ",
+    f"{DENSE}, {DRAM}, mJ": "energy, dense, DRAM, mJ",
+}
+"""Rows of the table of models, and what they are called on the page."""
 WAITING, GATED = "waiting chips leak", "waiting chips are off"
 """What chips do while another one holds the layer that is computed; those that are off cost nothing to wake."""
 
@@ -115,22 +128,21 @@ class Capacity:
     def answer(self) -> str:
         """Say for which models SRAM takes less energy than DRAM whatever the memories are, and for which it hangs."""
         ranges = self.ranges()
-        listed = {
-            name: f"{name} ({_factor(row['least'])} to {_factor(row['most'])} times)" for name, row in ranges.iterrows()
-        }
+        large = ranges.index[-1]
+        named = {name: str(name) for name in ranges.index}
         less, more = ranges["least"] > 1, ranges["most"] < 1
         open_ = ~less & ~more
         said = [
             f"An inference takes less energy with all weights in SRAM than with weights from DRAM for "
-            f"{_joined(listed, less)}.",
-            f"It takes more for {_joined(listed, more)}." if more.any() else "",
-            f"The answer is **undecided** for {_joined(listed, open_)}." if open_.any() else "",
+            f"{_joined(named, less)}",
+            f"it takes more for {_joined(named, more)}" if more.any() else "",
+            f"the answer is **undecided** for {_joined(named, open_)}" if open_.any() else "",
         ]
         return (
-            f"{' '.join(part for part in said if part)} The factors in brackets are energy from DRAM "
-            f"over energy from SRAM. Their range covers {len(set(self.by_setting) & set(plausible_settings()))} "
-            f"plausible settings of the SRAM and two ways to treat chips that wait for their layer: they leak, or they "
-            f"are switched off."
+            f"{'; '.join(part for part in said if part)}. For {large}, weights from DRAM take "
+            f"**{_factor(ranges.loc[large, 'least'])} to {_factor(ranges.loc[large, 'most'])} times** the energy of "
+            f"weights in SRAM, depending on the setting of the SRAM and on whether chips that wait for their layer are "
+            f"switched off."
         )
 
     def words(self) -> str:
@@ -144,15 +156,13 @@ class Capacity:
         return (
             f"{large} at {100 * _decoder_density():.0f} % density needs {row['chips']:.0f} chips of 64 PEs "
             f"({row['mm2']:,.0f} mm²); {' and '.join(fits)} fit{'s' * (len(fits) == 1)} on one. "
-            f"{named}A large model keeps few of its chips busy: a token takes {row[f'{COMPRESSED}, {SRAM}, mJ']:.0f} "
-            f"mJ, and {row['idle, %']:.0f} % of that is leakage of chips that wait for their layer. Without "
-            f"compression, the model would need {row['dense, chips']:,.0f} chips and "
-            f"{row[f'{DENSE}, {SRAM}, mJ']:,.0f} mJ per token with weights in SRAM, or "
-            f"{row[f'{DENSE}, {DRAM}, mJ']:,.0f} mJ with weights from DRAM.\n\n"
-            f"**What would change the answer.** Leakage: {_with_all_transistors(ranges)} Switching "
-            f"chips off while they wait would save energy if waking them cost nothing. Several inputs at once would "
-            f"keep more chips busy, and would share each read from DRAM. For the density of the decoders we assume the "
-            f"abstract's; Deep Compression published none."
+            f"{named}Few chips of {large} are busy at a time: one token takes "
+            f"{row[f'{COMPRESSED}, {SRAM}, mJ']:.0f} mJ, and {row['idle, %']:.0f} % of that is leakage of chips that "
+            f"wait for their layer. Without compression, the model would need {row['dense, chips']:,.0f} chips.\n\n"
+            f"**What would change the answer.** {_with_all_transistors(ranges)} We assume that it costs nothing to "
+            f"switch waiting chips on again; any cost would reduce what switching them off saves. Several inputs at "
+            f"once would keep more chips busy, and would share each read from DRAM. The decoders may keep another "
+            f"share of their weights than we assume."
         )
 
 
@@ -171,12 +181,12 @@ def _with_all_transistors(ranges: pd.DataFrame) -> str:
     decided = (ranges["least"] > 1) | (ranges["most"] < 1)
     overturned = decided & (least < 1) & (most > 1)
     large = ranges.index[-1]
-    kinds = "with all types of transistors, also those that contradict Table II, "
-    also = f" The factor for {large} ranges from {_factor(least[large])} to {_factor(most[large])}."
+    kinds = "The plausible settings have transistors that fit Table II. With all types of transistors, the answer "
+    also = f" The factor for {large} then ranges from {_factor(least[large])} to {_factor(most[large])}."
     if overturned.any():
         known = "" if overturned[large] else also
-        return f"{kinds}the answer is open for {_joined(listed, overturned)}, too.{known}"
-    return f"{kinds}the answer stays the same wherever it was decided.{also}"
+        return f"{kinds}is also open for {_joined(listed, overturned)}.{known}"
+    return f"{kinds}stays the same wherever it was decided.{also}"
 
 
 def _joined(listed: Mapping[Any, str], which: pd.Series) -> str:

@@ -38,7 +38,7 @@ from eie.values import calibrate, infer
 Array = NDArray[np.float32]
 Operands = dict[str, tuple[InterleavedCSC, Array]]
 
-NETWORKS = {"translator": "chrF against the dense network's translations", "recogniser": "strings read, %"}
+NETWORKS = {"translator": "chrF against the dense network's translations", "recogniser": "% of strings read"}
 """The networks, and what quality means for each."""
 
 KEPT = 0.9
@@ -227,13 +227,14 @@ class EmergingNetworks:
         return pd.DataFrame(rows).set_index("matrices of") if rows else pd.DataFrame()
 
     def answer(self) -> str:
-        """Say what sixteen bits cost two networks, and how little pruning they stand without being trained again."""
+        """Say what sixteen bits cost two networks, and how much pruning they tolerate without retraining."""
         least = {network: 100 * lowest(self.curve, network) for network in NETWORKS}
-        bits = " and ".join(f"the {network} {self._bits(network)}" for network in NETWORKS)
+        bits = " and ".join(f"the quality of a {network} by {self._bits(network)}" for network in NETWORKS)
         return (
-            f"The machine runs both networks bit by bit. Compared with float32 arithmetic on the same pruned weights, "
-            f"{bits}. Without retraining, the translator tolerates pruning down to {least['translator']:.0f} % of its "
-            f"weights and the recogniser down to {least['recogniser']:.0f} %. {_trained()}"
+            f"Compared with float32 on the same pruned weights, EIE's 16-bit arithmetic changes {bits} (± is twice the "
+            f"standard error). Without retraining, the translator tolerates pruning down to "
+            f"**{least['translator']:.0f} %** of its weights and the recogniser down to **{least['recogniser']:.0f} "
+            f"%**."
         )
 
     def _bits(self, network: str) -> str:
@@ -241,11 +242,12 @@ class EmergingNetworks:
         row = self.curve[(self.curve["network"] == network) & self.curve["fixed"].notna()].iloc[0]
         unit = NETWORKS[network].split(" against")[0]
         apart, error = row["fixed"] - row["floating"], 2 * row["apart_sd"]
-        return f"changes by {apart:+.1f} ± {error:.1f} ({unit}, {row['inputs']:.0f} inputs)"
+        return f"{apart:+.1f} ± {error:.1f} ({unit}, {row['inputs']:.0f} inputs)"
 
     def words(self) -> str:
-        """Say in words, with numbers, how sparse inputs are and what the few inputs of this page gave."""
-        return " ".join([self._inputs(), *map(self._on_machine, self.quality)]).strip()
+        """Say what retraining gives, how sparse inputs are, and how the few inputs of this page came out."""
+        here = f"On the few inputs run on this page, {' and '.join(map(self._on_machine, self.quality))}."
+        return " ".join([_trained(), self._inputs(), here if self.quality else ""]).strip()
 
     def _inputs(self) -> str:
         behind = [100 * run.activation_density for run in self.runs.get("translator", []) if "ReLU" in run.kind]
@@ -254,17 +256,14 @@ class EmergingNetworks:
         low, high = _table3_range("act_density")
         return (
             f"Of the inputs that come from the translator's ReLUs, {min(behind):.0f} to {max(behind):.0f} % are "
-            f"non-zero; Table III's layers range from {100 * low:.0f} to {100 * high:.0f} %. All other inputs of the "
-            f"translator, and all inputs of the recogniser, are dense."
+            f"non-zero; in Table III's layers, {100 * low:.0f} to {100 * high:.0f} % are. Nearly all other inputs of "
+            f"the translator, and of the recogniser, are non-zero."
         )
 
     def _on_machine(self, network: str) -> str:
         floating, fixed = self.quality[network]
         unit = NETWORKS[network].split(" against")[0]
-        return (
-            f"On the few inputs run on this page, the {network} scores {fixed:.0f} ({unit}) on the machine and "
-            f"{floating:.0f} in float32."
-        )
+        return f"the {network} scores {fixed:.0f} ({unit}) on the machine and {floating:.0f} in float32"
 
     def plot(self) -> Figure:
         """Draw quality over density."""
@@ -279,10 +278,10 @@ def _trained() -> str:
     bleu = rows.groupby("sparsity")["quality"].first()
     densities = rows.groupby("sparsity")["density"].median()
     return (
-        f"Retraining matters more: a Transformer that was trained while it was pruned (see [really pruned "
-        f"layers](pruned_layers.ipynb)) reaches a BLEU of {bleu.iloc[0]:.1f} with {100 * densities.iloc[0]:.0f} % of "
-        f"its weights and {bleu[0.9]:.1f} with {100 * densities[0.9]:.0f} %. The curves below therefore do not show "
-        f"how far such networks can be pruned."
+        f"With retraining, networks tolerate more pruning: a Transformer that was trained while it was pruned (see "
+        f"[really pruned layers](pruned_layers.ipynb)) reaches a BLEU score of {bleu.iloc[0]:.1f} with "
+        f"{100 * densities.iloc[0]:.0f} % of its weights, and still {bleu[0.9]:.1f} with {100 * densities[0.9]:.0f} %. "
+        f"The curves therefore do not show how far such networks can be pruned."
     )
 
 

@@ -250,19 +250,26 @@ class Mapping:
 
     def answer(self) -> str:
         """Say which layers keep the PEs busiest, and how busy a transformer's matrices and convolutions keep them."""
-        own, high = self.of_network(TRANSFORMER), self.of_network(TRANSFORMER, "useful_stacked")
+        high = self.of_network(TRANSFORMER, "useful_stacked")
+        shares, by_height = self._ranked()
+        first, *others = (f"**{_spread(share)}**{{}} on {name}" for name, share in shares.items())
+        listed = [first.format(" of their cycles"), *(other.format("") for other in others)]
+        taller = "Taller matrices keep the PEs busier: the" if by_height else "The"
         return (
-            f"{self._ranked()} At {100 * _density():g} % density, the PEs multiply a weight in "
-            f"**{_spread(self.alexnet())}** of their cycles on {' and '.join(ALEXNET)} of AlexNet. "
-            f"On the matrices of a Transformer that was pruned and retrained, they do so in **{_spread(own)}** at the "
-            f"matrices' own {_rows(self, TRANSFORMER)} rows, and in **{_spread(high)}** when the matrices are stacked "
-            f"until they have as many rows as AlexNet's layers (mean ± standard deviation over layers)."
+            f"At similar density, EIE's PEs multiply a weight in {', in '.join(listed[:-1])} and in {listed[-1]} (mean "
+            f"± standard deviation over layers). {taller} Transformer's matrices reach **{_spread(high)}** when they "
+            f"are stacked until they have as many rows as AlexNet's layers."
         )
 
-    def _ranked(self) -> str:
-        """Rank kinds of layers of equal density by the mean of their useful shares, and say whether height goes along.
+    def _ranked(self) -> tuple[dict[str, pd.Series], bool]:
+        """Rank kinds of layers of equal density by the mean of their useful shares.
 
-        Height is the median number of rows.
+        Returns
+        -------
+        shares : dict of str to Series
+            Useful share of each layer by kind, the kind with the largest mean first.
+        by_height : bool
+            Whether the median numbers of rows have the same order.
         """
         layers = {
             "AlexNet's fully connected layers": self.alexnet(),
@@ -272,11 +279,7 @@ class Mapping:
         heights = (self.rows.loc[self.rows["kind"] == FULLY_CONNECTED, "rows"].median(), *self._heights())
         found = pd.DataFrame({"busy": [each.mean() for each in layers.values()], "rows": heights}, index=[*layers])
         found = found.sort_values("busy", ascending=False)
-        first, second, third = found.index
-        others = f"on {first}, less on {second}, and least on {third}, on average"
-        if found["rows"].is_monotonic_decreasing:
-            return f"EIE keeps its PEs busiest on tall matrices: at equal density, most {others}."
-        return f"At equal density, EIE keeps its PEs busiest {others}."
+        return {name: layers[name] for name in found.index}, bool(found["rows"].is_monotonic_decreasing)
 
     def _heights(self) -> list[float]:
         rows = self.as_dense().loc[lambda rows: ~rows["layer"].str.contains(CLASSIFIER)].groupby("model")["n_out"]
@@ -287,15 +290,16 @@ class Mapping:
         convolved = self.rows[self.rows["kind"].str.contains("convolution")]
         narrow = convolved["rows"] < EIE_45NM.n_pe
         return (
-            f"ResNet-50's convolutions multiply a weight in {_spread(self.of_network(RESNET))} of the cycles; "
-            f"SqueezeNet's, which are denser, in {_spread(self.each_useful('convolution'))}. "
-            f"The utilisation of the PEs depends on the number of weights that each PE holds of a column: a PE with "
-            f"few weights waits for the PE with the most. Convolutions with fewer outputs than PEs leave some PEs "
-            f"without rows: in these, {100 * convolved['useful'][narrow].mean():.0f} % of the cycles multiply a "
-            f"weight, compared with {100 * convolved['useful'][~narrow].mean():.0f} % in SqueezeNet's other "
-            f"convolutions. Each position of a convolution reads the weights again, {convolved['reads'].median():,.0f} "
-            f"times per image in the median layer; these reads take {100 * convolved['weight_reads'].mean():.0f} % of "
-            f"the energy. A design that keeps weights while positions pass would read them once.{self._over_inputs()}"
+            f"The layers in the answer keep about {100 * _density():g} % of their weights, and the Transformer's "
+            f"matrices have {_rows(self, TRANSFORMER)} rows of their own. SqueezeNet's convolutions, which are denser, "
+            f"multiply a weight in {_spread(self.each_useful('convolution'))} of the cycles. The share depends on "
+            f"the number of weights that each PE holds of a column: a PE with few weights waits for the PE with the most.\n\n"
+            f"Convolutions with fewer outputs than PEs leave some PEs without rows: in those of SqueezeNet, "
+            f"{100 * convolved['useful'][narrow].mean():.0f} % of the cycles multiply a weight, compared with "
+            f"{100 * convolved['useful'][~narrow].mean():.0f} % in its other convolutions. Each position of a "
+            f"convolution reads the weights again, {convolved['reads'].median():,.0f} times per image in the median "
+            f"layer; these reads take {100 * convolved['weight_reads'].mean():.0f} % of the energy. A design that "
+            f"keeps weights while positions pass would read them once.{self._over_inputs()}"
         )
 
     def _over_inputs(self) -> str:
@@ -303,7 +307,7 @@ class Mapping:
         return (
             ""
             if np.isnan(spread)
-            else f" Between inputs, the share of any layer varies by at most {spread:.1f} points (standard deviation)."
+            else f" From input to input, a layer's share varies by at most {spread:.1f} points (standard deviation)."
         )
 
     def over_inputs(self) -> float:

@@ -36,7 +36,7 @@ _HEADS = {
     "bits": ("bits per kept weight", "all"),
     "bits, sd": ("bits per kept weight", "±"),
     "pJ": "energy, pJ",
-    "multiplier, %": "multiplier's share, %",
+    "multiplier, %": "arithmetic's share, %",
 }
 HEADS = {"parameter": "parameter", "value": "value", **_HEADS}
 """Heads of the table of sweeps."""
@@ -44,7 +44,7 @@ HEADS = {"parameter": "parameter", "value": "value", **_HEADS}
 BLOCK_HEADS = {"pruned": "pruned", "height": "rows", **_HEADS, "cycles": "cycles"}
 """Heads of the table of blocks."""
 
-PARAMETERS = {"n_pe": "PEs", "index_bits": "index bits"}
+PARAMETERS = {"density": "weights kept", "n_pe": "PEs", "index_bits": "bits of an index"}
 """Parameters in words."""
 
 
@@ -91,12 +91,12 @@ class Overheads:
     def answer(self) -> str:
         """Say what a kept weight costs in bits and energy besides itself."""
         usual = self.blocks[(self.blocks["height"] == 1) & (self.blocks["pruned"] == UNSTRUCTURED)]
-        bits, share = usual["bits"], 100 * (1 - usual["multiplier"])
+        bits, share = usual["bits"], 100 * usual["multiplier"]
         return (
-            f"A kept weight is a code of {usual['code'].iloc[0]:g} bits, but it takes **{bits.mean():.2f} ± "
-            f"{bits.std():.2f} bits** to store. The rest of the chip uses **{share.mean():.1f} ± {share.std():.1f} %** "
-            f"of the energy of its multiplication, the multiplier only the remainder (± is the standard deviation over "
-            f"draws)."
+            f"The code of a kept weight has {usual['code'].iloc[0]:g} bits, but EIE stores **{bits.mean():.2f} ± "
+            f"{bits.std():.2f} bits** per kept weight. The arithmetic uses only **{share.mean():.1f} ± "
+            f"{share.std():.1f} %** of the energy that one multiplication takes on the whole chip (± is the standard "
+            f"deviation over draws)."
         )
 
     def words(self) -> str:
@@ -115,21 +115,21 @@ class Overheads:
             f"zeros {usual['padding'].mean():.2f} and pointers {usual['pointers'].mean():.2f}. One multiplication "
             f"takes {pj.mean():.1f} pJ on the whole chip ({len(bits)} draws).\n\n"
             f"**Blocks** of {tall} rows with one index help only if the network was pruned by blocks. A weight then "
-            f"takes {structured['bits']:.2f} bits and {structured['pJ']:.1f} pJ, but a pass takes {slower:.2f} times "
-            f"the cycles, because fewer and larger pieces are harder to distribute evenly, and longer passes cost "
-            f"energy. In a layer pruned weight by weight, zeros fill the blocks: a weight takes {mine['bits']:.1f} "
-            f"bits and {mine['pJ']:.1f} pJ, and a pass takes {worse:.1f} times the cycles.\n\n"
-            f"**What would change the answer.** Sparser layers, fewer rows and more PEs need more pointers and "
-            f"padding. An index of {best} bits gives the fewest bits per weight on this layer. PEs with one multiplier "
-            f"per row of a block would win back the cycles. The cost of blocks in accuracy needs training: see [the "
-            f"page on patterns](retro_patterns.ipynb)."
+            f"takes {structured['bits']:.2f} bits and {structured['pJ']:.1f} pJ, but one pass of the layer takes "
+            f"{slower:.2f} times the cycles, because it is harder to distribute few large pieces evenly. In a layer "
+            f"pruned weight by weight, zeros fill the blocks: a weight takes {mine['bits']:.1f} bits and "
+            f"{mine['pJ']:.1f} pJ, and one pass takes {worse:.1f} times the cycles.\n\n"
+            f"**What would change the answer.** Sparser layers need more pointers and more padding zeros per weight. "
+            f"Fewer rows or more PEs need more pointers, but fewer padding zeros. An index of {best} bits gives the "
+            f"fewest bits per weight on this layer. PEs with one multiplier per row of a block would win back the "
+            f"cycles. [The page on patterns](retro_patterns.ipynb) measures what blocks cost in accuracy."
         )
 
     def _layer(self) -> str:
         usual = self.usual
         return (
-            f"{usual['n_out']:g} x {usual['n_in']:g} at {100 * usual['density']:g} % density, {usual['n_pe']:g} PEs, "
-            f"{100 * usual['act_density']:g} % of the inputs not 0"
+            f"{usual['n_out']:,} × {usual['n_in']:,} weights ({100 * usual['density']:g} % kept, "
+            f"{100 * usual['act_density']:g} % of the inputs not zero, {usual['n_pe']:g} PEs)"
         )
 
 

@@ -212,7 +212,7 @@ class FineGrained(Measured):
     def table(self) -> pd.DataFrame:
         """Tabulate points of accuracy lost, mean and deviation over seeds: patterns by densities."""
         rows = losses(self.rows)
-        text = rows["mean"].map("{:.2f}".format) + " ± " + rows["std"].map("{:.2f}".format)
+        text = rows.apply(_points, axis=1)
         wide = text.unstack("target").loc[self.names].sort_index(axis=1, ascending=False)
         return wide.rename(columns=_percent).fillna("").rename_axis(columns=None)
 
@@ -234,45 +234,52 @@ class FineGrained(Measured):
         """Say down to which density pruning one by one is unharmed, and how much further it goes than the next best."""
         fine, dense = self.names[0], self.rows[self.rows["pattern"] == CONTROL].groupby("seed")["accuracy"].last()
         first = (
-            f"**Pruned {fine}, LeNet-300-100 stays within {WITHIN:g} points of the control {self._reached(fine)}** "
-            f"(mean over {len(dense)} seeds). The control, trained as long and not pruned, classifies "
-            f"{dense.mean():.2f} ± {dense.std():.2f} % of the test images correctly."
+            f"With its weights pruned {fine}, LeNet-300-100 stays within {WITHIN:g} points of the accuracy of an "
+            f"unpruned control **{self._reached(fine)}**"
         )
+        over = f"± is the standard deviation over {len(dense)} seeds"
         if (best := next_best(self.rows)) is None:
-            return first
+            return f"{first} ({over})."
         name, halvings = best
         times = 2**halvings
         return (
-            f"{first} For a loss of {WITHIN:g} points, the next best pattern that can be made as sparse ({name}) must "
-            f"keep **{times.mean():.1f} ± {times.std():.1f} times** as many weights."
+            f"{first}. For a loss of {WITHIN:g} points, the next best pattern that can be made as sparse ({name}) must "
+            f"keep **{times.mean():.1f} ± {times.std():.1f} times** as many weights ({over})."
         )
 
     def words(self) -> str:
-        """Say in words down to which density each pattern is unharmed, and what its indices make of it."""
-        coarse = "; ".join(f"{name}: {self._reached(name)}" for name in self.names[1:])
-        within = f"The other patterns stay within {WITHIN:g} points of the control as follows. {coarse}."
-        return f"{within}{self._storage()}"
+        """Say in words how good the control is, and which pattern takes the fewest bits."""
+        control = self.rows[self.rows["pattern"] == CONTROL].groupby("seed")["accuracy"].last()
+        first = f"The control classifies {control.mean():.2f} ± {control.std():.2f} % of the test images correctly."
+        bits = self.bits()
+        if bits.empty:
+            return first
+        return (
+            f"{first} The positions of the weights must be stored, too, and coarse patterns have fewer of them to "
+            f"store. Of the sparsest unharmed networks, the one pruned by the pattern *{bits.idxmin()}* takes the "
+            f"fewest bits: {bits.min():.2f} per weight of the dense layers."
+        )
+
+    def unharmed(self) -> pd.DataFrame:
+        """Tabulate down to which density each pattern is unharmed, what it has lost there, and its bits."""
+        points = losses(self.rows)
+        found = {name: lowest(self.rows, name) for name in self.names}
+        return pd.DataFrame(
+            {
+                "weights kept": {name: "none" if kept is None else _percent(kept) for name, kept in found.items()},
+                "points lost": {name: _points(points.loc[name, kept]) for name, kept in found.items() if kept},
+                "bits per dense weight": self.bits(),
+            },
+            index=self.names,
+        )
 
     def _reached(self, name: str) -> str:
         density = lowest(self.rows, name)
         rows = losses(self.rows).loc[name]
         shown = rows.loc[rows.index.max() if density is None else density]
-        spread = f"{shown['mean']:.2f} ± {shown['std']:.2f} points lost"
         if density is None:
-            return f"at none of these densities ({spread} at {_percent(rows.index.max())})"
-        end = ", the least it has" if density == rows.index.min() and PATTERNS[name].least else ""
-        return f"down to {_percent(density)} of its weights ({spread}{end})"
-
-    def _storage(self) -> str:
-        bits = self.bits().sort_values()
-        if bits.empty:
-            return ""
-        listed = ", ".join(f"{name} {value:.2f}" for name, value in bits.items())
-        return (
-            f"\n\nThe positions of weights must be stored too, and a coarse pattern stores fewer of them. The sparsest "
-            f"unharmed network of each pattern takes the following bits per weight of the dense layers (codes and "
-            f"indices, without padding): {listed}."
-        )
+            return f"at none of these densities ({_points(shown)} points lost at {_percent(rows.index.max())})"
+        return f"down to {_percent(density)} of its weights ({_points(shown)} points lost)"
 
     def plot(self) -> Figure:
         """Draw accuracy lost over density, one line per pattern."""
@@ -281,6 +288,10 @@ class FineGrained(Measured):
 
 def _percent(fraction: float) -> str:
     return f"{100 * fraction:g} %"
+
+
+def _points(row: pd.Series) -> str:
+    return f"{row['mean']:.2f} ± {row['std']:.2f}"
 
 
 def fine_grained(

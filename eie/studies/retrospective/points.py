@@ -1,4 +1,4 @@
-"""The points of the authors' look back, and the pages that measure them (`data/published/retrospective.toml`)."""
+"""The points of the authors' retrospective, and the pages that measure them (`data/published/retrospective.toml`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from eie._files import read_toml
 FILE = "published/retrospective.toml"
 HEADINGS = {
     "pro": "What was good",
-    "con": "What was not",
+    "con": "What was not good",
     "principle": "The principle",
     "opportunity": "New opportunities",
     "outlook": "Outlook",
@@ -31,6 +31,8 @@ class Point:
     """What it says, in this project's words."""
     page: str
     """Page of the book that measures it; empty if none does."""
+    title: str = ""
+    """Title of that page."""
     others: str = ""
     """What others report who measured it, with their paper."""
     why: str = ""
@@ -46,8 +48,8 @@ def answer() -> str:
     """Say how many of the points are measured; Markdown."""
     points = load()
     return (
-        f"**{sum(bool(point.page) for point in points)} of {len(points)} points** have a page that measures them. For "
-        f"the others we have no fair experiment that a reader could afford to repeat."
+        f"**{sum(bool(point.page) for point in points)} of {len(points)} points** of the retrospective on EIE have a "
+        f"page that measures them. For the others we have no fair experiment that a reader could afford to repeat."
     )
 
 
@@ -59,9 +61,9 @@ def unmeasured() -> str:
 
 
 def abstract() -> str:
-    """Say what the abstract of the look back says, in this project's words; Markdown."""
+    """Say what the abstract of the retrospective says, in this project's words; Markdown."""
     entry = read_toml(FILE)["abstract"]
-    return f"The abstract ({entry['place']}): {' '.join(entry['statement'].split())}"
+    return f"**The abstract** ({entry['place']}). {' '.join(entry['statement'].split())}"
 
 
 def listed(kinds: Sequence[str] | None = None) -> str:
@@ -82,9 +84,9 @@ def listed(kinds: Sequence[str] | None = None) -> str:
         if kind not in HEADINGS:
             raise ValueError(f"kinds must be of {', '.join(HEADINGS)}, got {kind!r}")
     rows = [_row(point) for kind in wanted for point in load() if point.kind == kind]
-    return "\n".join(["| | point | page |", "|---|---|---|", *rows])
+    return "\n".join(["| kind | point | page |", "|---|---|---|", *rows])
 
 
 def _row(point: Point) -> str:
-    link = f'<a href="{point.page}.html">measured here</a>' if point.page else "none"
+    link = f'<a href="{point.page}.html">{escape(point.title)}</a>' if point.page else "none"
     return f"| {HEADINGS[point.kind]} | {escape(point.statement)}. | {link} |"

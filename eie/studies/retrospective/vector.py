@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,7 @@ class Vector:
     result: dict[str, Any] | None
     """The committed table of `eie experiment cpu_kernels`, `rows` as a frame."""
     live: pd.DataFrame
-    """A small part of it timed now: `variant`, `committed` and `now`, us an input."""
+    """A small part of it timed now: `variant`, `kept` (the committed time) and `now`, us per input, and `library`."""
     lanes: pd.DataFrame
     """One row per draw and number of lanes: `lanes`, `seed`, and the fraction of useful lanes by model."""
 
@@ -173,34 +173,32 @@ class Vector:
         return pd.DataFrame.from_dict(found, orient="index").rename_axis("against")
 
     def by_batch(self, arithmetic: str) -> pd.DataFrame:
-        """Tabulate us per input on one thread at three densities of weights, of the kernels of an arithmetic."""
+        """Tabulate us per input on one thread at three densities of weights (%), of the kernels of an arithmetic."""
         times = self.times(1)
         if times.empty:
             return times
         names = [name for name in ARITHMETIC[arithmetic] if name in times and name not in ("csc", "csc-columns")]
         chosen = times.loc[times.index.get_level_values("density").isin(cpu_kernels.ON_ALL_THREADS), names]
-        return chosen.rename(columns=NAMES)
+        return chosen.rename(index=lambda density: 100 * density, level="density").rename(columns=NAMES)
 
     def answer(self) -> str:
         """Say what loses on a vector processor, with the ranges of the repeats, and who wins in batches."""
         if self.result is None:
             return f"**Times are missing:** {HOW}. {self._on_lanes()}"
-        density, act = self.usual
         row, byte = self.over("eie", base="row"), self.over("int8", base="expand8")
         largest = int(self.times(1).index.unique("batch").max())
         of_row, of_byte = row * self.range_of("eie", 1, "row"), byte * self.range_of("int8", 1, "expand8")
         finding = (
-            "At batch 1, what loses on a vector processor is **the relative index, not the sparsity**."
+            "At batch 1, EIE's format is slow on a vector processor because of **its relative index, not its sparsity**"
             if min(row, byte) > 1
-            else "At batch 1, these times do not show that the relative index is what loses on a vector processor."
+            else "At batch 1, these times do not show that the relative index makes EIE's format slow"
         )
         return (
-            f"{finding} With {100 * density:g} % of the weights, {100 * act:g} % of the inputs and one thread, the "
-            f"same sums are computed **{row:.2f} ± {of_row:.2f} times** as fast when "
-            f"each entry holds its row, and bitmaps are **{byte:.1f} ± {of_byte:.1f} "
-            f"times** as fast as dense int8 (oneDNN). In batches of {largest}, the fastest kernel for real inputs is "
-            f"{self._fastest_of('real inputs', largest)}, and the fastest for 8-bit inputs is "
-            f"{self._fastest_of('8-bit inputs', largest)}; dense int8 takes "
+            f"{finding}: on one thread, the same sums are computed **{row:.2f} ± {of_row:.2f} times** as fast if each "
+            f"entry holds its row, and bitmaps are **{byte:.1f} ± {of_byte:.1f} times** as fast as dense int8 (± is "
+            f"the range of repeated timings). In batches of {largest}, the fastest kernels are "
+            f"{self._fastest_of('real inputs', largest)} for real inputs and "
+            f"{self._fastest_of('8-bit inputs', largest)} for 8-bit inputs; dense int8 takes "
             f"{self.over('int8', batch=largest, base='expand8'):.2f} times the time of bitmaps."
         )
 
@@ -216,9 +214,9 @@ class Vector:
         row = useful.loc[widest]
         return (
             f"Of {widest} lanes that work in lockstep, each on the rows of one EIE PE, {row['lockstep']:.0f} % do "
-            f"useful work (largest standard deviation {useful['largest sd'].max():.1f}). With its own queue for each "
-            f"lane, as in EIE, {row['own queues']:.0f} % do. On a vector processor that processes whole columns with "
-            f"their zeros, {row['dense columns']:.0f} % do."
+            f"useful work (largest standard deviation {useful['largest sd'].max():.1f} points). If each lane has its "
+            f"own queue, as in EIE, {row['own queues']:.0f} % do. On a vector processor that processes whole columns "
+            f"with their zeros, {row['dense columns']:.0f} % do."
         )
 
     def _fastest_of(self, arithmetic: str, batch: int) -> str:
@@ -230,10 +228,11 @@ class Vector:
         assert self.result is not None
         provenance = self.result["provenance"]
         return (
-            f"{self._who_wins()} At batch 1, bitmaps with EIE's 16-bit saturating sums take "
-            f"{self.over('expand16'):.2f} times as long as EIE's relative index in single precision. The fastest CSR "
+            f"{self._who_wins()}\n\nAt batch 1, bitmaps with EIE's 16-bit saturating sums take "
+            f"{self.over('expand16'):.2f} times as long as EIE's relative index with float32 sums. The fastest CSR "
             f"is PyTorch's, which calls MKL. {self._scaled()} One thread reads {self.stream():.0f} GB/s from memory. "
-            f"Measured on {provenance['cpu']}, {provenance['cores']} cores, {self.result['date']} UTC. {self._load()}"
+            f"We measured on {provenance['cores']} cores ({provenance['cpu']}) on {self.result['date']} UTC. "
+            f"{self._load()}"
         )
 
     def _who_wins(self) -> str:
@@ -249,23 +248,26 @@ class Vector:
             first += f" At {usual}, no kernel beats {ours} at batch {_joined(lost)}."
         else:
             first = f"Other kernels win. At {usual}, some beat {ours}."
-        return " ".join([first, *(f"At batch {batch}, these do: {'; '.join(ahead[batch])}." for batch in won)])
+        return " ".join([first, *(f"At batch {batch}, these do: {_faster(ahead[batch])}." for batch in won)])
 
-    def _ahead(self, batch: int) -> list[str]:
-        """List the kernels that are faster than this project's layout of their arithmetic, by how much."""
-        known, found = self.times(1), []
+    def _ahead(self, batch: int) -> dict[str, float]:
+        """Find the kernels that are faster than this project's layout of their arithmetic, and how many times."""
+        known, found = self.times(1), dict[str, float]()
         for arithmetic, own in ARITHMETIC.items():
             for name in own:
                 over = self.over(name, batch=batch, base=OURS[arithmetic]) if name in known else 1.0
-                found += [f"{in_prose(name)}, {1 / over:.1f} times as fast"] if over < 1 else []
+                found |= {in_prose(name): 1 / over} if over < 1 else {}
         return found
 
     def _scaled(self) -> str:
         most = self.threads()[-1]
         if most == 1:
             return "More threads were not timed."
-        by = ", ".join(f"{in_prose(name)} {self.scaling(name):.2f}" for name in ("eie", "row", "expand8", "int8"))
-        return f"With {most} threads instead of one, the kernels speed up by these factors at batch 1: {by}."
+        factors = [self.scaling(name) for name in ("eie", "row", "expand8", "int8")]
+        return (
+            f"With {most} threads instead of one, EIE's format, rows in the entries, bitmaps and dense int8 run "
+            f"{min(factors):.1f} to {max(factors):.1f} times as fast at batch 1."
+        )
 
     def _load(self) -> str:
         """Say how busy the machine was beside the measurement."""
@@ -285,25 +287,23 @@ class Vector:
         return float(times[max(cpu_kernels.ON_ALL_THREADS)] / times[min(cpu_kernels.ON_ALL_THREADS)])
 
     def _over_density(self) -> str:
-        """Say how the times of bitmaps and of rows in entries depend on the density, and where rows are fastest."""
+        """Say how the times of bitmaps and of rows in entries depend on the density."""
         low, high = (100 * each(cpu_kernels.ON_ALL_THREADS) for each in (min, max))
         bitmap, row = self._growth("expand8", 1), self._growth("row", 1)
         less = f"depends {'less' if bitmap < row else 'more'} on the density than that of rows in the entries"
-        where = ", ".join(f"{found} at {batch}" for batch, found in self.fastest().loc[NAMES["row"]].items())
         return (
-            f"Its time {less}: from {low:g} to {high:g} % of the weights at batch 1, it grows {bitmap:.1f} times, "
-            f"and theirs {row:.1f} times. Rows in the entries are the fastest kernel for real inputs at these "
-            f"densities: {where}."
+            f"Its time {less}: from {low:g} to {high:g} % of the weights at batch 1, it grows by a factor of "
+            f"{bitmap:.1f}, and theirs by a factor of {row:.1f}."
         )
 
     def _what_changes(self) -> str:
         return (
-            "**What would change the answer.** The processor, the batch and the density: the tables below show the "
-            "last two. EIE's stream makes each row depend on the previous one, so entries wait for each other. An "
-            "entry that holds its row does not wait, but each is still one addition into memory. A bitmap fills a "
-            "vector: one instruction moves the codes of 64 rows into place. "
+            "**What would change the answer.** The answer depends on the processor, the batch and the density; the "
+            "tables below vary the last two. In EIE's format each row depends on the previous one, so entries wait "
+            "for each other. An entry that holds its row does not wait, but still needs an addition in memory of its "
+            "own. A bitmap fills a vector: one instruction moves the codes of 64 rows into place. "
             f"{self._over_density()} On a processor without that instruction, bitmaps lose. Dense int8 reads every "
-            "weight, which costs it less where memory is fast. In large batches hardly any input is zero for the whole "
+            "weight, which costs less time if memory is fast. In large batches, hardly any input is zero for the whole "
             "batch, so skipping columns saves little. EIE's hardware has a queue and a memory port for each lane; a "
             "vector processor does not."
         )
@@ -342,9 +342,15 @@ def _densities(faster: pd.Series) -> str:
     return "none" if not chosen else "all" if len(chosen) == len(faster) else ", ".join(chosen) + " %"
 
 
-def _joined(batches: Sequence[int]) -> str:
-    """List batches in words."""
-    *some, last = map(str, batches)
+def _faster(kernels: Mapping[str, float]) -> str:
+    """List kernels that are faster, and say how many times."""
+    low, high = (f"{each(kernels.values()):.1f}" for each in (min, max))
+    return f"{_joined([*kernels])}, {low if low == high else f'{low} to {high}'} times as fast"
+
+
+def _joined(names: Sequence[Any]) -> str:
+    """List names or numbers in words."""
+    *some, last = map(str, names)
     return f"{', '.join(some)} and {last}" if some else last
 
 
@@ -366,7 +372,7 @@ def _live(result: dict[str, Any] | None, repeats: int) -> pd.DataFrame:
     now = now.reindex([name for name in NAMES if name in now.index])
     if result is not None:
         shown = Vector(result, pd.DataFrame(), pd.DataFrame()).times(1).loc[1, layer.weight_density]
-        now.insert(0, "committed, us", shown)
+        now.insert(0, "kept, us", shown)
     return now.rename(index=NAMES).reset_index()
 
 

@@ -262,28 +262,34 @@ class FourBitWeights(Measured):
         )
         return (
             f"**At {steps['bits_each']:.2f} bits per weight, even steps with a scale per group are {same} a shared "
-            f"codebook with a scale per group**: the translator's chrF is {_quality(steps)} with steps and "
-            f"{_quality(scaled)} with the codebook, and the error of its matrices' outputs is "
-            f"{100 * steps['error']:.1f} % and {100 * scaled['error']:.1f} %. The scale per group makes the "
-            f"difference: with one codebook per matrix, as in EIE, at {one['bits_each']:.2f} bits, chrF is "
-            f"{_quality(one)} and the error is {100 * one['error']:.1f} %."
+            f"codebook with a scale per group**: the quality of a translator (chrF, 0 to 100) is {_quality(steps)} "
+            f"with steps and {_quality(scaled)} with the codebook. The scale per group makes the difference: one "
+            f"codebook per matrix without scales, as in EIE, takes {one['bits_each']:.2f} bits and reaches "
+            f"**{_quality(one)}** (± is the standard deviation over resampled sentences)."
         )
 
     def words(self) -> str:
         """Say the rest in words, with numbers: codebooks per group, one scale per matrix, and fewer bits."""
         bits = int(self.rows["bits"].max())
-        own, one = self.equals("translator", bits).loc[CODEBOOK], self.best("translator", bits, UNIFORM, WHOLE)
+        own, steps, scaled = (self.equals("translator", bits).loc[kind] for kind in (CODEBOOK, UNIFORM, SCALED))
+        whole, even = (self.best("translator", bits, kind, WHOLE) for kind in (CODEBOOK, UNIFORM))
         more = " ".join(self._smaller(b) for b in sorted(self.rows["bits"].unique())[::-1][1:])
         return (
-            f"A separate codebook for each {own['group']} weights also takes {own['bits_each']:.2f} bits and has an "
-            f"error of {100 * own['error']:.1f} % (chrF {_quality(own)}). Even steps with one scale for the whole "
-            f"matrix have an error of {100 * one['error']:.1f} % (chrF {_quality(one)}), more than one codebook. {more}"
+            f"The outputs of the translator's matrices have an error of {100 * steps['error']:.1f} % with even steps "
+            f"and {100 * scaled['error']:.1f} % with the codebook that has a scale per group. The error is "
+            f"{100 * whole['error']:.1f} % with one codebook per matrix. A separate codebook for each {own['group']} "
+            f"weights takes {own['bits_each']:.2f} bits, too, and has an error of {100 * own['error']:.1f} %. Even "
+            f"steps with one scale for the whole matrix have an error of {100 * even['error']:.1f} %, and chrF falls "
+            f"to {_quality(even)}. {more}"
         )
 
     def _smaller(self, bits: int) -> str:
         equal = self.equals("translator", bits)
-        listed = ", ".join(f"{kind} {_quality(row)}" for kind, row in equal.iterrows())
-        return f"With {bits} bits and groups ({equal['bits_each'].max():.2f} bits per weight), chrF is: {listed}."
+        quality = equal["quality"]
+        return (
+            f"With codes of {bits} bits and groups ({equal['bits_each'].max():.2f} bits per weight), chrF lies between "
+            f"{quality.min():.0f} ({quality.idxmin()}) and {quality.max():.0f} ({quality.idxmax()})."
+        )
 
     def plot(self) -> Figure:
         """Draw output error against bits per weight, one panel per network."""

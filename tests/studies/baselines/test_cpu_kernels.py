@@ -108,7 +108,7 @@ def test_what_must_hold_of_the_kernels():
 
 def test_words_tables_and_plot():
     result = vector([8, 64], draws=2, live=False)
-    assert "**the relative index, not the sparsity**" in result.answer()
+    assert "**its relative index, not its sparsity**" in result.answer()
     assert f"**{result.over('eie', base='row'):.2f} ± " in result.answer()
     assert f"{result.over('int8', batch=64, base='expand8'):.2f} times the time of bitmaps" in result.answer()
     assert "What would change the answer" in result.words()

@@ -117,5 +117,5 @@ def test_blocks_help_only_where_pruned_for_them(result):
 
 def test_words_and_plot(result):
     bits = result.of_blocks().loc[(UNSTRUCTURED, 1), "bits"]
-    assert f"it takes **{bits:.2f} ± " in result.answer()
+    assert f"EIE stores **{bits:.2f} ± " in result.answer()
     assert result.plot().axes[0].get_ylabel() == "bits per kept weight"

@@ -103,10 +103,11 @@ def test_next_best_needs_to_go_as_far():
 def test_words_table_and_plot():
     result = FineGrained(frame())
     assert result.answer().startswith(
-        "**Pruned one by one, LeNet-300-100 stays within 0.2 points of the control down to 25 % of its weights "
-        "(0.15 ± 0.07 points lost)**"
+        "With its weights pruned one by one, LeNet-300-100 stays within 0.2 points of the accuracy of an unpruned "
+        "control **down to 25 % of its weights (0.15 ± 0.07 points lost)**. For a loss"
     )
-    assert "neurons: at none of these densities (0.30 ± 0.07 points lost at 50 %)" in result.words()
+    assert result.unharmed().loc["neurons", "weights kept"] == "none"
+    assert result.unharmed().loc[FINE, "points lost"] == result.table().loc[FINE, result.unharmed().loc[FINE].iloc[0]]
     assert result.bits().to_dict() == {FINE: 0.25 * (4 + 4)}
     assert result.table().loc[FINE].tolist() == ["0.10 ± 0.07", "0.15 ± 0.07", "0.90 ± 0.07"]
     axes = result.plot().axes[0]

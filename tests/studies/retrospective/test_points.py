@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import pytest
 
 from eie.studies import pages
@@ -15,6 +18,16 @@ def test_pages_exist():
     measured = {point.page for point in points.load()} - {""}
     assert len(measured) >= 5
     assert measured <= set(pages.names())
+
+
+def test_links_have_the_titles_of_their_pages():
+    notebooks = Path(__file__).resolve().parents[3] / "notebooks"
+    for point in points.load():
+        if point.page:
+            cells = json.loads((notebooks / f"{point.page}.ipynb").read_text(encoding="utf-8"))["cells"]
+            assert "".join(cells[0]["source"]) == f"# {point.title}"
+        else:
+            assert point.title == ""
 
 
 def test_words_and_list():

@@ -235,9 +235,9 @@ class DeepCompression:
             said.append(
                 f"{TITLES[name]} becomes **{mean['times smaller']:.1f} ± {sd['times smaller']:.1f} times smaller** at "
                 f"a test error of {mean['error after, %']:.2f} ± {sd['error after, %']:.2f} % "
-                f"({mean['error before, %']:.2f} % before compression)"
+                f"({mean['error before, %']:.2f} % before compression"
             )
-        return f"{'; '.join(said)}; ± is the standard deviation over seeds."
+        return f"{'). '.join(said)}; ± is the standard deviation over seeds)."
 
     def words(self) -> str:
         """How errors and ratios compare with the printed ones, and whether the networks that come along bear it out."""

@@ -93,7 +93,7 @@ def weight_histograms(counts: pd.DataFrame, stages: dict[str, str]) -> Drawn:
             ax.bar(bins["low"], bins["count"], bins["high"] - bins["low"], align="edge", color=colour)
             ax.tick_params(labelsize=8)
             ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(3))
-        row[0].set_ylabel(f"{stages[stage]}\nweights a bin")
+        row[0].set_ylabel(f"{stages[stage]}\nweights per bin")
     for ax, layer in zip(axes[0], layers, strict=True):
         ax.set_title(layer)
     fig.supxlabel("weight", fontsize=10)

@@ -166,7 +166,7 @@ class Balance:
         target = patterns.BALANCED_AT
         wide = lost[lost["target"] == target].pivot_table("lost", "seed", "pattern", sort=False)
         more = wide.drop(columns=patterns.FINE).sub(wide[patterns.FINE], axis=0)
-        listed = "; ".join(f"{name}: {each.mean():.2f} ± {each.std():.2f}" for name, each in more.items())
+        listed = ", ".join(f"{each.mean():.2f} ± {each.std():.2f} ({name})" for name, each in more.items())
         return (
             f"**Cost in accuracy.** We compare LeNet-300-100 with {100 * target:g} % of its weights, pruned with and "
             f"without balance. Balance costs the following points of accuracy (mean ± standard deviation over "

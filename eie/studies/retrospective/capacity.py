@@ -46,7 +46,7 @@ ROWS = {
     f"{DENSE}, {DRAM}, mJ": "energy, dense, DRAM, mJ",
 }
 """Rows of the table of models, and what they are called on the page."""
-WAITING, GATED = "waiting chips leak", "waiting chips are off"
+WAITING, GATED = "leak", "are off"
 """What chips do while another one holds the layer that is computed; those that are off cost nothing to wake."""
 
 
@@ -139,10 +139,10 @@ class Capacity:
             f"the answer is **undecided** for {_joined(named, open_)}" if open_.any() else "",
         ]
         return (
-            f"{'; '.join(part for part in said if part)}. For {large}, weights from DRAM take "
-            f"**{_factor(ranges.loc[large, 'least'])} to {_factor(ranges.loc[large, 'most'])} times** the energy of "
-            f"weights in SRAM, depending on the setting of the SRAM and on whether chips that wait for their layer are "
-            f"switched off."
+            f"{'; '.join(part for part in said if part)}. For {large}, an inference with "
+            f"weights from DRAM takes **{_factor(ranges.loc[large, 'least'])} to {_factor(ranges.loc[large, 'most'])} "
+            f"times** the energy of one with weights in SRAM, depending on the setting of the SRAM and on whether "
+            f"chips that wait for their layer are switched off."
         )
 
     def words(self) -> str:
@@ -161,8 +161,8 @@ class Capacity:
             f"wait for their layer. Without compression, the model would need {row['dense, chips']:,.0f} chips.\n\n"
             f"**What would change the answer.** {_with_all_transistors(ranges)} We assume that it costs nothing to "
             f"switch waiting chips on again; any cost would reduce what switching them off saves. Several inputs at "
-            f"once would keep more chips busy, and would share each read from DRAM. The decoders may keep another "
-            f"share of their weights than we assume."
+            f"once would keep more chips busy, and would share each read from DRAM. Decoders that keep more "
+            f"of their weights than we assume would need more chips and more energy."
         )
 
 

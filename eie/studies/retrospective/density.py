@@ -107,8 +107,9 @@ class Density:
             f"if padding zeros are not counted. More multipliers add little area, because the arithmetic is a small "
             f"part of a PE in Table II. They shorten the time, and thereby save leakage.\n\n"
             f"**What would change the answer.** Wider weights in the dense array favour EIE: if they have "
-            f"{ARRAYS[3].weight_bits} bits, EIE takes less energy {_up_to(energies[str(ARRAYS[3]), act])}. If the "
-            f"dense array does not skip zero inputs, EIE takes less energy {_up_to(energies[str(ARRAYS[0]), act])}."
+            f"{ARRAYS[3].weight_bits} bits, EIE takes less energy {_up_to(energies[str(ARRAYS[3]), act])}. A "
+            f"dense array that does not skip zero inputs takes more energy than EIE "
+            f"{_up_to(energies[str(ARRAYS[0]), act])}; this depends on how many of the inputs are zero."
         )
 
 

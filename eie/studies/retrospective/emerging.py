@@ -231,8 +231,8 @@ class EmergingNetworks:
         least = {network: 100 * lowest(self.curve, network) for network in NETWORKS}
         bits = " and ".join(f"the quality of a {network} by {self._bits(network)}" for network in NETWORKS)
         return (
-            f"Compared with float32 on the same pruned weights, EIE's 16-bit arithmetic changes {bits} (± is twice the "
-            f"standard error). Without retraining, the translator tolerates pruning down to "
+            f"Compared with float32 on the same pruned weights, EIE's 16-bit arithmetic changes {bits}; ± is twice the "
+            f"standard error. Without retraining, the translator tolerates pruning down to "
             f"**{least['translator']:.0f} %** of its weights and the recogniser down to **{least['recogniser']:.0f} "
             f"%**."
         )
@@ -246,7 +246,7 @@ class EmergingNetworks:
 
     def words(self) -> str:
         """Say what retraining gives, how sparse inputs are, and how the few inputs of this page came out."""
-        here = f"On the few inputs run on this page, {' and '.join(map(self._on_machine, self.quality))}."
+        here = f"On the few inputs run on this page, {', and '.join(map(self._on_machine, self.quality))}."
         return " ".join([_trained(), self._inputs(), here if self.quality else ""]).strip()
 
     def _inputs(self) -> str:
@@ -263,11 +263,11 @@ class EmergingNetworks:
     def _on_machine(self, network: str) -> str:
         floating, fixed = self.quality[network]
         unit = NETWORKS[network].split(" against")[0]
-        return f"the {network} scores {fixed:.0f} ({unit}) on the machine and {floating:.0f} in float32"
+        return f"the {network} scores {fixed:.0f} on the machine and {floating:.0f} in float32 ({unit})"
 
     def plot(self) -> Figure:
         """Draw quality over density."""
-        points = self.curve.assign(density=100 * self.curve["density"], line="pruned and shared, not trained again")
+        points = self.curve.assign(density=100 * self.curve["density"], line="pruned and shared, not retrained")
         labels = ("weights kept, %", "quality, 0 to 100")
         return panels.series_by_panel(points, "network", "density", "quality", "line", *labels, spread="quality_sd")
 

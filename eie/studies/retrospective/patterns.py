@@ -241,9 +241,9 @@ class FineGrained(Measured):
         if (best := next_best(self.rows)) is None:
             return f"{first} ({over})."
         name, halvings = best
-        times = 2**halvings
+        times, called = 2**halvings, name.replace(" x ", " × ")
         return (
-            f"{first}. For a loss of {WITHIN:g} points, the next best pattern that can be made as sparse ({name}) must "
+            f"{first}. For a loss of {WITHIN:g} points, the next best pattern that can be as sparse ({called}) must "
             f"keep **{times.mean():.1f} ± {times.std():.1f} times** as many weights ({over})."
         )
 
@@ -256,8 +256,8 @@ class FineGrained(Measured):
             return first
         return (
             f"{first} The positions of the weights must be stored, too, and coarse patterns have fewer of them to "
-            f"store. Of the sparsest unharmed networks, the one pruned by the pattern *{bits.idxmin()}* takes the "
-            f"fewest bits: {bits.min():.2f} per weight of the dense layers."
+            f"store. If each pattern is pruned until just unharmed, *{bits.idxmin()}* takes the fewest bits: "
+            f"{bits.min():.2f} per weight of the dense layers."
         )
 
     def unharmed(self) -> pd.DataFrame:

@@ -248,7 +248,7 @@ class Vector:
             first += f" At {usual}, no kernel beats {ours} at batch {_joined(lost)}."
         else:
             first = f"Other kernels win. At {usual}, some beat {ours}."
-        return " ".join([first, *(f"At batch {batch}, these do: {_faster(ahead[batch])}." for batch in won)])
+        return " ".join([first, *(f"At batch {batch}, these are faster: {_faster(ahead[batch])}." for batch in won)])
 
     def _ahead(self, batch: int) -> dict[str, float]:
         """Find the kernels that are faster than this project's layout of their arithmetic, and how many times."""
@@ -298,8 +298,8 @@ class Vector:
 
     def _what_changes(self) -> str:
         return (
-            "**What would change the answer.** The answer depends on the processor, the batch and the density; the "
-            "tables below vary the last two. In EIE's format each row depends on the previous one, so entries wait "
+            "**What would change the answer.** Another processor, batch or density would; the tables below vary the "
+            "last two. In EIE's format each row depends on the previous one, so entries wait "
             "for each other. An entry that holds its row does not wait, but still needs an addition in memory of its "
             "own. A bitmap fills a vector: one instruction moves the codes of 64 rows into place. "
             f"{self._over_density()} On a processor without that instruction, bitmaps lose. Dense int8 reads every "
@@ -345,7 +345,7 @@ def _densities(faster: pd.Series) -> str:
 def _faster(kernels: Mapping[str, float]) -> str:
     """List kernels that are faster, and say how many times."""
     low, high = (f"{each(kernels.values()):.1f}" for each in (min, max))
-    return f"{_joined([*kernels])}, {low if low == high else f'{low} to {high}'} times as fast"
+    return f"{_joined([*kernels])} ({low if low == high else f'{low} to {high}'} times as fast)"
 
 
 def _joined(names: Sequence[Any]) -> str:

@@ -131,7 +131,7 @@ def test_who_wins_is_said_as_the_times_have_it():
     times = ["time_us", "low_us", "high_us"]
     rows.loc[first & (rows["variant"] == "dense"), times] /= 1e6
     assert result.words().startswith("Other kernels win. At 9 % of the weights, some beat a row")
-    assert "At batch 1, these do: dense float32, " in result.words()
+    assert "At batch 1, these are faster: dense float32 (" in result.words()
     rows.loc[rows["variant"].isin(OURS.values()), times] /= 1e12
     assert result.words().startswith("No other kernel wins: at 9 % of the weights, none beats a row")
     rows.loc[first & (rows["variant"] == "dense"), times] /= 1e12

@@ -112,8 +112,8 @@ def test_even_columns_balance_better_than_any_queue(result):
 def test_words_tables_and_plots(result):
     assert result.answer().startswith("**Deeper queues do not replace balanced pruning**: on 2 layers, queues of ")
     assert "balanced pruning gains 15.0 points more than deep queues on average" in result.answer()
-    assert "even in each column, 4 PEs: 0.05 ± 0.00" in result.words()
-    assert "even in each column: 0.10 ± 0.00" in result.words()
+    assert "0.05 ± 0.00 (even in each column, 4 PEs)" in result.words()
+    assert "0.10 ± 0.00 (even in each column)" in result.words()
     table = result.table()
     assert list(table.index) == ["without balance", "even in each column", "even in each 16 columns"]
     assert table["cycles, % of unbalanced"].iloc[0] == 100

@@ -135,7 +135,7 @@ def test_layer_of_ones_own_stands_below(capsys):
 def test_figure(capsys, here, name, is_right):
     status, out, err = run(capsys, "figure", "2", "-o", str(here / name))
     assert (status, err) == (0, "")
-    assert out == f"{paper.figures2_3().words()}\nwritten to {here / name}\n"
+    assert out == f"{paper.figures2_3().words().replace('**', '')}\nwritten to {here / name}\n"
     assert [path.name for path in here.iterdir()] == [name]
     assert is_right((here / name).read_bytes())
 

@@ -151,6 +151,11 @@ def simulate(
         Broadcast every value that is not 0, also a negative one. For inputs that no ReLU precedes, such as the word and
         image embeddings of NeuralTalk (Table III: 100 % non-zero).
 
+    Returns
+    -------
+    CycleReport
+        Cycles and counters of the run.
+
     Raises
     ------
     ValueError

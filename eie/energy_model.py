@@ -89,6 +89,11 @@ def energy(report: CycleReport, machine: Machine, setting: str | None = None) ->
     setting : str, optional
         Setting of the SRAM sweep; that of `data/chip.toml` if left out.
 
+    Returns
+    -------
+    EnergyReport
+        Energy of each component, J.
+
     Raises
     ------
     ValueError

@@ -189,6 +189,11 @@ def encode(layer: CompressedLayer, machine: Machine) -> InterleavedCSC:
     machine : Machine
         Gives the number of PEs and the bits of codes and relative indices.
 
+    Returns
+    -------
+    InterleavedCSC
+        Memories of all PEs.
+
     Raises
     ------
     ValueError
@@ -233,7 +238,13 @@ def encode(layer: CompressedLayer, machine: Machine) -> InterleavedCSC:
 
 
 def decode(mem: InterleavedCSC) -> CompressedLayer:
-    """Read a layer back from the memories of the PEs; `decode(encode(layer, machine)) == layer`."""
+    """Read a layer back from the memories of the PEs; `decode(encode(layer, machine)) == layer`.
+
+    Returns
+    -------
+    CompressedLayer
+        The layer, without padding zeros.
+    """
     _check.kind("mem", mem, InterleavedCSC)
     columns, rows = _coordinates(mem.codes, mem.skips, mem.pe_start, mem.pointers)
     kept = mem.codes != 0
@@ -385,7 +396,7 @@ def _gather(codes, skips, pe_start, pointers, indptr):  # type: ignore[no-untype
 
 @Kernel
 def _coordinates(codes, skips, pe_start, pointers):  # type: ignore[no-untyped-def]
-    """Find column and row of every entry, padding zeros among them."""
+    """Find column and row of every entry, including padding zeros."""
     n_pe = len(pe_start) - 1
     columns = np.empty(len(codes), np.int64)
     rows = np.empty(len(codes), np.int64)

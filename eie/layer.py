@@ -166,7 +166,7 @@ def _columns_of(codes: Any, top: int) -> tuple[int, int, Any, Any, Any]:
         return *codes.shape, indptr, rows, codes.T[columns, rows]
     if codes.format != "csc":
         if np.issubdtype(codes.dtype, np.integer):
-            codes = codes.astype(np.int64)  # entries that stand twice are added up, beyond what a byte holds
+            codes = codes.astype(np.int64)  # entries that occur twice are added up, beyond what a byte holds
         codes = codes.tocsc()
         codes.sort_indices()
     return *codes.shape, codes.indptr, codes.indices, codes.data

@@ -306,6 +306,11 @@ def step(
     formats : LayerFormats
         Fixed-point formats. An activation too small for its format is sent all the same: it is not 0.
 
+    Returns
+    -------
+    SteppedRun
+        Report, accumulators as raw numbers before the ReLU, and number of saturated additions.
+
     Raises
     ------
     ValueError

@@ -110,6 +110,11 @@ def infer(
     signed : bool
         Allow negative activations, for inputs that no ReLU precedes.
 
+    Returns
+    -------
+    Inference
+        Outputs as raw numbers and as real numbers, and the number of saturations.
+
     Raises
     ------
     ValueError
@@ -159,6 +164,11 @@ def calibrate(
 
     Weights get the format that covers the codebook, activations the one that covers them and the 1.0 of a bias column,
     and the accumulators the one that covers the largest partial sum of the exact products, from the bias on.
+
+    Returns
+    -------
+    LayerFormats
+        Formats of weights, activations and accumulators.
     """
     mem = encoded_for(mem, machine)
     values = checked_activations(activations, mem.n_in, signed, several=True)

@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_runtest_setup(item):
-    """Skip a test that needs data sets which are not at hand, and say how to get them."""
+    """Skip a test that needs data sets which are not available, and say how to get them."""
     for mark in item.iter_markers("needs_data"):
         if missing := [name for name in mark.args if catalogue.find(name) is None]:
             pytest.skip(catalogue.how_to_get(*missing))

@@ -59,7 +59,7 @@ def form_faults(path: Path) -> list[str]:
     found += [
         f"cell id {i!r} must be lower-case words joined by '-'" for i in ids if not re.fullmatch(r"[a-z]+(-[a-z]+)*", i)
     ]
-    found += [f"cell id {i!r} stands twice" for i in sorted({i for i in ids if ids.count(i) > 1})]
+    found += [f"cell id {i!r} occurs twice" for i in sorted({i for i in ids if ids.count(i) > 1})]
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     found += [
         f"cell {cell.get('id')!r} has {_lines(cell)} lines, at most {LONGEST_CODE_CELL} belong in a notebook"

@@ -38,7 +38,7 @@ def fetch(names: tuple[str, ...]) -> int:
     from eie.datasets import catalogue
 
     wanted = catalogue.names() if names == ("all",) else names
-    at_hand = {name: catalogue.find(name) for name in wanted}  # a wrong name is told before anything is fetched
+    at_hand = {name: catalogue.find(name) for name in wanted}  # a wrong name is reported before anything is fetched
     failed = 0
     for name, folder in at_hand.items():
         try:

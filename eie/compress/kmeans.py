@@ -133,7 +133,7 @@ def _kept(weights: Any, density: float) -> tuple[int, int, NDArray[Any], NDArray
 
 
 def _kept_of_sparse(weights: Any, density: float) -> tuple[int, int, NDArray[Any], NDArray[Any], NDArray[np.float32]]:
-    columns = sp.csc_array(weights, dtype=np.float32)  # entries that stand twice are added up
+    columns = sp.csc_array(weights, dtype=np.float32)  # entries that occur twice are added up
     columns.sum_duplicates()
     n_out, n_in = columns.shape
     least, ties = _threshold(columns.data, density, n_out * n_in)

@@ -141,7 +141,7 @@ class Mnist:
         Raises
         ------
         FileNotFoundError
-            When it is not at hand; the message says how to get it.
+            When it is not available; the message says how to get it.
         FormatError
             When a file is damaged.
         """

@@ -102,7 +102,7 @@ def verify(name: str) -> list[str]:
     Raises
     ------
     FileNotFoundError
-        When the data set is not at hand; the message says how to get it.
+        When the data set is not available; the message says how to get it.
     """
     from eie.datasets.sources import is_right
 
@@ -123,13 +123,13 @@ def how_to_get(*names: str, anywhere: bool = False) -> str:
     entries = [_entry(name) for name in names]
     what = " and ".join(f"{entry['title']} ({_size(entry)}, licence: {entry['licence']})" for entry in entries)
     folders = " or ".join(f"`{shlex.quote(str(root() / entry['folder']))}`" for entry in entries)
-    where = "at hand when this page was made" if anywhere else f"in {folders}"
+    where = "available when this page was made" if anywhere else f"in {folders}"
     command = f"To get {'it' if len(names) == 1 else 'them'}: `.venv/bin/eie data fetch {' '.join(names)}`"
     return f"{what}: not {where}. {command}" + (", then run the page again." if anywhere else "")
 
 
 def overview() -> list[dict[str, str]]:
-    """Return one row per data set: `name`, `title`, `size`, `licence`, and `folder`, empty when it is not at hand."""
+    """Return one row per data set: `name`, `title`, `size`, `licence`, and `folder`, empty when it is not available."""
     rows = []
     for name in names():
         entry = _entry(name)

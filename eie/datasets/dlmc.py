@@ -1,6 +1,6 @@
 """The Deep Learning Matrix Collection: patterns of 3,846 weight matrices that were really pruned.
 
-The matrices at hand are those of its folder, or of an archive of the collection or of a part of it (`dlmc*.tar.gz`),
+The available matrices are those of its folder, or of an archive of the collection or of a part of it (`dlmc*.tar.gz`),
 which is read as it is. Every file is compared with the catalogue's hash before it is used.
 """
 
@@ -47,7 +47,7 @@ class Group(NamedTuple):
 
 
 def groups() -> dict[Group, list[str]]:
-    """List the paths of all matrices of the collection by their group, whether they are at hand or not."""
+    """List the paths of all matrices of the collection by their group, whether they are available or not."""
     found: dict[Group, list[str]] = {}
     for path in catalogue.files_of(NAME):
         if path.endswith(ENDING):
@@ -56,7 +56,7 @@ def groups() -> dict[Group, list[str]]:
 
 
 def at_hand() -> list[str]:
-    """List the paths of the matrices at hand, in the order of the catalogue."""
+    """List the paths of the available matrices, in the order of the catalogue."""
     listed = [path for path in catalogue.files_of(NAME) if path.endswith(ENDING)]
     for folder in _folders():
         if found := [path for path in listed if (folder / path).is_file()]:
@@ -69,7 +69,7 @@ def at_hand() -> list[str]:
 
 
 def contents(paths: Collection[str]) -> Iterator[tuple[str, bytes]]:
-    """Read files of the collection; those that are not at hand are left out.
+    """Read files of the collection; those that are not available are left out.
 
     Parameters
     ----------

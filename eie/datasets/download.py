@@ -68,7 +68,7 @@ def reason(error: requests.RequestException, url: str) -> str:
     if isinstance(error, requests.exceptions.SSLError):
         return f"{host} shows a certificate that is not trusted here"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return f"{host} broke off; the next try goes on from there"
+        return f"{host} broke off; the next try continues from there"
     if isinstance(error, (requests.ConnectionError, requests.Timeout)):
         return f"{host} cannot be reached"
     return f"{host}: {type(error).__name__}"

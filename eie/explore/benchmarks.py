@@ -109,6 +109,11 @@ def select(names: Sequence[str] | None = None, own_layers: Mapping[str, Any] | N
         of these four in that order. The last two are densities: fractions of the weights kept and of the inputs
         that are not 0.
 
+    Returns
+    -------
+    list of Benchmark
+        The layers, in the order of the names.
+
     Raises
     ------
     ValueError

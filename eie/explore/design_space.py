@@ -1,7 +1,7 @@
 """A design space as a Parquet file: every layer on every combination of PEs, queues, memory widths and index bits.
 
 The file appears under its name when it is whole. Until then every finished job is a part of its own in a folder beside
-it, so a run that was stopped, however it was stopped, goes on where it was.
+it, so a run that was stopped, however it was stopped, continues where it was.
 
 Every PE has the memories of `data/chip.toml`, as Table II's has, however many PEs there are. A layer is timed whether
 it fits or not; `spmat_fill` tells. Energy and area are of 45 nm, and missing (with a `note`) for a width of the
@@ -188,7 +188,7 @@ def run(space: DesignSpace, output: str | Path, executor: Executor | None = None
     if Path(output).suffix != ".parquet":
         raise ValueError(f"the result must be a .parquet file, got {str(output)!r}")
     target = target_of(output)
-    todo = _jobs(space)  # a wrong value is told before a folder is made
+    todo = _jobs(space)  # a wrong value is reported before a folder is made
     with parts.folder_of(target, space.plan()) as folder:
         is_new = not _is_whole(target, space)
         if is_new:

@@ -116,6 +116,11 @@ def explain(
     mem, activations, machine, signed
         As for `eie.simulate`.
 
+    Returns
+    -------
+    Explanation
+        Cycles of every PE by cause.
+
     Raises
     ------
     ValueError
@@ -152,6 +157,11 @@ def timeline(
     mem, machine, signed
         As for `eie.simulate`.
     activations : array of shape `(n_in,)`
+
+    Returns
+    -------
+    Timeline
+        Cycles that each PE waited before each broadcast.
 
     Raises
     ------

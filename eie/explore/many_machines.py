@@ -33,7 +33,7 @@ class Designs:
 
     `common` are the fields of a `CycleReport` that are the same for all machines; `cycles`, `padding` and
     `spmat_reads` of shape `(machines,)` those that are not. `fullest` counts the entries of the whole layer on the PE
-    that holds most of them, padding zeros among them.
+    that holds most of them, including padding zeros.
     """
 
     machines: tuple[Machine, ...]

@@ -92,6 +92,11 @@ def typical_spread(
     shape : float
         Rows over columns; those of the fitted layers are 1/9 to 4, and others are taken as the nearest of these.
 
+    Returns
+    -------
+    Spread
+        Unevenness of rows and columns.
+
     Raises
     ------
     ValueError

@@ -65,6 +65,11 @@ def draw_layer(
     weight_bits : int
         Bits of a code. Codes are uniform over 1 to `2**weight_bits - 1`; their weights are spaced evenly, none is 0.
 
+    Returns
+    -------
+    CompressedLayer
+        The layer; its codebook has evenly spaced weights.
+
     Raises
     ------
     ValueError
@@ -99,6 +104,11 @@ def even_codebook(entries_per_row: float, weight_bits: int = 4) -> NDArray[np.fl
 
 def draw_activations(n_in: int, density: float, seed: int | np.random.SeedSequence) -> NDArray[np.float32]:
     """Draw activations as after a ReLU: exactly `round(density * n_in)` of them above 0, at random places.
+
+    Returns
+    -------
+    float array of shape `(n_in,)`
+        The activations.
 
     Raises
     ------

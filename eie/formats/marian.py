@@ -72,7 +72,7 @@ def read(path: str | Path) -> MarianModel:
             settings = reader.data[start : start + n_bytes].rstrip(b"\0").decode("utf-8", errors="replace")
         elif not name.endswith(_QUANTISATION):
             if name in tensors:
-                raise reader.error(start, f"tensor {name!r} stands twice")
+                raise reader.error(start, f"tensor {name!r} occurs twice")
             tensors[name] = _tensor(reader, name, kind, shape, start, n_bytes)
     return MarianModel(tensors, settings)
 

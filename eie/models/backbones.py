@@ -77,7 +77,7 @@ def load(layer: str) -> Backbone:
     ValueError
         When `layer` is neither.
     FileNotFoundError
-        When the weights are not at hand; the message says how to get them.
+        When the weights are not available; the message says how to get them.
     FormatError
         When their file is damaged.
     """
@@ -101,7 +101,7 @@ def layers() -> list[str]:
 
 
 def files(name: str, most: int | None = None) -> list[Path]:
-    """List the pictures of a data set of `SETS` in the order of their names; none when it is not at hand.
+    """List the pictures of a data set of `SETS` in the order of their names; none when it is not available.
 
     There are no more than `most`, if that is given, taken evenly over the set.
     """

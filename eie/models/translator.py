@@ -276,7 +276,7 @@ def load(folder: str | Path | None = None) -> Translator:
     Raises
     ------
     FileNotFoundError
-        When no folder is given and the model is not at hand; the message says how to get it.
+        When no folder is given and the model is not available; the message says how to get it.
     FormatError
         When a file is damaged, or is not a model of this architecture.
     """

@@ -97,7 +97,7 @@ def squeezenet(path: str | Path | None = None) -> Network:
     Raises
     ------
     FileNotFoundError
-        When the data set is not at hand; the message says how to get it.
+        When the data set is not available; the message says how to get it.
     FormatError
         When the file is damaged.
     """

@@ -88,6 +88,11 @@ def evaluate(
     progress : bool
         Show a bar.
 
+    Returns
+    -------
+    Evaluation
+        Time, energy, memory and causes of cycles of every layer, and their totals per inference.
+
     Raises
     ------
     FormatError, ModuleNotFoundError

@@ -78,7 +78,7 @@ def parse(content: Mapping[str, Any], spread: Mapping[str, float] | None = None)
     entries, tolerances = content.get("claims", []), content.get("tolerances", {})
     twice = [name for name, count in Counter(entry.get("id") for entry in entries).items() if count > 1]
     if twice:
-        raise ClaimsError(f"claims.toml: id {', '.join(map(repr, twice))} stands twice")
+        raise ClaimsError(f"claims.toml: id {', '.join(map(repr, twice))} occurs twice")
     return tuple(_claim(entry, tolerances, (spread or {}).get(entry.get("id"), 0.0)) for entry in entries)
 
 

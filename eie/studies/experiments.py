@@ -1,7 +1,7 @@
 """Measured tables: the runner that makes them, and those that it left in `data/measured/`.
 
 An experiment is a list of parts that are computed one by one. Finished parts are kept beside the output in a file that
-ends in `.part`, so that an interrupted run goes on from there. A table says what made it: the command, when, on what
+ends in `.part`, so that an interrupted run continues from there. A table says what made it: the command, when, on what
 machine, from which commit and with which seeds; a CSV file does so in lines in front of it.
 """
 
@@ -151,7 +151,7 @@ def run(name: str, output: str | Path | None = None, slices: Slices | None = Non
     ValueError
         When the experiment, or a slice's name or value, is not known; the message lists those that are.
     FileNotFoundError
-        When a network or data set is not at hand (the message says how to get it), or the folder of the output.
+        When a network or data set is not available (the message says how to get it), or the folder of the output.
     """
     module, _, attribute = EXPERIMENTS[_known(name)][0].partition(":")
     experiment: Experiment = getattr(import_module(module), attribute)
@@ -161,7 +161,7 @@ def run(name: str, output: str | Path | None = None, slices: Slices | None = Non
 
 def write(experiment: Experiment, target: Path, command: str, slices: Slices) -> Path:
     """Make the parts of an experiment that are not made yet, and write the table; as `run`."""
-    target_of(target)  # a wrong one is told before long work
+    target_of(target)  # a wrong one is reported before long work
     parts, settings = _chosen(experiment, slices)
     facts = {**experiment.facts(), "commit": host.commit()}
     aside = target.with_name(f"{target.name}.part")
@@ -175,7 +175,7 @@ def write(experiment: Experiment, target: Path, command: str, slices: Slices) ->
             _write(aside, json.dumps([facts | settings, *done]))
     except KeyboardInterrupt:
         if aside.exists():
-            print(f"finished parts are kept in {aside}; the same command goes on from there", file=sys.stderr)
+            print(f"finished parts are kept in {aside}; the same command continues from there", file=sys.stderr)
         raise
     words = [f"{name}={value}" for name, given in slices.items() for value in _values(given)]
     told = {"command": " --slice ".join([command, *words]), "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", **facts}

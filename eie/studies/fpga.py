@@ -36,7 +36,7 @@ def write(target: str | Path, pes: Sequence[int] = PES, spmat_kb: int = SPMAT_KB
     Parameters
     ----------
     target : path
-        File to write. Finished parts are kept beside it until all are done; the same call goes on from there.
+        File to write. Finished parts are kept beside it until all are done; the same call continues from there.
     pes : sequence of int
         Processing elements of each chip, 1..64.
     spmat_kb : int
@@ -52,7 +52,7 @@ def write(target: str | Path, pes: Sequence[int] = PES, spmat_kb: int = SPMAT_KB
     if missing := fpga.missing_tools():
         raise ToolError(missing)
     for n_pe in pes:
-        fpga.geometry(n_pe, spmat_kb)  # a wrong one is told before long work
+        fpga.geometry(n_pe, spmat_kb)  # a wrong one is reported before long work
     chips = " ".join(f"--pe {n_pe}" for n_pe in pes)
     command = f"eie rtl fpga {chips} --spmat-kb {spmat_kb} --seeds {seeds}"
     experiments.write(experiment(pes, spmat_kb, seeds), Path(target), command, {})

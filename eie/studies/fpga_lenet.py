@@ -80,7 +80,7 @@ def on_chip(count: int = PICTURES) -> OnChip:
     Raises
     ------
     FileNotFoundError
-        When MNIST is not at hand.
+        When MNIST is not available.
     """
     catalogue.require("mnist")
     task = next(task for task in accuracy.mnist_tasks(count) if task.network_name.lower() == NETWORK)

@@ -47,7 +47,7 @@ def vgg6():
 
 @pytest.fixture(scope="module")
 def authors_layer():
-    """The authors' layer; where it is not at hand, one drawn like it."""
+    """The authors' layer; where it is not available, one drawn like it."""
     if catalogue.find("authors-layer"):
         dump = authors.read()
         return dump.mem, dump.activations

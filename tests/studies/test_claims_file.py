@@ -140,5 +140,5 @@ def test_faults_are_named(changes, message):
 
 
 def test_ids_stand_once():
-    with pytest.raises(ClaimsError, match="id 'a' stands twice"):
+    with pytest.raises(ClaimsError, match="id 'a' occurs twice"):
         parsed(entry(), entry())

@@ -133,7 +133,7 @@ def test_output_into_a_missing_folder(tmp_path):
 
 
 def test_output_that_is_a_folder(tmp_path):
-    with pytest.raises(ValueError, match="no ordinary file"):
+    with pytest.raises(ValueError, match="not an ordinary file"):
         experiments.run("small", tmp_path)
 
 
@@ -165,7 +165,7 @@ def stopped(target, capsys):
     with pytest.raises(KeyboardInterrupt):
         write(target, Stopped(2))
     assert capsys.readouterr().err == (
-        f"finished parts are kept in {part_of(target)}; the same command goes on from there\n"
+        f"finished parts are kept in {part_of(target)}; the same command continues from there\n"
     )
     assert sorted(path.name for path in target.parent.iterdir()) == ["t.csv", "t.csv.part"]
     assert target.read_text() == "old"
@@ -260,7 +260,7 @@ def test_a_slice_computed_again_is_that_of_the_committed_table(target, name, sli
     from eie.datasets import catalogue
 
     if any(catalogue.find(need) is None for need in needs):
-        pytest.skip("data are not at hand")
+        pytest.skip("data are not available")
     made, known = pd.read_csv(experiments.run(name, target, slices), comment="#"), experiments.read(name)
     (key, wanted), *_ = slices.items()
     same = known[known[key].astype(str).isin([wanted] if isinstance(wanted, str) else wanted)].reset_index(drop=True)

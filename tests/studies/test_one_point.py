@@ -134,7 +134,7 @@ def test_cell_uses_the_public_library_alone(page):
 )
 def test_cell_prints_the_number_of_the_page(page):
     if missing := [name for name in NEEDS.get(page, ()) if catalogue.find(name) is None]:
-        pytest.skip(f"{', '.join(missing)} not at hand")
+        pytest.skip(f"{', '.join(missing)} not available")
     names = parameters(page)
     exec(source(page, "compute"), names)
     with redirect_stdout(io.StringIO()) as printed:

@@ -109,7 +109,7 @@ def test_cell_without_id(faults):
 
 
 def test_cell_id_twice(faults):
-    assert faults(page(markdown("# A page"), PARAMETERS, markdown("More"))) == ["cell id 'title' stands twice"]
+    assert faults(page(markdown("# A page"), PARAMETERS, markdown("More"))) == ["cell id 'title' occurs twice"]
 
 
 def test_long_code_cell(faults):

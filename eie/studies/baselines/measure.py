@@ -173,7 +173,7 @@ class Bench:
                     yield device, variant, batch
 
     def timing(self, device: Device, work: Work, variant: str, batch: int) -> dict[str, Any]:
-        """Time one variant with every library at hand: the fastest, and the medians of the `slower` ones.
+        """Time one variant with every available library: the fastest, and the medians of the `slower` ones.
 
         Raises
         ------

@@ -39,7 +39,7 @@ class Measurement:
     ----------
     rows : pandas.DataFrame
         One row per timing: `platform`, `batch`, `variant`, `layer`, `time_us`, `low_us`, `high_us`, `repeats`,
-        `library` (the fastest at hand), `copies`, `cold`, `watts` (NaN where none was read) and `slower` (medians of
+        `library` (the fastest available), `copies`, `cold`, `watts` (NaN where none was read) and `slower` (medians of
         the other libraries by name, NaN where there is none).
     provenance : dict
         The machine, its libraries and the seed.

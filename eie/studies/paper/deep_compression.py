@@ -95,7 +95,7 @@ class DeepCompression:
     nets : dict of str to CompressedNetwork
         The first seed's networks.
     errors : dict of str to float
-        Their errors on the test pictures in percent, found now; empty where MNIST is not at hand.
+        Their errors on the test pictures in percent, found now; empty where MNIST is not available.
     """
 
     runs: pd.DataFrame
@@ -268,7 +268,7 @@ def deep_compression(names: Any = None, evaluate: bool = True) -> DeepCompressio
     names : list of str, optional
         Networks to show, `"lenet-300-100"` and `"lenet-5"`; both if left out.
     evaluate : bool
-        Run the networks, if MNIST is at hand.
+        Run the networks, if MNIST is available.
     """
     chosen = list(TITLES) if names is None else literal(names)
     if not isinstance(chosen, (list, tuple)) or not chosen:

@@ -164,7 +164,7 @@ def by_network(measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def measured_again(test_images: int, pictures: int) -> pd.DataFrame | None:
-    """The accuracies measured anew on a few pictures, as far as they are at hand; None when none are.
+    """The accuracies measured anew on a few pictures, as far as they are available; None when none are.
 
     Parameters
     ----------

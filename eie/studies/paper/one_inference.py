@@ -167,7 +167,7 @@ def one_inference(picture: int = 0, network: str = "lenet-5", n_pe: int = 64) ->
     ValueError
         When a parameter is out of its range.
     FileNotFoundError
-        When MNIST is not at hand; the message says how to get it.
+        When MNIST is not available; the message says how to get it.
     """
     picture = _check.integer("picture", picture, 0, 9999)
     if network not in LENETS:

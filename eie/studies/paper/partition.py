@@ -35,7 +35,7 @@ class PartitionReport:
     reduce_cycles : int
         Cycles to add up the partial sums.
     entries : int
-        Entries processed, padding zeros among them.
+        Entries processed, including padding zeros.
     clock_hz : float
         Cycles per second.
     """

@@ -40,7 +40,7 @@ class Partitioning:
         return 100 * self._wide("load_balance")
 
     def entries(self) -> pd.DataFrame:
-        """Entries processed, padding zeros among them, over those of rows to PEs."""
+        """Entries processed, including padding zeros, over those of rows to PEs."""
         entries = self._wide("entries")
         return entries.div(entries.iloc[:, 0], axis=0)
 

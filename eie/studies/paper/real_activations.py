@@ -24,7 +24,7 @@ from eie.studies.paper.setup import Setup, exhibit
 MOST = {"Alex-6": 50, "VGG-6": 6}
 """Pictures of each set that are run for a layer, at most: VGG-16 takes over 20 times as long as AlexNet."""
 
-NOTHING = "the pictures or the networks are not at hand"
+NOTHING = "the pictures or the networks are not available"
 
 BATCH = 8
 """Pictures that go through the convolutions together: VGG-16 takes 26 MB for each."""
@@ -62,7 +62,7 @@ class RealActivations:
     runs : DataFrame
         One row per layer and picture: `layer`, `set` and `picture`; `density` of the inputs, and `dead`, the share of
         channels without any input that is not 0, both in percent; `real` and `shuffled`, time in us, and
-        `balance, real` and `balance, shuffled`, load balance in percent. Empty when the data are not at hand.
+        `balance, real` and `balance, shuffled`, load balance in percent. Empty when the data are not available.
     published : DataFrame
         One row per layer: `density` as Table III has it, in percent; `time` in us and `balance`, the load balance in
         percent, of an input drawn at that density.
@@ -70,7 +70,7 @@ class RealActivations:
         The first picture's inputs of the first layer: whether each is not 0, bool arrays of shape
         `(channels, pixels)`, by how they are ordered.
     missing : str
-        What is not at hand, and how to get it; empty when all is.
+        What is not available, and how to get it; empty when all is.
     other_machine : str
         A warning, where the machine is not the paper's; empty if it is.
     """

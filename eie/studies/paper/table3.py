@@ -119,7 +119,7 @@ def authors_layer() -> pd.DataFrame:
     Raises
     ------
     FileNotFoundError
-        When the layer is not at hand; the message says how to get it.
+        When the layer is not available; the message says how to get it.
     """
     dump = authors.read()
     return pd.DataFrame([{"layer": "the authors' Alex-8"} | _measured(decode(dump.mem), dump.activations)]).set_index(

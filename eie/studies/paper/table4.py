@@ -218,7 +218,7 @@ def authors_run() -> Table4:
     Raises
     ------
     FileNotFoundError
-        When the layer is not at hand; the message says how to get it.
+        When the layer is not available; the message says how to get it.
     """
     dump = authors.read()
     report = simulate(dump.mem, dump.activations, dump.machine)

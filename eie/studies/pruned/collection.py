@@ -1,7 +1,7 @@
 """The spread of every matrix of the Deep Learning Matrix Collection, from the collection's own statistics.
 
 They hold the mean and the standard deviation of the entries per row and per column of all matrices, also of those that
-are not at hand.
+are not available.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from eie.studies.experiments import Experiment, Part
 
 
 def rows() -> list[dict[str, str]]:
-    """Read the collection's own table; empty if it is not at hand."""
+    """Read the collection's own table; empty if it is not available."""
     content = dict(dlmc.contents([dlmc.STATISTICS])).get(dlmc.STATISTICS, b"")
     return list(csv.DictReader(io.StringIO(content.decode("utf-8"))))
 
@@ -34,7 +34,7 @@ def measure(model: str) -> list[dict[str, Any]]:
     Raises
     ------
     FileNotFoundError
-        When the collection's table is not at hand; the message says how to get it.
+        When the collection's table is not available; the message says how to get it.
     """
     told = rows()
     if not told:

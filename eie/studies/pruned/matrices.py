@@ -33,7 +33,7 @@ SEED = 0
 
 
 def parts() -> list[Part]:
-    """List the groups of which matrices are at hand; all groups if there are none: the error says how to get them."""
+    """List the groups of which matrices are available; all groups if there are none: the error says how to get them."""
     found = {dlmc.Group(*PurePosixPath(path).parts[:3]) for path in dlmc.at_hand()}
     return [group._asdict() for group in dlmc.groups() if group in found or not found]
 
@@ -54,7 +54,7 @@ def measure(model: str, method: str, sparsity: str) -> list[dict[str, Any]]:
     Raises
     ------
     FileNotFoundError
-        When none of the group is at hand; the message says how to get the collection.
+        When none of the group is available; the message says how to get the collection.
     """
     group = dlmc.Group(model, method, sparsity)
     found = dict(dlmc.contents([*dlmc.groups()[group], dlmc.STATISTICS]))

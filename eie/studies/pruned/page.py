@@ -269,7 +269,7 @@ def in_words(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def pruned(groups: Sequence[str] = ("rn50/magnitude_pruning/0.98",)) -> Pruned:
-    """Gather the committed table; matrices of some groups are read and simulated now, if they are at hand.
+    """Gather the committed table; matrices of some groups are read and simulated now, if they are available.
 
     Parameters
     ----------

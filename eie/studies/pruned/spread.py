@@ -93,7 +93,7 @@ def families(rows: pd.DataFrame, all_rows: pd.DataFrame) -> dict[str, pd.DataFra
     """List the matrices that each family's curves are fitted to, by what `typical_spread` calls the family.
 
     Curves of pruning by magnitude, which the paper used, are those of the matrices that were also run. The other
-    methods are at hand at two sparsities only, so their curves are fitted to the whole collection.
+    methods are available at two sparsities only, so their curves are fitted to the whole collection.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Networks that came later, on EIE: a translation transformer and a text recogniser, bit by bit.
 
-Weights are pruned by magnitude and shared in a codebook for each matrix. No training data are at hand, so nothing is
+Weights are pruned by magnitude and shared in a codebook for each matrix. No training data are available, so nothing is
 trained again afterwards, which Deep Compression would do: how sparse a network can get here is a lower bound of what it
 can stand. A transformer that was trained while it was pruned stands beside them (`eie.studies.pruned`).
 """
@@ -328,7 +328,7 @@ def emerging_networks(
     Returns
     -------
     EmergingNetworks
-        Where a network is not at hand (see `models.missing`), `runs` and `quality` are empty.
+        Where a network is not available (see `models.missing`), `runs` and `quality` are empty.
 
     Raises
     ------

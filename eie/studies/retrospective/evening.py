@@ -135,7 +135,7 @@ def measure(model: str, method: str, sparsity: str) -> list[dict[str, Any]]:
     Raises
     ------
     FileNotFoundError
-        When none of the group is at hand; the message says how to get the collection.
+        When none of the group is available; the message says how to get the collection.
     """
     group = dlmc.Group(model, method, sparsity)
     found = dict(dlmc.contents(dlmc.groups()[group]))

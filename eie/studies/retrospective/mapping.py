@@ -364,7 +364,7 @@ def mapping(n_pictures: int | None = None) -> Mapping:
     Raises
     ------
     FileNotFoundError
-        When SqueezeNet or its pictures are needed and not at hand; the message says how to get it.
+        When SqueezeNet or its pictures are needed and not available; the message says how to get it.
     """
     if n_pictures is None:
         return Mapping.of(experiments.read("mapping"))

@@ -53,7 +53,7 @@ LAYER_HEADS = {
 
 
 def missing() -> list[str]:
-    """Say how to get each of the two networks that is not at hand, for a page."""
+    """Say how to get each of the two networks that is not available, for a page."""
     return [catalogue.how_to_get(name, anywhere=True) for name in ("translator", "ddddocr") if not catalogue.find(name)]
 
 
@@ -82,7 +82,7 @@ def pictures(n: int) -> Array:
     Raises
     ------
     FileNotFoundError
-        When the data set is not at hand; the message says how to get it.
+        When the data set is not available; the message says how to get it.
     """
     n = _check.integer("pictures", n, 1, 100)
     catalogue.require("imagenet-samples")

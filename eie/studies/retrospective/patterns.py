@@ -119,7 +119,7 @@ def measure(
     ValueError
         When there is no such pattern (the message lists them), or a number is out of range.
     FileNotFoundError
-        When MNIST is not at hand; the message says how to get it.
+        When MNIST is not available; the message says how to get it.
     """
     from eie.studies.retrospective import retraining  # and PyTorch, which the committed table needs not
 

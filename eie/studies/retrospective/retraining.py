@@ -52,7 +52,7 @@ def accuracies(chains: Chains, seeds: Sequence[int], dense_epochs: int, step_epo
     Raises
     ------
     FileNotFoundError
-        When MNIST is not at hand; the message says how to get it.
+        When MNIST is not available; the message says how to get it.
     """
     catalogue.require("mnist")
     rows = [

@@ -321,7 +321,7 @@ def four_bit_weights(
     Raises
     ------
     FileNotFoundError
-        When a network is needed and not at hand; the message says how to get it.
+        When a network is needed and not available; the message says how to get it.
     """
     if n_sentences is None:
         return FourBitWeights(experiments.read("w4a16"))

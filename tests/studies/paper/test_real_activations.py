@@ -100,7 +100,7 @@ def test_without_data_the_page_says_how_to_get_them(monkeypatch, tmp_path):
     assert result.table().empty
     assert result.times().empty
     for figure in (result.plot(), result.plot_times(), result.plot_example()):
-        assert "not at hand" in figure.axes[0].texts[0].get_text()
+        assert "not available" in figure.axes[0].texts[0].get_text()
 
 
 @pytest.mark.parametrize(

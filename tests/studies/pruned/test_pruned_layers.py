@@ -53,7 +53,7 @@ def test_stacked_layer_has_64_rows_per_pe_of_the_same_matrix(n_out):
 def test_a_slice_of_the_table_is_made_again(tmp_path):
     slices = {"model": "rn50", "method": "magnitude_pruning", "sparsity": "0.98"}
     if "rn50/magnitude_pruning/0.98" not in {path.rpartition("/")[0] for path in dlmc.at_hand()}:
-        pytest.skip("the matrices are not at hand")
+        pytest.skip("the matrices are not available")
     made = pd.read_csv(experiments.run("pruned_layers", tmp_path / "slice.csv", slices), comment="#")
     committed = experiments.read("pruned_layers").query(
         "model == 'rn50' and method == 'magnitude_pruning' and sparsity == 0.98"
@@ -107,7 +107,7 @@ def test_the_collections_own_statistics_are_those_of_its_matrices():
 
 def test_a_slice_of_the_spreads_is_made_again(tmp_path):
     if dlmc.STATISTICS not in {name for name, _ in dlmc.contents([dlmc.STATISTICS])}:
-        pytest.skip("the collection is not at hand")
+        pytest.skip("the collection is not available")
     made = pd.read_csv(experiments.run("pruned_spreads", tmp_path / "slice.csv", {"model": "rn50"}), comment="#")
     committed = experiments.read("pruned_spreads").query("model == 'rn50'")
     pd.testing.assert_frame_equal(made, committed.reset_index(drop=True))
@@ -149,7 +149,7 @@ def test_plots(result, plot, axes):
 def test_groups_now_replace_those_of_the_table(result):
     group = "rn50/magnitude_pruning/0.98"
     if group not in {path.rpartition("/")[0] for path in dlmc.at_hand()}:
-        pytest.skip("the matrices are not at hand")
+        pytest.skip("the matrices are not available")
     again = pruned([group])
     assert again.now == 54
     names = ["model", "method", "sparsity", "layer"]

@@ -10,7 +10,6 @@ times the file and 64 MB more, and 10 s of the processor.
 import argparse
 import faulthandler
 import gzip
-import io
 import random
 import re
 import struct
@@ -18,19 +17,19 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 import warnings
-import zipfile
 import zlib
 from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from mutators import damaged
+
 BYTES_PER_BYTE, MORE_BYTES, SECONDS = 20, 64 * 2**20, 10
 READERS = {}
 """By name: a function that writes good files into a folder, and returns them and what reads the first."""
-
-EXTREMES = [0, 1, 127, 128, 255, 2**15, 2**16 - 1, 2**24, 2**31 - 1, 2**31, 2**32 - 1, 2**62, 2**63 - 1, 2**64 - 1]
 
 
 def reader(name):
@@ -41,76 +40,6 @@ def reader(name):
         return write
 
     return register
-
-
-def damaged(content, rng):
-    """A copy with one to four faults; inside of what is packed, half the time, and packed again."""
-    if content[:2] == b"\x1f\x8b" and rng.random() < 0.5:
-        return gzip.compress(damaged(gzip.decompress(content), rng), 1, mtime=0)
-    if content[:4] == b"PK\3\4" and rng.random() < 0.6:
-        return repacked(content, rng)
-    data = bytearray(content)
-    for _ in range(rng.randint(1, 4)):
-        rng.choice(FAULTS)(data, place(data, rng), rng)
-    return bytes(data)
-
-
-def repacked(content, rng):
-    """A zip archive with one part damaged and every checksum right."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        parts = [(entry, archive.read(entry)) for entry in archive.infolist()]
-    hit, whole = rng.randrange(len(parts)), io.BytesIO()
-    with zipfile.ZipFile(whole, "w") as archive:
-        for number, (entry, part) in enumerate(parts):
-            archive.writestr(entry, damaged(part, rng) if number == hit else part, entry.compress_type)
-    return whole.getvalue()
-
-
-def place(data, rng):
-    return rng.randrange(max(1, min(len(data), rng.choice([40, 400, len(data)]))))
-
-
-def flip(data, at, rng):
-    if data:
-        data[at] ^= 1 << rng.randrange(8)
-
-
-def cut(data, at, rng):
-    del data[at : at + rng.choice([1, 4, 100])]
-
-
-def truncate(data, at, rng):
-    if rng.random() < 0.3:
-        del data[at:]
-
-
-def insert(data, at, rng):
-    data[at:at] = rng.randbytes(rng.randint(1, 8))
-
-
-def overwrite_length(data, at, rng):
-    """A number of 1, 2, 4 or 8 bytes, of either order, that is small, huge or negative."""
-    width = rng.choice([1, 2, 4, 8])
-    number = rng.choice([*EXTREMES, rng.getrandbits(64), len(data)]) % 2 ** (8 * width)
-    data[at : at + width] = number.to_bytes(width, rng.choice(["little", "big"]))
-
-
-def nest(data, at, rng):
-    """Repeat a piece, as brackets, marks and messages in messages are."""
-    piece = data[at : at + rng.choice([1, 1, 2, 5, 30])]
-    data[at:at] = bytes(piece) * min(rng.choice([2, 40, 2000]), 20_000 // max(1, len(piece)))
-
-
-def declare(data, _at, rng):
-    """Put another number in place of one written in digits."""
-    found = list(re.finditer(rb"\d+", bytes(data[:4000])))
-    if found:
-        one = rng.choice(found)
-        number = rng.choice([b"0", b"-1", b"1e9", b"1" * 5000, *(str(n).encode() for n in EXTREMES)])
-        data[one.start() : one.end()] = number
-
-
-FAULTS = [flip, flip, cut, truncate, insert, overwrite_length, overwrite_length, nest, declare]
 
 
 def read_all(file):
@@ -130,8 +59,11 @@ def memory():
     return peak, now
 
 
-def fuzz(name, folder, times, seed):
-    """Read damaged copies of a reader's files, and count the outcomes; an `AssertionError` says what went wrong."""
+def fuzz(name, folder, times, seed, *, told=None):
+    """Read damaged copies of a reader's files, and count the outcomes; an `AssertionError` says what went wrong.
+
+    `told` is called with the error instead, if it is given, and the next copy is read.
+    """
     paths, read = READERS[name](folder)
     contents = {path: path.read_bytes() for path in paths}
     counts = Counter()
@@ -140,26 +72,37 @@ def fuzz(name, folder, times, seed):
         rng = random.Random(f"{name} {seed} {number}")
         path = rng.choice(paths)
         path.write_bytes(mutant := damaged(contents[path], rng))
-        what = f"{name}, seed {seed}, mutant {number} of {len(mutant)} bytes"
-        faulthandler.dump_traceback_later(6 * SECONDS, exit=True)
-        before, start = memory()[1], time.process_time()
         try:
-            with warnings.catch_warnings(action="error"):
-                read_all(read(paths[0]))
-            counts["read"] += 1
-        except ValueError as error:
-            if not any(str(each) in str(error) for each in (path, paths[0], folder)):
-                raise AssertionError(f"{what}: names no file: {error}") from error
-            counts["refused"] += 1
-        except BaseException as error:
-            raise AssertionError(f"{what}: {type(error).__name__}: {error}") from error
-        finally:
-            faulthandler.cancel_dump_traceback_later()
-        took, used = time.process_time() - start, memory()[0] - before
-        assert took < SECONDS, f"{what}: took {took:.0f} s"
-        assert used < BYTES_PER_BYTE * len(mutant) + MORE_BYTES, f"{what}: took {used / 2**20:.0f} MB"
+            counts[outcome(read, paths[0], [path, folder], len(mutant))] += 1
+        except AssertionError as error:
+            error.add_note(f"{name}, seed {seed}, mutant {number} of {len(mutant)} bytes")
+            if told is None:
+                raise
+            told(error)
+            counts["wrong"] += 1
         path.write_bytes(contents[path])
     return counts
+
+
+def outcome(read, first, names, n_bytes):
+    """Say whether a damaged file was read or refused; an `AssertionError` says what else happened."""
+    faulthandler.dump_traceback_later(6 * SECONDS, exit=True)
+    before, start, found = memory()[1], time.process_time(), "read"
+    try:
+        with warnings.catch_warnings(action="error"):
+            read_all(read(first))
+    except ValueError as error:
+        if not any(str(each) in str(error) for each in (first, *names)):
+            raise AssertionError(f"names no file: {error}") from error
+        found = "refused"
+    except BaseException as error:
+        raise AssertionError(f"{type(error).__name__}: {error}") from error
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+    took, used = time.process_time() - start, memory()[0] - before
+    assert took < SECONDS, f"took {took:.0f} s"
+    assert used < BYTES_PER_BYTE * n_bytes + MORE_BYTES, f"took {used / 2**20:.0f} MB"
+    return found
 
 
 @reader("npy")
@@ -235,7 +178,7 @@ def _sealed_container(folder):
 
     def read(path):
         """Make the checksums right first, so that what stands behind them is tried."""
-        data = path.read_bytes()
+        data = path.read_bytes() if path.is_file() else b""
         length = int.from_bytes(data[:8], "little")
         try:
             header = json.loads(data[8 : 8 + length])
@@ -249,7 +192,7 @@ def _sealed_container(folder):
             text = json.dumps(header).encode()
             path.write_bytes(struct.pack("<Q", len(text)) + text + data[8 + length :])
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError):
-            pass
+            pass  # it is refused before its checksums are
         return container.read(path)
 
     return paths, read
@@ -509,6 +452,75 @@ def _sealed(folder):
     return [folder / "a.safetensors"], sealed.read
 
 
+@reader("compressed network with right digest")
+def _compressed(folder):
+    import json
+
+    from eie.compress import packed
+    from eie.formats import sealed
+
+    packed.write(folder / "a.safetensors", _small_network(packed.lenet("lenet-300-100")))
+
+    def read(path):
+        """Make the digest right first, so that what stands behind it is tried."""
+        data = path.read_bytes() if path.is_file() else b""
+        try:
+            length = int.from_bytes(data[:8], "little")
+            header = json.loads(data[8 : 8 + length])
+            arrays, _ = sealed._opened(path)
+            facts = json.loads(header["__metadata__"]["seal"])["facts"]
+            seal = json.dumps({"digest": sealed._digest(arrays, facts), "facts": facts})
+            text = json.dumps(header | {"__metadata__": {"seal": seal}}).encode()
+            path.write_bytes(struct.pack("<Q", len(text)) + text + data[8 + length :])
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError):
+            pass  # it is refused before its checksums are
+        return packed.read(path)
+
+    return [folder / "a.safetensors"], read
+
+
+def _small_network(network):
+    """Rows and columns of a network's last layer, which is enough to read."""
+    from dataclasses import replace
+
+    part = network.parts[-1]
+    small = replace(part, codes=part.codes[:4, :30].copy(), bias=part.bias[:4].copy())
+    return replace(network, parts=(small,), steps=({"op": "Linear", "layer": part.name},))
+
+
+@reader("technology")
+def _technology(folder):
+    from eie.explore import own_technology
+
+    (folder / "a.toml").write_text(
+        'name = "mine"\nfeature_nm = 16\n[sram.weights]\nwidth_bits = 64\nread_pj = 11.5\nleakage_mw = 0.4\n'
+        "[sram.pointers]\nread_pj = 1.1\nleakage_mw = 0.05\n[sram.activations]\nread_pj = 0.9\nwrite_pj = 1.0\n"
+        "leakage_mw = 0.01\n[alu]\nmultiply_pj = 0.2\nadd_pj = 0.02\n[dram]\nread_pj_per_bit = 4.0\n"
+    )
+    return [folder / "a.toml"], own_technology.read
+
+
+@reader("times of a machine")
+def _times(folder):
+    import shutil
+
+    from eie._files import resource
+    from eie.studies.baselines import platforms
+
+    shutil.copy(resource("data") / "measured" / "reference.json", folder / "a.json")
+    return [folder / "a.json"], platforms.read
+
+
+@reader("standard cells")
+def _cells(folder):
+    import toy_cells
+
+    from eie.hardware.silicon import liberty
+
+    (folder / "a.lib").write_text(toy_cells.text(), encoding="ascii")
+    return [folder / "a.lib"], liberty.read
+
+
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("names", nargs="*", default=[])
@@ -520,12 +532,21 @@ def main():
     for name in given.names or READERS:
         if given.here:
             with tempfile.TemporaryDirectory() as folder:
-                print(name, dict(fuzz(name, Path(folder), given.times, given.seed)), flush=True)
+                counts = fuzz(name, Path(folder), given.times, given.seed, told=tell)
+                print(name, dict(counts), flush=True)
+            failed |= counts["wrong"] > 0
             continue
         # Each in a process of its own: a crash is an outcome, too.
         command = [sys.executable, __file__, "--here", "--times", str(given.times), "--seed", str(given.seed), name]
         failed |= subprocess.run(command, check=False).returncode != 0
     return failed
+
+
+def tell(error):
+    """Print what went wrong, and the innermost place of the library in which it did."""
+    frames = traceback.extract_tb((error.__cause__ or error).__traceback__)
+    where = next((f"{frame.filename}:{frame.lineno}" for frame in reversed(frames) if "/eie/" in frame.filename), "")
+    print(f"{error.__notes__[0]}: {str(error)[:300]} {where}", flush=True)
 
 
 if __name__ == "__main__":

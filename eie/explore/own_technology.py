@@ -44,6 +44,8 @@ from typing import Any
 from eie import _check, chip
 from eie.cycles import CycleReport
 from eie.energy_model import MILLI, EnergyReport, mac_pj, register_bit_pj
+from eie.formats.errors import FormatError, report_damage
+from eie.formats.weights import check_file
 from eie.machine import Machine
 from eie.published import value as published_value
 from eie.technology import PICO, chip_facts, paper_value, pe_breakdown, reference_clock_hz
@@ -144,22 +146,20 @@ def read(path: str | Path) -> OwnTechnology:
 
     Raises
     ------
-    ValueError
-        When a key is missing, unknown, or not a number in its range; the message names the file and the key.
-    OSError
-        When the file cannot be read.
+    FormatError
+        When the file is missing, too large or not a TOML file, or a key is missing, unknown, or not a number in its range;
+        the message names the file and the key.
     """
     path = Path(path)
-    if path.stat().st_size > MAX_BYTES:
-        raise ValueError(f"{path}: must have at most {MAX_BYTES} bytes, has {path.stat().st_size}")
-    try:
+    check_file(path, MAX_BYTES)
+    with report_damage(path, "is not a TOML file"):
         found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: is not a TOML file: {error}") from None
     try:
         return of_numbers(found)
+    except RecursionError:  # tables in tables can be deeper than what may call itself
+        raise FormatError(f"{path}: has more tables within tables than can be read") from None
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise FormatError(f"{path}: {error}") from None
 
 
 def of_numbers(found: Mapping[str, Any]) -> OwnTechnology:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.formats.errors import FormatError, guarded
+from eie.formats.weights import check_ordinary
 
 KINDS = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """Kinds of numbers by their byte in the file."""
@@ -40,6 +41,7 @@ def read(path: str | Path) -> NDArray[Any]:
         When the file is truncated or too long, or its header is none of the format.
     """
     path = Path(path)
+    check_ordinary(path)
     with path.open("rb") as raw:
         packed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)

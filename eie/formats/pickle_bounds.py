@@ -20,6 +20,9 @@ MAX_DEPTH = 32
 MAX_VALUES = 10_000
 """Values in a tuple or a call, those of the tuples in it counted each time; a tensor has about 20."""
 
+MAX_NAME = 1000
+"""Letters in the name of a class or function; PyTorch's message about an unknown one takes time by their square."""
+
 Size = tuple[int, int]
 """Depth and number of values."""
 
@@ -36,6 +39,8 @@ def check(data: IO[bytes] | mmap) -> None:
             if number >= MAX_INSTRUCTIONS:
                 raise ValueError(f"a pickle must have at most {MAX_INSTRUCTIONS} instructions, goes on at byte {at}")
             name = instruction.name
+            if name == "GLOBAL" and len(str(argument)) > MAX_NAME:
+                raise ValueError(f"a name must have at most {MAX_NAME} letters, has {len(str(argument))} at byte {at}")
             if name in ("BINPUT", "LONG_BINPUT", "PUT", "MEMOIZE"):
                 memo[len(memo) if argument is None else argument] = stack[-1]
             elif name in ("BINGET", "LONG_BINGET", "GET"):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from eie.formats.errors import FormatError, guarded, report_damage
+from eie.formats.weights import check_ordinary
 
 MAX_PIXELS = 2**25
 """A picture may have this many; reading one takes at most 16 bytes of memory for each."""
@@ -57,6 +58,7 @@ def read(path: str | Path, resize: int | tuple[int, int] | None = None, crop: in
 
 
 def _opened(path: str | Path) -> Image.Image:
+    check_ordinary(Path(path))
     if (size := Path(path).stat().st_size) > MAX_BYTES:
         raise FormatError(f"{path}: must have at most {MAX_BYTES} bytes, has {size}")
     # From memory: of a file on disk Pillow sets aside as many bytes as a damaged header asks for.

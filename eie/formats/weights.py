@@ -172,12 +172,19 @@ def check_file(path: Path, max_bytes: int, min_bytes: int = 1) -> int:
     FormatError
         When it is missing, too small, too large or not an ordinary file.
     """
-    if not path.is_file():
+    check_ordinary(path)
+    if not path.exists():
         raise FormatError(f"{path}: there is no such file")
     size = path.stat().st_size
     if not min_bytes <= size <= max_bytes:
         raise FormatError(f"{path}: must have {min_bytes}..{max_bytes} bytes, has {size}")
     return size
+
+
+def check_ordinary(path: Path) -> None:
+    """Raise a `FormatError` if a path is that of a folder or of a pipe, which a reader would wait for."""
+    if path.exists() and not path.is_file():
+        raise FormatError(f"{path}: is not an ordinary file")
 
 
 def as_float32(array: Any) -> NDArray[np.float32]:

@@ -75,6 +75,12 @@ def test_a_pickle_has_a_bounded_number_of_instructions(monkeypatch):
         pickle_bounds.check(io.BytesIO(b"\x80\x02](K\x01K\x01K\x01e."))
 
 
+def test_a_pickle_has_bounded_names():
+    """PyTorch takes minutes to say that it knows no name of 70,000 letters."""
+    with pytest.raises(ValueError, match="a name must have at most 1000 letters, has 70005 at byte 2"):
+        pickle_bounds.check(io.BytesIO(b"\x80\x02ctorch\n" + b"n" * 69_999 + b"\n."))
+
+
 def test_a_checkpoint_with_an_optimiser_is_read(tmp_path):
     model = torch.nn.Sequential(*[torch.nn.Linear(3, 4) for _ in range(30)])
     state = {"model": model.state_dict(), "optimiser": torch.optim.Adam(model.parameters()).state_dict()}

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.formats import FormatError
+from eie.formats.errors import guarded
 from eie.hardware.silicon.groups import Group, licence_of, parse
 
 TIME_UNITS = {"1ns": 1.0, "100ps": 0.1, "10ps": 0.01, "1ps": 0.001}
@@ -190,6 +191,7 @@ class Library:
     cells: dict[str, Cell]
 
 
+@guarded
 def read(path: str | Path) -> Library:
     """Read a library.
 
@@ -198,7 +200,7 @@ def read(path: str | Path) -> Library:
     FileNotFoundError
         When there is no such file.
     FormatError
-        When it is not a Liberty library, or has units that are not supported.
+        When it is not a Liberty library, is damaged, or has units that are not supported.
     """
     file = Path(path)
     top = parse(file)

@@ -147,8 +147,8 @@ def read(path: str | Path) -> OwnTechnology:
     Raises
     ------
     FormatError
-        When the file is missing, too large or not a TOML file, or a key is missing, unknown, or not a number in its range;
-        the message names the file and the key.
+        When the file is missing, too large or not a TOML file, or a key is missing, unknown, or not a number in its
+        range; the message names the file and the key.
     """
     path = Path(path)
     check_file(path, MAX_BYTES)

@@ -11,6 +11,7 @@ import argparse
 import functools
 import importlib.metadata
 import json
+import os
 import re
 import shutil
 import sys
@@ -36,6 +37,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = "notebooks/"
 SCORECARD = "scorecard"  # the page that carries the verdicts on all claims
 BUILDERS = ("html", "singlehtml", "linkcheck")
+MOST_PROCESSES = 8  # each holds about 200 MB, and 54 pages give no more work than that
 RUN_METADATA = ("papermill", "execution")
 INJECTED = "injected-parameters"  # papermill's tag for the cell it adds, with a random id
 LOCAL_LINK = re.compile(r'href="(?![\w+.-]+:|#)([^"]*)"')
@@ -196,8 +198,19 @@ def run_sphinx(work: Path, url: str, builder: str) -> None:
         nocolor()
     with patch_docutils(str(source)), docutils_namespace():
         app = Sphinx(
-            source, None, html, work / "doctrees", builder, config, status=None, warningiserror=True, keep_going=True
+            source,
+            None,
+            html,
+            work / "doctrees",
+            builder,
+            config,
+            status=None,
+            warningiserror=True,
+            keep_going=True,
+            parallel=min(os.cpu_count() or 1, MOST_PROCESSES),
         )
+        # jupyter-book loads it, does not use it here, and it does not say that it may run in several processes.
+        app.extensions["sphinx_multitoc_numbering"].parallel_read_safe = True
         app.connect("html-page-context", point_at_source, priority=400)  # before the theme makes its buttons
         if builder == "html":
             render_toctree_once(app.builder)

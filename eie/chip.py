@@ -59,7 +59,7 @@ def area(machine: Machine) -> float:
 
 
 def power(machine: Machine) -> float:
-    """Compute Table II's power of the chip, mW: PEs and detection nodes."""
+    """Compute the power of the chip from Table II, mW: PEs and detection nodes."""
     per_node = paper_value("lnzd-power") * machine.clock_hz / reference_clock_hz() / shrink(machine)
     return _whole_chip(machine, pe_power(machine), per_node)
 

@@ -35,8 +35,9 @@ class EnergyReport(Shown):
     Attributes
     ----------
     components : dict of str to float
-        Joules: `spmat read`, `pointer read`, `activation SRAM`, `leakage`, `multiply and add`, `codebook`,
-        `accumulators`, `queues`, `control`, `clock`, and `detection nodes`, those that find the next non-zero input.
+        Energy of each component, J: `spmat read`, `pointer read`, `activation SRAM`, `leakage`, `multiply and add`,
+        `codebook`, `accumulators`, `queues`, `control`, `clock`, and `detection nodes`, those that find the next
+        non-zero input.
     seconds : float
         Time of the run.
     time_times_power : float
@@ -51,12 +52,12 @@ class EnergyReport(Shown):
 
     @property
     def total(self) -> float:
-        """Joules, all components."""
+        """Energy of all components, J."""
         return sum(self.components.values())
 
     @property
     def watts(self) -> float:
-        """Mean power of the whole chip, bottom-up."""
+        """Mean power of the whole chip in W, bottom-up."""
         return self.total / self.seconds
 
     def __repr__(self) -> str:
@@ -83,7 +84,7 @@ def energy(report: CycleReport, machine: Machine, setting: str | None = None) ->
     Parameters
     ----------
     report : CycleReport
-        What was counted.
+        Counters of the run.
     machine : Machine
         The chip that ran it.
     setting : str, optional

@@ -79,7 +79,7 @@ class FixedPoint(Shown):
         raw : int64 array of the same shape
             Whole numbers of steps, clipped to the format's range.
         saturations : int
-            How many were clipped.
+            Number of values that were clipped.
 
         Raises
         ------
@@ -94,7 +94,7 @@ class FixedPoint(Shown):
         return clipped.astype(np.int64), int(np.count_nonzero(clipped != steps))
 
     def real(self, raw: Any) -> NDArray[np.float64]:
-        """Return the real numbers that raw ones stand for."""
+        """Return the real numbers that raw numbers stand for."""
         return np.ldexp(np.asarray(raw, dtype=np.float64), -self.frac)
 
 

@@ -45,9 +45,9 @@ class Inference(Shown):
     Attributes
     ----------
     raw : int64 array of shape `(n_out,)` or `(n_vectors, n_out)`
-        What the output registers hold.
+        Content of the output registers.
     formats : LayerFormats
-        What the raw numbers mean.
+        Formats of the raw numbers.
     saturations : int
         Number of additions whose sum exceeded the accumulator's range.
     input_saturations : int
@@ -163,7 +163,7 @@ def calibrate(
     """Find the finest formats of `bits` bits in which nothing of this layer on these inputs saturates.
 
     Weights get the format that covers the codebook, activations the one that covers them and the 1.0 of a bias column,
-    and the accumulators the one that covers the largest partial sum of the exact products, from the bias on.
+    and the accumulators the one that covers the largest partial sum of the exact products, starting from the bias.
 
     Returns
     -------

@@ -39,7 +39,7 @@ def prune_and_share(weights: Any, weight_bits: int = 4, density: float = 1.0) ->
     Returns
     -------
     CompressedLayer
-        Without bias. If no more different weights are left than there are codes, they are kept exactly.
+        The layer, without bias. If there are no more different weights than codes, they are kept exactly.
 
     Raises
     ------

@@ -76,7 +76,7 @@ def require(name: str) -> Path:
     FileNotFoundError
         When it is not available, or a file of it is missing; the message says how to get it.
     ValueError
-        When a file has another size than it should.
+        When a file does not have the expected size.
     """
     folder = find(name)
     if folder is None:
@@ -118,7 +118,7 @@ def verify(name: str) -> list[str]:
 def how_to_get(*names: str, anywhere: bool = False) -> str:
     """Return a sentence on what is missing, and the command that fetches it.
 
-    With `anywhere`, no folder of this machine is named, for text that others will read on theirs.
+    With `anywhere`, no folder of this computer is named, for text that is read elsewhere.
     """
     entries = [_entry(name) for name in names]
     what = " and ".join(f"{entry['title']} ({_size(entry)}, licence: {entry['licence']})" for entry in entries)

@@ -2,4 +2,4 @@
 
 
 class FetchError(OSError):
-    """A file could not be fetched from the network; the message says why."""
+    """Error for a file that could not be fetched from the network; the message says why."""

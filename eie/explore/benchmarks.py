@@ -26,7 +26,7 @@ class Benchmark(Shown):
     """A layer to draw: one of Table III, or your own.
 
     Its densities are the fractions of the weights kept and of the inputs that are not 0, 0..1; `model` is the network
-    that it is from.
+    that the layer comes from.
     """
 
     name: str
@@ -103,7 +103,7 @@ def select(names: Sequence[str] | None = None, own_layers: Mapping[str, Any] | N
     Parameters
     ----------
     names : sequence of str, optional
-        Names from Table III, or of `own_layers`; all nine if left out. One name stands for a list of one.
+        Names from Table III, or of `own_layers`; all nine if left out. A single name stands for a list of one.
     own_layers : mapping of str to mapping or sequence, optional
         Further layers by name, each `{"inputs": 2048, "outputs": 1024, "weights": 0.1, "activations": 0.4}` or a list
         of these four in that order. The last two are densities: fractions of the weights kept and of the inputs

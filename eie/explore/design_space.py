@@ -89,7 +89,7 @@ class DesignSpace:
     benchmarks : tuple of Benchmark
         Layers to draw.
     n_pe, fifo_depth, spmat_width_bits, index_bits : tuple of int
-        Values, as for `Machine`. Every combination is a design.
+        Values of these parameters of `Machine`. Every combination is a design.
     clock_hz : float
         Cycles per second.
     feature_nm : float
@@ -178,7 +178,8 @@ def run(space: DesignSpace, output: str | Path, executor: Executor | None = None
     Raises
     ------
     ValueError
-        When the file is no `.parquet`, the parts beside it are of another sweep, or another process writes them.
+        When the file does not end in `.parquet`, the parts beside it are of another sweep, or another process writes
+        them.
     FileNotFoundError
         When the folder of the file does not exist.
     ModuleNotFoundError
@@ -270,7 +271,7 @@ def dask(address: str) -> Iterator[Executor]:
     ModuleNotFoundError
         When dask is not installed.
     OSError
-        When no scheduler answers or it is lost, or a job lost one worker after the other.
+        When no scheduler answers, the scheduler is lost, or a job loses one worker after another.
     """
     try:
         from distributed import Client, KilledWorker

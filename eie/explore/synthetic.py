@@ -57,7 +57,7 @@ def draw_layer(
     density : float
         Expected fraction of the weights kept, 0..1.
     seed : int or SeedSequence
-        The same seed draws the same layer.
+        Random seed; equal seeds give equal layers.
     spread : Spread or float, optional
         Unevenness, or a percentile of `typical_spread`, 10..90; the median, 50, if left out.
     bias : bool

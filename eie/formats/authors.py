@@ -35,12 +35,12 @@ class AuthorsDump:
 
 @guarded
 def read(folder: str | Path | None = None, n_out: int | None = None) -> AuthorsDump:
-    """Read the authors' dump.
+    """Read the layer and the input that the authors published with their simulator (the dump).
 
     Parameters
     ----------
     folder : path, optional
-        Where it is; found by `eie.datasets.catalogue` if left out.
+        Folder of the dump; found by `eie.datasets.catalogue` if left out.
     n_out : int, optional
         Rows of the layer, which the dump does not say; those of the authors' layer if left out.
 

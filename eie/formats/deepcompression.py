@@ -107,7 +107,7 @@ def read(path: str | Path, shapes: Shapes) -> dict[str, NetLayer]:
 
 
 def write(path: str | Path, layers: Mapping[str, NetLayer]) -> None:
-    """Write a network; one that `read` read from a file of the authors is written byte for byte as it was.
+    """Write a network; one that was read from a file of the authors is written as it was, byte for byte.
 
     Raises
     ------

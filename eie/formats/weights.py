@@ -38,21 +38,21 @@ class WeightLayer:
     n_out, n_in : int
         Shape of the matrix.
     vectors : int
-        Products that one inference takes: positions of a convolution, steps of a sequence.
+        Products per inference: positions of a convolution, steps of a sequence.
     note : str
         Remark on how the layer was mapped; empty if there is none.
     read : callable
-        Gives the matrix of shape `(n_out, n_in)`: a float32 array, or a SciPy sparse matrix.
+        Function that returns the matrix of shape `(n_out, n_in)`: a float32 array, or a SciPy sparse matrix.
     bias : callable or None
-        Gives the bias, a float32 array of shape `(n_out,)`.
+        Function that returns the bias, a float32 array of shape `(n_out,)`.
     parts : tuple of (str, int)
         Name and inputs of each of the file's matrices that stand side by side in this one; empty if it is one matrix.
     counted : bool
-        Whether the file tells `vectors`. If not, one product is taken, and there are at least as many.
+        Whether the file states `vectors`. If not, one product is counted, which is a lower bound.
     groups : int
         Blocks of equal size along the diagonal, outside of which the matrix is 0: the groups of a convolution.
     conditional : bool
-        Whether an inference may do without it: a layer in a branch.
+        Whether an inference may skip the layer, which is in a branch.
     sizes_only : bool
         Whether the file has no weights, so that they have to be drawn; `read` then raises a `FormatError`.
     """
@@ -79,7 +79,7 @@ class WeightLayer:
 
 @dataclass(frozen=True, slots=True)
 class Unmapped:
-    """One part of a file that the machine does not run: its name, its kind, why, and its floating-point numbers."""
+    """One part of a file that the machine does not run: its name, its kind, the reason, and its number of weights."""
 
     name: str
     kind: str

@@ -41,7 +41,7 @@ _SPLIT = (
 
 
 class ToolError(ModuleNotFoundError):
-    """A tool that the hardware needs is missing, or failed; the message says which and how to get it."""
+    """Error for a tool that is missing or failed; the message says which tool, and how to get it."""
 
 
 def missing_tools() -> str:

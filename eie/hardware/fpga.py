@@ -64,7 +64,7 @@ class Routed:
         Cells that are used: logic (4-input look-up tables, those of carries and register files counted), flip-flops,
         block RAMs of 18 kbit, and 18 x 18 multipliers.
     luts_available, block_rams_available : int
-        Those of the device.
+        Cells that the device has.
     cpu_s : float, optional
         Processor time of place and route in seconds.
     memory_mb : float, optional
@@ -106,7 +106,7 @@ def versions() -> dict[str, str]:
 
 
 def geometry(n_pe: int, spmat_kb: int, machine: Machine | None = None) -> Geometry:
-    """Return the parameters of a pipelined chip with memories that an FPGA has room for.
+    """Return the parameters of a pipelined chip whose memories fit on an FPGA.
 
     Parameters
     ----------
@@ -115,7 +115,12 @@ def geometry(n_pe: int, spmat_kb: int, machine: Machine | None = None) -> Geomet
     spmat_kb : int
         Sparse-matrix memory per PE in KB, a power of two of 1..64.
     machine : Machine, optional
-        Gives depth of the queues and widths; the paper's if left out.
+        Machine with the depth of the queues and the widths; the paper's if left out.
+
+    Returns
+    -------
+    Geometry
+        The parameters.
     """
     _check.integer("n_pe", n_pe, 1, MAX_PE)
     _check.integer("spmat_kb", spmat_kb, 1, 64)
@@ -144,7 +149,7 @@ def synthesise(size: Geometry, folder: Path) -> Path:
     size : Geometry
         Parameters of the RTL.
     folder : Path
-        Where to write the design for nextpnr, and the netlist as Verilog.
+        Folder for the design for nextpnr, and for the netlist as Verilog.
 
     Returns
     -------
@@ -172,6 +177,11 @@ def route(folder: Path, seed: int, said: Callable[[str], None] = lambda _: None)
         Seed of the placement.
     said : function of a text
         Called with a text when a stage begins, and as routing proceeds.
+
+    Returns
+    -------
+    Routed
+        Clock and cells.
 
     Raises
     ------

@@ -100,17 +100,17 @@ class Geometry:
 
     @property
     def idle_cycles(self) -> int:
-        """Cycles to leave out between the last write, clear or swap, and a start."""
+        """Number of idle cycles needed between the last write, clear or swap, and a start."""
         return 1 if self.pipelined else 0
 
     @property
     def most_places(self) -> int:
-        """The most bits by which a product can be shifted right."""
+        """Largest number of bits by which a product can be shifted right."""
         return (1 << (2 * self.data_bits - 1).bit_length()) - 1
 
     @property
     def parameters(self) -> dict[str, int]:
-        """Names and values as `eie_top.sv` has them."""
+        """Names and values of the parameters of `eie_top.sv`."""
         return {
             "N": self.n_pe,
             "DEPTH": self.depth,

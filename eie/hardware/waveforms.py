@@ -50,7 +50,7 @@ def trace(
     Raises
     ------
     ValueError
-        As `eie.hardware.simulate` does; also when `path` is no .vcd file.
+        As `eie.hardware.simulate` does; also when `path` does not end in .vcd.
     eie.hardware.build.ToolError
         When a tool is missing.
     """

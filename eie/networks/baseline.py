@@ -36,7 +36,7 @@ class Dense:
 
     @property
     def chips(self) -> int:
-        """Chips that hold all weights."""
+        """Number of chips that hold all weights."""
         return max(1, ceil(self.memory))
 
 

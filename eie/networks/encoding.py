@@ -26,10 +26,9 @@ from eie.networks.models import as_file
 class Encoded:
     """A network in the form in which a machine holds it.
 
-    It has the name of its file or layer. Each of its `count` layers is made when its turn comes, for `machine`;
-    `activations` are inputs that come with some of them, by layer. `sizes` are the inputs of all layers of the network,
-    by name. `on_machine` is the fraction of the weights of its
-    file that are in layers, 0..1; None if it is of no file.
+    It has the name of its file or layer. Each of its `count` layers is made for `machine` when it is needed.
+    `activations` are inputs that come with some of them, by layer; `sizes` are the numbers of inputs of all layers, by
+    name. `on_machine` is the fraction of the weights of its file that are in layers, 0..1; None without a file.
     """
 
     name: str
@@ -76,8 +75,8 @@ def encoded(
     FormatError, ModuleNotFoundError
         As `eie.networks.importing.read` and `eie.formats.container.read` do.
     ValueError
-        When it is none of these, a layer is encoded for another machine, or a density is given for no layer, or
-        for layers that are compressed already.
+        When it is none of these, a layer is encoded for another machine, or a density is given for a layer that does
+        not exist or is compressed already.
     """
     if isinstance(network, (str, Path)):
         found = _named(network, density, seed, input_shapes)

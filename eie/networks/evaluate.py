@@ -70,11 +70,11 @@ def evaluate(
         The paper's if left out; for encoded layers, the paper's with the PEs and bits that they were encoded for.
     activations : array or mapping of str to array, optional
         Inputs of layers, of shape `(n_in,)` or `(n_vectors, n_in)`: by layer if a mapping; a single array goes to every
-        layer of that length. Rows are products, one after the other: a layer with one product per inference has a row
-        for each inference. With three axes they are inferences, products of each, and inputs. Results are per
-        inference whatever the number of rows.
+        layer of that length. Rows are products, one after the other: a layer with one product per inference has one row
+        per inference. Three axes are inferences, products per inference, and inputs. Results are per inference for any
+        number of rows.
     act_density : float, optional
-        Fraction of the inputs that are not 0, 0..1, for layers without activations: for each product a vector is drawn.
+        Fraction of the inputs that are not 0, 0..1, for layers without activations: one vector is drawn per product.
         The fraction holds on average. A layer of Table III comes with its own inputs.
     seed : int
         Random seed.

@@ -37,13 +37,13 @@ class LayerEvaluation:
     inferences : float
         Inferences in the products that were run; not a whole number if only some of an inference's products were.
     counted : bool
-        Whether the products per inference are known. If not, one is taken, and there are at least as many.
+        Whether the products per inference are known. If not, one product is counted, which is a lower bound.
     dense : Dense, optional
         Time and energy per inference of a dense array with the same multipliers and memories.
     bits : int
         Bits of entries and pointers that the machine holds, over all PEs.
     conditional : bool
-        Whether an inference may do without it: a layer in a branch, which totals leave out.
+        Whether an inference may skip the layer, which is in a branch; totals leave such layers out.
     """
 
     run: LayerRun
@@ -90,13 +90,13 @@ class Evaluation:
     inputs : str
         Origin of the activations, in words.
     on_machine : float, optional
-        Fraction of the weights of the network's file that are in these layers, 0..1; None if it is of no file.
+        Fraction of the weights of the network's file that are in these layers, 0..1; None without a file.
     quality : Quality, optional
-        Accuracy on the samples that the network ran on; None if it ran on none.
+        Accuracy on the samples that went through the network; None if there were none.
     unused : tuple of str
         Layers of the network that no sample used.
     technology : OwnTechnology, optional
-        Where the energies come from; the paper's if None.
+        Source of the energies; the paper's if None.
     """
 
     name: str
@@ -121,12 +121,12 @@ class Evaluation:
 
     @property
     def uncounted(self) -> tuple[str, ...]:
-        """Layers whose products per inference are not known."""
+        """Names of layers whose products per inference are not known."""
         return tuple(layer.run.name for layer in self.layers if not layer.counted)
 
     @property
     def inferences(self) -> tuple[float, float]:
-        """Fewest and most inferences that a layer was run for."""
+        """Smallest and largest number of inferences that a layer was run for."""
         found = [whole(layer.inferences) for layer in self.layers]
         return min(found), max(found)
 
@@ -157,7 +157,7 @@ class Evaluation:
 
     @property
     def dense(self) -> Dense | None:
-        """Time and energy per inference on a dense array with as many multipliers and as much memory."""
+        """Time and energy per inference of a dense array with the same multipliers and memories."""
         if self._only_branches:
             return combined((layer.dense for layer in self.layers), min)
         return combined(layer.dense for layer in self._sure)
@@ -196,7 +196,7 @@ class Evaluation:
         return f"<p>{escape(repr(self))}</p>{self.table().to_html(float_format='{:.4g}'.format)}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Convert everything to plain numbers and texts for JSON, in seconds, joules and bytes.
+        """Convert all results to plain numbers and texts for JSON, in seconds, joules and bytes.
 
         `total` is per inference; `at_least` says that it is a lower bound, because the products per inference of the
         layers in `uncounted` are not known. Counters of `layers` are of all products that were run, for `inferences`.

@@ -144,7 +144,7 @@ def compress(
     Returns
     -------
     CompressedLayer
-        Without bias: that stays a float vector, from which the accumulators start.
+        The layer without its bias, which stays a float vector from which the accumulators start.
     bool
         Whether the layer was pruned already.
 

@@ -47,7 +47,7 @@ class Network:
     Attributes
     ----------
     input_shape : tuple of int
-        Shape of one input, without the axis that counts pictures.
+        Shape of one input, without the batch axis.
     nodes : tuple of Node
     shapes : dict of str to tuple of int
         Shape of every node's output, and of the input.
@@ -67,7 +67,7 @@ class Network:
 
     @classmethod
     def chain(cls, input_shape: Shape, operations: Mapping[str, WeightOperation | HostOperation]) -> Network:
-        """Make a network in which every operation takes the output of the one before."""
+        """Make a network in which every operation takes the output of the previous one."""
         sources = [INPUT, *operations]
         nodes = (Node(name, op, (source,)) for (name, op), source in zip(operations.items(), sources, strict=False))
         return cls(input_shape, tuple(nodes))
@@ -144,9 +144,9 @@ class Network:
         machine : Machine
             The chip. Its code width must be that of all layers.
         formats : mapping of str to LayerFormats, optional
-            Of every weight layer; 16-bit ones calibrated on these inputs if left out.
+            Formats of every weight layer; 16-bit formats calibrated on these inputs if left out.
         reports : bool
-            Count cycles and energy, which takes longer than the values do.
+            Count cycles and energy as well, which takes longer than computing the values.
         keep : bool
             Keep the output of every node.
 

@@ -36,7 +36,7 @@ class EnergySteps:
     rows : DataFrame
         One row per kind of event: `component`, `event`, `how often`, `pJ each`, `nJ`, `share, %`.
     report : CycleReport
-        What was counted.
+        Counters of the run.
     model : EnergyReport
         What the library computes for the same run.
     """

@@ -39,6 +39,11 @@ def project(machine: Machine, from_nm: float, to_nm: float) -> Projection:
         The chip, with the clock of the technology it comes from.
     from_nm, to_nm : float
         Feature sizes, nm.
+
+    Returns
+    -------
+    Projection
+        The chip at the new feature size and clock.
     """
     ratio = from_nm / to_nm
     return Projection(machine.clock_hz * ratio, chip.area(machine) / ratio**2, chip.power(machine))

@@ -111,7 +111,7 @@ def prune_by_block(
     height : int
         Rows of a block.
     seed : int or SeedSequence
-        The same seed draws the same layer.
+        Random seed; equal seeds give equal layers.
 
     Raises
     ------

@@ -84,10 +84,11 @@ def typical_spread(
     density : float
         Fraction of the weights kept, 0..1.
     percentile : float
-        How uneven the layer is among layers of that density, 10..90: rows and columns both have this percentile.
-        Between those fitted, logarithms are interpolated over the quantiles of the normal distribution.
+        Percentile of the unevenness of rows and of columns among layers of that density, 10..90; the median, 50, if
+        left out. Between the fitted percentiles, logarithms are interpolated over the quantiles of the normal
+        distribution.
     method : str
-        How the layers were pruned: `magnitude`, as EIE's authors do, `variational_dropout`, `l0`, or `any` if that is
+        Method of pruning: `magnitude`, as EIE's authors do, `variational_dropout`, `l0`, or `any` if that is
         not known.
     shape : float
         Rows over columns; those of the fitted layers are 1/9 to 4, and others are taken as the nearest of these.

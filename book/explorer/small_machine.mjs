@@ -27,7 +27,12 @@ const STATES = {
   starved: "no work",
   done: "done",
 };
-const OF_CONTROL = { send: "sends an input", search: "searches for the next input", wait: "waits for a full queue" };
+const OF_CONTROL = {
+  send: "sends an input",
+  search: "searches for the next input",
+  wait: "waits for a full queue",
+  done: "has sent all inputs",
+};
 
 /**
  * Build the small machine into `mount`.

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 CAUSES = {
     "work": "entries that are multiplied and added",
     "padding": "padding zeros, which bridge wide gaps",
-    "empty columns": "columns of which the PE holds nothing: a cycle each to find out",
-    "starvation": "nothing queued, while a full queue, mostly that of a slower PE, holds the next broadcast back",
-    "scan": "nothing queued, while the search for the next non-zero activation goes on",
-    "finished": "all done, while the slowest PE is not",
-    "pipeline": "the first broadcast on its way, and the last result on its way to the register",
+    "empty columns": "columns in which the PE has no entry: one cycle each to find that out",
+    "starvation": "the queue is empty, because a full queue, mostly that of a slower PE, holds the next broadcast back",
+    "scan": "the queue is empty, while the control looks for the next non-zero activation",
+    "finished": "the PE is done, and the slowest PE is not",
+    "pipeline": "the first broadcast is on its way to the PE, or the last result on its way to the register",
 }
 """What a PE may do in a cycle, and what it means."""
 

@@ -35,7 +35,7 @@ __all__ = ["Tensor", "layers_of"]
 
 _RECURRENT = re.compile(r"(?:.*[._])?weight_ih(_l\d+(?:_reverse)?)?$")
 _GATES = {4: "lstm", 3: "gru", 1: "rnn"}
-_ONE_PRODUCT = "a checkpoint does not say how often it is used: one product is taken"
+_ONE_PRODUCT = "a checkpoint does not say how often it is used, so one product is counted"
 _EMBEDDING = re.compile(r"(\w*_)?(emb|embs|embd|embed|embedding|embeddings|embed_tokens|wte|wpe|shared|lookup)")
 _GPT2 = re.compile(r"(.*\.)?(c_attn|c_proj|c_fc|q_attn)\.weight")
 

@@ -405,7 +405,7 @@ def _added(graph: Graph, output: str, n_out: int) -> tuple[Bias, frozenset[str]]
 
 
 def _counted(vectors: int | None, what: str) -> tuple[int, str]:
-    return (vectors, "") if vectors else (1, f"{what} unknown: one product is taken")
+    return (vectors, "") if vectors else (1, f"{what} unknown, so one product is counted")
 
 
 def _name(node: onnx.NodeProto) -> str:

@@ -209,7 +209,7 @@ def _encoded_part(source: str, part: _Part | EncodedLayer, machine: Machine) -> 
 def _imported(part: _Part, layer: WeightLayer, machine: Machine) -> EncodedLayer:
     compressed, was_pruned = importing.compress(layer, part.density, machine.weight_bits, part.seed)
     bias = layer.bias() if layer.bias is not None else None
-    origin = "dense; --prune-to would prune it" if part.density is None else "pruned, and not trained again"
+    origin = "dense; --prune-to prunes it" if part.density is None else "pruned, but not retrained"
     if layer.sizes_only:
         origin = "drawn at random, since the file has sizes only"
     note = "; ".join(filter(None, ["" if was_pruned else origin, part.note]))

@@ -85,6 +85,7 @@ def text(evaluation: Evaluation) -> str:
     size = [f"{outputs} x {inputs}" for outputs, inputs in zip(table["outputs"], table["inputs"], strict=True)]
     shown = ["kind", "vectors", "weights, %", "activations, %", "time, us", "load balance, %", "energy, uJ", "chips"]
     short = table[shown].rename(columns={"activations, %": "acts, %", "load balance, %": "balance, %"})
+    short.columns = short.columns.str.replace(", u", ", µ")
     short.insert(1, "size", size)
     short["speed-up"] = table["dense, us"] / table["time, us"]
     counted = (layer.counted for layer in evaluation.layers)
@@ -180,7 +181,7 @@ def _why_at_least(evaluation: Evaluation) -> list[str]:
     any_branch = any(layer.conditional for layer in evaluation.layers)
     taken = "one is counted" + ", none of layers in a branch" * any_branch
     some, verb = _some(list(unknown)), "takes" if len(unknown) == 1 else "take"
-    return [f"The file does not say how many products per inference {some} {verb}: {taken}."]
+    return [f"The file does not say how many products per inference {some} {verb}; {taken}."]
 
 
 def explained(layer: EncodedLayer, found: Explanation) -> str:
@@ -394,4 +395,6 @@ def _short(value: float) -> str:
 
 
 def _number(value: Any) -> str:
-    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    if isinstance(value, float):
+        return f"{value:,.1f}" if value >= 9.95 else _short(value)
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -182,7 +182,7 @@ def test_sizes_of_inputs_on_the_command_line(capsys, here):
     )
     status, out, _ = run(capsys, "run", path.name, "--act-density", "0.5")
     assert (status, out.startswith("At least ")) == (0, True)
-    assert "The file does not say how many products per inference fc takes: one is counted." in out.splitlines()[1]
+    assert "The file does not say how many products per inference fc takes; one is counted." in out.splitlines()[1]
     assert "100 % of the file's weights are on the machine." in out
     np.save(here / "x.npy", np.zeros((1, 7, 4)))
     for size in ("x=1x7x4", "1x7x4", "x=x.npy"):

@@ -185,7 +185,7 @@ def test_table_and_dict(path):
     table = found.table()
     assert table.index.tolist() == ["conv", "fc1", "fc2"]
     assert table["weights, %"].tolist() == [100, pytest.approx(20), 100]
-    dense, pruned = "dense; --prune-to would prune it", "pruned, and not trained again"
+    dense, pruned = "dense; --prune-to prunes it", "pruned, but not retrained"
     assert table["note"].tolist() == [dense, pruned, dense]
     plain = json.loads(json.dumps(found.to_dict()))
     assert plain["total"]["seconds"] == found.seconds

@@ -55,7 +55,7 @@ def test_page_is_whole_and_needs_nothing_else(found):
     assert page.open == []
     assert page.outside == []
     words = " ".join(page.words)
-    for part in ("net.onnx on EIE", "conv", "fc1", "fc2", "Who waited when", "not trained again", "128 KB"):
+    for part in ("net.onnx on EIE", "conv", "fc1", "fc2", "Who waited when", "not retrained", "128 KB"):
         assert part in words
     assert all(begin >= 0 and begin + width <= 100.01 for begin, width in page.bars)
 
@@ -99,7 +99,7 @@ def test_text(found):
         f"{report.si(found.seconds, 's')} and {report.si(found.energy.total, 'J')} per inference"
     )
     assert "98.99 % of the file's weights are on the machine." in lines
-    assert lines[-1] == "conv, fc1, fc2: pruned, and not trained again"
+    assert lines[-1] == "conv, fc1, fc2: pruned, but not retrained"
     assert max(map(len, lines)) <= 110
 
 

@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 MEMORIES = ["matrix memory", "pointer memory", "activation memory", "leakage"]
 """Components of the energy that memories take."""
 
+HEADS = {
+    "how often": "number of events",
+    "pJ each": "energy of one, pJ",
+    "nJ": "energy, nJ",
+    "share, %": "share, %",
+}
+"""Heads of the table of events on the page."""
+
 Event = tuple[str, str, float, float]
 """The component it belongs to, what happens, how often it happens in the run, and its energy in pJ."""
 
@@ -73,14 +81,11 @@ class EnergySteps:
         )
 
     def words(self) -> str:
-        """Say the total, where most of it goes, and what the library computes."""
+        """Say where most of the energy goes, and how long the run takes."""
         parts = self.rows.groupby("component")["nJ"].sum().sort_values(ascending=False)
-        memory = parts[MEMORIES].sum() / self.total_nj
-        arithmetic, largest = parts["arithmetic"] / self.total_nj, parts.iloc[0] / self.total_nj
         return (
-            f"The layer takes {1e6 * self.report.seconds:.2f} µs and **{self.total_nj / 1e3:.2f} µJ**. Memories take "
-            f"{100 * memory:.0f} % of that, leakage included, and arithmetic {100 * arithmetic:.1f} %. The largest "
-            f"part is the {parts.index[0]}, {100 * largest:.0f} %."
+            f"The largest part of the energy is the {parts.index[0]} with {100 * parts.iloc[0] / self.total_nj:.0f} %; "
+            f"the pass takes {1e6 * self.report.seconds:.2f} µs."
         )
 
 

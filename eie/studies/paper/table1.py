@@ -18,8 +18,8 @@ _KINDS = {"add": "addition", "multiply": "multiplication"}
 
 HEADS = {
     "energy, pJ": ("energy, pJ", "published"),
-    "relative, paper": ("over the cheapest", "published"),
-    "relative, computed": ("over the cheapest", "computed"),
+    "relative, paper": ("ratio to the cheapest", "published"),
+    "relative, computed": ("ratio to the cheapest", "computed"),
 }
 """Heads of the table of the page."""
 
@@ -46,6 +46,12 @@ class Table1:
     def dram_over_sram(self) -> float:
         """Energy of a 32-bit read from DRAM over one from SRAM."""
         return self._pj("DRAM") / self._pj("SRAM")
+
+    @property
+    def orders_over_arithmetic(self) -> float:
+        """Orders of magnitude between the energy of a DRAM read and of arithmetic, mean over the table's operations."""
+        energy = self.rows.set_index("operation")["energy, pJ"]
+        return float(np.log10(energy.max() / energy[~energy.index.str.contains("RAM")]).mean())
 
     @property
     def dram_watts(self) -> float:
@@ -78,7 +84,7 @@ class Table1:
         width, size = _sram_of_table_1()
         sweep = sram_table()
         same = sweep[(sweep["size"] == size) & (sweep["width"] == width)].set_index("setting")["read_pJ"]
-        return pd.DataFrame({"read, pJ": same, "over Table I": same / self._pj("SRAM")})
+        return pd.DataFrame({"read, pJ": same, "ratio to Table I": same / self._pj("SRAM")})
 
     def plot(self) -> plots.Figure:
         """Energies on a logarithmic axis."""
@@ -102,11 +108,11 @@ class Table1:
             if np.isclose(off, 0, atol=1e-9)
             else f"The printed ratios differ from those of the printed energies by up to {off:.2f}"
         )
-        orders = np.log10(self.rows["relative, computed"].max())
         return (
-            f"{ratios}. A read from DRAM takes **{self.dram_over_sram:.0f} times** the energy of one from SRAM "
-            f"(the caption says {paper_value('dram-over-sram'):.0f}) and {orders:.1f} orders of magnitude more than "
-            f"the cheapest operation (the caption says {paper_value('dram-over-arithmetic'):.0f}). {self._example()} "
+            f"{ratios}. The caption says that a read from DRAM takes {paper_value('dram-over-sram'):.0f} times the "
+            f"energy of one from SRAM (computed: {self.dram_over_sram:.0f}) and "
+            f"{paper_value('dram-over-arithmetic'):.0f} orders of magnitude more than arithmetic (computed: "
+            f"{self.orders_over_arithmetic:.1f}, averaged over the table's operations). {self._example()} "
             f"{self._widths()}"
         )
 
@@ -118,8 +124,8 @@ class Table1:
             else ""
         )
         return (
-            f"A network of {self.connections:,.0f} connections at {self.rate_hz:g} inferences per second draws "
-            f"**{self.dram_watts:.3g} W** only for reading its weights from DRAM{printed}; from SRAM, it would draw "
+            f"A network of {self.connections:,.0f} connections at {self.rate_hz:g} inferences per second takes "
+            f"**{self.dram_watts:.3g} W** just to read its weights from DRAM{printed}; from SRAM, it would take "
             f"{self.sram_watts:.3g} W."
         )
 
@@ -181,9 +187,7 @@ def dram_over_sram() -> float:
 
 def dram_over_arithmetic() -> float:
     """Compute the orders of magnitude between a DRAM read and arithmetic, mean over Table I's four operations."""
-    energy = usual(table1).table()["energy, pJ"]
-    arithmetic = energy[~energy.index.str.contains("RAM")]
-    return float(np.log10(energy.max() / arithmetic).mean())
+    return usual(table1).orders_over_arithmetic
 
 
 def dram_watts() -> float:

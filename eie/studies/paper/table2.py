@@ -158,9 +158,9 @@ class Table2:
         modules = pe_breakdown("power", "module")
         return (
             "**CACTI 7 overstates leakage: its gate leakage of 45 nm low-operating-power transistors (ITRS-LOP) is a "
-            "row of another table**, and correcting it moves the memory power of a PE from "
+            "row of another table.** The correction changes the power of a PE's memories from "
             f"{with_it['memory']:.2f} mW ({_percent(with_it['memory'], printed)} against Table II) to "
-            f"**{without['memory']:.2f} mW** ({_percent(without['memory'], printed)}). Four facts show it:\n\n"
+            f"**{without['memory']:.2f} mW** ({_percent(without['memory'], printed)}). The evidence:\n\n"
             "1. The eleven numbers of the row are, digit by digit, the subthreshold leakage of 90 nm high-performance "
             "transistors (`I_off_n` in `90nm.dat`; `I_g_on_n` in `45nm.dat`).\n"
             "2. They grow with temperature. Every other gate leakage in the files for 90, 65, 45 and 32 nm is the same "
@@ -177,10 +177,10 @@ class Table2:
         """Say how much more power the memories draw with the gate leakage that CACTI 7 ships."""
         shipped, used = (self.variants.loc[name, "memory"] for name in (AS_SHIPPED, chip_facts()["sram"]["setting"]))
         return (
-            "The memory model had an error: for the gate leakage of its 45 nm low-operating-power transistors, CACTI 7 "
-            f"lists values of another table. With these values, the memories of a PE seem to draw {shipped:.2f} mW, "
-            f"{100 * (shipped / used - 1):.0f} % more than with the value that we use ({used:.2f} mW). The evidence is "
-            "given below."
+            "CACTI 7, the memory model, has an error that we correct: for the gate leakage of its 45 nm "
+            "low-operating-power transistors, it lists values of another table. With these values, the memories of a "
+            f"PE would draw {shipped:.2f} mW, {100 * (shipped / used - 1):.0f} % more than with the value that we use "
+            "(the section on gate leakage gives the evidence)."
         )
 
     def fast_enough(self) -> list[str]:
@@ -213,28 +213,25 @@ class Table2:
 
     def _of_sums(self) -> str:
         sums = self.sums()
-        total = sums.loc["printed total"]
-        away = {name: sums.loc[name] - total for name in ("components", "modules")}
-        said = [
-            f"the {name} add up to the published {total['power']:.3f} mW "
-            + ("exactly" if abs(gap["power"]) < 5e-7 else f"within {abs(gap['power']):.3f} mW")
-            + f" and to {total['area']:,.0f} µm² "
-            + ("exactly" if gap["area"] == 0 else f"within {abs(gap['area']):,.0f} µm²")
-            for name, gap in away.items()
-        ]
+        away = (sums.drop(index="printed total") - sums.loc["printed total"]).abs().max()
+        area = "exactly" if away["area"] == 0 else f"within {away['area']:,.0f} µm²"
         off = max(
             (self.printed[f"{quantity} share, computed"] - self.printed[f"{quantity}_share"]).abs().max()
             for quantity in ("power", "area")
         )
-        return f"In Table II {'; '.join(said)}. Every recomputed share is within {off:.3f} points of the published one."
+        return (
+            f"In Table II, the components and the modules both add up to the published power within "
+            f"{away['power']:.3f} mW and to the published area {area}. Every recomputed share is within {off:.3f} "
+            "points of the published one."
+        )
 
     def _of_chip(self) -> str:
         rows, nodes = self.chip(), chip.lnzd_nodes(self.machine)
         area, power = rows.loc["area, mm2"], rows.loc["power, mW"]
         return (
             f"{self.machine.n_pe} PEs and {nodes} detection nodes make **{area['computed']:.2f} mm²** and "
-            f"**{power['computed']:.1f} mW**; for {paper_value('pe-count'):.0f} PEs and {paper_value('lnzd-units'):.0f}"
-            f" nodes, Table V gives {area['published, 64 PEs']:.1f} mm² and {power['published, 64 PEs']:.0f} mW."
+            f"**{power['computed']:.1f} mW**; for the paper's chip, Table V gives {area['published, 64 PEs']:.1f} mm² "
+            f"and {power['published, 64 PEs']:.0f} mW."
         )
 
     def _of_models(self) -> str:
@@ -242,44 +239,37 @@ class Table2:
         near, rows = self.settings(), self.bottom_up()
         closest = near["power, %"].abs().idxmin()
         mine, theirs = rows[default], rows["Table II"]
-        names = ("clock network", "register", "combinational")
-        logic = [f"{name} ({mine[name]:.2f} mW here, {theirs[name]:.2f} mW in Table II)" for name in names]
-        lower = [name for name in names if mine[name] < 0.99 * theirs[name]]
+        lower = [name for name in ("clock network", "register", "combinational") if mine[name] < 0.99 * theirs[name]]
         wait = (
-            f"The power of {' and '.join(lower)} is lower here because PEs sometimes wait and skip the arithmetic of "
-            "padding zeros. "
+            f"; the power of {' and '.join(lower)} is lower here because PEs sometimes wait and skip the arithmetic of "
+            "padding zeros"
         )
+        away = near.loc[default, "power, %"]
         return (
             f"**Counted event by event** on {self.layer}, with memories of the setting {default}, a PE draws "
-            f"**{mine['total']:.2f} mW**, {near.loc[default, 'power, %']:+.0f} % relative to Table II. Its memories "
-            f"draw {mine['memory']:.2f} mW, of which {near.loc[default, 'leakage, mW']:.2f} mW is leakage; Table II "
+            f"{abs(away):.0f} % {'less' if away < 0 else 'more'} than in Table II. Its memories draw "
+            f"**{mine['memory']:.2f} mW**, of which {near.loc[default, 'leakage, mW']:.2f} mW is leakage; Table II "
             f"gives {theirs['memory']:.2f} mW. The other components do not test the model, because their energies per "
-            f"event are derived from Table II: {', '.join(logic)}. {wait if lower else ''}"
-            f"{self._choice(default, closest, near)}"
+            f"event are derived from Table II{wait if lower else ''}.\n\n{self._choice(default, closest, near)}"
         )
 
     def _choice(self, default: str, closest: str, near: pd.DataFrame) -> str:
         power, area, fits = near["power, %"], near["memory area, %"], self.fast_enough()
         period, listed = f"{1e9 / self.machine.clock_hz:.2f} ns cycle", ", ".join(fits) or "none"
         apart = (
-            f"By power alone, {closest} is closer to Table II ({power[closest]:+.1f} %; {default}: "
-            f"{power[default]:+.1f} %)"
+            f"By power, {closest} is closer to Table II ({power[closest]:+.1f} %; {default}: {power[default]:+.1f} %)"
             if closest != default
-            else f"By power, {default} is closest to Table II"
+            else f"We use {default}, which is the closest of all settings to Table II by power"
         )
-        like = area.abs().idxmin()
         if default not in fits:
             return f"{apart}; {default} cannot be read once every {period}, {listed} can."
+        like = area.abs().idxmin()
         by_area = (
-            f"{default} is also closest by area"
+            f"also by area, {default} is the closest"
             if like == default
-            else f"by area, {like} is closer ({area[like]:+.0f} %"
+            else f"by area, {like} is closer ({area[like]:+.0f} %; {default}: {area[default]:+.0f} %)"
         )
-        by_area += "" if like == default else f"; {default}: {area[default]:+.0f} %)"
-        return (
-            f"{apart}; {by_area}. Only {listed} can be read once in every {period}, and of these {default} is "
-            f"{'' if power[fits].abs().idxmin() == default else 'not '}the closest by power."
-        )
+        return f"{apart}; {by_area}. Only {listed} can be read once in every {period}."
 
 
 @exhibit("n_pe", "fifo_depth", "seed", "own_layers")

@@ -163,8 +163,10 @@ class Versus:
         else:
             known = f"the figure says {significant(label)} and the tables give {significant(table)}"
             away = f"{above_table} the tables and {above_label} the label"
+        follow = f"Of the {could} labels that can be checked, {good} follow" if unlike.size else f"All {could} labels "
+        follow += "" if unlike.size else "that can be checked follow"
         return (
-            f"Of the {could} labels that can be checked, {good} follow exactly from the published tables"
+            f"{follow} exactly from the published tables"
             + (f". The others do not (label; value from the tables): {named}" if len(unlike) else "")
             + f". {self.other_machine}For the geometric mean of EIE, {known}. The computed times give "
             f"**{significant(mean)}**, which is {away}.\n\n{self.error_words()}"
@@ -397,29 +399,32 @@ class BottomUp:
         least, most = self.range("CPU Dense")
         return (
             f"Counted event by event, it takes **{rounded(self.saving('CPU Dense'))} times** less energy "
-            f"({rounded(least)} to {rounded(most)} over plausible settings of the memories; other causes of error are "
-            f"not in this range)."
+            f"({rounded(least)} to {rounded(most)} over plausible settings of the memories)."
         )
 
-    def words(self, figure: Versus) -> str:
-        """Say how the two ways to energy compare; `figure` is Figure 7 of the same layers and machine."""
-        least, most = self.range("CPU Dense")
+    def words(self) -> str:
+        """Say where the two ways to energy differ most, and how many pointers are read there."""
         ratio = self.table()[RATIO]
         lowest, highest = ratio.idxmin(), ratio.idxmax()
         return (
-            f"**Counted event by event**, EIE takes **{rounded(self.saving('CPU Dense'))} times** less energy than the "
-            f"CPU ({rounded(least)} to {rounded(most)} over plausible SRAM settings). The figure's own method, "
-            f"computed time × 0.600 W, gives {significant(figure.computed[GEOMEAN])}. For single layers, the energy "
-            f"counted event by event is {ratio[lowest]:.2f} ({lowest}) to {ratio[highest]:.2f} ({highest}) times the "
-            f"energy of time × power. Reads of pointers take {100 * self.pointers[lowest]:.0f} % of the energy of "
-            f"{lowest} and {100 * self.pointers[highest]:.0f} % of that of {highest}. A PE reads pointers once per "
-            f"column, even if it has few entries or none in that column, so short columns need more reads per entry; "
-            f"a single power for all layers does not show this."
+            f"For single layers, the energy counted event by event is {ratio[lowest]:.2f} ({lowest}) to "
+            f"{ratio[highest]:.2f} ({highest}) times that of time × power. Reads of pointers take "
+            f"{100 * self.pointers[lowest]:.0f} % of the energy of {lowest} and {100 * self.pointers[highest]:.0f} % "
+            f"of that of {highest}: a PE reads pointers once per column, even if it has few entries or none in that "
+            "column, so short columns need more reads per entry. A single power for all layers does not show this."
         )
 
 
 TIMES_POWER = "time × 0.600 W"
 RATIO = "event by event / time × power"
+BOTTOM_UP_HEADS = {
+    "event by event": ("counted event by event", "energy, uJ"),
+    "least": ("counted event by event", "least, uJ"),
+    "most": ("counted event by event", "most, uJ"),
+    TIMES_POWER: (TIMES_POWER, "energy, uJ"),
+    RATIO: ("ratio", "events / power"),
+}
+"""Heads of the table of energies on the page."""
 ENDS = ["even", "uneven"]
 """Columns for the ends of the band of spreads that really pruned layers have."""
 

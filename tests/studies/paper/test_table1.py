@@ -13,6 +13,7 @@ def test_ratios_follow_from_the_energies(result):
     assert result.rows["relative, computed"].tolist() == pytest.approx(result.rows["relative, paper"].tolist())
     assert result.dram_over_sram == 128
     assert "All published ratios follow" in result.words()
+    assert "(computed: 2.8, averaged over the table's operations)" in result.words()
 
 
 def test_the_texts_example(result):

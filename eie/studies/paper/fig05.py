@@ -81,15 +81,14 @@ class Figure5:
     def words(self) -> str:
         """What takes the area."""
         by_module = self.blocks.groupby("module")["area, mm2"].sum() / self.area_mm2
-        arithmetic, memory = by_module["ArithmUnit"], by_module["SpmatRead"] + by_module["PtrRead"]
+        arithmetic = by_module["ArithmUnit"]
         paper = paper_value("pe-area")
         same = chip.pe_area(self.machine) == chip.pe_area(EIE_45NM)
-        beside = f"the text prints {paper:g}" if same else f"the paper's has {paper:g}"
+        beside = f"the text prints {paper:g} mm² for it" if same else f"the paper's has {paper:g} mm²"
         return (
-            f"The PE takes {self.area_mm2:.3f} mm² ({beside}). Its matrix and pointer memories, with their logic, take "
-            f"{100 * memory:.1f} %, the arithmetic unit {100 * arithmetic:.1f} %: the PE is {1 / arithmetic:.0f} times "
-            f"as large as its arithmetic unit. Areas are to scale. Places, shapes and the square outline are ours, and "
-            f"so is the division of a module of Table II into two equal blocks. {self._macros()}"
+            f"The PE is {1 / arithmetic:.0f} times as large as its arithmetic unit; {beside}. The picture draws the "
+            "areas of Table II to scale. Places, shapes and the square outline are ours, and so is the division "
+            f"of a module of Table II into two equal blocks. {self._macros()}"
         )
 
     def _macros(self) -> str:
@@ -97,8 +96,8 @@ class Figure5:
         macro, _ = memories(self.machine, setting)["spmat"]
         module = self.blocks.loc[self.blocks["module"] == "SpmatRead", "area, mm2"].sum()
         return (
-            f"In our memory model, under the setting {setting}, the matrix memory takes {macro.area_mm2:.3f} mm²; the "
-            f"module of Table II that holds it takes {module:.3f} mm²."
+            f"In our memory model (CACTI, setting {setting}), the matrix memory takes {macro.area_mm2:.3f} mm²; the "
+            f"module of Table II that contains it takes {module:.3f} mm²."
         )
 
 
@@ -142,9 +141,10 @@ def synthesised_words() -> str:
     mine, theirs = synthesised().area_mm2, chip.pe_area(EIE_45NM)
     used = sum(area for module, area in theirs.items() if module != "filler cell")
     return (
-        f"Gates synthesised from [our own RTL](hardware.ipynb) and the memories of the SRAM model take {mine:.3f} mm², "
-        f"{100 * (mine / used - 1):+.0f} % against the modules of Table II. The square is Table II's; what stays white "
-        "is room for wires, the clock tree and filler cells, which we do not have."
+        f"Gates synthesised from [our own RTL](hardware.ipynb) and the memories of our memory model together take "
+        f"{mine:.3f} mm², {abs(100 * (mine / used - 1)):.0f} % {'less' if mine < used else 'more'} than the modules "
+        "of Table II. The square is as large as Table II's PE; its white part is left for wires, the clock tree and "
+        "filler cells, which our areas do not contain."
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pandas as pd
@@ -20,9 +20,6 @@ from eie.studies.paper.setup import Setup, exhibit
 DEPTHS = (2, 4, 8, 16, 32, 64, 128, 256)
 """Depths of the paper's figure that this machine can have."""
 
-WORTH_TELLING = 0.5
-"""Gains in points, below which the words do not list a step."""
-
 
 class Figure8(Series):
     """Load balance against queue depth, and what explains the layers that stay away."""
@@ -36,21 +33,17 @@ class Figure8(Series):
         here = found.loc[chosen]
         error = 2 * float(np.hypot(here["sd"], before["sd"]))
         return (
-            f"From a depth of {found.index.min()} to {chosen}, deeper queues raise the load balance by "
-            f"**{here['mean'] - before['mean']:.1f} ± {error:.1f} points** on average; from {chosen} to "
-            f"{found.index.max()}, by {after['mean'] - here['mean']:.1f} points more. "
+            f"Queues of depth {chosen} instead of {found.index.min()} raise the load balance by "
+            f"**{here['mean'] - before['mean']:.1f} ± {error:.1f} points** on average; a depth of {found.index.max()} "
+            f"adds only {after['mean'] - here['mean']:.1f} points more. "
         )
 
-    def words(self) -> str:
-        """How far computed and published are apart, and what each doubling of the depth is worth."""
-        mean = self.both.groupby("fifo_depth")[["computed", "published"]].mean()
+    def gains(self) -> pd.DataFrame:
+        """Return the points of load balance that each step to a deeper queue gains, mean over the layers."""
+        mean = self.both.groupby("fifo_depth")[["published", "computed"]].mean()
         gains = mean.diff().iloc[1:]
-        steps = [
-            f"{step.computed:+.1f} points from {before} to {depth} (published {step.published:+.1f})"
-            for before, (depth, step) in zip(mean.index, gains.iterrows(), strict=False)
-            if step.max() >= WORTH_TELLING
-        ]
-        return super().words() + (f" On average, deeper queues gain {', '.join(steps)}." if steps else "")
+        gains.index = pd.Index([f"from {before} to {depth}" for before, depth in pairwise(mean.index)])
+        return gains
 
 
 @exhibit("layers", "n_pe", "seed", "draws", "own_layers")
@@ -112,13 +105,15 @@ class Blocks:
         if table.empty:
             return "None of these layers has columns that belong together."
         found = [_found(layer, row) for layer, row in table.iterrows()]
-        return f"With densities by block, the mean absolute difference from the figure changes: {'; '.join(found)}."
+        return f"Densities by block change the mean absolute difference from the figure: {'; '.join(found)}."
 
 
 def _found(layer: object, row: pd.Series) -> str:
     best = row.idxmin()
+    if best == row.index[0]:
+        return f"for {layer} they only increase it ({row[best]:.1f} points without them)"
     largest = ", the largest tried" if best == row.index[-1] else ""
-    return f"{layer} from {row.iloc[0]:.1f} to {row[best]:.1f} points (at a spread of {best:g}{largest})"
+    return f"for {layer} from {row.iloc[0]:.1f} to {row[best]:.1f} points at a spread of {best:g}{largest}"
 
 
 @exhibit("layers", "n_pe", "seed", "draws")

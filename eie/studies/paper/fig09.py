@@ -134,12 +134,12 @@ class Figure9:
         """Say which width takes the least energy, by how many tables of read energies."""
         best, sums = f"{paper_value('best-width'):.0f}", self.least()[ALL].reindex(self.energies.index)
         others = sorted({int(width) for width in sums} - {int(best)})
-        instead = f"; with the other tables, the best width is {' or '.join(map(str, others))} bits" if others else ""
+        instead = f"; with the others, {' or '.join(map(str, others))} bits do" if others else ""
         return (
-            f"{self.other_machine}The best width depends on the memory. The paper chooses {best} bits, which take the "
-            f"least energy for all layers together with **{(sums == best).sum()} of {len(sums)}** tables of read "
-            f"energies{instead}. {self._of_panel(int(best))}"
-        )
+            f"{self.other_machine}With **{(sums == best).sum()} of {len(sums)}** tables of read energies, the width "
+            f"that the paper chooses, {best} bits, takes the least energy for all layers together{instead}. "
+            f"{self._of_panel(int(best))}"
+        ).rstrip()
 
     def _of_panel(self, best: int) -> str:
         """Say at which width the right panel as printed takes the least energy, where the paper chooses another."""
@@ -148,8 +148,8 @@ class Figure9:
             return ""
         total = panel.sum()
         return (
-            f"Added up over the layers, the paper's own right panel takes the least energy at {' or '.join(widths)} "
-            f"bits, and {100 * (total[best] / total.min() - 1):.1f} % more at {best} bits. "
+            f"In the right panel of the paper's figure, added up over the layers, {' or '.join(widths)} bits take "
+            f"the least energy, and {best} bits take {100 * (total[best] / total.min() - 1):.1f} % more."
         )
 
     def _of_clock(self) -> str:
@@ -224,14 +224,12 @@ class Figure9:
         first, last = self.energies.columns[0], self.energies.columns[-1]
         away = self.distances().iloc[:, -1]
         return (
-            f"**The two panels do not agree.** The energies that the right panel gives for {MARKERS_LAYER}, divided by "
-            f"the reads of the left panel, grow from {implied[first]:.3g} pJ per read at {first} bits to "
-            f"{implied[last]:.3g} pJ at {last} bits; the bars of the left panel grow from {bars[first]:.3g} to "
-            f"{bars[last]:.3g} pJ. So we can check the energies of the layers only for a given table of read energies. "
-            f"Computed reads times the implied energies differ from the right panel by {away[BY_MARKERS]:.1f} % on "
-            f"average; with the bars, the difference is {away[BARS]:.1f} %. The table of read energies below has this "
-            f"difference for each of them. (We derived *{BY_READS}* from the right panel, as a median over the layers, "
-            f"so its difference shows only how the layers differ from each other.)"
+            f"**The two panels do not agree.** From {first} to {last} bits, the energy per read grows by a factor of "
+            f"{bars[last] / bars[first]:.0f} in the bars of the left panel, but only by a factor of "
+            f"{implied[last] / implied[first]:.0f} if we divide the energies of {MARKERS_LAYER} in the right panel by "
+            f"the reads of the left panel (the *implied* energies). So we can check the energies of the layers only "
+            f"for a given table of read energies. Computed reads times the implied energies differ from the right "
+            f"panel by {away[BY_MARKERS]:.1f} % on average; with the bars, the difference is {away[BARS]:.1f} %."
         )
 
     def _of_best(self) -> str:
@@ -239,9 +237,9 @@ class Figure9:
         layers = least.drop(columns=ALL)
         wins = (layers == best).sum(axis=1)
         return (
-            f"**Is {best} bits best?** For single layers it seldom is: under no table of read energies do more than "
+            f"**Is {best} bits best?** For single layers it seldom is: with any table of read energies, at most "
             f"{wins.max()} of the {len(layers.columns)} layers take the least energy at this width. {self._of_left()} "
-            f"{self._of_sum()} {self._of_sweep()}"
+            f"{self._of_sweep()}"
         )
 
     def _of_sweep(self) -> str:
@@ -262,7 +260,9 @@ class Figure9:
 
     def _of_left(self) -> str:
         least = left_product().reindex(self.reads().columns).idxmin()
-        return f"The product of the left panel's two curves has its minimum at {least} bits."
+        return (
+            f"The product of the left panel's two curves, reads and energy per read, has its minimum at {least} bits."
+        )
 
     def _of_sum(self) -> str:
         sums = self.least()[ALL]

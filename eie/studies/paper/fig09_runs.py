@@ -42,9 +42,9 @@ class Runs:
         """Which length of runs fits."""
         sizes = self.table()["mean absolute"]
         return (
-            f"With runs of {sizes.idxmin()} inputs on average, the reads of {self.layer} are {sizes.min():.1f} % "
-            f"away from the markers, on average over the widths; with inputs independent of each other (runs of "
-            f"{sizes.index[0]}) they are {sizes.iloc[0]:.1f} % away."
+            f"With runs of {sizes.idxmin()} inputs on average, the reads of {self.layer} differ from the markers by "
+            f"{sizes.min():.1f} %, on average over the widths; with inputs independent of each other (runs of "
+            f"{sizes.index[0]}), they differ by {sizes.iloc[0]:.1f} %."
         )
 
 

@@ -98,12 +98,12 @@ class Figure10:
             f"one (the text says {fixed['text']:g}), and a 32-bit floating-point multiplication "
             f"**{floating['computed']:.2f} times** (the text says {floating['text']:g}). The 32-bit energies are those "
             f"of Table I; we read those of fewer bits off this figure, so this checks only the ratios. A power law "
-            f"through the narrowest and the widest integer "
-            f"has the exponent {self.exponent:.2f}. By this law, {bits} bits would take {expected:.2f} pJ; the figure "
-            f"shows {abs(used / expected - 1) * 100:.0f} % {'less' if used < expected else 'more'}. With {bits}-bit "
-            f"integers, one multiply-and-add per cycle at {self.clock_mhz:g} MHz draws {share['int', bits]:.0f} % of "
-            f"the power of Table II's PE. It would draw {share['int', 32]:.0f} % with 32-bit integers and "
-            f"{share['float', 32]:.0f} % in 32-bit floating point.\n\n"
+            f"through the narrowest and the widest integer has the exponent {self.exponent:.2f}. By this law, {bits} "
+            f"bits would take {expected:.2f} pJ; the figure shows {abs(used / expected - 1) * 100:.0f} % "
+            f"{'less' if used < expected else 'more'}. With {bits}-bit integers, one multiply-and-add per cycle at "
+            f"{self.clock_mhz:g} MHz draws {share['int', bits]:.0f} % of the power of Table II's PE. It would draw "
+            f"{share['int', 32]:.0f} % with 32-bit integers and {share['float', 32]:.0f} % with 32-bit floating "
+            "point.\n\n"
             f"{self._of_accuracy(f'{bits}b int')}"
         )
 
@@ -111,12 +111,9 @@ class Figure10:
         """How far EIE's arithmetic is from floating point, in the paper and here."""
         table = self.accuracies()
         loss = table["32b float"] - table[eie]
-        here, most = loss.drop(PAPER), loss.drop(PAPER).abs().idxmax()
         narrow, mixed = (table[name].drop(PAPER) for name in ("8b int", table.columns[-1]))
         return (
-            f"**Accuracy.** With {eie}, the paper's network loses {loss[PAPER]:.1f} points. The networks measured here "
-            f"differ from floating point by at most {here.abs().max():.2f} points ({most}: "
-            f"{table.loc[most, '32b float']:.2f} % and {table.loc[most, eie]:.2f} %). One image is "
+            f"**Accuracy.** With {eie}, the paper's network loses {loss[PAPER]:.1f} points. One image is "
             f"{100 / self.measured['count'].max():.2f} points of the largest set and "
             f"{100 / self.measured['count'].min():.0f} points of the smallest, so the small sets cannot show smaller "
             f"differences. With 8 bits throughout, including the accumulators, the networks reach {narrow.min():.1f} "
@@ -128,7 +125,7 @@ class Figure10:
 
 PAPER = "AlexNet (paper)"
 
-PICTURES = {"mnist": "MNIST digits", "imagenet-samples": "ImageNet pictures", "pictures": "Foolbox pictures"}
+PICTURES = {"mnist": "MNIST digits", "imagenet-samples": "ImageNet images", "pictures": "Foolbox images"}
 """What each set of pictures is called on the page."""
 
 
@@ -143,13 +140,13 @@ HEADS = {
 
 MEASURED_HEADS = {
     "network": "network",
-    "pictures": "pictures",
-    "count": "number",
+    "pictures": "images",
+    "count": "number of images",
     "precision": "precision",
-    "top-1, %": ("right, %", "first answer"),
-    "top-5, %": ("right, %", "first five"),
-    "as in float, %": "as in floating point, %",
-    "saturations": "saturations",
+    "top-1, %": ("accuracy, %", "top-1"),
+    "top-5, %": ("accuracy, %", "top-5"),
+    "as in float, %": "top-1 as in floating point, %",
+    "saturations": "saturated values",
 }
 """Heads of the table of all that was measured."""
 

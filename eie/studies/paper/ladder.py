@@ -88,10 +88,11 @@ class Ladder:
         mean, abstract = factors.loc["geometric mean"], factors.loc["by the paper"]
         layers = factors.drop(index=["geometric mean", "by the paper"])
         return (
-            f"{self.other_machine}The four savings multiply to **{significant(mean['all four'])}** in the "
-            f"geometric mean; the abstract says {abstract['all four']:,.0f}. The whole chip takes "
-            f"**{mean['whole chip']:,.0f} times** less energy than reading a dense layer from DRAM "
-            f"({layers['whole chip'].min():,.0f} to {layers['whole chip'].max():,.0f} times, layer by layer)."
+            f"{self.other_machine}The abstract's four savings of energy multiply to "
+            f"**{significant(mean['all four'])}** in the geometric mean over the layers; the abstract says "
+            f"{abstract['all four']:,.0f}. The whole chip takes **{mean['whole chip']:,.0f} times** less energy than "
+            f"reading a dense layer from DRAM ({layers['whole chip'].min():,.0f} to "
+            f"{layers['whole chip'].max():,.0f} times, depending on the layer)."
         )
 
     def words(self) -> str:
@@ -102,12 +103,10 @@ class Ladder:
         format_costs = geomean(joules["with indices and pointers"] / joules["active only"])
         chip_costs = geomean(joules["whole chip"] / joules["with indices and pointers"])
         return (
-            f"{self.other_machine}In the geometric mean of these layers, the four savings multiply to "
-            f"{mean['all four']:,.0f}; the abstract's factors multiply to {abstract['all four']:,.0f}. The whole chip, "
-            f"counted bottom-up, takes {mean['whole chip']:,.0f} times less energy than reading a dense layer of "
-            f"32-bit weights from DRAM. That is {mean['all four'] / mean['whole chip']:.1f} times less than the "
-            f"product; the paper says about {paper_value('saving-shortfall'):g} times. Indices, padding zeros and "
-            f"pointers cost a factor of {format_costs:.1f}, and everything else on the chip another {chip_costs:.1f}."
+            f"{self.other_machine}The whole chip saves {mean['all four'] / mean['whole chip']:.1f} times less than the "
+            f"product of the four savings; the paper says about {paper_value('saving-shortfall'):g} times less, or "
+            f"{abstract['whole chip']:,.0f} instead of {abstract['all four']:,.0f}. Indices, padding zeros and "
+            f"pointers cost a factor of {format_costs:.1f}; everything else on the chip costs another {chip_costs:.1f}."
         )
 
 

@@ -24,9 +24,6 @@ INDEX_BITS = (3, 4, 5, 6)
 
 PARAMETERS = ("n_pe", "fifo_depth", "spmat_width_bits", "index_bits")
 OBJECTIVES = ("time", "energy", "area")
-LEAST_TOLD = 0.05
-"""Percent: a smaller change would be shown as none."""
-
 _SAID = ("{} PEs", "queues of {}", "reads of {} bits", "indices of {} bits")
 _UNITS = {"time": "time, us", "energy": "energy, uJ", "area": "area, mm2"}
 
@@ -61,7 +58,7 @@ class Pareto:
         return designs[as_good & designs["holds all"] & (designs.index != self.paper)]
 
     def table(self, most: int = 12) -> pd.DataFrame:
-        """Designs of `better` that are on the front, least energy x time first, against the paper's, and why.
+        """Designs of `better` that are on the front, least energy x time first, against the paper's.
 
         Of those that differ in nothing but the queues, the one with the least is shown.
 
@@ -70,26 +67,27 @@ class Pareto:
         most : int
             Rows.
         """
+        found = self._shown(most)
+        changes = {f"{what}, %": [self._change(design, what) for _, design in found.iterrows()] for what in OBJECTIVES}
+        clocks = {"memories allow, MHz": 1e-6 * _clocks(found.index.get_level_values("spmat_width_bits"))}
+        return pd.DataFrame(changes | clocks, index=[self._named(design) for design in found.index])
+
+    def _shown(self, most: int) -> pd.DataFrame:
+        """Return the designs of `table`."""
         found = self.better()
         found = found[found["front"]]
         found = found.loc[(found["time"] * found["energy"]).sort_values(kind="stable").index]
-        found = found[~found.reset_index().duplicated([name for name in PARAMETERS if name != "fifo_depth"]).to_numpy()]
-        found = found.head(most)
-        changes = {f"{what}, %": [self._change(design, what) for _, design in found.iterrows()] for what in OBJECTIVES}
-        clocks = {"memories allow, MHz": 1e-6 * _clocks(found.index.get_level_values("spmat_width_bits"))}
-        why = {"each change alone": [self.why(design) for design in found.index]}
-        return pd.DataFrame(changes | clocks | why, index=[self._named(design) for design in found.index])
+        others = [name for name in PARAMETERS if name != "fifo_depth"]
+        return found[~found.reset_index().duplicated(others).to_numpy()].head(most)
 
-    def why(self, design: Any) -> str:
-        """What each parameter that differs from the paper's does to it alone: time, energy and area in percent."""
-        said = []
-        for place, value in enumerate(design):
-            if value != self.paper[place]:
-                alone = self.designs.loc[(*self.paper[:place], value, *self.paper[place + 1 :])]
-                effects = {what: self._change(alone, what) for what in OBJECTIVES}
-                told = [f"{what} {change:+.1f} %" for what, change in effects.items() if abs(change) >= LEAST_TOLD]
-                said.append(f"{_SAID[place].format(value)}: {', '.join(told) or 'nothing'}")
-        return "; ".join(said)
+    def alone(self, most: int = 12) -> pd.DataFrame:
+        """Tabulate what each change of the designs of `table` does alone to the paper's: time, energy and area, %."""
+        found = self._shown(most).index
+        changes = sorted({(i, v) for design in found for i, v in enumerate(design) if v != self.paper[i]})
+        designs = [self.designs.loc[(*self.paper[:i], value, *self.paper[i + 1 :])] for i, value in changes]
+        rows = [[self._change(design, what) for what in OBJECTIVES] for design in designs]
+        names = [_SAID[i].format(value) for i, value in changes]
+        return pd.DataFrame(rows, index=names, columns=[f"{what}, %" for what in OBJECTIVES])
 
     def plot(self) -> plots.Figure:
         """Energy and area against time: all designs, those on the front, and the paper's."""
@@ -100,13 +98,22 @@ class Pareto:
         better, designs = self.better(), len(self.designs)
         if better.empty:
             return f"None of **{designs:,} designs** beats the paper's choice in time, energy or area without a loss."
-        gains = {what: -self._change(better.loc[better[what].idxmin()], what) for what in OBJECTIVES}
-        said = [f"{gain:.1f} % less {what}" for what, gain in gains.items()]
+        quick = self.in_time()
+        few = f"The {len(quick):,} with memories fast enough for the paper's clock"
+        which = "They" if len(quick) == len(better) else few
         return (
             f"**{len(better):,} of {designs:,} designs** beat the paper's: they are better in time, energy or area and "
-            f"worse in none. The best in each has {said[0]}, {said[1]} or {said[2]}. {self._of_clock()}Gains of one "
-            "or two percent are within the uncertainty of the model."
+            f"worse in none. {which} save {self._most(quick)} (a saving of one or two percent is within the "
+            "uncertainty of the model)."
         )
+
+    def _most(self, designs: pd.DataFrame) -> str:
+        """Say the most that one of the designs saves of each; nothing where there are none."""
+        if designs.empty:
+            return "nothing"
+        most = {what: -self._change(designs.loc[designs[what].idxmin()], what) for what in OBJECTIVES}
+        *first, last = [f"{percent:.0f} % of the {what}" for what, percent in most.items()]
+        return f"up to {', '.join(first)} or {last}"
 
     def in_time(self) -> pd.DataFrame:
         """Return the designs of `better` whose memories can be read once per cycle at the paper's clock."""
@@ -114,18 +121,16 @@ class Pareto:
         return better[_clocks(better.index.get_level_values("spmat_width_bits")) >= EIE_45NM.clock_hz]
 
     def _of_clock(self) -> str:
-        """Say how many of the better designs have memories that are fast enough, and what those gain."""
+        """Say how many of the better designs have memories that are too slow, and why."""
         better, quick = self.better(), self.in_time()
         if len(quick) == len(better):
             return ""
         widths = sorted(set(better.index.get_level_values("spmat_width_bits")))
         slow = [width for width in widths if width not in set(quick.index.get_level_values("spmat_width_bits"))]
-        said = [f"{-self._change(quick.loc[quick[what].idxmin()], what):.0f} % less {what}" for what in OBJECTIVES]
-        gains = f"; the best of these has {said[0]}, {said[1]} or {said[2]}" if len(quick) else ""
         return (
-            f"Only {len(quick)} of them have memories that are fast enough for the paper's clock: in our memory model, "
-            f"a memory can start reads of {' and '.join(map(str, slow))} bits only every "
-            f"{1e9 / _clocks(slow).min():.2f} ns, but a clock cycle is {1e9 / EIE_45NM.clock_hz:.2f} ns{gains}. "
+            f" Only {len(quick)} of them have memories that are fast enough for the paper's clock: in our memory "
+            f"model, a memory can start reads of {' and '.join(map(str, slow))} bits only every "
+            f"{1e9 / _clocks(slow).min():.2f} ns, but a clock cycle is {1e9 / EIE_45NM.clock_hz:.2f} ns."
         )
 
     def words(self) -> str:
@@ -156,10 +161,8 @@ class Pareto:
         return int(alike.index[alike["holds all"]].min()) if alike["holds all"].any() else None
 
     def _gains(self, better: pd.DataFrame) -> str:
-        best = [f"{-self._change(better.loc[better[what].idxmin()], what):.1f} % less {what}" for what in OBJECTIVES]
         return (
-            f"**{len(better):,} designs beat the paper's choice**: they are better in one of the three and worse in "
-            f"none. The best in each has {', '.join(best[:2])} or {best[2]}. {self._of_clock()}"
+            f"The **{len(better):,} designs that beat the paper's choice** save {self._most(better)}.{self._of_clock()}"
         )
 
     def _change(self, design: pd.Series, what: str) -> float:

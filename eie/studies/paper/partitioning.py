@@ -60,31 +60,26 @@ class Partitioning:
         rows, *others = table.columns
         wins = int((table.idxmin(axis=1) == rows).sum())
         said = [
-            f"{table[grid].mean():.2f} for {grid} ({table[grid].min():.2f} to {table[grid].max():.2f} by layer)"
+            f"{grid} take {table[grid].mean():.2f} times as long ({table[grid].min():.2f} to {table[grid].max():.2f} "
+            "times by layer)"
             for grid in others
         ]
         return (
             f"{self.other_machine}Distributing {rows}, as EIE does, is fastest on **{wins} of {len(table)} layers**. "
-            f"Relative to {rows}, the mean time is {' and '.join(said)}."
+            f"On average, {' and '.join(said)}."
         )
 
     def words(self) -> str:
         """Which grid is fastest where."""
         table = self.table()
         best = table.idxmin(axis=1)
-        rows, *others = table.columns
-        wins = [name for name in table.index if best[name] == rows]
+        rows = table.columns[0]
         lost = "; ".join(
             f"{name}, where {best[name]} take {table.loc[name, best[name]]:.2f} of the time"
-            for name in table.index
-            if name not in wins
+            for name in table.index[best != rows]
         )
-        mean = ", ".join(f"{grid} {table[grid].mean():.2f}" for grid in others)
-        return (
-            f"{self.other_machine}Distributing {rows} is fastest on {len(wins)} of {len(table)} layers"
-            + (f", but not on {lost}" if lost else "")
-            + f". The mean time relative to {rows} is: {mean}."
-        )
+        said = f"Distributing {rows} is not fastest on {lost}" if lost else f"No layer is faster than with {rows}"
+        return f"{self.other_machine}{said}."
 
 
 @exhibit("layers", "n_pe", "fifo_depth", "seed", "own_layers")

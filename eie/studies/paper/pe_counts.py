@@ -88,8 +88,8 @@ class Figure12(Series):
         few, most = table.columns[0], table.columns[-1]
         return (
             f"On {_pes(few)}, **{table[few].min():.0f} %** ({table[few].idxmin()}) to {table[few].max():.0f} % "
-            f"({table[few].idxmax()}) of the entries processed are weights, the rest padding zeros; on {_pes(most)}, "
-            f"at least {table[most].min():.0f} % are weights. "
+            f"({table[few].idxmax()}) of the entries processed are real work (weights) and the rest are padding zeros; "
+            f"on {_pes(most)}, at least {table[most].min():.0f} % are real work. "
         )
 
     def words(self) -> str:
@@ -127,8 +127,8 @@ class Figure13(Series):
         few, most = table.columns[0], table.columns[-1]
         return (
             f"From {_pes(few)} to {_pes(most)}, the load balance falls from {table[few].mean():.0f} % to "
-            f"**{table[most].mean():.0f} %** on average; it is lowest in {table[most].idxmin()}, "
-            f"{table[most].min():.0f} %. "
+            f"**{table[most].mean():.0f} %** on average; it is lowest for {table[most].idxmin()} "
+            f"({table[most].min():.0f} %). "
         )
 
 

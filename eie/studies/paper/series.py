@@ -118,12 +118,11 @@ class Series:
         both = self.both
         if both.empty:
             return f"The paper's {self.figure} has none of the points computed here, so there is nothing to compare."
-        bias, exact = both["difference"].mean(), self.reading_error
+        bias = both["difference"].mean()
         return (
-            f"{self.other_machine}At the {len(both)} points of the figure, the computed {self.quantity} differs from "
-            f"the published one by **{self.mean_absolute_difference:.2f} {self.unit}** on average (mean absolute "
-            f"difference), and is on average {abs(bias):.2f} {self.unit} {'higher' if bias > 0 else 'lower'}. The "
-            f"values in the figure can be read to within {exact:.1f} {self.unit}. "
+            f"{self.other_machine}Over the {len(both)} points that we compare, the computed {self.quantity} is on "
+            f"average {abs(bias):.2f} {self.unit} {'higher' if bias > 0 else 'lower'} than the published one; the mean "
+            f"absolute difference is **{self.mean_absolute_difference:.2f} {self.unit}**. "
             f"{_ranked(self.by_layer())} {in_words(self.places(), 'published points')} {BAND_IS}"
         )
 
@@ -137,8 +136,8 @@ class Series:
 
 
 BAND_IS = (
-    "The band extends from layers whose weights are spread as evenly as the 10th percentile of really pruned layers to "
-    "layers as uneven as the 90th percentile."
+    "At the ends of the band are layers whose weights are spread as evenly as in the 10th percentile of really pruned "
+    "layers, and as unevenly as in the 90th percentile."
 )
 """What the band is, for a page."""
 
@@ -159,8 +158,9 @@ def _ranked(sizes: pd.Series) -> str:
     """Layers by their mean absolute difference, smallest first: all of a few, or the ends of many."""
     named = [f"{name} ({size:.1f})" for name, size in sizes.items()]
     if len(named) <= 4:
-        return f"By layer: {', '.join(named)}."
-    return f"The closest layer is {named[0]}; the layers that differ most are {', '.join(named[:-4:-1])}."
+        return f"By layer, this difference is: {', '.join(named)}."
+    *first, last = named[:-4:-1]
+    return f"By layer, it is smallest for {named[0]} and largest for {', '.join(first)} and {last}."
 
 
 def series(

@@ -163,10 +163,9 @@ class Versus:
         else:
             known = f"the figure says {significant(label)} and the tables give {significant(table)}"
             away = f"{above_table} the tables and {above_label} the label"
-        follow = f"Of the {could} labels that can be checked, {good} follow" if unlike.size else f"All {could} labels "
-        follow += "" if unlike.size else "that can be checked follow"
+        those = f"Of the {could} labels that can be checked, {good}" if len(unlike) else f"All {could} checkable labels"
         return (
-            f"{follow} exactly from the published tables"
+            f"{those} follow exactly from the published tables"
             + (f". The others do not (label; value from the tables): {named}" if len(unlike) else "")
             + f". {self.other_machine}For the geometric mean of EIE, {known}. The computed times give "
             f"**{significant(mean)}**, which is {away}.\n\n{self.error_words()}"

@@ -73,22 +73,23 @@ def test_table_says_what_each_change_does_alone(space):
     table = space.table()
     assert len(table) >= 1
     assert (table[["time, %", "energy, %", "area, %"]] <= 0).all(axis=None)
-    designs = space.designs
-    time = 100 * (designs.loc[64, 8, 64, 5]["time"] / designs.loc[PAPER]["time"] - 1)
-    energy = 100 * (designs.loc[64, 8, 64, 5]["energy"] / designs.loc[PAPER]["energy"] - 1)
-    area = 100 * (designs.loc[32, 8, 64, 4]["area"] / designs.loc[PAPER]["area"] - 1)
-    assert space.why((64, 8, 64, 5)) == f"indices of 5 bits: time {time:+.1f} %, energy {energy:+.1f} %"
-    pes, index = space.why((32, 8, 64, 5)).split("; ")
-    assert pes.startswith("32 PEs: time +")
-    assert pes.endswith(f"area {area:+.1f} %")
-    assert index == space.why((64, 8, 64, 5))
+    alone, designs = space.alone(), space.designs
+    named = {f"{n_pe} PEs": (n_pe, *PAPER[1:]) for n_pe in designs.index.unique("n_pe")}
+    named |= {f"queues of {depth}": (64, depth, 64, 4) for depth in designs.index.unique("fifo_depth")}
+    named |= {f"reads of {bits} bits": (64, 8, bits, 4) for bits in designs.index.unique("spmat_width_bits")}
+    named |= {f"indices of {bits} bits": (*PAPER[:3], bits) for bits in designs.index.unique("index_bits")}
+    assert "indices of 5 bits" in alone.index
+    for change, effects in alone.iterrows():
+        one, paper_s = (designs.loc[design, ["time", "energy", "area"]] for design in (named[change], PAPER))
+        assert effects.tolist() == pytest.approx((100 * (one / paper_s - 1)).tolist())
+        assert change in " ".join(table.index)
 
 
 def test_words(space):
     said = space.words()
     assert said.startswith(f"Of **48 designs**, {space.designs['holds all'].sum()} hold all 2 layers in their")
     assert "With the paper's other choices, 32 PEs are the fewest tried here that hold all 2 layers." in said
-    assert f"**{len(space.better())} designs beat the paper's choice**" in said
+    assert f"The **{len(space.better())} designs that beat the paper's choice** save up to" in said
 
 
 def test_words_when_nothing_beats_the_paper_or_it_holds_too_little():
@@ -134,6 +135,7 @@ def test_designs_whose_memories_are_too_slow_are_counted_apart():
     quick = wide.in_time().index.get_level_values("spmat_width_bits")
     assert set(wide.better().index.get_level_values("spmat_width_bits")) == {64, 256}
     assert set(quick) == {64}
-    assert f"Only {len(quick)} of them have memories that are fast enough" in wide.answer()
+    assert f"Only {len(quick)} of them have memories that are fast enough" in wide.words()
+    assert f"The {len(quick)} with memories fast enough for the paper's clock save up to" in wide.answer()
     allowed = [chip.memory_clock_hz(eie.Machine(spmat_width_bits=width)) / 1e6 for width in (64, 256)]
     assert wide.table()["memories allow, MHz"].isin(allowed).all()

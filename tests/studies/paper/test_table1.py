@@ -43,8 +43,8 @@ def test_arithmetic_by_width(result):
 
 def test_the_same_sram_in_the_sweep(result):
     memories = result.memories()
-    assert memories.loc["itrs-lop", "over Table I"] == pytest.approx(6.10142 / 5)
-    assert memories["over Table I"].between(0.8, 3).all()
+    assert memories.loc["itrs-lop", "ratio to Table I"] == pytest.approx(6.10142 / 5)
+    assert memories["ratio to Table I"].between(0.8, 3).all()
 
 
 def test_plot(result):

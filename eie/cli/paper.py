@@ -94,7 +94,7 @@ def _said(exhibit: Any) -> str:
 def _exhibit(exhibits: dict[int, Callable[..., Any]], kind: str, number: int, changes: dict[str, Any]) -> Any:
     if number not in exhibits:
         listed = ", ".join(map(str, sorted(exhibits)))
-        raise ValueError(f"there is no {kind} {number} here; there are {listed}")
+        raise ValueError(f"there is no {kind} {number}; {kind}s are {listed}")
     make = exhibits[number]
     known = inspect.signature(make).parameters
     for name in changes:

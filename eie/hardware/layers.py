@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eie import cycles, values
+from eie import _check, cycles, values
 from eie.fixedpoint import FixedPoint, LayerFormats
 from eie.hardware.simulation import simulate
 from eie.interleaved import InterleavedCSC, encode
 from eie.layer import CompressedLayer
 from eie.machine import Machine
 from eie.stepped import SteppedRun
+
+MAX_SIDE = 65536
+"""Largest number of outputs or inputs of a layer to draw; `Geometry` has the limits of the hardware."""
 
 _COUNTERS = ("cycles", "broadcasts", "macs", "padding", "ptr_reads", "spmat_reads")
 
@@ -36,14 +39,24 @@ def draw(outputs: int, inputs: int, density: float, act_density: float, seed: in
     Parameters
     ----------
     outputs, inputs : int
-        Its size.
+        Its size, 1..65536 each.
     density, act_density : float
         Fractions of its weights that are kept and of its inputs that are not 0, 0..1.
     seed : int
         Random seed; equal seeds give equal layers.
     **fields
         Parameters of the machine that are not the paper's.
+
+    Raises
+    ------
+    ValueError
+        When a parameter is out of its range.
     """
+    for name, size in (("outputs", outputs), ("inputs", inputs)):
+        _check.integer(name, size, 1, MAX_SIDE)
+    for name, share in (("density", density), ("act_density", act_density)):
+        _check.fraction(name, share)
+    _check.integer("seed", seed, 0, 2**63 - 1)
     machine, rng = Machine(**fields), np.random.default_rng(seed)
     kept = rng.random((outputs, inputs)) < density
     codes = np.where(kept, rng.integers(1, machine.codebook_size, kept.shape), 0).astype(np.uint8)

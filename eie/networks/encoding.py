@@ -175,7 +175,7 @@ def _of_file(file: WeightFile, density: Any, seed: int) -> _Source:
     names = [layer.name for layer in file.layers]
     unknown = [name for name in density if name not in (*names, "*")] if isinstance(density, Mapping) else []
     if unknown:
-        raise ValueError(f"a density is given for {', '.join(unknown)}; the layers are {', '.join(names)}")
+        raise ValueError(f"there is no layer {', '.join(unknown)} to prune; the layers are {', '.join(names)}")
     parts = [
         _Part(one.name, one.kind, one, None, one.vectors, one.note, kept, one.counted, seed)
         for one, kept in zip(file.layers, [importing.density_for(name, density) for name in names], strict=True)

@@ -158,7 +158,9 @@ def explain_layer(
     shapes = input_shapes if model is None else None
     given = encoded(source, machine, density=density, seed=seed, only=layer, input_shapes=shapes)
     if given.count > 1:
-        raise ValueError(f"{given.name} has {given.count} layers: say which (layer; --layer on the command line)")
+        raise ValueError(
+            f"{given.name} has {given.count} layers: name one of them (layer; --layer on the command line)"
+        )
     one = next(given.layers)
     if model is not None:
         _check_alone(activations, act_density)

@@ -103,7 +103,7 @@ def read(
     known = [ending for ending in _READERS if path.name.lower().endswith(ending)]
     reader = _READERS[max(known, key=len)] if known else None
     if reader is None:
-        raise ValueError(f"{path}: can import files that end in {', '.join(_READERS)}, not {path.suffix or 'none'!r}")
+        raise ValueError(f"{path}: the ending must be one of {', '.join(_READERS)}, got {path.suffix or 'none'!r}")
     if key is not None and reader is not pytorch.read:
         raise ValueError(f"{path}: a key chooses a state dict of a PyTorch file, got {key!r} for another format")
     if input_shapes and reader is not onnx.read:

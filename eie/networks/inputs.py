@@ -53,8 +53,8 @@ class Inputs:
             yield self._rows(layer, key)
         elif self.act_density is None:
             raise ValueError(
-                f"{layer.name} has no activations: give them by its name, {layer.mem.n_in} for each vector, or say how "
-                "dense its inputs are (act_density; --act-density on the command line)"
+                f"{layer.name} has no activations: give {layer.mem.n_in} per vector by its name, or give the density "
+                "of its inputs (act_density; --act-density on the command line)"
             )
         else:
             self._drew = True

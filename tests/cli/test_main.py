@@ -171,7 +171,7 @@ def test_figure_into_a_missing_folder(capsys, here):
 @pytest.mark.parametrize("number", ["0", "99", "-1"])
 def test_unknown_number_lists_the_right_ones(capsys, here, kind, known, number):
     said = refused(capsys, kind, "--", number)
-    assert said == f"eie: there is no {kind} {number} here; there are {', '.join(map(str, sorted(known)))}\n"
+    assert said == f"eie: there is no {kind} {number}; {kind}s are {', '.join(map(str, sorted(known)))}\n"
     assert list(here.iterdir()) == []
 
 

@@ -108,9 +108,9 @@ def test_activations_from_files(capsys, here):
         (["run", "net.onnx", "--act-density", "1", "-o", "net.onnx"], "it is not a folder"),
         (["run", "nothing.onnx"], "nothing.onnx: there is no such file"),
         (["run", "Alex-9"], "Table III has no such layer; it has Alex-6"),
-        (["inspect", "net.txt"], "can import files that end in .onnx"),
+        (["inspect", "net.txt"], "the ending must be one of .onnx"),
         (["encode", "net.onnx", "-o", "net.bin"], "must end in .eie"),
-        (["explain", "net.onnx", "--act-density", "1"], "has 3 layers: say which"),
+        (["explain", "net.onnx", "--act-density", "1"], "has 3 layers: name one of them"),
     ],
 )
 def test_errors_say_what_to_do_next(capsys, here, arguments, message):

@@ -51,3 +51,18 @@ def test_help_fits_a_screen(capsys, monkeypatch, command):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) <= 24
     assert lines[-1].startswith(f"example: eie rtl {command}")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--density", "2", "density must be a fraction in 0..1, got 2.0"),
+        ("--act-density", "-1", "act_density must be a fraction in 0..1, got -1.0"),
+        ("--outputs", "0", "outputs must be an integer in 1..65536, got 0"),
+        ("--inputs", "65537", "inputs must be an integer in 1..65536, got 65537"),
+        ("--seed", "-1", "seed must be an integer in 0.."),
+    ],
+)
+def test_a_layer_that_cannot_be_drawn_is_refused(capsys, option, value, said):
+    assert main(["rtl", "run", option, value]) == 2
+    assert said in capsys.readouterr().err

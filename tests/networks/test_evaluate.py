@@ -267,10 +267,10 @@ def test_encoded_file_is_for_its_machine_only(path, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "conv has no activations: give them by its name, 27 for each vector, or say how dense"),
+        ({}, "conv has no activations: give 27 per vector by its name, or give the density"),
         ({"act_density": 1.5}, "act_density must be a fraction in 0..1"),
         ({"act_density": 0.5, "density": 2}, "density must be a fraction"),
-        ({"act_density": 0.5, "density": {"fc9": 0.1}}, "given for fc9; the layers are conv, fc1, fc2"),
+        ({"act_density": 0.5, "density": {"fc9": 0.1}}, "there is no layer fc9 to prune; the layers are conv, fc1, fc2"),
         ({"act_density": 0.5, "seed": -1}, "seed must be an integer"),
         ({"act_density": 0.5, "activations": np.ones(99)}, r"of shape \(99,\) do not fit any layer"),
         (
@@ -307,7 +307,7 @@ def test_explain_one_layer(path, acts):
     layer, found = explain_layer(path, MACHINE, layer="fc1", activations=acts["fc1"])
     assert layer.name == "fc1"
     assert found.cycles == eie.simulate(layer.mem, acts["fc1"], MACHINE).cycles
-    with pytest.raises(ValueError, match=r"has 3 layers: say which \(layer; --layer"):
+    with pytest.raises(ValueError, match=r"has 3 layers: name one of them \(layer; --layer"):
         explain_layer(path, MACHINE, act_density=0.5)
     with pytest.raises(ValueError, match="no layer 'x'; it has conv, fc1, fc2"):
         explain_layer(path, MACHINE, layer="x", act_density=0.5)

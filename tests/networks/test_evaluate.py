@@ -270,7 +270,7 @@ def test_encoded_file_is_for_its_machine_only(path, tmp_path):
         ({}, "conv has no activations: give 27 per vector by its name, or give the density"),
         ({"act_density": 1.5}, "act_density must be a fraction in 0..1"),
         ({"act_density": 0.5, "density": 2}, "density must be a fraction"),
-        ({"act_density": 0.5, "density": {"fc9": 0.1}}, "there is no layer fc9 to prune; the layers are conv, fc1, fc2"),
+        ({"act_density": 0.5, "density": {"fc9": 0.1}}, "no layer fc9 to prune; the layers are conv, fc1, fc2"),
         ({"act_density": 0.5, "seed": -1}, "seed must be an integer"),
         ({"act_density": 0.5, "activations": np.ones(99)}, r"of shape \(99,\) do not fit any layer"),
         (

@@ -113,8 +113,8 @@ class Figure10:
         loss = table["32b float"] - table[eie]
         narrow, mixed = (table[name].drop(PAPER) for name in ("8b int", table.columns[-1]))
         return (
-            f"**Accuracy.** With {eie}, the paper's network loses {loss[PAPER]:.1f} points. One image is "
-            f"{100 / self.measured['count'].max():.2f} points of the largest set and "
+            f"**Accuracy.** With {eie}, the paper's network loses {loss[PAPER]:.1f} points. In our measurements, one "
+            f"image is {100 / self.measured['count'].max():.2f} points of the largest set and "
             f"{100 / self.measured['count'].min():.0f} points of the smallest, so the small sets cannot show smaller "
             f"differences. With 8 bits throughout, including the accumulators, the networks reach {narrow.min():.1f} "
             f"to {narrow.max():.1f} %; the paper's network reaches {table.loc[PAPER, '8b int']:.1f} %, but the paper "

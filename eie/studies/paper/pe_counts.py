@@ -42,11 +42,11 @@ class Figure11(Series):
         linear = (100 * self.table()[most] / most).sort_values()
         labelled, swapped = apart["as labelled"].mean(), apart["swapped"].mean()
         return (
-            f"{super().words()} On {most} PEs, {linear.index[0]} reaches {linear.iloc[0]:.0f} % of a linear speed-up "
-            f"and {linear.index[1]} {linear.iloc[1]:.0f} %; the median layer reaches {linear.median():.0f} %. The "
-            f"figure's AlexNet and VGG labels seem to be swapped: for these six layers, the mean difference is "
-            f"{labelled:.1f} % with the published labels and **{swapped:.1f} %** if each AlexNet layer is compared "
-            f"with the VGG curve of the same number, and vice versa."
+            f"{super().words()}\n\nOn {most} PEs, the speed-up is {linear.iloc[0]:.0f} % of a linear one for "
+            f"{linear.index[0]} and {linear.iloc[1]:.0f} % for {linear.index[1]}; the median layer reaches "
+            f"{linear.median():.0f} %. The figure's AlexNet and VGG labels seem to be swapped: for these six layers, "
+            f"the mean difference is {labelled:.1f} % with the published labels and **{swapped:.1f} %** if each "
+            "AlexNet layer is compared with the VGG curve of the same number, and vice versa."
         )
 
     def plot(self) -> plots.Figure:
@@ -97,9 +97,10 @@ class Figure12(Series):
         one = self.by_hand()
         if one.empty:
             return super().words()
+        apart = (one["computed"] - one["by hand"]).abs().max()
         return (
-            f"{super().words()} For one PE and randomly placed weights of density 1 - q, the fraction is 1 - q¹⁶; this "
-            f"agrees with the computed values to within {(one['computed'] - one['by hand']).abs().max():.1f} points."
+            f"{super().words()}\n\nFor one PE and randomly placed weights of density 1 - q, the fraction is 1 - q¹⁶. "
+            f"This agrees with the computed values to within {apart:.1f} points."
         )
 
     def by_hand(self) -> pd.DataFrame:

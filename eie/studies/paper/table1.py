@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from eie import _check, published
-from eie.studies import plots
+from eie.studies import claims_file, plots
 from eie.studies.paper.setup import usual
 from eie.technology import alu_table, operation_pj, paper_value, sram_table
 
@@ -93,11 +93,12 @@ class Table1:
         )
 
     def answer(self) -> str:
-        """Say how much more DRAM takes than SRAM and arithmetic."""
-        wide = operation_pj("multiply", "int", 32)
+        """Say how much more DRAM takes than SRAM and arithmetic, and how exactly the rounded energies give this."""
+        wide, error = operation_pj("multiply", "int", 32), claims_file.spreads()["dram-over-sram"]
         return (
-            f"Reading 32 bits from DRAM takes **{self.dram_over_sram:.0f} times** the energy of reading them from a "
-            f"small SRAM, and **{self._pj('DRAM') / wide:.0f} times** the energy of multiplying two 32-bit integers."
+            f"Reading 32 bits from DRAM takes **{self.dram_over_sram:.0f} ± {error:.0f} times** the energy of reading "
+            "them from a small SRAM (the error comes from the rounding of the published energies). It takes "
+            f"**{self._pj('DRAM') / wide:.0f} times** the energy of multiplying two 32-bit integers."
         )
 
     def words(self) -> str:
@@ -132,8 +133,8 @@ class Table1:
     def _widths(self) -> str:
         narrow, wide = (operation_pj("multiply", "int", bits) for bits in (16, 32))
         return (
-            f"Narrow arithmetic is cheap: a multiplication of 16-bit integers takes {narrow:.2f} pJ, one of 32-bit "
-            f"integers {wide:.2f} pJ."
+            f"Narrow arithmetic is cheap: a multiplication of 16-bit integers takes {narrow:.2f} pJ, and one of "
+            f"32-bit integers takes {wide:.2f} pJ."
         )
 
 

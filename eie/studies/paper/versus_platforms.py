@@ -421,7 +421,7 @@ BOTTOM_UP_HEADS = {
     "least": ("counted event by event", "least, uJ"),
     "most": ("counted event by event", "most, uJ"),
     TIMES_POWER: (TIMES_POWER, "energy, uJ"),
-    RATIO: ("ratio", "events / power"),
+    RATIO: ("ratio", "of the two energies"),
 }
 """Heads of the table of energies on the page."""
 ENDS = ["even", "uneven"]

@@ -99,8 +99,8 @@ class Density:
         """Say in words what room it takes, and what would change the answer."""
         act, energies = self.usual_inputs, self.break_even("energy")
         return (
-            f"The densities in the answer are for {100 * act:g} % of inputs that are not zero, and for arrays that "
-            f"have {FAIREST.weight_bits}-bit weights and skip zero inputs, as EIE does. The slide says that sparse "
+            f"The densities in the answer hold if {100 * act:g} % of the inputs are not zero, for arrays that have "
+            f"{FAIREST.weight_bits}-bit weights and skip zero inputs, as EIE does. The slide says that sparse "
             f"hardware pays off up to a density of {100 * _claimed():.0f} %.\n\n"
             f"The indices take storage: EIE's memories hold a larger layer than those of the array with "
             f"{FAIREST.weight_bits}-bit weights only up to a density of {100 * self.storage[str(FAIREST)]:.0f} %, even "

@@ -247,7 +247,7 @@ class EmergingNetworks:
     def words(self) -> str:
         """Say what retraining gives, how sparse inputs are, and how the few inputs of this page came out."""
         here = f"On the few inputs run on this page, {', and '.join(map(self._on_machine, self.quality))}."
-        return " ".join([_trained(), self._inputs(), here if self.quality else ""]).strip()
+        return f"{_trained()}\n\n{self._inputs()} {here if self.quality else ''}".strip()
 
     def _inputs(self) -> str:
         behind = [100 * run.activation_density for run in self.runs.get("translator", []) if "ReLU" in run.kind]
@@ -257,7 +257,7 @@ class EmergingNetworks:
         return (
             f"Of the inputs that come from the translator's ReLUs, {min(behind):.0f} to {max(behind):.0f} % are "
             f"non-zero; in Table III's layers, {100 * low:.0f} to {100 * high:.0f} % are. Nearly all other inputs of "
-            f"the translator, and of the recogniser, are non-zero."
+            f"both networks are non-zero."
         )
 
     def _on_machine(self, network: str) -> str:

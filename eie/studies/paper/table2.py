@@ -189,7 +189,7 @@ class Table2:
 
     def plot(self) -> plots.Figure:
         """Power by component and memory area, a bar a setting."""
-        printed = pd.Series(pe_breakdown("power", "component")).rename({"memory": "memory, printed as one"})
+        printed = pd.Series(pe_breakdown("power", "component")).rename({"memory": "memory, one number in Table II"})
         power = pd.concat([printed.to_frame("Table II").T, self.models[list(PARTS)]]).fillna(0)
         power = power[[power.columns[0], *PARTS]]
         printed_area = pd.Series({"Table II": pe_breakdown("area", "component")["memory"] * 1e-6})

@@ -165,7 +165,7 @@ def simulate(
     values = checked_activations(activations, mem.n_in, signed, several=True)
     nonzero = np.atleast_2d(values) != 0
     tables = mem.tables(machine.entries_per_row)
-    holds = min(machine.fifo_depth - 1, mem.n_columns)  # a ring buffer is full one short of its depth
+    holds = min(machine.fifo_depth - 1, mem.n_columns)  # a ring buffer is full when one slot is left
 
     def run(block: NDArray[np.bool_]) -> tuple[int, ...]:
         sent = np.empty(mem.n_in + 1, np.int64), np.empty(mem.n_in + 1, np.int64)

@@ -66,7 +66,7 @@ Column = tuple[int, int, int]
 
 
 class ActivationQueue:
-    """The ring buffer in front of a PE; full one short of its depth."""
+    """The ring buffer in front of a PE, which is full when one slot is left."""
 
     def __init__(self, depth: int) -> None:
         self.depth = depth

@@ -1,9 +1,9 @@
-// The activation queue in front of a PE: a ring buffer of (column, activation), full one short of its depth.
+// The activation queue in front of a PE: a ring buffer of (column, activation), which is full when one slot is left.
 //
 // It has no counter: equal pointers mean empty, so a write pointer just behind the read pointer has to mean full.
-// Beside its head it gives the column that will be the head after the next pop, or the arriving one, so that the
-// pointer SRAM can be read one cycle ahead. Likewise it says one cycle ahead whether it will be full, and whether it
-// will be if something arrives: apart, so that neither has to wait for push_i.
+// Beside its head, the queue gives the column that will be the head after the next pop, or the arriving column, so that
+// the pointer SRAM can be read one cycle ahead. It also tells one cycle ahead whether it will be full, and whether it
+// will be full if something arrives. These are two signals, so that neither has to wait for push_i.
 //
 //   DEPTH = 3      cycle   0    1    2    3
 //   push_i, column_i       4    6    -    -

@@ -1,8 +1,8 @@
 // The activation read/write unit: a source and a destination register file, which swap their roles from layer to layer
 // (ISCA 2016, section IV).
 //
-// The source gives the activation that the leading non-zero detection looks at; ReLU is applied on this way out. The
-// destination holds the accumulators. A value that is being written is seen by a read of the same cycle.
+// The source gives the activation that the leading non-zero detection looks at, after the ReLU. The destination holds
+// the accumulators. A read sees a value that is written in the same cycle.
 //
 //   role_i = 0: file A is the source, file B the destination;   role_i = 1: the other way round
 //   relu_i = 1, source register = -5:   non_zero_o = 0

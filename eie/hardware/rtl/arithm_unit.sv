@@ -4,9 +4,10 @@
 //   2. read the accumulator, and multiply;
 //   3. shift to the accumulator's binary point, rounding halves up, and add with saturation;
 //   4. write.
-// Where stage 3 would be the slowest, EARLY_BITS lets stage 2 make the shift's large part.
-// An accumulator hit in adjacent cycles is not written yet when it is read, so the adder's output is bypassed to its
-// input. One hit two cycles later is seen by the register file's write-through. Padding zeros (code 0) are not written.
+// Where stage 3 would be the slowest, EARLY_BITS moves the large part of the shift into stage 2.
+// If two adjacent cycles use one accumulator, it is not written yet when it is read again, so the adder's output is
+// bypassed to its input. A use two cycles later reads it through the register file's write-through. Padding zeros
+// (code 0) are not written.
 //
 //   DATA_BITS = 16, places_i = 12: weight 3, activation 2048, accumulator 10:  (6144 >> 12, rounded) + 10 = 12
 //   accumulator 32767 and a product of 4096 or more:  32767, and saturated_o

@@ -5,10 +5,9 @@
 // swap_i, and the results are the sources of the next layer; read_i reads them one by one.
 //
 // PIPELINED cuts the longest path, from the source registers of all PEs through the tree to the pointer SRAMs, into
-// three stages. Each layer takes two cycles more, and all else is as it was, cycle by cycle. It also shortens paths
-// within the PE: writes of input/output mode, clearing and swapping take effect a cycle later, so that start_i has to
-// leave out the cycle that follows them; and data_o is valid in the fifth cycle after the one in which the address
-// arrives.
+// three stages. Each layer takes two more cycles, and everything else is the same, cycle by cycle. It also shortens
+// paths within the PE: writes of input/output mode, clearing and swapping take effect one cycle later, so that start_i
+// must not follow in the next cycle; and data_o is valid in the fifth cycle after the one in which the address arrives.
 //
 // Counters are not part of the chip: each PE has one port for each kind of event, which a testbench adds up.
 `include "require.svh"

@@ -1,6 +1,6 @@
-// The sparse-matrix read unit: walks a column entry by entry, and reads an SRAM row only when it has not got it.
+// The sparse-matrix read unit: walks a column entry by entry, and reads an SRAM row only when it does not hold it.
 //
-// Three registers lie on an entry's way through this unit:
+// An entry passes three registers in this unit:
 //   1. Spmat address: the SRAM's own address latch, enabled only when the row changes;
 //   2. Spmat row: catches the SRAM's output;
 //   3. entry: the (code, skip) pair picked from the row.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from eie import _check
 from eie._compile import Kernel
 from eie._display import Shown
+from eie._expand.expansion import Columns, Expansion
 from eie.columns import ColumnTables, column_tables
 from eie.layer import MAX_SIZE, CompressedLayer, checked_codebook
 from eie.machine import Machine
@@ -19,8 +20,6 @@ _WIDE = 2**26
 """Pointers over all PEs, from which on they are kept in as few bytes as they need."""
 MAX_ENTRIES = 2**31 - 1
 """Entries over all PEs: pointers have 32 bits here (the chip's have 16)."""
-
-Columns = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -48,6 +47,8 @@ class InterleavedCSC(Shown):
         that PE. With 2**26 pointers or more, the dtype is the smallest that holds them, such as uint8.
     column_macs : int64 array of shape `(n_columns,)`
         Entries of each column over all PEs, without padding zeros.
+    expansion : Expansion
+        Bitmaps of the matrix, which `infer` creates after a number of vectors.
     """
 
     n_out: int
@@ -64,6 +65,7 @@ class InterleavedCSC(Shown):
     column_macs: NDArray[np.int64]
     _tables: dict[int, ColumnTables] = field(init=False, repr=False, default_factory=dict)
     _by_column: list[Columns] = field(init=False, repr=False, default_factory=list)
+    expansion: Expansion = field(init=False, repr=False, default_factory=Expansion)
 
     def tables(self, entries_per_row: int) -> ColumnTables:
         """Return what the timing needs of each column at a width of the sparse-matrix memory; the result is kept."""

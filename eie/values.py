@@ -4,7 +4,8 @@ A 4-bit code is decoded to a 16-bit fixed-point weight, multiplied by a 16-bit a
 to the accumulator's binary point and added with saturation; ReLU is applied when the outputs are written
 (ISCA 2016, section IV). Which PE a row lives on does not change its value: its products arrive in column order anyway.
 So one vector is done column by column, as the machine does, skipping activations of 0, and many vectors row by row,
-each weight read once for a block of them: the additions of every sum, and their order, are the same.
+each weight read once for a block of them: the additions of every sum, and their order, are the same. A large layer
+that is used often is turned into bitmaps where the processor can expand them (`eie._expand`), for the same sums.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from eie import _check
 from eie._blocks import map_blocks
 from eie._compile import Kernel
 from eie._display import Shown
+from eie._expand.bitmap import CODES, SUM_BITS
 from eie.cycles import checked_activations, encoded_for
 from eie.fixedpoint import FixedPoint, LayerFormats
 from eie.interleaved import InterleavedCSC
@@ -145,7 +147,9 @@ def multiply(
     """
     start, clipped = formats.output.quantize(_checked_bias(bias, mem.n_out))
     inputs = _with_one(mem, inputs, formats.activation)
-    raw, saturations = _free_sums(mem, inputs, formats, start), 0
+    raw, saturations = _expanded_sums(mem, inputs, formats, start), 0
+    if raw is None:
+        raw = _free_sums(mem, inputs, formats, start)
     if raw is None:
         raw, saturations, _ = _sums(mem, inputs, formats, start, (formats.output.low, formats.output.high))
     return raw, saturations + clipped * len(inputs)
@@ -244,6 +248,16 @@ def _sums(
         parts = map_blocks(lambda block: _add_by_row(*by_row, _by_column(block), *setting), inputs, _block(mem))
     sums, saturations, peaks = zip(*parts, strict=True)
     return np.concatenate(sums), sum(map(int, saturations)), int(max(peaks))
+
+
+def _expanded_sums(
+    mem: InterleavedCSC, inputs: NDArray[Any], formats: LayerFormats, start: NDArray[np.int64]
+) -> NDArray[np.int64] | None:
+    """Compute raw sums as `_sums` does, from bitmaps; None where they are not worth it, or a sum left its range."""
+    if formats.output.bits != SUM_BITS or len(mem.codebook) != CODES:
+        return None
+    weights, _ = formats.weight.quantize(mem.codebook)
+    return mem.expansion.sums(mem.by_column(), inputs, weights, formats.places, start, by_rows=len(inputs) >= _FEW)
 
 
 def _free_sums(

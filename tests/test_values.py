@@ -2,11 +2,12 @@ import naive
 import numpy as np
 import pytest
 from cases import CODEBOOK, batches, runs
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import eie
 from eie import values
+from eie._expand import bitmap, expansion
 from eie.fixedpoint import FixedPoint, LayerFormats
 
 
@@ -91,6 +92,80 @@ def test_sums_that_go_far_beyond_their_range(bits, vectors):
     inferred = eie.infer(layer, np.tile(activations, (vectors, 1)), machine, formats=formats, relu=False)
     assert inferred.raw.tolist() == vectors * [sums]
     assert inferred.saturations == vectors * saturations > 0
+
+
+@pytest.fixture
+def bitmaps_for_all(monkeypatch):
+    """Bitmaps are used for every layer, from the first vector on."""
+    monkeypatch.setattr(expansion, "ENTRIES", 0)
+    monkeypatch.setattr(expansion, "ENTRIES_OF_A_WORD", 0)
+    monkeypatch.setattr(expansion, "VECTORS", 1)
+    monkeypatch.setattr(expansion, "ENTRIES_BY_ROWS", 0)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.tuples(st.sampled_from([1, 63, 64, 65, 128, 129, 300]), st.integers(1, 70)),
+    st.sampled_from([0, 0.02, 0.3, 1]),
+    st.booleans(),
+    st.sampled_from([1, 3, 9]),
+    st.integers(4, 16),
+    st.integers(0, 2**32 - 1),
+)
+def test_bitmaps_give_the_same_sums(bitmaps_for_all, monkeypatch, size, density, with_bias, vectors, frac, seed):
+    """Fine formats saturate, often in the middle of a sum, and in the finest not even a product fits."""
+    layer = eie.draw_layer(*size, density, seed % 1000, bias=with_bias)
+    rng = np.random.default_rng(seed)
+    inputs = rng.normal(size=(vectors, size[1])) * (rng.random(size[1]) < 0.6)
+    bias = rng.normal(size=size[0]) if with_bias else None
+    formats = LayerFormats(FixedPoint(16, 14), FixedPoint(16, 11), FixedPoint(16, frac))
+    mem = eie.encode(layer, eie.Machine())
+    found = eie.infer(mem, inputs, formats=formats, bias=bias, relu=False, signed=True)
+    assert (mem.expansion.maps is not None) == bitmap.can_expand()
+    with monkeypatch.context() as off:
+        off.setenv(bitmap.SWITCH, "0")
+        expected = eie.infer(mem, inputs, formats=formats, bias=bias, relu=False, signed=True)
+    assert found.raw.tolist() == expected.raw.tolist()
+    assert found.saturations == expected.saturations
+
+
+@pytest.mark.skipif(not bitmap.can_expand(), reason="this processor has no AVX-512 VBMI2 and VNNI")
+def test_sums_that_are_clipped_are_left_to_the_other_kernels(bitmaps_for_all):
+    """A sum that is clipped once and comes back has to be noticed, or it would not be counted."""
+    codes = np.array([[1, 1, 1, 2], [2, 2, 0, 1]])
+    layer = eie.CompressedLayer.from_codes(codes, np.array([0, 1, -1, *[0] * 13]))
+    mem, integers = eie.encode(layer, eie.Machine()), FixedPoint(16, 0)
+    inputs, start = np.array([[15000, 15000, 15000, 100]]), np.zeros(2, np.int64)
+    formats = LayerFormats(FixedPoint(16, 14), integers, integers)
+    assert values._expanded_sums(mem, inputs, formats, start) is None
+    raw, saturations = values.multiply(mem, inputs, formats)
+    assert (raw.tolist(), saturations) == ([[2**15 - 101, -29900]], 1)
+    sums = values._expanded_sums(mem, inputs // 2, formats, start)
+    assert sums is not None
+    assert sums.tolist() == [[22450, -14950]]
+
+
+@pytest.mark.skipif(not bitmap.can_expand(), reason="this processor has no AVX-512 VBMI2 and VNNI")
+def test_bitmaps_are_laid_out_where_they_are_worth_it():
+    """A large layer gets them in time, and at once for a batch; a thin or a small one never; they stay small."""
+    formats = LayerFormats(FixedPoint(16, 12), FixedPoint(16, 12), FixedPoint(16, 8))
+
+    def laid_out(n_out, n_in, density, vectors, runs):
+        mem = eie.encode(eie.draw_layer(n_out, n_in, density, 0), eie.Machine())
+        inputs = np.stack([eie.draw_activations(n_in, 0.4, seed) for seed in range(vectors)])
+        for _ in range(runs):
+            eie.infer(mem, inputs, formats=formats)
+        maps = mem.expansion.maps
+        if maps is not None:
+            assert maps.n_bytes < 5 * (mem.column_macs.sum() + bitmap.LINE) + maps.start.nbytes
+        return maps is not None
+
+    assert laid_out(1024, 1024, 0.1, 1, expansion.VECTORS)
+    assert not laid_out(1024, 1024, 0.1, 1, expansion.VECTORS - 1)
+    assert laid_out(1024, 1024, 0.1, 8, 1)
+    assert laid_out(1024, 1024, 0.035, 1, expansion.VECTORS)
+    assert not laid_out(4096, 1024, 0.02, 1, expansion.VECTORS)
+    assert not laid_out(256, 256, 0.3, 8, 2)
 
 
 def test_more_vectors_than_a_block_holds():

@@ -17,6 +17,7 @@ import pytest
 from clocks import PRINT_PEAK, cpu
 
 import eie
+from eie._expand.bitmap import can_expand
 from eie.datasets import catalogue
 from eie.explore import design_space, sweep
 from eie.explore.benchmarks import Benchmark, nine_layers, select
@@ -25,7 +26,6 @@ from eie.models import zoo
 from eie.studies import host, paper
 from eie.studies.baselines import cpu_kernels, kernels
 from eie.studies.baselines.eie_kernel import CpuLayer
-from eie.studies.baselines.expand.bitmap import can_expand
 from eie.studies.baselines.expand_kernel import ExpandLayer
 from eie.studies.baselines.row_kernel import RowLayer
 from eie.studies.paper import accuracy

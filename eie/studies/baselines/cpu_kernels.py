@@ -25,6 +25,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from eie._expand.bitmap import can_expand
 from eie._files import resource
 from eie.explore.benchmarks import Benchmark, nine_layers
 from eie.formats import FormatError
@@ -36,7 +37,6 @@ from eie.studies.baselines import devices, kernels, measure
 from eie.studies.baselines.csc_kernel import own_csc
 from eie.studies.baselines.devices import Device
 from eie.studies.baselines.eie_kernel import CpuLayer
-from eie.studies.baselines.expand.bitmap import can_expand
 from eie.studies.baselines.expand_kernel import ExpandLayer
 from eie.studies.baselines.kernels import SEED, Kernel, Make, Work
 from eie.studies.baselines.measure import Bench, CannotTime

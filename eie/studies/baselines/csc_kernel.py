@@ -6,8 +6,9 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.studies.baselines.eie_kernel import AHEAD, CACHE_LINE
-from eie.studies.baselines.expand.bits import prefetch
+from eie._expand.bitmap import LINE
+from eie._expand.bits import prefetch
+from eie.studies.baselines.eie_kernel import AHEAD
 from eie.studies.baselines.kernels import Kernel, Work
 from eie.studies.baselines.packed import TOGETHER
 
@@ -33,7 +34,7 @@ def _multiply_one(indptr, rows, values, x, n_out):  # type: ignore[no-untyped-de
     active = np.flatnonzero(x)
     for k in range(len(active)):
         j, later = active[k], active[min(k + AHEAD, len(active) - 1)]
-        for e in range(indptr[later], indptr[later + 1], CACHE_LINE // 4):
+        for e in range(indptr[later], indptr[later + 1], LINE // 4):
             prefetch(rows, e)
             prefetch(values, e)
         for e in range(indptr[j], indptr[j + 1]):

@@ -15,14 +15,13 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from eie._expand.bitmap import LINE
+from eie._expand.bits import prefetch
 from eie.layer import CompressedLayer
-from eie.studies.baselines.expand.bits import prefetch
 from eie.studies.baselines.packed import NIBBLE, FloatLayer, checked_threads, encoded
 
 AHEAD = 2
 """Columns that the memory is asked for in advance."""
-CACHE_LINE = 64
-"""Bytes that come from memory together."""
 
 _ONE = np.uint64(1)
 _FOUR = np.uint64(4)
@@ -92,7 +91,7 @@ def _multiply_one(entries, start, weights, x, active, thread, sums):  # type: ig
     """Four entries a turn: a column's rows differ, so four sums can be read before the first is written."""
     for k in range(len(active)):
         j, later = active[k], active[min(k + AHEAD, len(active) - 1)]
-        for e in range(start[later, thread], start[later + 1, thread], CACHE_LINE):
+        for e in range(start[later, thread], start[later + 1, thread], LINE):
             prefetch(entries, e)
         row = np.uint64(0) - _ONE
         at, end = np.uint64(start[j, thread]), np.uint64(start[j + 1, thread])

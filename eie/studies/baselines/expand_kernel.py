@@ -1,6 +1,6 @@
 """A pruned, weight-shared layer as bitmaps and packed codes, in 8-bit or in EIE's saturating 16-bit arithmetic.
 
-The layout and its instructions are those of `eie.studies.baselines.expand`; where the processor has no such
+The layout and its instructions are those of `eie._expand`; where the processor has no such
 instructions, plain loops give the same numbers.
 """
 
@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from eie._expand import add
+from eie._expand.bitmap import SUM_BITS, TOGETHER, WORD, Bitmaps, aligned, can_expand
+from eie._expand.bits import active_columns, lay_out
+from eie._expand.registers import LANE
 from eie.fixedpoint import LayerFormats
 from eie.layer import CompressedLayer
-from eie.studies.baselines.expand import add, dot
-from eie.studies.baselines.expand.bitmap import TOGETHER, WORD, Bitmaps, aligned, can_expand
-from eie.studies.baselines.expand.bits import lay_out
-from eie.studies.baselines.expand.registers import LANE
+from eie.studies.baselines import dot_kernel as dot
 from eie.studies.baselines.kernels import TINY
 from eie.studies.baselines.packed import Packed, checked_threads, encoded
 
@@ -26,8 +26,6 @@ FEW = 5
 """Inputs: fewer are multiplied one by one, skipping the columns of each one's zeros."""
 WEIGHT_LEVELS, INPUT_LEVELS = 127, 255
 """Largest weight and largest input in 8 bits."""
-SUM_BITS = 16
-"""Bits of a saturating sum: those of the paper's accumulators (ISCA 2016, section IV)."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -120,12 +118,12 @@ class ExpandLayer(Packed):
         given = self.checked(inputs)
         if formats.output.bits != SUM_BITS:
             raise ValueError(f"the accumulator must have {SUM_BITS} bits, got {formats.output}")
-        ends = [0, 0] if not self.has_bias else [formats.activation.quantize(np.ones(1))[0][0], 0]
-        padded = np.pad(np.atleast_2d(given), [(0, 0), (0, len(ends))])
-        padded[:, self.n_in :] = ends
+        columns = np.atleast_2d(given).astype(np.int64, copy=False)
+        if self.has_bias:
+            one, _ = formats.activation.quantize(np.ones(len(columns)))
+            columns = np.column_stack([columns, one])
         weights = formats.weight.quantize(self.codebook)[0]
-        sums = [self._saturated(weights, own.astype(np.int64), formats) for own in padded]
-        return np.stack(sums).reshape(*given.shape[:-1], self.n_out)
+        return self._saturated(weights, columns, formats).reshape(*given.shape[:-1], self.n_out)
 
     @property
     def _empty(self) -> int:
@@ -141,7 +139,8 @@ class ExpandLayer(Packed):
         return levels
 
     def _single(self, table: NDArray[np.uint8], levels: NDArray[np.uint8]) -> NDArray[np.int32]:
-        maps, active = self.bitmaps, _active(levels, TOGETHER)
+        maps = self.bitmaps
+        levels, active = active_columns(levels[:-1], TOGETHER)
         sums = aligned((len(maps.masks), maps.words * WORD), np.int32)
         if not can_expand():
             for part in range(len(sums)):
@@ -154,7 +153,8 @@ class ExpandLayer(Packed):
         return in_rows(sums, 4)
 
     def _batch(self, table: NDArray[np.uint8], levels: NDArray[np.uint8]) -> NDArray[np.int32]:
-        maps, active = self.bitmaps, _active(levels.max(axis=0), dot.TILE)
+        maps = self.bitmaps
+        _, active = active_columns(levels[:, :-1].max(axis=0), dot.TILE)
         sums = aligned((len(maps.masks), len(levels), maps.words * WORD), np.int32)
         tiles = aligned((len(maps.masks), 2 * dot.TILE * WORD), np.uint8)
         x = np.ascontiguousarray(levels[:, active])
@@ -165,14 +165,16 @@ class ExpandLayer(Packed):
         return in_rows(sums.swapaxes(0, 1), 4).reshape(len(levels), -1)
 
     def _saturated(self, weights: NDArray[np.int64], x: NDArray[np.int64], formats: LayerFormats) -> NDArray[np.int16]:
-        maps, active = self.bitmaps, _active(x, add.COLUMNS)
-        right, left = max(formats.places, 0), max(-formats.places, 0)
-        sums = aligned((len(maps.masks), maps.words * WORD), np.int16)
+        maps, height = self.bitmaps, self.bitmaps.words * WORD
+        out, room = np.empty((len(x), maps.height), np.int16), aligned((height,), np.int16)
+        begin = np.zeros(height, np.int16)
         kernel = add.add if can_expand() else add.add_plainly
-        for part in range(len(sums)):
-            if not kernel(*_part(maps, part), weights, x, active, left, right, sums[part]):
+        shifts = max(-formats.places, 0), max(formats.places, 0)
+        for part in range(len(maps.masks)):
+            rows = out[:, part * height : (part + 1) * height]
+            if not kernel(*_part(maps, part), weights, x, *shifts, begin, room, rows)[0]:
                 raise ValueError(f"a weight times an input must fit 16 bits in {formats.output}")
-        return (in_rows(sums, 2) if can_expand() else sums.reshape(-1))[: self.n_out]
+        return out[:, : self.n_out]
 
 
 def in_rows(sums: NDArray[Any], registers: int) -> NDArray[Any]:
@@ -183,17 +185,3 @@ def in_rows(sums: NDArray[Any], registers: int) -> NDArray[Any]:
 
 def _part(maps: Bitmaps, part: int) -> tuple[NDArray[np.uint64], NDArray[np.uint8], NDArray[np.int64]]:
     return maps.masks[part], maps.nibbles, maps.start[part]
-
-
-@nb.njit(cache=True, nogil=True)
-def _active(x, together):  # type: ignore[no-untyped-def]
-    """List the columns whose input is not 0, and the empty one until there is a multiple of `together`."""
-    active = np.empty(len(x) + together, np.int64)
-    n = 0
-    for j in range(len(x)):
-        active[n] = j
-        n += x[j] != 0
-    while n % together:
-        active[n] = len(x) - 1
-        n += 1
-    return active[:n]

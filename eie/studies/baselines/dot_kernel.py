@@ -11,14 +11,12 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from eie.studies.baselines.expand.bitmap import TOGETHER, WORD
-from eie.studies.baselines.expand.bits import intrinsic, lowest, prefetch
-from eie.studies.baselines.expand.registers import BYTES, I8, I64, SUMS, WORDS, Code
+from eie._expand.bitmap import LINE, TOGETHER, WORD
+from eie._expand.bits import intrinsic, lowest, prefetch
+from eie._expand.registers import BYTES, I8, I64, SUMS, WORDS, Code
 
 TILE = 64
 """Columns whose weights are expanded once for all inputs of a batch."""
-LINE = 64
-"""Bytes that come from memory together."""
 _EIGHT = nb.types.UniTuple(nb.uint64, TOGETHER)
 _FOUR = nb.types.UniTuple(nb.uint64, 4)
 _ONE = np.uint64(1)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import binding, ir
+from numba.core import cgutils
 
-from eie.studies.baselines.expand.bitmap import NEEDED, WORD, compiled_features
+from eie._expand.bitmap import CODES, LINE, NEEDED, WORD, compiled_features
+from eie._expand.bits import ask
 
 LANE = 16
 """Bytes that instructions which pair bytes up stay within."""
-CODES = 16
-"""Values of a code of four bits."""
 
 I8, I16, I32, I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 BYTES, WORDS, SUMS = ir.VectorType(I8, 64), ir.VectorType(I16, 32), ir.VectorType(I32, 16)
+LONGS = ir.VectorType(I64, CODES)
+
+# For `Code.spread`, also where a kernel calls another that numba finds in its cache: without it, LLVM ends the process.
+binding.initialize_native_asmparser()
 
 
 class Code:
@@ -92,6 +97,49 @@ class Code:
         """Read 16 bytes into every lane."""
         return self.repeated(self.load(self.builder.bitcast(place, ir.VectorType(I8, CODES).as_pointer())))
 
+    def filled(self, kind: Any, number: Any) -> Any:
+        """Make a vector of copies of a number."""
+        one = self.builder.insert_element(ir.Constant(kind, ir.Undefined), number, I32(0))
+        return self._picked(one, one, [0] * kind.count)
+
+    def looked_up_terms(self, terms: Any, words: Any, shift: int) -> Any:
+        """Look 32 codes up that begin at a bit of words, in `terms`: the bits above a code do not matter."""
+        moved = self.builder.lshr(words, ir.Constant(WORDS, [shift] * 32)) if shift else words
+        return self.call("llvm.x86.avx512.permvar.hi.512", WORDS, terms, moved)
+
+    def any(self, numbers: Any) -> Any:
+        """Tell whether a bit of a vector is not 0."""
+        kind = numbers.type.element
+        name = f"llvm.vector.reduce.or.v{numbers.type.count}i{kind.width}"
+        return self.builder.icmp_unsigned("!=", self.call(name, kind, numbers), kind(0))
+
+    def variable(self, value: Any) -> Any:
+        """Make what is read with `load` and written with `store` of the builder."""
+        return cgutils.alloca_once_value(self.builder, value)
+
+    @contextmanager
+    def loop(self, end: Any, step: int) -> Iterator[Any]:
+        """Count from 0 to `end`."""
+        with cgutils.for_range_slice(self.builder, I64(0), end, I64(step)) as (index, _):
+            yield index
+
+    def prefetch_columns(self, places: int, word: Any, columns: int) -> None:
+        """Ask for a line of the masks and one of the codes of columns that the next turn needs.
+
+        All at once, they would have to wait. The argument `places` has where the masks of each column begin, where the
+        codes begin, and where they end.
+        """
+        turn = self.builder.udiv(word, I64(2))
+        column, line = self.builder.urem(turn, I64(columns)), self.builder.udiv(turn, I64(columns))
+        mask, code, end = (
+            self.builder.load(self.pointer(places, self.plus(column, columns * k), I64)) for k in range(3)
+        )
+        last = self.builder.sub(end, I64(1))
+        code = self.builder.add(code, self.builder.mul(line, I64(LINE)))
+        code = self.builder.select(self.builder.icmp_signed("<", code, last), code, last)
+        ask(self.builder, self.pointer(0, self.builder.add(mask, self.builder.mul(line, I64(LINE // 8))), I8))
+        ask(self.builder, self.pointer(1, code, I8))
+
     def looked_up(self, table: Any, codes: Any) -> Any:
         """Look 64 codes up in a table of 16 bytes that is in every lane: what stands above a code does not matter."""
         return self.call("llvm.x86.avx512.permvar.qi.512", BYTES, table, codes)
@@ -105,9 +153,13 @@ class Code:
         return self.builder.bitcast(moved, BYTES)
 
     def spread(self, packed: Any, mask: Any) -> Any:
-        """Move the first bytes to where the mask has ones, and put 0 elsewhere."""
-        ones = self.builder.bitcast(mask, ir.VectorType(ir.IntType(1), 64))
-        return self.call("llvm.x86.avx512.mask.expand.v64i8", BYTES, packed, ir.Constant(BYTES, [0] * 64), ones)
+        """Move the first bytes to where the mask has ones, and put 0 elsewhere.
+
+        Written as an instruction whose result takes the place of its operand. Left to LLVM, it takes the place of some
+        older number, which a Zen 5 then waits for: that is a third of the time of a kernel.
+        """
+        kind = ir.FunctionType(BYTES, [BYTES, I64])
+        return self.builder.asm(kind, "vpexpandb $0, $0 {$2} {z}", "=v,0,^Yk", [packed, mask], side_effect=False)
 
     def masks(self, columns: Sequence[Any], word: Any) -> list[list[Any]]:
         """Read two words of columns from the first argument: those of all columns of the one, then of the other."""

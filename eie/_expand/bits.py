@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba import extending
 from numpy.typing import NDArray
 
-from eie.studies.baselines.expand.bitmap import ALIGNED, WORD, Bitmaps
+from eie._expand.bitmap import LINE, WORD, Bitmaps, words_of
 
 intrinsic: Any = extending.intrinsic
 """The decorator, without its types: they take a call of the intrinsic for one of the function that it decorates."""
@@ -20,13 +20,13 @@ _ONE = np.uint64(1)
 
 def lay_out(indptr: NDArray[Any], rows: NDArray[Any], codes: NDArray[Any], n_out: int, parts: int = 1) -> Bitmaps:
     """Lay out a matrix that is given by columns, rows rising and codes of 1..15, for so many threads."""
-    words = 2 * -(-n_out // (2 * WORD * parts))
+    words = words_of(n_out, parts)
     parts = -(-n_out // (WORD * words))
     masks = np.zeros((parts, len(indptr), words), np.uint64)
     start = np.empty((parts, len(indptr) + 1), np.int64)
-    nibbles = np.zeros(len(rows) + ALIGNED, np.uint8)  # the last ones are read a register at a time
+    nibbles = np.zeros(len(rows) + LINE, np.uint8)  # the last ones are read a register at a time
     end = _fill(indptr, rows, codes, masks, nibbles, start)
-    return Bitmaps(masks, nibbles[: end + ALIGNED].copy(), start)
+    return Bitmaps(masks, nibbles[: end + LINE].copy(), start)
 
 
 @intrinsic
@@ -42,16 +42,37 @@ def prefetch(_, array, index):  # type: ignore[no-untyped-def]
 
     def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
         data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        place = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
-        number = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [place.type, number, number, number])
-        to_read, all_caches, is_data = (number(value) for value in (0, 3, 1))
-        builder.call(
-            builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind), [place, to_read, all_caches, is_data]
-        )
+        ask(builder, builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer()))
         return context.get_dummy_value()
 
     return nb.void(array, nb.int64), codegen
+
+
+def ask(builder: Any, place: Any) -> None:
+    """Emit the code that asks the memory for the cache line of a place."""
+    number = ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [place.type, number, number, number])
+    to_read, all_caches, is_data = (number(value) for value in (0, 3, 1))
+    function = builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind)
+    builder.call(function, [place, to_read, all_caches, is_data])
+
+
+@nb.njit(cache=True, nogil=True)
+def active_columns(x, together):  # type: ignore[no-untyped-def]
+    """List the columns whose input is not 0, and the empty one until there is a multiple of `together`.
+
+    Return the inputs, too, with the empty column's 0.
+    """
+    inputs, active = np.zeros(len(x) + 1, x.dtype), np.empty(len(x) + together, np.int64)
+    n = 0
+    for j in range(len(x)):
+        inputs[j] = x[j]
+        active[n] = j  # the next one is written over it unless this is not 0: a processor cannot foresee a branch here
+        n += x[j] != 0
+    while n % together:
+        active[n] = len(x)
+        n += 1
+    return inputs, active[:n]
 
 
 @nb.njit(cache=True, nogil=True)

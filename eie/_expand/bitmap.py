@@ -11,14 +11,18 @@ from numpy.typing import NDArray
 
 WORD = 64
 """Rows of a word of the bitmap."""
+SUM_BITS = 16
+"""Bits of a saturating sum: those of the paper's accumulators (ISCA 2016, section IV)."""
+CODES = 16
+"""Values of a code of four bits."""
 TOGETHER = 8
 """Columns that are expanded in one turn."""
 NEEDED = frozenset(["avx512f", "avx512bw", "avx512vbmi", "avx512vbmi2", "avx512vnni", "popcnt"])
 """LLVM's names of the instructions: 512-bit registers, bytes in them, look-ups, expansion, and dot products."""
 SWITCH = "EIE_EXPAND"
 """Environment variable; 0 turns the instructions off."""
-ALIGNED = 64
-"""Bytes of a register, and of a cache line: what begins at a multiple is read and written at once."""
+LINE = 64
+"""Bytes of a cache line, which come from memory together, and of a register."""
 
 
 class Bitmaps(NamedTuple):
@@ -41,6 +45,11 @@ class Bitmaps(NamedTuple):
         return self.masks.shape[2]
 
     @property
+    def first(self) -> tuple[NDArray[np.uint64], NDArray[np.uint8], NDArray[np.int64]]:
+        """The first part."""
+        return self.masks[0], self.nibbles, self.start[0]
+
+    @property
     def height(self) -> int:
         """Rows of all parts, those of the last words beyond the layer's among them."""
         return len(self.masks) * self.words * WORD
@@ -53,6 +62,11 @@ class Bitmaps(NamedTuple):
     def copy(self) -> Bitmaps:
         """A copy elsewhere in memory."""
         return Bitmaps(self.masks.copy(), self.nibbles.copy(), self.start.copy())
+
+
+def words_of(n_out: int, parts: int = 1) -> int:
+    """Count the words of a column in one of so many parts: they are even in number."""
+    return 2 * -(-n_out // (2 * WORD * parts))
 
 
 def can_expand() -> bool:
@@ -84,6 +98,6 @@ def compiled_features() -> set[str]:
 def aligned(shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:
     """Make an array of zeros that begins at a multiple of 64 bytes."""
     n_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    room = np.zeros(n_bytes + ALIGNED, np.uint8)
-    first = -room.ctypes.data % ALIGNED
+    room = np.zeros(n_bytes + LINE, np.uint8)
+    first = -room.ctypes.data % LINE
     return room[first : first + n_bytes].view(dtype).reshape(shape)

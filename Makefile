@@ -64,6 +64,7 @@ test-long: .venv/ready-for-tests
 # Damaged files for every reader, at length: `make fuzz SEED=1` tries others. A few are read by `make test`, too.
 fuzz: .venv/ready-for-tests
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py --times $(or $(TIMES),10000) --seed $(or $(SEED),0)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/hunt.py
 
 # Deliberate bugs: each is put into a copy, and the tests that it names must fail.
 mutate: .venv/ready-for-tests

@@ -13,12 +13,16 @@ gives the time and `energy` the energy, and `infer` computes its outputs in fixe
     0.5
 """
 
+from __future__ import annotations
+
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from eie._version import __version__
 
+TYPE_CHECKING = False  # checkers know the name; `typing` would take longer to import than all this
 if TYPE_CHECKING:
+    from typing import Any
+
     from eie.cycles import CycleReport, simulate
     from eie.energy_model import EnergyReport, energy
     from eie.explore.benchmarks import Benchmark

@@ -72,7 +72,7 @@ def real(name: str, value: Any) -> float:
         raise ValueError(f"{name} must be a number, got {value!r}")
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # the last for an integer above all floats
         raise ValueError(f"{name} must be a number, got {value!r}") from None
 
 

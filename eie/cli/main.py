@@ -16,6 +16,9 @@ EXTRAS = {
 }
 """The extra of this package that has a package which is not installed."""
 
+MAX_LETTERS = 2000
+"""Letters of a message; what is longer, such as a name of 70,000 letters, is cut in its middle."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status. No error leaves it."""
@@ -85,7 +88,10 @@ def _was_stopped(error: BaseException | None) -> bool:
 def _fail(message: str, status: int) -> int:
     from eie.writing.names import visible
 
-    print(f"eie: {visible(message)}", file=sys.stderr)
+    line = visible(message).replace("\n", "\\n")
+    if len(line) > MAX_LETTERS:
+        line = f"{line[: MAX_LETTERS // 2]} ... {line[-MAX_LETTERS // 2 :]}"
+    print(f"eie: {line}", file=sys.stderr)
     return status
 
 

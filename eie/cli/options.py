@@ -177,9 +177,9 @@ def hertz(text: str) -> float:
     """
     match = re.fullmatch(r"([-+.\de]+?) *([kmg]?hz)?", text.strip().lower())
     try:
-        assert match is not None
-        return float(match[1]) * _HERTZ[match[2] or "hz"]
-    except (AssertionError, ValueError):
+        number, unit = match.groups() if match else ("", None)
+        return float(number) * _HERTZ[unit or "hz"]
+    except ValueError:
         raise ValueError(f"--clock must be a frequency, such as 800MHz or 1.2GHz, got {text!r}") from None
 
 

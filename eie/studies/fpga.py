@@ -49,10 +49,10 @@ def write(target: str | Path, pes: Sequence[int] = PES, spmat_kb: int = SPMAT_KB
     eie.hardware.build.ToolError
         When a tool is missing or fails.
     """
-    if missing := fpga.missing_tools():
-        raise ToolError(missing)
     for n_pe in pes:
         fpga.geometry(n_pe, spmat_kb)  # a wrong one is reported before long work
+    if missing := fpga.missing_tools():
+        raise ToolError(missing)
     chips = " ".join(f"--pe {n_pe}" for n_pe in pes)
     command = f"eie rtl fpga {chips} --spmat-kb {spmat_kb} --seeds {seeds}"
     experiments.write(experiment(pes, spmat_kb, seeds), Path(target), command, {})

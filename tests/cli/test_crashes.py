@@ -6,7 +6,9 @@ Afterwards what was there before is still there or what is new is, whole; nothin
 import os
 import random
 import shutil
+import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
@@ -140,6 +142,19 @@ def test_killed_at_any_moment(tmp_path, start, made, name):
     assert found.items() >= new.items()
     assert found.keys() <= old.keys() | new.keys()
     assert {path.name for path in tmp_path.iterdir()} == {WRITERS[name].output}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopped_by_a_signal(tmp_path, start, number):
+    """A signal that can be answered is: in one line, and a sweep leaves what it goes on from."""
+    running = start("sweep", tmp_path, other=True)
+    while running.process.is_alive() and not list(tmp_path.iterdir()):
+        time.sleep(0.001)
+    with suppress(ProcessLookupError):  # it was quicker
+        os.kill(running.process.pid, number)
+    status, _, err = running.wait()
+    assert (status, err) in [(1, "eie: stopped; no file was left half-written\n"), (0, "")]
+    assert left("sweep", tmp_path) == set()
 
 
 @pytest.mark.parametrize("name", EACH)

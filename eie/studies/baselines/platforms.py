@@ -110,11 +110,11 @@ def read(path: str | Path, *, is_readers_own: bool = True) -> Measurement:
     """
     try:
         result = check(_loaded(Path(path)))
+        rows = pd.DataFrame(result["rows"], columns=[*ROW, *ALSO_ROW])  # texts that are not Unicode fail only here
+        rows = rows.astype(dict.fromkeys(("time_us", "low_us", "high_us", "watts"), float))
+        left_out = pd.DataFrame(result["left_out"], columns=list(LEFT_OUT))
     except ValueError as error:
         raise FormatError(f"{path}: {error}") from error
-    rows = pd.DataFrame(result["rows"], columns=[*ROW, *ALSO_ROW])
-    rows = rows.astype(dict.fromkeys(("time_us", "low_us", "high_us", "watts"), float))
-    left_out = pd.DataFrame(result["left_out"], columns=list(LEFT_OUT))
     return Measurement(rows, result["provenance"], left_out, result["power"], result["date"], is_readers_own)
 
 

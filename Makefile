@@ -57,7 +57,7 @@ test: .venv/ready-for-tests
 test-fast: .venv/ready-for-tests
 	$(PYTEST) -m "not slow"
 
-# What takes minutes: the LeNets trained until they are as good as the book says.
+# Experiments at length: networks trained until they are as good as the book says, a chip run on many pictures.
 test-long: .venv/ready-for-tests
 	$(PYTEST) -m long
 

@@ -8,9 +8,15 @@ import explorer_page
 import hypothesis
 import numpy as np
 import pytest
+from filelock import FileLock
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.dispatcher import Dispatcher
 from translators import random_tensors
 
 from eie.datasets import catalogue
+
+# jsonschema, which notebooks are read with, loads it where it is, to check addresses: a second for each process.
+sys.modules.setdefault("rfc3987_syntax", None)
 
 TOOLS = Path(__file__).resolve().parent.parent / "tools"
 
@@ -29,6 +35,23 @@ def pytest_runtest_setup(item):
     for mark in item.iter_markers("needs_data"):
         if missing := [name for name in mark.args if catalogue.find(name) is None]:
             pytest.skip(catalogue.how_to_get(*missing))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_once(tmp_path_factory):
+    """Let only one worker compile a kernel; the others wait, and find it in numba's cache."""
+    compiled = Dispatcher.compile
+    run = tmp_path_factory.getbasetemp().parent  # each worker has a folder of its own in it
+
+    def compile_once(self, signature):
+        kernel = f"{self.py_func.__module__}.{self.py_func.__qualname__}"
+        with global_compiler_lock, FileLock(run / f"{kernel}.lock"):  # numba's own first: threads wait for that
+            return compiled(self, signature)
+
+    with pytest.MonkeyPatch.context() as patch:
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            patch.setattr(Dispatcher, "compile", compile_once)
+        yield
 
 
 @pytest.fixture(autouse=True)

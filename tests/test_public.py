@@ -3,6 +3,7 @@
 import doctest
 import subprocess
 import sys
+from functools import cache
 from importlib.resources import files
 
 import numpy as np
@@ -10,9 +11,19 @@ import pytest
 
 import eie
 
-LAYER, ACTIVATIONS = eie.draw_layer(64, 32, 0.2, 0), eie.draw_activations(32, 0.5, 0)
 MACHINE = eie.Machine(n_pe=4)
-REPORT = eie.simulate(LAYER, ACTIVATIONS, MACHINE)
+ACTIVATIONS = eie.draw_activations(32, 0.5, 0)
+
+
+@cache
+def layer():
+    return eie.draw_layer(64, 32, 0.2, 0)
+
+
+@cache
+def report():
+    return eie.simulate(layer(), ACTIVATIONS, MACHINE)
+
 
 USER_SCRIPT = """
 import eie
@@ -25,25 +36,25 @@ outputs: eie.Inference = eie.infer(layer, np.ones(32), eie.Machine(n_pe=4))
 """
 
 SHOWN = {
-    "machine": (MACHINE, "fifo_depth"),
-    "layer": (LAYER, "density"),
-    "encoded": (eie.encode(LAYER, MACHINE), "n_padding"),
-    "report": (REPORT, "load_balance"),
-    "energy": (eie.energy(REPORT, MACHINE), "spmat read"),
-    "outputs": (eie.infer(LAYER, ACTIVATIONS, MACHINE), "saturations"),
-    "steps": (eie.step(LAYER, ACTIVATIONS, MACHINE), "saturations"),
-    "formats": (eie.calibrate(LAYER, ACTIVATIONS, MACHINE), "places"),
-    "spread": (eie.typical_spread(0.1), "row_cv"),
-    "benchmark": (eie.Benchmark.named("Alex-8"), "act_density"),
-    "evaluation": (eie.evaluate("NT-We", machine=MACHINE), "load balance"),
+    "machine": (lambda: MACHINE, "fifo_depth"),
+    "layer": (layer, "density"),
+    "encoded": (lambda: eie.encode(layer(), MACHINE), "n_padding"),
+    "report": (report, "load_balance"),
+    "energy": (lambda: eie.energy(report(), MACHINE), "spmat read"),
+    "outputs": (lambda: eie.infer(layer(), ACTIVATIONS, MACHINE), "saturations"),
+    "steps": (lambda: eie.step(layer(), ACTIVATIONS, MACHINE), "saturations"),
+    "formats": (lambda: eie.calibrate(layer(), ACTIVATIONS, MACHINE), "places"),
+    "spread": (lambda: eie.typical_spread(0.1), "row_cv"),
+    "benchmark": (lambda: eie.Benchmark.named("Alex-8"), "act_density"),
+    "evaluation": (lambda: eie.evaluate("NT-We", machine=MACHINE), "load balance"),
 }
 
 SWAPPED = {
-    "mem": lambda: eie.simulate(ACTIVATIONS, LAYER),
-    "machine": lambda: eie.simulate(LAYER, MACHINE, ACTIVATIONS),
-    "layer": lambda: eie.encode(MACHINE, LAYER),
-    "report": lambda: eie.energy(MACHINE, REPORT),
-    "formats": lambda: eie.infer(LAYER, ACTIVATIONS, MACHINE, formats=16),
+    "mem": lambda: eie.simulate(ACTIVATIONS, layer()),
+    "machine": lambda: eie.simulate(layer(), MACHINE, ACTIVATIONS),
+    "layer": lambda: eie.encode(MACHINE, layer()),
+    "report": lambda: eie.energy(MACHINE, report()),
+    "formats": lambda: eie.infer(layer(), ACTIVATIONS, MACHINE, formats=16),
     "network": lambda: eie.evaluate(np),
 }
 
@@ -63,6 +74,8 @@ def test_help_opens_with_a_paragraph_and_an_example():
     assert ">>> import eie" in text.stdout
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_a_users_script_passes_the_strict_checker(tmp_path):
     assert files("eie").joinpath("py.typed").is_file()
     script = tmp_path / "mine.py"
@@ -75,7 +88,8 @@ def test_a_users_script_passes_the_strict_checker(tmp_path):
 
 @pytest.mark.parametrize("kind", SHOWN)
 def test_objects_show_themselves_in_short_and_as_a_table(kind):
-    shown, holds = SHOWN[kind]
+    made, holds = SHOWN[kind]
+    shown = made()
     assert len(repr(shown)) < 400
     assert "<table" in shown._repr_html_()
     assert holds in shown._repr_html_()

@@ -75,7 +75,9 @@ def test_short_schedule_of_one_seed(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.needs_data("mnist")
-@pytest.mark.parametrize(("name", "weights"), [("lenet-5", 430500), ("lenet-300-100", 266200)])
+@pytest.mark.parametrize(
+    ("name", "weights"), [pytest.param("lenet-5", 430500, marks=pytest.mark.long), ("lenet-300-100", 266200)]
+)
 def test_a_brief_training_is_that_of_the_committed_table(tmp_path, name, weights):
     """Bit for bit where processor and PyTorch are the table's; others sum in another order, and so train otherwise."""
     slices = {"network": name, "schedule": "brief"}
@@ -136,18 +138,33 @@ def digits(count, seed):
 
 
 @pytest.fixture
-def few(monkeypatch, tmp_path):
-    """Random pictures for MNIST, and a recipe of an epoch a phase."""
+def few(monkeypatch):
+    """Random pictures for MNIST, and a recipe with one epoch per phase."""
     mnist = lenets.Mnist(digits(512, 0), digits(100, 1), digits(100, 2))
     monkeypatch.setattr(lenets.Mnist, "load", classmethod(lambda _: mnist))
-    return mnist
-
-
-def test_points_of_the_sweep(few, monkeypatch, tmp_path):
-    training = lenets.Training("lenet-300-100", "short", 0, tmp_path)
+    monkeypatch.setattr(lenets, "_pair", lambda _: mnist.test)
     brief = {phase: lenets.Phase(1, 1e-3) for phase in ("train", "prune", "share")}
     whole = lenets.recipe
     monkeypatch.setattr(lenets, "recipe", lambda *given: lenets.replace(whole(*given), **brief))
+    return mnist
+
+
+@pytest.mark.usefixtures("few")
+def test_convolutions_are_trained_and_compressed(tmp_path):
+    slices = {"network": "lenet-5", "schedule": "brief"}
+    experiments.run("lenets", tmp_path / "lenets.csv", {"seed": "0"} | slices)
+    experiments.run("lenets_weights", tmp_path / "lenets_weights.csv", slices)
+    made = pd.read_csv(tmp_path / "lenets.csv", comment="#").set_index("network")
+    known = pd.read_csv(BRIEF, comment="#").set_index("network").loc["lenet-5"]
+    assert made.loc["lenet-5", "kept"] == known["kept"]
+    assert_kept(made, tmp_path)
+    counted = pd.read_csv(tmp_path / "lenets_weights.csv", comment="#")
+    assert counted.loc[counted["stage"] == "dense", "count"].sum() == 430500
+
+
+@pytest.mark.usefixtures("few")
+def test_points_of_the_sweep(tmp_path):
+    training = lenets.Training("lenet-300-100", "short", 0, tmp_path)
     rows = pd.DataFrame(training.points(0.5))
     assert rows["bits"].tolist() == [2, 3, 4]
     assert rows["factor"].is_monotonic_decreasing

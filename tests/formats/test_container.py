@@ -165,9 +165,14 @@ def forged(path, change, facts=None):
 
 
 def changed(name, place, value):
-    array = np.array(getattr(layers()[0].mem, name))
-    array[place] = value
-    return {f"0.{name}": array}
+    """A function that makes the changed array: numba compiles nothing before a test runs."""
+
+    def change():
+        array = np.array(getattr(layers()[0].mem, name))
+        array[place] = value
+        return {f"0.{name}": array}
+
+    return change
 
 
 @pytest.mark.parametrize(
@@ -185,22 +190,22 @@ def changed(name, place, value):
         (changed("codebook", 3, np.nan), {}, "codebook must be finite"),
         (changed("codebook", 0, 1), {}, "first shared weight must be 0"),
         (changed("column_macs", 0, 77), {}, "column_macs must count"),
-        ({"0.codes": np.zeros(3, np.uint8)}, {}, "skips must have shape (3,)"),
-        ({"0.bias": np.zeros(3, np.float32)}, {}, "bias must have shape (90,)"),
-        ({"0.codes": np.zeros(3, np.int32)}, {}, "codes must have shape"),
-        ({}, {"n_pe": 0}, "n_pe must be an integer in 1..65536, got 0"),
-        ({}, {"n_out": 2**40}, "n_out must be an integer"),
-        ({}, {"n_in": 29}, "pointers must have shape"),
-        ({}, {"n_out": 20}, "lead out of the layer"),
-        ({}, {"vectors": -1}, "vectors must be an integer"),
-        ({}, {"has_bias": 1}, "has_bias, counted and conditional must be true or false"),
-        ({}, {"counted": 0}, "has_bias, counted and conditional must be true"),
-        ({}, {"groups": 0}, "groups must be an integer"),
-        ({}, {"name": 3}, "must be texts"),
+        (lambda: {"0.codes": np.zeros(3, np.uint8)}, {}, "skips must have shape (3,)"),
+        (lambda: {"0.bias": np.zeros(3, np.float32)}, {}, "bias must have shape (90,)"),
+        (lambda: {"0.codes": np.zeros(3, np.int32)}, {}, "codes must have shape"),
+        (dict, {"n_pe": 0}, "n_pe must be an integer in 1..65536, got 0"),
+        (dict, {"n_out": 2**40}, "n_out must be an integer"),
+        (dict, {"n_in": 29}, "pointers must have shape"),
+        (dict, {"n_out": 20}, "lead out of the layer"),
+        (dict, {"vectors": -1}, "vectors must be an integer"),
+        (dict, {"has_bias": 1}, "has_bias, counted and conditional must be true or false"),
+        (dict, {"counted": 0}, "has_bias, counted and conditional must be true"),
+        (dict, {"groups": 0}, "groups must be an integer"),
+        (dict, {"name": 3}, "must be texts"),
     ],
 )
 def test_forged_layers_are_refused_before_they_are_used(tmp_path, change, facts, message):
-    forged(tmp_path / "a.eie", change, facts)
+    forged(tmp_path / "a.eie", change(), facts)
     refused(tmp_path / "a.eie", "layer 0 is not an encoded layer", message)
 
 

@@ -191,5 +191,5 @@ def test_html_shows_what_the_book_shows(tmp_path):
 def test_rerun_as_html(tmp_path):
     out = tmp_path / "out.html"
     pages.rerun("fig02", {"n_pe": 2}, out, progress=False)
-    assert "so the memory of one of 2 must differ" in out.read_text(encoding="utf-8")
+    assert "memory must differ with 2 PEs" in out.read_text(encoding="utf-8")
     assert list(tmp_path.iterdir()) == [out]

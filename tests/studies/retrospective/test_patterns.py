@@ -144,6 +144,7 @@ def test_what_is_pruned_stays_zero_and_the_rest_is_trained(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.needs_data("mnist")
 def test_a_slice_of_the_committed_table_is_trained_again():
     """One processor gives the same bits again; another one rounds otherwise, which moves an accuracy by some 0.1."""

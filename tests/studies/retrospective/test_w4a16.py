@@ -114,13 +114,17 @@ def test_the_committed_table_says_what_the_page_says():
 
 
 @pytest.mark.needs_data("translator", "ddddocr")
-def test_a_slice_of_the_committed_table_is_measured_again():
-    """The errors do not hang on the sentences: they are those of the first few."""
+@pytest.mark.parametrize(
+    "network", ["recogniser", pytest.param("translator", marks=[pytest.mark.slow, pytest.mark.long])]
+)
+def test_a_slice_of_the_committed_table_is_measured_again(network, monkeypatch):
+    """The errors do not depend on the sentences: they are those of the first few."""
+    monkeypatch.setattr(w4a16, "TASKS", {network: w4a16.TASKS[network]})
     found = w4a16.four_bit_weights(4, 2, [4], [32]).rows.set_index(["network", "kind", "group"])
     known = experiments.read("w4a16").query("bits == 4").set_index(["network", "kind", "group"])
     pd.testing.assert_series_equal(found["error"], known.loc[found.index, "error"], rtol=1e-3)
     pd.testing.assert_series_equal(found["bits_each"], known.loc[found.index, "bits_each"], rtol=1e-5)
-    assert found.loc[("translator", "uniform", 32), "quality"] > found.loc[("translator", "uniform", 0), "quality"]
+    assert found.loc[(network, "uniform", 32), "quality"] > found.loc[(network, "uniform", 0), "quality"]
 
 
 def test_the_networks_are_known_data_sets():

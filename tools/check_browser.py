@@ -2,14 +2,15 @@
 
 Every page, or each one whose path contains a given PAGE, at desktop and phone width, light and dark: nothing fetched
 from another host or missing, no error of a script, no scrolling sideways, a weight below the limit, a number and a
-picture on the first screen of a notebook, no table wider than its column, no plot wider than the page, and no serious
-accessibility fault that axe-core finds.
+picture on the first screen of a notebook, no table wider than its column, no plot wider than the page, no serious
+accessibility fault that axe-core finds, and the one-page summary printed on one sheet of A4.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,12 +22,14 @@ from urllib.parse import unquote, urlsplit
 from book_screens import layout_faults
 from browser import FLAGS, Missing, axe, chromium, served
 from playwright.async_api import Browser, Page, Response, ViewportSize, async_playwright
+from print_book import MARGINS
 
 AXE_CACHE = Path(__file__).resolve().parent.parent / "build" / "axe"
 WIDTHS: dict[str, ViewportSize] = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 MAX_BYTES = 2_000_000
 PLOTS = ("_images/", "_downloads/")  # drawn from data, so their size is that of the data
 PAGES_AT_ONCE = 4
+ONE_SHEET = "summary.html"  # the page that readers print
 SERIOUS = ("serious", "critical")
 
 RUN_AXE = "(more) => axe.run({resultTypes: ['violations'], preload: false, ...more}).then((found) => found.violations)"
@@ -108,6 +111,13 @@ async def look(page: Page, seen: Visit, width: str, axe_script: str) -> list[str
     return [f"{width}: {fault}" for fault in seen.faults + faults]
 
 
+async def sheet_faults(page: Page) -> list[str]:
+    """Return a fault if the open page does not fit on one sheet of A4."""
+    pdf = await page.pdf(format="A4", margin=MARGINS)
+    sheets = max(int(count) for count in re.findall(rb"/Type /Pages\s[^>]*/Count (\d+)", pdf))
+    return [f"takes {sheets} sheets of A4 instead of one"] if sheets > 1 else []
+
+
 async def visit(browser: Browser, width: str, address: str, name: str, root: Path, axe_script: str) -> list[str]:
     """Open one page at one width, light and then dark, and return its faults."""
     page = await browser.new_page(viewport=WIDTHS[width], color_scheme="light")
@@ -119,6 +129,8 @@ async def visit(browser: Browser, width: str, address: str, name: str, root: Pat
         if (total := weight(root, seen.paths)) > MAX_BYTES:
             seen.faults.append(f"weighs {total:,} bytes without its plots, more than {MAX_BYTES:,}")
         seen.faults += await layout_faults(page, name, width)
+        if name == ONE_SHEET and width == "desktop":
+            seen.faults += await sheet_faults(page)
         found = await look(page, seen, width, axe_script)
     finally:
         await page.close()

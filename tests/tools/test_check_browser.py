@@ -38,6 +38,7 @@ FAULTS = {
     "pale": ("", '<p style="background: #fff; color: #ddd">pale</p>', ["accessibility, serious, color-contrast"]),
     "nameless": ("", "<button></button>", ["accessibility, critical, button-name"]),
     "table": ("", TABLE, ["desktop: a table is 100 px wider than its column: 'a'"]),
+    "summary": ("", '<div style="height: 1200px">It is long.</div>', ["desktop: takes 2 sheets of A4 instead of one"]),
     "notebooks/good": ("", f"<p>It is 7.</p>{SQUARE}", []),
     "notebooks/late": (
         "",

@@ -61,7 +61,8 @@ test-fast: .venv/ready-for-tests
 test-long: .venv/ready-for-tests
 	$(PYTEST) -m long
 
-# Damaged files for every reader, at length: `make fuzz SEED=1` tries others. A few are read by `make test`, too.
+# Damaged files for every reader, at length: `make fuzz SEED=1` tries others. A few are read by `make test`, too. Then
+# every command in hostile surroundings.
 fuzz: .venv/ready-for-tests
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py --times $(or $(TIMES),10000) --seed $(or $(SEED),0)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/hunt.py

@@ -4,6 +4,7 @@ A command may be run under a limit of the size of files, which stands for a full
 """
 
 import ctypes
+import json
 import os
 import resource
 import signal
@@ -41,13 +42,14 @@ def _forks():
     return context
 
 
-def start(folder, said, *arguments, limit=None, without_privileges=False):
+def start(folder, said, *arguments, limit=None, without_privileges=False, registry=None):
     """Start a command in a folder; what it says goes to files in the folder `said`.
 
     `limit` is the size in bytes above which no file can be written, as on a full disk. Without privileges, permissions
-    of files hold for root, too.
+    of files hold for root, too. With a `registry`, a JSON file of data sets, those are all that there are, and they go
+    to the folder `data`.
     """
-    given = str(folder), outputs(said), list(arguments), limit, without_privileges
+    given = str(folder), outputs(said), list(arguments), limit, without_privileges, registry
     for path in outputs(said):
         path.touch()
     process = _forks().Process(target=_run, args=given)
@@ -59,7 +61,7 @@ def outputs(said):
     return said / "out", said / "err"
 
 
-def _run(folder, said, arguments, limit, without_privileges):
+def _run(folder, said, arguments, limit, without_privileges, registry):
     from eie.cli import start
 
     for number, path in zip((1, 2), said, strict=True):
@@ -69,6 +71,12 @@ def _run(folder, said, arguments, limit, without_privileges):
     sys.argv = ["eie", *arguments]
     sys.stdout, sys.stderr = (open(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))  # noqa: SIM115
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if registry is not None:
+        from eie.datasets import catalogue
+
+        catalogue.read_toml = lambda _name: json.loads(registry.read_text())
+        data = str(Path(folder) / "data")
+        os.environ |= {"EIE_DATA": data, "XDG_CACHE_HOME": data, "NO_PROXY": "127.0.0.1"}
     if without_privileges and os.geteuid() == 0:
         _give_up_privileges()
     if limit is not None:

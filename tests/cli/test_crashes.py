@@ -3,6 +3,7 @@
 Afterwards what was there before is still there or what is new is, whole; nothing else is; and the same command works.
 """
 
+import json
 import os
 import random
 import shutil
@@ -16,6 +17,8 @@ import commands
 import onnx_models as make
 import pytest
 
+from eie.studies.baselines import platforms
+
 pytestmark = pytest.mark.slow
 
 
@@ -27,6 +30,7 @@ class Writer:
     other: tuple[str, ...]
     output: str
     keeps: tuple[str, ...] = ()  # what a stopped run leaves, to go on from
+    takes_long: bool = False  # too long for `make test` to kill it and to run it often
 
 
 NETWORK = "NETWORK"
@@ -46,6 +50,14 @@ WRITERS = {
         "table.csv",
         ("table.csv.part",),
     ),
+    "rerun": Writer(("rerun", "table1"), ("-p", "rate_hz", "30"), "page.ipynb", takes_long=True),
+    "measure": Writer(
+        ("measure", "--quick"),
+        ("--layers", "NT-LSTM"),
+        "times.json",
+        ("times.json.part",),
+        takes_long=True,
+    ),
     "rtl images": Writer(("rtl", "images", "--outputs", "20", "--inputs", "20"), ("--pe", "2"), "memories"),
 }
 USUAL = {"figure": ("5",)}
@@ -53,7 +65,7 @@ USUAL = {"figure": ("5",)}
 
 MOMENTS = int(os.environ.get("EIE_TEST_MOMENTS", "2"))
 """How often each command is killed; more find rarer moments."""
-EACH = list(WRITERS)
+EACH = [pytest.param(name, marks=[pytest.mark.long] * writer.takes_long) for name, writer in WRITERS.items()]
 
 
 @pytest.fixture(scope="module")
@@ -91,10 +103,28 @@ def made(start, tmp_path_factory):
 
 
 def content(name, folder):
-    """Every file that a command has written; lines that tell the time or the commit are left out."""
+    """Every file that a command has written; what it says of the time, the commit and its own speed is left out."""
     output = folder / WRITERS[name].output
     files = sorted(output.iterdir()) if output.is_dir() else [output]
-    return {file.name: b"\n".join(x for x in file.read_bytes().split(b"\n") if not told(x)) for file in files}
+    return {file.name: WHOLE.get(name, without_told)(file.read_bytes()) for file in files}
+
+
+def without_told(written):
+    return b"\n".join(line for line in written.split(b"\n") if not told(line))
+
+
+def cells(written):
+    """Source and number of each cell of a page; the last one has a number once all have run."""
+    return [(cell["source"], cell.get("execution_count")) for cell in json.loads(written)["cells"]]
+
+
+def rows(written):
+    """Layer and variant of each time that was measured."""
+    return [(row["layer"], row["variant"]) for row in platforms.check(json.loads(written))["rows"]]
+
+
+WHOLE = {"rerun": cells, "measure": rows}
+"""What of a command's file is the same each time; raises an error where the file is not whole."""
 
 
 def is_aside(file):
@@ -157,7 +187,7 @@ def test_stopped_by_a_signal(tmp_path, start, number):
     assert left("sweep", tmp_path) == set()
 
 
-@pytest.mark.parametrize("name", EACH)
+@pytest.mark.parametrize("name", WRITERS)
 def test_a_folder_that_may_not_be_written_to(tmp_path, start, name):
     tmp_path.chmod(0o555)
     status, _, err = start(name, tmp_path, without_privileges=True).wait()

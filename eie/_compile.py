@@ -17,6 +17,7 @@ class Kernel:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
+        self.made: Any = None
         self.compiled: Any = None
         update_wrapper(self, function)
 
@@ -27,18 +28,20 @@ class Kernel:
     def compile(self) -> Any:
         """Make the compiled function, and put it and those that it may call in their names' places, for numba."""
         with _lock:
-            if self.compiled is None:
+            if self.made is None:
                 import numba
                 from numpy import errstate
 
                 known: Any = numba  # whose types do not know every name
-                self.compiled = known.njit(**self.options)(self.function)
+                self.made = known.njit(**self.options)(self.function)
                 if known.config.DISABLE_JIT:  # by the environment; then NumPy warns of what kernels do on purpose
-                    self.compiled = errstate(over="ignore")(self.function)
+                    self.made = errstate(over="ignore")(self.function)
                 names = self.function.__globals__
-                for name, kernel in [item for item in names.items() if isinstance(item[1], Kernel)]:
-                    names[name] = kernel.compile()
-            return self.compiled
+                kernels = {name: kernel for name, kernel in names.items() if isinstance(kernel, Kernel)}
+                # All names at once, and this one last: another thread may call a kernel as soon as it can.
+                names.update({name: kernel.compile() for name, kernel in kernels.items()})
+                self.compiled = self.made
+            return self.made
 
 
 class Part(Kernel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 from collections.abc import Iterator
@@ -30,14 +31,17 @@ class _Plain:
 
 @contextmanager
 def plain_output() -> Iterator[None]:
-    """Print what the terminal can show, and warnings in one line without the source that they came from."""
-    before = warnings.formatwarning
+    """Print what the terminal can show, and warnings and other packages' logs in one line without their source."""
+    before, log = warnings.formatwarning, logging.StreamHandler()
     warnings.formatwarning = lambda message, *_, **__: f"eie: {message}\n"
+    log.setFormatter(logging.Formatter("eie: %(message)s"))
+    logging.getLogger().addHandler(log)
     try:
         with redirect_stdout(_Plain(sys.stdout)):
             yield
     finally:
         warnings.formatwarning = before
+        logging.getLogger().removeHandler(log)
 
 
 def print_table(frame: pd.DataFrame, form: str) -> None:

@@ -1,6 +1,7 @@
 """No command ends in a traceback, and none loses what it computed to a terminal or a disk."""
 
 import io
+import logging
 import sys
 
 import onnx_models as make
@@ -86,3 +87,11 @@ def network(tmp_path):
 def test_an_empty_name_of_activations_is_refused(capsys, network):
     assert main(["run", network, "--activations", ""]) == 2
     assert "must be a .npy or .npz file, got an empty name" in capsys.readouterr().err
+
+
+def test_what_packages_log_is_marked_like_warnings(capsys, monkeypatch):
+    monkeypatch.setitem(
+        paper.TABLES, 4, lambda **_: logging.getLogger("another").warning("odd") or raising(OSError("no"))()
+    )
+    assert main(["table", "4"]) == 1
+    assert capsys.readouterr().err == "eie: odd\neie: no\n"

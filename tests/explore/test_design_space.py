@@ -267,7 +267,7 @@ def test_on_a_dask_cluster_that_loses_a_worker(tmp_path):
     here, there = tmp_path / "here.parquet", tmp_path / "there.parquet"
     design_space.run(space, here)
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=60) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=60) as cluster,
         design_space.dask(cluster.scheduler_address) as executor,
         ThreadPoolExecutor(1) as thread,
     ):
@@ -286,7 +286,7 @@ import asyncio
 from distributed import Scheduler, Worker
 
 async def serve():
-    async with Scheduler(port=0, dashboard=False) as scheduler, Worker(scheduler.address, nthreads=1):
+    async with Scheduler(port=0, dashboard_address=":0") as scheduler, Worker(scheduler.address, nthreads=1):
         print(scheduler.address, flush=True)
         await scheduler.finished()
 

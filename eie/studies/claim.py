@@ -73,10 +73,13 @@ class Margin:
         The margin.
     error : float
         Two standard errors of it, as the measurement or the draws have them; 0 where they have none.
+    unit : str
+        Unit of both, as it is printed; empty if they have none.
     """
 
     value: float
     error: float = 0.0
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,9 @@ class Tolerance:
         """Where it comes from: its reason, or all its parts, which are added in quadrature."""
         parts = [(self.reason, self.printed), (ROUNDED_AND_DRAWN, self.inputs), (self.cause, self.model)]
         present = [f"{why}: {size(part)}" for why, part in parts if part]
-        return self.reason if self.each or len(present) < 2 else "; ".join(present)
+        if self.each or not present:
+            return self.reason
+        return "; ".join(present) if len(present) > 1 else next(why for why, part in parts if part)
 
     def words(self) -> str:
         """The tolerance as a reader would write it, without its unit."""

@@ -89,8 +89,10 @@ def computed(result: Result) -> str:
 
 
 def shown(result: Result) -> str:
-    """The computed value as `computed` writes it; a margin is called one, because the published value is a yes."""
-    return f"margin {computed(result)}" if isinstance(result.computed, Margin) else computed(result)
+    """The computed value to read; a margin is called one and has its unit, because the published value is a yes."""
+    if isinstance(result.computed, Margin):
+        return f"margin {computed(result)} {result.computed.unit}".rstrip()
+    return computed(result)
 
 
 def printed(claim: Claim) -> str:

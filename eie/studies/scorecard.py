@@ -90,8 +90,8 @@ def headline(results: Sequence[Result]) -> str:
     speed, energy = by_id["speedup-over-cpu"], by_id["energy-over-cpu"]
     return (
         f"With one input at a time, EIE is **{computed(speed)} times as fast** as the paper's CPU (published: "
-        f"{speed.claim.published:,.0f}). Counted event by event, it takes **{computed(energy)} times less energy** "
-        f"(published: {energy.claim.published:,.0f})."
+        f"{speed.claim.published:,.0f}). If its energy is counted event by event, it takes "
+        f"**{computed(energy)} times less energy** than the CPU (published: {energy.claim.published:,.0f})."
     )
 
 

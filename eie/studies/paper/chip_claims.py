@@ -63,7 +63,7 @@ def paper_chip(quantity: str) -> float:
 
 def clock_fits_critical_path() -> Margin:
     """Compute how much longer a cycle is than the critical path, ns."""
-    return Margin(1e9 / EIE_45NM.clock_hz - paper_value("critical-path"))
+    return Margin(1e9 / EIE_45NM.clock_hz - paper_value("critical-path"), unit="ns")
 
 
 def sram_kb(part: str) -> float:
@@ -102,7 +102,7 @@ def queue_holds(depth: int) -> int:
 def every_layer_fits() -> Margin:
     """Compute how much the fullest PE's sparse-matrix memory has left, over the nine layers with their padding, %."""
     most = max(int(np.diff(_encoded(layer.name)[0].pe_start).max()) for layer in nine_layers())
-    return Margin(100 * (1 - most / weights_per_pe()))
+    return Margin(100 * (1 - most / weights_per_pe()), unit="%")
 
 
 def entries_per_column(rows: str, density: str) -> float:

@@ -326,11 +326,11 @@ def _in_eie(net: CompressedNetwork) -> dict[str, int]:
 def keeps_accuracy(network: str) -> Margin:
     """Compute by how many points compression lowers the test error of a network, mean over seeds."""
     lowered = -usual(deep_compression, evaluate=False).rise(network)
-    return Margin(float(lowered.mean()), 2 * float(lowered.sem()))
+    return Margin(float(lowered.mean()), 2 * float(lowered.sem()), unit="points")
 
 
 def is_as_small_and_accurate(network: str) -> Margin:
     """Compute by how many % runs err less, and get smaller, than Deep Compression's Table 1 has it: the lesser."""
     margins = usual(deep_compression, evaluate=False).against_published(network)
     worst = margins[margins.mean().idxmin()]
-    return Margin(float(worst.mean()), 2 * float(worst.sem()))
+    return Margin(float(worst.mean()), 2 * float(worst.sem()), unit="%")

@@ -114,7 +114,7 @@ class Disagreements:
     def plot(self) -> plots.Figure:
         """The case that a plot shows best: Figure 11 as labelled and with labels swapped."""
         frame = self.swapped.rename_axis("layer").reset_index()
-        return plots.bars.bars(frame, {name: name for name in self.swapped}, "difference to Figure 11, %")
+        return plots.bars.bars(frame, {name: name for name in self.swapped}, "difference from Figure 11, %")
 
     def words(self) -> str:
         """How the cases end."""

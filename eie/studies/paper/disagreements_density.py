@@ -29,7 +29,7 @@ def multiplications_left(seed: int) -> dict[str, Any]:
     product = table["weight_density_pct"] * table["act_density_pct"] / 100
     unlike = table.index[(product - table["flop_pct"]).abs() > 0.5]
     low, high = (float(table.loc["NT-LSTM", column]) for column in ("weight_density_pct", "flop_pct"))
-    products = ", ".join(f"{name} {product[name]:.2f} %" for name in unlike)
+    products = " and ".join(f"{product[name]:.2f} % for {name}" for name in unlike)
     return {"products": products} | _by_density("NT-LSTM", [low, (low + high) / 2, high], seed)
 
 

@@ -342,7 +342,7 @@ def difference() -> float:
 def best_width(width: int, energies: str) -> Margin:
     """Compute how much more the next best width takes than this one, all layers together, by a table of energies, %."""
     total = usual(figure9).table(energies).sum()
-    return Margin(100 * float(total.drop(width).min() / total[width] - 1))
+    return Margin(100 * float(total.drop(width).min() / total[width] - 1), unit="%")
 
 
 def left_product() -> pd.Series:

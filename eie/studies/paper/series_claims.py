@@ -16,7 +16,7 @@ FIGURES: dict[str, Callable[..., Series]] = {"fig08": figure8, "fig11": figure11
 
 
 def difference(figure: str) -> float:
-    """Compute the mean absolute difference to Figure 8, 12 or 13 in points, or to Figure 11 in %."""
+    """Compute the mean absolute difference from Figure 8, 12 or 13 in points, or from Figure 11 in %."""
     return usual(FIGURES[figure]).mean_absolute_difference
 
 
@@ -29,29 +29,29 @@ def scaling() -> float:
 def past_the_knee(depth: int) -> Margin:
     """Compute how much less doubling this depth gains than the doubling that led to it, points of load balance."""
     mean = usual(figure8).table().mean()
-    return Margin(float((mean[depth] - mean[depth // 2]) - (mean[2 * depth] - mean[depth])))
+    return Margin(float((mean[depth] - mean[depth // 2]) - (mean[2 * depth] - mean[depth])), unit="points")
 
 
 def one_layer_apart() -> Margin:
     """Compute how much less NT-We gains by the text's number of PEs than the layer next to it, points of linear."""
     most = int(paper_value("scalable-pe-count"))
     share = 100 * usual(figure11).table()[most] / most
-    return Margin(float(share.drop("NT-We").min() - share["NT-We"]))
+    return Margin(float(share.drop("NT-We").min() - share["NT-We"]), unit="points")
 
 
 def falls_with_pes(figure: str) -> Margin:
     """Compute how far Figure 12 or 13 falls from the fewest to the most PEs, least of all layers, in points."""
     table = usual(FIGURES[figure]).table()
-    return Margin(float((table.iloc[:, 0] - table.iloc[:, -1]).min()))
+    return Margin(float((table.iloc[:, 0] - table.iloc[:, -1]).min()), unit="points")
 
 
 def padding_falls() -> Margin:
     """Compute how far the share of real work grows from the fewest to the most PEs, least of all layers, points."""
     table = usual(figure12).table()
-    return Margin(float((table.iloc[:, -1] - table.iloc[:, 0]).min()))
+    return Margin(float((table.iloc[:, -1] - table.iloc[:, 0]).min()), unit="points")
 
 
 def better_balanced_on(n_pe: int) -> Margin:
     """Compute how much better balanced NT-We is on so many PEs than on 64, points."""
     row = usual(figure13).table().loc["NT-We"]
-    return Margin(float(row[n_pe] - row[EIE_45NM.n_pe]))
+    return Margin(float(row[n_pe] - row[EIE_45NM.n_pe]), unit="points")

@@ -358,10 +358,10 @@ def sum_of(group: str, quantity: str) -> float:
 def filler_holds_wider_arithmetic() -> Margin:
     """Compute what the filler cells have left if they held arithmetic unit and activation registers once more, um2."""
     area = pe_breakdown("area", "module")
-    return Margin(area["filler cell"] - area["ArithmUnit"] - area["ActRW"])
+    return Margin(area["filler cell"] - area["ArithmUnit"] - area["ActRW"], unit="µm²")
 
 
 def lnzd_share_is_below_bound() -> Margin:
     """Compute how far a detection node's share of a PE's area is below the text's bound, points."""
     share = 100 * paper_value("lnzd-area") / sum_of("module", "area")
-    return Margin(paper_value("lnzd-area-share") - share)
+    return Margin(paper_value("lnzd-area-share") - share, unit="points")

@@ -194,9 +194,9 @@ def measured_words(what: str = "Rows that end in *measured*") -> str:
     )
     return (
         f"{what} were timed on {whose}: {machine['cpu']}, {machine['threads']} threads"
-        + (f", {machine['gpu']}" if machine["gpu"] else ", no GPU")
-        + f", on {found.date[:10]}. Each of the {found.rows['layer'].nunique()} layers was repeated at least "
-        f"{found.rows['repeats'].min()} times. {meters}." + "".join(f" {each}" for each in left)
+        + (f", {machine['gpu']}" if machine["gpu"] else "")
+        + f", on {found.date[:10]}. Each of the {found.rows['layer'].nunique()} layers was run at least "
+        f"{found.rows['repeats'].min()} times with each method. {meters}." + "".join(f" {each}" for each in left)
     )
 
 

@@ -397,7 +397,7 @@ class BottomUp:
         """Say how much less energy EIE takes than the CPU, and the range over the memories' settings."""
         least, most = self.range("CPU Dense")
         return (
-            f"Counted event by event, it takes **{rounded(self.saving('CPU Dense'))} times** less energy "
+            f"If its energy is counted event by event, it takes **{rounded(self.saving('CPU Dense'))} times** less "
             f"({rounded(least)} to {rounded(most)} over plausible settings of the memories)."
         )
 

@@ -238,4 +238,4 @@ def skips_the_cycle() -> Margin:
     pairs = (("cycles", "nothing"), ("shared", "gate both"))
     saved = pd.DataFrame({name: 100 * (1 - wide[name]["skip both"] / wide[name][other]) for name, other in pairs})
     by_layer = saved.groupby("layer")
-    return Margin(float(by_layer.mean().min(axis=None)), 2 * float(by_layer.sem().max(axis=None)))
+    return Margin(float(by_layer.mean().min(axis=None)), 2 * float(by_layer.sem().max(axis=None)), unit="%")

@@ -276,4 +276,4 @@ def even_pruning_beats_queues() -> Margin:
     """
     found = balance(groups=[1], fifo_depths=[fig08.DEPTHS[-1]], n_pes=[EIE_45NM.n_pe], draws=2)
     lesser = min(found.gain(), found.gain_of_matrices(), key=lambda each: float(each.mean()))
-    return Margin(float(lesser.mean()), 2 * float(lesser.sem()))
+    return Margin(float(lesser.mean()), 2 * float(lesser.sem()), unit="points")

@@ -207,7 +207,7 @@ def pays_at_half_density(multipliers: str) -> Margin:
     array = {"as many": FAIREST, "a row": ARRAYS[-1]}[multipliers]
     even = _default().break_even("energy")[str(array)]
     least = even.mean().idxmin()
-    return Margin(float(even[least].mean() - 100 * _claimed()), 2 * float(even[least].sem()))
+    return Margin(float(even[least].mean() - 100 * _claimed()), 2 * float(even[least].sem()), unit="points")
 
 
 DRAWS = 4

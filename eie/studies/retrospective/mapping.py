@@ -396,4 +396,4 @@ def transformers_map_as_well() -> Margin:
 
 def _apart(more: pd.Series, less: pd.Series) -> Margin:
     """Return the difference of two means over layers, with twice its standard error."""
-    return Margin(float(more.mean() - less.mean()), 2 * float(np.hypot(more.sem(), less.sem())))
+    return Margin(float(more.mean() - less.mean()), 2 * float(np.hypot(more.sem(), less.sem())), unit="points")

@@ -223,4 +223,4 @@ def blocks_cost_less() -> Margin:
 def _least(values: pd.DataFrame) -> Margin:
     """Return the column with the least mean as a margin, with twice its standard error over the rows."""
     column = values[values.mean().idxmin()]
-    return Margin(float(column.mean()), 2 * float(column.sem()))
+    return Margin(float(column.mean()), 2 * float(column.sem()), unit="%")

@@ -384,4 +384,4 @@ def dense_wins_in_batches() -> Margin:
     found = vector(draws=2, live=False)
     largest = int(found.times(1).index.unique("batch").max())
     over = found.over("int8", batch=largest, base="expand8")
-    return Margin(100 * (1 - over), 100 * over * found.range_of("int8", largest, "expand8"))
+    return Margin(100 * (1 - over), 100 * over * found.range_of("int8", largest, "expand8"), unit="%")

@@ -336,4 +336,4 @@ def four_bits_keep_translations(kind: str) -> Margin:
     """
     bits = int(published.row("retrospective", id="weight-bits")["value"])
     best = four_bit_weights().best("translator", bits, kind, WHOLE if kind == CODEBOOK else None)
-    return Margin(float(best["quality"] - 100 * KEPT), 2 * float(best["quality_sd"]))
+    return Margin(float(best["quality"] - 100 * KEPT), 2 * float(best["quality_sd"]), unit="points")

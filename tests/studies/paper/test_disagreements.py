@@ -101,4 +101,4 @@ def test_contents_lead_to_every_case(result):
 def test_table_words_and_plot(result):
     assert list(result.table()["verdict"]) == [case.verdict for case in result.cases]
     assert f"**{len(result.cases)}** places" in result.words()
-    assert result.plot().axes[0].get_ylabel() == "difference to Figure 11, %"
+    assert result.plot().axes[0].get_ylabel() == "difference from Figure 11, %"

@@ -64,7 +64,7 @@ def table(results: Iterable[Result]) -> pd.DataFrame:
             "place": result.claim.place,
             "statement": result.claim.statement,
             "published": printed(result.claim),
-            "computed": computed(result),
+            "computed": _with_unit(result),
             "unit": result.claim.unit,
             "verdict": result.verdict.value,
             "tolerance": result.tolerance.words() if result.tolerance else "-",
@@ -90,9 +90,13 @@ def computed(result: Result) -> str:
 
 def shown(result: Result) -> str:
     """The computed value to read; a margin is called one and has its unit, because the published value is a yes."""
-    if isinstance(result.computed, Margin):
-        return f"margin {computed(result)} {result.computed.unit}".rstrip()
-    return computed(result)
+    return f"margin {_with_unit(result)}" if isinstance(result.computed, Margin) else computed(result)
+
+
+def _with_unit(result: Result) -> str:
+    """Return the computed value; the unit of a margin stands beside it, because its claim has none."""
+    unit = result.computed.unit if isinstance(result.computed, Margin) else ""
+    return f"{computed(result)} {unit}".rstrip()
 
 
 def printed(claim: Claim) -> str:

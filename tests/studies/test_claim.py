@@ -41,6 +41,8 @@ def test_a_reading_error_of_each_point_is_no_tolerance_of_their_mean():
 def test_a_tolerance_says_where_it_comes_from():
     assert Tolerance(0.5, "half a digit").source == "half a digit"
     assert Tolerance(0.5, "half a digit", 3).source == "half a digit: 0.5; rounded inputs and draws of layers: 3"
+    assert Tolerance(0, "none", 3).source == "rounded inputs and draws of layers"
+    assert Tolerance(0, "none").source == "none"
 
 
 def test_worse():
@@ -69,6 +71,7 @@ def test_a_margin_is_shown_as_one_with_its_sign(claim):
         (Margin(0.2704), "margin +0.2704"),
         (Margin(-1234.5), "margin -1,234"),
         (Margin(2, 1), "margin +2.0"),
+        (Margin(2, 1, unit="points"), "margin +2.0 ± 1.0 points"),
     ):
         assert claims.shown(Result(claim(True), margin)).startswith(said)
 

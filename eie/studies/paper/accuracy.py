@@ -74,7 +74,7 @@ def measure(task: Task, widths: Sequence[tuple[int, int]] = WIDTHS) -> pd.DataFr
     Returns
     -------
     DataFrame
-        A row an arithmetic, floating point first: `network`, `pictures`, `count`, `calibrated on`, `precision`,
+        One row per arithmetic, floating point first: `network`, `pictures`, `count`, `calibrated on`, `precision`,
         `top-1, %`, `top-5, %`, `as in float, %` (of pictures whose first answer is that of float32) and `saturations`.
     """
     network = task.network

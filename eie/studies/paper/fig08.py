@@ -84,7 +84,7 @@ class Blocks:
         return sizes.pivot_table(index="layer", columns="block_cv", values="difference", sort=False)
 
     def plot(self) -> plots.Figure:
-        """A plot a layer, a line a spread; empty when no layer has blocks."""
+        """Draw one plot per layer, one line per spread; empty when no layer has blocks."""
         if self.runs.empty:
             return plots.style.nothing("no layer here has columns that belong together")
         return plots.panels.lines(

@@ -127,7 +127,7 @@ class Figure9:
         return plots.points.reads_and_energy(left, name, sweep_label, self.series().points)
 
     def plot_layers(self) -> plots.Figure:
-        """The right panel, a small plot a layer, published and computed."""
+        """The right panel, one small plot per layer, published and computed."""
         return self.series().plot()
 
     def answer(self) -> str:

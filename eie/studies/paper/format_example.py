@@ -78,7 +78,7 @@ class FormatExample:
         ]
 
     def memory(self, p: int = 0) -> pd.DataFrame:
-        """What PE `p` holds, in the three rows of Figure 3; one entry a column, pointers last."""
+        """What PE `p` holds, in the three rows of Figure 3; one column per entry, pointers last."""
         _, skips, pointers = self.mem.pe(p)
         names = self._names(p)
         width = max(len(names), len(pointers))

@@ -50,7 +50,7 @@ class Partitioning:
         return self.runs.pivot(index="layer", columns="grid", values=value).loc[order, grids]
 
     def plot(self) -> plots.Figure:
-        """Relative times, a group a layer."""
+        """Relative times, one group of bars per layer."""
         frame = self.table().reset_index()
         return plots.bars.bars(frame, {grid: grid for grid in frame.columns[1:]}, "time, rows to PEs = 1")
 

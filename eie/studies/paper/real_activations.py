@@ -101,7 +101,7 @@ class RealActivations:
         return pd.DataFrame(rows, columns=columns).set_index("layer")
 
     def plot(self) -> plots.Figure:
-        """Density of every picture, a group a layer, beside the published one."""
+        """Density of every picture, one group per layer, beside the published one."""
         if self.runs.empty:
             return plots.style.nothing(NOTHING)
         return plots.points.dots(self.runs, "density", "set", self.published["density"], "inputs that are not 0, %")
@@ -114,7 +114,7 @@ class RealActivations:
         return plots.pictures.patterns(titled, "channel", "pixel")
 
     def plot_times(self) -> plots.Figure:
-        """Time against density, a small plot a layer."""
+        """Time against density, one small plot per layer."""
         if self.runs.empty:
             return plots.style.nothing(NOTHING)
         reference = self.published.rename_axis("layer").reset_index()

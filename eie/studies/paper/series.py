@@ -83,7 +83,7 @@ class Series:
         return known.pivot(index="layer", columns=self.x, values=value).loc[order]
 
     def plot(self) -> plots.Figure:
-        """A small plot a layer."""
+        """Draw one small plot per layer."""
         return plots.panels.panels(self.points, self.x, self.x_label, self.y_label, log_y=self.log_y)
 
     @property

@@ -31,11 +31,11 @@ class Table1:
     Attributes
     ----------
     rows : DataFrame
-        A row an operation: `operation`, `energy, pJ`, `relative, paper`, `relative, computed`.
+        One row per operation: `operation`, `energy, pJ`, `relative, paper`, `relative, computed`.
     connections : float
         Weights read at each inference.
     rate_hz : float
-        Inferences a second.
+        Inferences per second.
     """
 
     rows: pd.DataFrame
@@ -70,7 +70,7 @@ class Table1:
         return float(self.rows.loc[self.rows["operation"].str.endswith(memory), "energy, pJ"].iloc[0])
 
     def table(self) -> pd.DataFrame:
-        """A row an operation."""
+        """One row per operation."""
         return self.rows.set_index("operation")
 
     def arithmetic(self) -> pd.DataFrame:
@@ -80,7 +80,7 @@ class Table1:
         return wide.rename(columns=lambda bits: f"{bits} bit")
 
     def memories(self) -> pd.DataFrame:
-        """The SRAM of Table I in the SRAM sweep, pJ a read: one row per setting that has this size and width."""
+        """The SRAM of Table I in the SRAM sweep, pJ per read: one row per setting that has this size and width."""
         width, size = _sram_of_table_1()
         sweep = sram_table()
         same = sweep[(sweep["size"] == size) & (sweep["width"] == width)].set_index("setting")["read_pJ"]
@@ -146,7 +146,7 @@ def table1(connections: float | None = None, rate_hz: float | None = None) -> Ta
     connections : float, optional
         Weights read at each inference; those of the paper's example if left out.
     rate_hz : float, optional
-        Inferences a second; as in the paper's example if left out.
+        Inferences per second; as in the paper's example if left out.
     """
     connections = paper_value("dram-connections") if connections is None else connections
     rate_hz = paper_value("dram-rate") if rate_hz is None else rate_hz

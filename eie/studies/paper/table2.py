@@ -188,7 +188,7 @@ class Table2:
         return list(self.models.index[self.models["cycle"] <= 1e9 / self.machine.clock_hz])
 
     def plot(self) -> plots.Figure:
-        """Power by component and memory area, a bar a setting."""
+        """Power by component and memory area, one bar per setting."""
         printed = pd.Series(pe_breakdown("power", "component")).rename({"memory": "memory, one number in Table II"})
         power = pd.concat([printed.to_frame("Table II").T, self.models[list(PARTS)]]).fillna(0)
         power = power[[power.columns[0], *PARTS]]

@@ -338,8 +338,6 @@ def one_by_one_goes_furthest() -> Margin:
     See `next_best`; its error is that of the mean over seeds.
     """
     best = next_best(fine_grained().rows)
-    return (
-        Margin(-1.0)
-        if best is None
-        else Margin(float(best[1].mean()), 2 * float(best[1].sem()), unit="halvings of the density")
-    )
+    if best is None:
+        return Margin(-1.0)
+    return Margin(float(best[1].mean()), 2 * float(best[1].sem()), unit="halvings of the density")

@@ -102,7 +102,7 @@ class CycleReport(Shown):
 
     @property
     def theoretical_cycles(self) -> float:
-        """Cycles if the entries were spread evenly and no PE ever waited (Table IV, "theoretical time")."""
+        """Cycles if every PE processed an entry in every cycle (Table IV, "theoretical time")."""
         return self.entries / self.n_pe
 
     @property

@@ -31,7 +31,8 @@ class Machine(Shown):
     clock_hz : float
         Cycles per second. Paper: 800 MHz (section VI).
     weight_bits : int
-        Bits of a code into the codebook, 1..8. Paper: 4, 16 shared weights (section III-B).
+        Bits of a code into the codebook, 1..8. Paper: 4; it counts 16 shared weights (section III-B), one of which is
+        code 0, the padding zero.
     index_bits : int
         Bits of a relative row index, 1..8. Paper: 4, which skips at most 15 zeros (section III-B).
     feature_nm : float
@@ -73,7 +74,7 @@ class Machine(Shown):
 
     @property
     def codebook_size(self) -> int:
-        """Number of shared weights that a code can name, including the padding zero."""
+        """Number of entries of the codebook: the shared weights, and the zero of code 0."""
         return 1 << self.weight_bits
 
     @property

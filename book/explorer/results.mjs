@@ -103,7 +103,7 @@ function showArea({ show }, { nPe, areaMm2, chips, memory, paper }) {
   const fits =
     chips > 1
       ? beyond(`the layer needs the memory of ${count(chips)} such chips`)
-      : `the layer fills ${percent(memory.weights)} of the weight memory`;
+      : `the layer fills ${percent(memory.weights)} of the matrix memory`;
   show(number(areaMm2), "mm²", ...notes, `${count(nPe)} ${nPe === 1 ? "PE" : "PEs"}`, fits);
 }
 

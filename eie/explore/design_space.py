@@ -60,7 +60,7 @@ COLUMNS = {
     "spmat_reads": "reads of a row of the sparse-matrix memory, over all PEs",
     "n_in": "inputs",
     "n_out": "outputs",
-    "theoretical_cycles": "cycles if the entries were spread evenly and nobody waited",
+    "theoretical_cycles": "cycles if every PE processed an entry in every cycle",
     "load_balance": "theoretical cycles / cycles, 0..1",
     "real_work": "fraction of the entries that are not padding zeros, 0..1",
     "seconds": "time, s",

@@ -1,6 +1,6 @@
 """The dump of one encoded layer that the paper's authors published with their simulator.
 
-A folder of little-endian files: `act.dat`, the inputs as float32; `arithm.dat`, the 16 shared weights as float32; for
+A folder of little-endian files: `act.dat`, the inputs as float32; `arithm.dat`, the codebook, 16 float32 values; for
 each PE p `ptr/ptr{p}.dat`, one uint32 pointer a column and an end; and `spm/spm{p}.dat`, pairs of uint32, code and
 relative row index. The last column is the bias.
 """

@@ -64,7 +64,7 @@ def words(results: Sequence[Result]) -> str:
     rest = [result for result in results if result not in own]
     changed = sum(result.verdict is not result.claim.verdict for result in results)
     return (
-        f"Of {len(own)} claims that we test by **simulation or measurement**, {_counted(own)}. Another {len(rest)} "
+        f"Of {len(own)} claims that need a **simulation or measurement**, {_counted(own)}. Another {len(rest)} "
         f"claims are arithmetic on the paper's own numbers, or definitions: {_counted(rest)}. These claims show "
         f"whether the paper is consistent with itself, but they do not test the machine."
         + (f" {changed} verdicts differ from the recorded ones." if changed else "")

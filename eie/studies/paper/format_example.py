@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from eie import _check, published
-from eie.cycles import CycleReport, simulate
+from eie.cycles import PIPELINE_CYCLES, CycleReport, scan, simulate
 from eie.explore.synthetic import even_codebook
 from eie.interleaved import InterleavedCSC, encode
 from eie.layer import CompressedLayer
@@ -17,17 +18,23 @@ from eie.studies import plots
 from eie.studies.paper.setup import usual
 from eie.technology import paper_value
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 PES_OF_THE_FIGURE = 4
 """PEs of the paper's example."""
 
+
+MOST_TRACED = 8
+"""PEs in the table of cycles, at most."""
 
 COUNT_HEADS = {
     "cycles": "cycles",
     "broadcasts": "broadcasts",
     "macs": "multiplications",
     "padding": "padding zeros",
-    "ptr_reads": "reads of pointers",
-    "spmat_reads": "reads of the matrix",
+    "ptr_reads": "reads of a pair of pointers",
+    "spmat_reads": "reads of a memory row",
 }
 """Heads of the table of counters."""
 
@@ -99,6 +106,42 @@ class FormatExample:
             columns=["n_in", "n_out", "n_pe", "clock_hz"]
         )
 
+    def trace(self) -> pd.DataFrame:
+        """Tabulate when the first PEs process each broadcast, by the formulas of the page on time.
+
+        No broadcast is held back: the example has fewer of them than a queue has places.
+        """
+        shown = min(self.machine.n_pe, MOST_TRACED)
+        rows = {}
+        for column, sent, taken, done, entries in self._turns():
+            ranges = zip(taken[:shown].tolist(), done[:shown].tolist(), entries[:shown].tolist(), strict=True)
+            cells = {f"PE{p}": _turn(*each) for p, each in enumerate(ranges)}
+            rows[f"column {column}"] = {"sent in cycle": sent} | cells
+        return pd.DataFrame(rows).T
+
+    def _turns(self) -> Iterator[tuple[int, int, np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield, for each broadcast, its column and cycle, and for each PE first cycle, last cycle and entries."""
+        columns, idle = scan(self.activations > 0, self.machine.n_pe, self.mem.has_bias)
+        sent, free = -1, np.zeros(self.machine.n_pe, int)
+        for column, wasted in zip(columns.tolist(), idle.tolist(), strict=True):
+            entries = self.mem.pointers[column + 1] - self.mem.pointers[column]
+            sent += 1 + wasted
+            taken = np.maximum(sent + 1, free)
+            free = taken + np.maximum(entries, 1)
+            yield column, sent, taken, free - 1, entries
+
+    def trace_words(self) -> str:
+        """Say how the cycles and the reads of the example come about."""
+        report, last = self.report(), max(int(done.max()) for *_, done, _ in self._turns())
+        return (
+            f"The last PE is busy until cycle {last}. With cycle 0 and the {PIPELINE_CYCLES} cycles that empty the "
+            f"pipeline, the example takes **{last + 1 + PIPELINE_CYCLES} cycles**.\n\n"
+            f"For each broadcast, each PE reads a pair of pointers: the start and the end of the column. A row of the "
+            f"matrix memory holds {self.machine.entries_per_row} entries, and a PE reads a row only when its next "
+            f"entry is in another row than the one that it read last; all PEs together read {report.spmat_reads} rows. "
+            f"The table counts all events:"
+        )
+
     def unlike(self) -> list[str]:
         """The rows of PE0's memory that are not as Figure 3 prints them, each with both versions."""
         mine = self.memory(0).apply(lambda row: [value for value in row if value], axis=1)
@@ -153,6 +196,12 @@ def _local_rows(skips: np.ndarray, pointers: np.ndarray) -> np.ndarray:
     steps = np.cumsum(skips.astype(int) + 1)
     before = np.concatenate([[0], steps])[np.repeat(pointers[:-1], np.diff(pointers))]
     return steps - before - 1
+
+
+def _turn(first: int, last: int, entries: int) -> str:
+    """Write the cycles in which a PE processes a column, and its entries."""
+    cycles = str(first) if first == last else f"{first} to {last}"
+    return f"{cycles} ({entries} {'entry' if entries == 1 else 'entries'})"
 
 
 def matches_figure3() -> bool:

@@ -141,8 +141,9 @@ class Table4:
         slower = (self.known["actual"] / self.known["theoretical"]).pipe(geomean) - 1
         theirs = (self.known["published actual"] / self.known["published theoretical"]).pipe(geomean) - 1
         return (
-            f"Because PEs wait for each other, the computed actual time is {100 * slower:.1f} % longer than the "
-            f"theoretical one; in the published times, it is {100 * theirs:.1f} % longer. "
+            f"The computed actual time is {100 * slower:.1f} % longer than the theoretical one; in the published "
+            f"times, it is {100 * theirs:.1f} % longer. In the additional cycles, PEs process no entry, mostly because "
+            f"they wait for each other or find a column empty ([all causes](../timing.md)). "
             f"{in_words(self.known['printed is'], 'published times')} {BAND_IS}"
         )
 

@@ -40,6 +40,17 @@ def test_counts():
     assert example.counts().loc["count", "cycles"] == example.report().cycles
 
 
+@pytest.mark.parametrize("n_pe", [1, 2, 3, 4, 8, 20])
+def test_the_trace_takes_the_cycles_of_the_library(n_pe):
+    example = paper.figures2_3(n_pe=n_pe)
+    assert f"takes **{example.report().cycles} cycles**" in example.trace_words()
+    assert example.trace().shape == (example.report().broadcasts, 1 + min(n_pe, 8))
+
+
+def test_the_trace_names_an_empty_column():
+    assert paper.figures2_3().trace().loc["column 2", "PE1"] == "1 (0 entries)"
+
+
 @pytest.mark.parametrize("n_pe", [1, 4, 7, 64])
 def test_plot(n_pe):
     fig = paper.figures2_3(n_pe=n_pe).plot()

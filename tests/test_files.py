@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from eie.writing.aside import written_aside
+from eie.writing.aside import target_of, written_aside
 
 KILLED = """
 import sys, time
@@ -149,6 +149,13 @@ def test_a_link_stays_a_link(tmp_path):
         aside.write_text("new")
     assert (tmp_path / "link.txt").is_symlink()
     assert (tmp_path / "real.txt").read_text() == "new"
+
+
+def test_a_link_that_leads_to_itself_is_refused(tmp_path):
+    (tmp_path / "a.txt").symlink_to("b.txt")
+    (tmp_path / "b.txt").symlink_to("a.txt")
+    with pytest.raises(ValueError, match=r"cannot write .*a\.txt: it is a link that leads to itself"):
+        target_of(tmp_path / "a.txt")
 
 
 def test_a_folder_that_takes_no_file_is_named_as_asked(tmp_path, monkeypatch):

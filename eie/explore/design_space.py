@@ -324,14 +324,15 @@ def _is_whole(target: Path, space: DesignSpace) -> bool:
     if not target.exists():
         return False
     try:
-        found = _parquet().ParquetFile(target, page_checksum_verification=True)
-        facts = found.metadata.metadata or {}
-        if facts.get(_PLAN) != space.plan().encode() or found.schema_arrow != _schema():
-            return False
-        digest = hashlib.sha256()
-        for batch in found.iter_batches():
-            digest.update(_hashes(batch))
-        return bool(facts.get(_DIGEST) == digest.hexdigest().encode())
+        with target.open("rb") as file:  # pyarrow itself takes no name that is not UTF-8
+            found = _parquet().ParquetFile(file, page_checksum_verification=True)
+            facts = found.metadata.metadata or {}
+            if facts.get(_PLAN) != space.plan().encode() or found.schema_arrow != _schema():
+                return False
+            digest = hashlib.sha256()
+            for batch in found.iter_batches():
+                digest.update(_hashes(batch))
+            return bool(facts.get(_DIGEST) == digest.hexdigest().encode())
     except Exception:  # damaged, or something else, which the finished file will replace
         return False
 
@@ -382,7 +383,7 @@ def _put_together(paths: list[Path], space: DesignSpace, whole: Path) -> None:
 
     schema = _schema().with_metadata({_PLAN: space.plan().encode()})
     digest = hashlib.sha256()
-    with _parquet().ParquetWriter(whole, schema, write_page_checksum=True) as writer:
+    with whole.open("wb") as file, _parquet().ParquetWriter(file, schema, write_page_checksum=True) as writer:
         for some in parts.read_some(paths, space.plan()):
             table = pa.concat_tables(some).replace_schema_metadata(schema.metadata)
             digest.update(_hashes(table))

@@ -99,12 +99,17 @@ def write(frame: pd.DataFrame, path: str | Path) -> None:
     """
     ending = check_ending(path)
     writers: dict[str, Callable[[Path], Any]] = {
-        ".parquet": lambda aside: frame.to_parquet(aside, index=False),
+        ".parquet": lambda aside: _write_parquet(frame, aside),
         ".csv": lambda aside: frame.to_csv(aside, index=False),
         ".json": lambda aside: aside.write_text(as_json(frame) + "\n", encoding="utf-8"),
     }
     with written_aside(path) as aside:
         writers[ending](aside)
+
+
+def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    with path.open("wb") as file:  # pyarrow itself takes no name that is not UTF-8
+        frame.to_parquet(file, index=False)
 
 
 def check_ending(path: str | Path) -> str:

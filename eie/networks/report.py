@@ -18,7 +18,7 @@ from eie.explore.explain import CAUSES, Explanation, Timeline
 from eie.formats.container import EncodedLayer
 from eie.machine import EIE_45NM
 from eie.networks.evaluation import Evaluation, LayerEvaluation
-from eie.writing.aside import check_writable, write_together
+from eie.writing.aside import check_writable, resolved, write_together
 from eie.writing.names import visible
 
 FILES = ("layers.csv", "layers.json", "report.html")
@@ -71,7 +71,7 @@ def _no_formula(value: object) -> object:
 
 def check_folder(folder: str | Path) -> None:
     """Raise an error if a path cannot become the folder of a report, before any work is done for it."""
-    path = Path(folder).resolve()
+    path = resolved(folder)
     if path.exists() and not path.is_dir():
         raise ValueError(f"cannot write a report into {folder}: it is not a folder")
     if not path.parent.is_dir():

@@ -87,7 +87,7 @@ def write_together(folder: str | Path, texts: Iterable[tuple[str, str]]) -> None
     place = Path(folder)
     is_new = not place.exists()
     if is_new:
-        check_writable(folder, next(parent for parent in place.resolve().parents if parent.exists()))
+        check_writable(folder, next(parent for parent in resolved(folder).parents if parent.exists()))
     place.mkdir(parents=True, exist_ok=True)
     try:
         with ExitStack() as together:
@@ -102,12 +102,26 @@ def write_together(folder: str | Path, texts: Iterable[tuple[str, str]]) -> None
 
 def target_of(path: str | Path) -> Path:
     """Return the place of a file of that name, or raise the errors of `written_aside`; for use before long work."""
-    target = Path(path).resolve()  # a link stays, and what it leads to is replaced
+    target = resolved(path)  # a link stays, and what it leads to is replaced
     if not target.parent.is_dir():
         raise FileNotFoundError(f"cannot write {path}: there is no folder {target.parent}")
     if target.exists() and not target.is_file():
         raise ValueError(f"cannot write {path}: it is not an ordinary file")
     check_writable(path, target.parent)
+    return target
+
+
+def resolved(path: str | Path) -> Path:
+    """Follow links to where a file is or will be, or raise a `ValueError` where they go round in a circle."""
+    try:
+        target = Path(path).resolve()
+        is_circle = target.is_symlink()
+    except (OSError, RuntimeError) as error:  # as Python before 3.13 has it
+        if not isinstance(error, RuntimeError) and error.errno != errno.ELOOP:
+            raise
+        is_circle = True
+    if is_circle:
+        raise ValueError(f"cannot write {path}: it is a link that leads to itself")
     return target
 
 

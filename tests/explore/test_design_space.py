@@ -15,6 +15,7 @@ from eie import chip
 from eie.cli.main import main
 from eie.explore import design_space
 from eie.explore.benchmarks import Benchmark
+from eie.networks import file_sweep
 
 LAYERS = (Benchmark("small", 60, 90, 0.2, 0.5), Benchmark("large", 200, 150, 0.1, 0.4))
 SPACE = design_space.DesignSpace(LAYERS, (1, 4, 16), (2, 8), (32, 64, 80), (3, 4, 6), draws=2, seed=5)
@@ -69,6 +70,16 @@ def test_columns_are_described_in_the_file(whole, tmp_path):
     design_space.run(design_space.DesignSpace(LAYERS[:1]), tmp_path / "one.parquet")
     schema = pq.read_schema(tmp_path / "one.parquet")
     assert {field.name: field.metadata[b"is"].decode() for field in schema} == design_space.COLUMNS
+
+
+def test_names_need_not_be_unicode(tmp_path):
+    space = design_space.DesignSpace(LAYERS[:1], (1,), (2,), (32,), (3,), draws=1)
+    path = tmp_path / os.fsdecode(b"\xff.parquet")
+    assert [design_space.run(space, path) for _ in range(2)] == [True, False]
+    assert names(tmp_path) == [path.name]
+    file_sweep.write(pd.DataFrame({"a": [1]}), path)
+    with path.open("rb") as file:
+        assert pd.read_parquet(file)["a"].tolist() == [1]
 
 
 def test_a_finished_sweep_is_not_done_again(tmp_path, monkeypatch):

@@ -26,7 +26,7 @@ def by_page(tables: Sequence[Mapping[str, Any]]) -> dict[str, list[Claim]]:
 
 def heading(claims: Sequence[Claim]) -> str:
     """Return the heading under which a page's claims stand: something differs, or nothing does."""
-    differs = any(claim["verdict"] != "reproduced" for claim in claims)
+    differs = any(claim["verdict"] not in {"reproduced", "not testable"} for claim in claims)
     return "## Why they differ" if differs else "## The paper's claims"
 
 

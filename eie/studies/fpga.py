@@ -181,11 +181,11 @@ class OnFpga:
         return (
             f"With {self.n_pe} PEs, whose clock is {self.mhz:.0f} MHz with the worst seed, LeNet-300-100 takes "
             f"**{whole['mean µs']:.1f} µs** per picture on average ({whole['min µs']:.1f} to {whole['max µs']:.1f} "
-            f"µs), without loading. It answers {share:.1%} of the first {len(self.pictures)} test pictures of MNIST "
-            f"correctly. In simulation, {apart} differed from the model's, apart from the {PIPELINE_CYCLES} extra "
-            f"cycles per layer. Loading takes time as well: a host writes one word per cycle through the chip's 16-bit "
-            f"port, {self.writes['memories']:,} words once for the memories and {per_picture:,} words for each picture "
-            f"({per_picture / self.mhz:.1f} µs)."
+            f"µs), without loading. It answers {100 * share:.1f} % of the first {len(self.pictures)} test pictures of "
+            f"MNIST correctly. In simulation, {apart} differed from the model's, apart from the {PIPELINE_CYCLES} "
+            f"extra cycles per layer. Loading takes time as well: a host writes one word per cycle through the chip's "
+            f"16-bit port, {self.writes['memories']:,} words once for the memories and {per_picture:,} words for each "
+            f"picture ({per_picture / self.mhz:.1f} µs)."
         )
 
     def _repr_html_(self) -> str:

@@ -15,10 +15,11 @@ from eie.studies.claim import Claim, Evidence, Result, Verdict
 from eie.studies.claims import computed, printed, totals
 from eie.studies.claims import shown as shown_value
 from eie.studies.claims import table as claims_table
+from eie.studies.paper.counted_energy import bottom_up, rounded
 from eie.studies.paper.display import printed as with_signs
 from eie.studies.paper.display import significant
 from eie.studies.paper.setup import usual
-from eie.studies.paper.versus_platforms import GEOMEAN, bottom_up, figure6, figure7, rounded
+from eie.studies.paper.versus_platforms import GEOMEAN, figure6, figure7
 from eie.studies.plots.carry import with_data
 
 if TYPE_CHECKING:

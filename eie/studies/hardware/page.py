@@ -204,8 +204,8 @@ class Hardware:
             f"Once the scan is pipelined, the longest path of a PE with its control takes {longest['ns']:.2f} ns, "
             f"{_against(longest['ns'], limit)}{enough}. It leads from the read address of a register file in "
             f"{longest['starts_in']}, through the 64-input multiplexers of the file, to a register in "
-            f"{longest['module']}. Each bit of the address drives up to hundreds of gates, because this flow inserts "
-            f"no buffers after flip-flops; a layout tool would."
+            f"{longest['module']}. A bit of the address drives up to several hundred gates, because this flow "
+            f"inserts no buffers after flip-flops; a layout tool would."
         )
 
     def power(self) -> pd.DataFrame:
@@ -242,7 +242,7 @@ class Hardware:
             f"{logic / paper:.1f} times the {paper:.2f} mW of Table II. {by_module.index[0]} takes {share:.0f} % of "
             f"it: every written value reaches the inputs of all 64 registers of a file, and every read passes through "
             f"a 64-input multiplexer per bit. A register file of memory cells avoids both. According to the SRAM "
-            f"model, the memories draw {memory:.2f} mW; Table II gives {printed['memory']:.2f} mW."
+            f"model, the memories draw {memory:.2f} mW while Alex-8 runs; Table II gives {printed['memory']:.2f} mW."
         )
 
     def paper_says(self) -> str:

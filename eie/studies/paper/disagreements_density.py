@@ -36,7 +36,7 @@ def multiplications_left(seed: int) -> dict[str, Any]:
 def density_of_one_input(seed: int) -> dict[str, Any]:
     """Run Alex-8 with the printed density of its input and with that of the authors' input."""
     cases = at_measured_densities(seed=seed)
-    return {"printed": cases.loc["printed densities"], "measured": cases.loc["measured input density"]}
+    return {"printed": cases.loc["published densities"], "measured": cases.loc["measured input density"]}
 
 
 def _by_density(name: str, densities: Sequence[float], seed: int) -> dict[str, Any]:

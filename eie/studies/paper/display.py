@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from math import floor, log10
 from typing import TYPE_CHECKING, Any
@@ -158,3 +158,8 @@ def _shown(form: str, value: Any) -> str:
         return neat(value) if form == NEAT else significant(value)
     text = form.format(value)
     return form.format(0.0) if text.startswith("-") and not text.strip("-0.,") else text
+
+
+def joined(names: Sequence[str]) -> str:
+    """List names with commas, and "and" before the last."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -84,7 +84,7 @@ class Figure5:
         arithmetic = by_module["ArithmUnit"]
         paper = paper_value("pe-area")
         same = chip.pe_area(self.machine) == chip.pe_area(EIE_45NM)
-        beside = f"the text prints {paper:g} mm² for it" if same else f"the paper's has {paper:g} mm²"
+        beside = f"the text gives {paper:g} mm² for the PE" if same else f"the paper's PE has {paper:g} mm²"
         return (
             f"The PE is {1 / arithmetic:.0f} times as large as its arithmetic unit; {beside}. The picture draws the "
             "areas of Table II to scale. Places, shapes and the square outline are ours, and so is the division "
@@ -141,10 +141,10 @@ def synthesised_words() -> str:
     mine, theirs = synthesised().area_mm2, chip.pe_area(EIE_45NM)
     used = sum(area for module, area in theirs.items() if module != "filler cell")
     return (
-        f"Gates synthesised from [our own RTL](hardware.ipynb) and the memories of our memory model together take "
-        f"{mine:.3f} mm², {abs(100 * (mine / used - 1)):.0f} % {'less' if mine < used else 'more'} than the modules "
-        "of Table II. The square is as large as Table II's PE; its white part is left for wires, the clock tree and "
-        "filler cells, which our areas do not contain."
+        "[Our own hardware description](hardware.ipynb), synthesised to gates, and the memories of our memory model "
+        f"take {mine:.3f} mm², {abs(100 * (mine / used - 1)):.0f} % {'less' if mine < used else 'more'} than the "
+        "modules of Table II without filler cells. The square is as large as Table II's PE; its white part is left "
+        "for wires, the clock tree and filler cells, which our areas do not contain."
     )
 
 

@@ -96,7 +96,7 @@ class Blocks:
             "load balance, %",
             "coefficient of variation of the blocks' densities",
             self.published,
-            "paper",
+            "published",
         )
 
     def words(self) -> str:

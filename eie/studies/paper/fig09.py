@@ -13,6 +13,7 @@ from eie.chip import memory_clock_hz
 from eie.machine import EIE_45NM, MAX_SPMAT_WIDTH_BITS
 from eie.studies import plots
 from eie.studies.claim import Margin
+from eie.studies.paper.display import joined
 from eie.studies.paper.series import Series, machine_warning
 from eie.studies.paper.setup import Setup, exhibit, usual
 from eie.technology import chip_facts, paper_value, sram, sram_table
@@ -22,7 +23,7 @@ WIDTHS = (32, 64, 128, 256, 512)
 
 BARS, BY_MARKERS, BY_READS = "bars of the left panel", "right panel / left markers", "right panel / computed reads"
 
-PRINTED = "right panel as printed"
+PRINTED = "right panel as published"
 
 MARKERS_LAYER = "Alex-6"
 """The layer whose reads the left panel's markers are (found by comparing; see `markers`)."""
@@ -134,7 +135,7 @@ class Figure9:
         """Say which width takes the least energy, by how many tables of read energies."""
         best, sums = f"{paper_value('best-width'):.0f}", self.least()[ALL].reindex(self.energies.index)
         others = sorted({int(width) for width in sums} - {int(best)})
-        instead = f"; with the others, {' or '.join(map(str, others))} bits do" if others else ""
+        instead = f"; with the other tables, {' or '.join(map(str, others))} bits take the least" if others else ""
         return (
             f"{self.other_machine}With **{(sums == best).sum()} of {len(sums)}** tables of read energies, the width "
             f"that the paper chooses, {best} bits, takes the least energy for all layers together{instead}. "
@@ -142,7 +143,7 @@ class Figure9:
         ).rstrip()
 
     def _of_panel(self, best: int) -> str:
-        """Say at which width the right panel as printed takes the least energy, where the paper chooses another."""
+        """Say at which width the published right panel takes the least energy, where the paper chooses another."""
         panel, least = self.panel(), self.least()[ALL]
         if PRINTED not in least or best not in panel or str(best) in (widths := least[PRINTED].split(", ")):
             return ""
@@ -152,7 +153,7 @@ class Figure9:
             f"the least energy, and {best} bits take {100 * (total[best] / total.min() - 1):.1f} % more."
         )
 
-    def _of_clock(self) -> str:
+    def of_clock(self) -> str:
         """Say which widths our memory model cannot read once per cycle, and which of the others takes the least."""
         default, widths = chip_facts()["sram"]["setting"], [int(width) for width in self.energies.columns]
         cycle = {width: 1e9 / memory_clock_hz(replace(EIE_45NM, spmat_width_bits=width)) for width in widths}
@@ -160,23 +161,21 @@ class Figure9:
         slow = [width for width in widths if cycle[width] > allowed]
         quick = [width for width in widths if cycle[width] <= allowed]
         if not slow or not quick:
-            return ""
+            which = "all of these" if quick else "none of these"
+            return f"In our memory model, reads of {which} widths can start in every clock cycle of {allowed:.2f} ns."
         best = self.table(default).sum()[quick].idxmin()
         return (
-            f"\n\n**Which widths the clock allows.** Reads of {' and '.join(map(str, slow))} bits are too slow for "
+            f"Reads of {' and '.join(map(str, slow))} bits are too slow for "
             f"the paper's clock: in our memory model, "
             f"the memory can start such a read only every {max(cycle.values()):.2f} ns, but a clock cycle is "
             f"{allowed:.2f} ns. Of the widths that are fast enough, {best} bits take the least energy in this model."
         )
 
     def words(self) -> str:
-        """Whose reads the markers are, which energies the panels imply, and which width is best where."""
+        """Say which width is best where, and that the panels imply different energies."""
         if not self.panel().size:
             return f"The paper's Figure 9 has none of these layers. {self._of_sum()}"
-        return (
-            f"{self.other_machine}{self._why()}\n\n{self._of_best()}\n\n{self._of_energies()}\n\n{self._of_markers()}"
-            f"{self._of_clock()}"
-        )
+        return f"{self.other_machine}{self._of_best()}\n\n{self._of_energies()}"
 
     def steps(self) -> pd.DataFrame:
         """What each step to the next width does to all layers together, with the energies of the left panel's bars."""
@@ -191,20 +190,21 @@ class Figure9:
         }
         return pd.DataFrame.from_dict(rows, orient="index")
 
-    def _why(self) -> str:
+    def why(self) -> str:
         """Say which steps to a wider read save energy, with the figure's own energies."""
         steps = self.steps()
         saving = [] if steps.empty else list(steps.index[steps["energy of all reads, factor"] < 1])
-        only = f"only the step{'s' if len(saving) > 1 else ''} {_joined(saving)} save{'' if len(saving) > 1 else 's'}"
+        only = f"only the step{'s' if len(saving) > 1 else ''} {joined(saving)} save{'' if len(saving) > 1 else 's'}"
         return (
-            "**Why there is a best width.** A wider read pays off as long as it saves more in reads than it costs in "
-            "energy per read. For all layers together, with the energies of the figure's left panel, "
-            f"{only if saving else 'no step to a wider read saves'} energy; the table of steps below has the factors. "
-            "The number of reads falls by less than the width grows, because the entries of a column often end before "
-            "the memory row does."
+            "A wider read pays off as long as it saves more in reads than it costs in energy per read. For all layers "
+            "together, with the energies of the figure's left panel, "
+            f"{only if saving else 'no step to a wider read saves'} energy. In most layers, the number of reads falls "
+            f"by less than the width grows, because the entries of a column often end before the memory row "
+            f"does.{self._of_sweep()}"
         )
 
-    def _of_markers(self) -> str:
+    def of_markers(self) -> str:
+        """Say whose reads the markers of the left panel are."""
         off = self.markers()
         first = off.index[0]
         second = f"; the next is {off.index[1]} ({off['mean absolute'].iloc[1]:.0f} %)" if len(off) > 1 else ""
@@ -237,12 +237,13 @@ class Figure9:
         layers = least.drop(columns=ALL)
         wins = (layers == best).sum(axis=1)
         return (
-            f"**Is {best} bits best?** For single layers it seldom is: with any table of read energies, at most "
-            f"{wins.max()} of the {len(layers.columns)} layers take the least energy at this width. {self._of_left()} "
-            f"{self._of_sweep()}"
+            f"**Is {best} bits best?** For single layers, it seldom is: no table of read energies makes this width the "
+            f"best for more than {wins.max()} of the {len(layers.columns)} layers. {self._of_left()} The best width "
+            "depends on the memory as well as on the layers."
         )
 
     def _of_sweep(self) -> str:
+        """Say how energy per read and number of reads change from the narrowest to the widest read."""
         default = chip_facts()["sram"]["setting"]
         first, last = self.energies.columns[0], self.energies.columns[-1]
         fewer, dearer = self.reads()[first] / self.reads()[last], self.energies[last] / self.energies[first]
@@ -252,10 +253,9 @@ class Figure9:
         if len(fewer) > 1:
             falls += f" to {fewer.max():.1f}, depending on the layer"
         return (
-            f"In our memory model (*{default}*), a read of {last} bits takes {dearer[default]:.1f} times the energy of "
-            f"a read of {first} bits; over all tables, the ratio ranges from {dearer.min():.1f} to {dearer.max():.1f}. "
-            f"The number of reads falls by a factor of {falls}. The best width therefore depends on the memory as well "
-            f"as on the layers."
+            f" With *{default}*, a read of {last} bits takes {dearer[default]:.1f} times the energy of a read of "
+            f"{first} bits; over all tables, the ratio ranges from {dearer.min():.1f} to {dearer.max():.1f}. The "
+            f"number of reads falls by a factor of {falls}."
         )
 
     def _of_left(self) -> str:
@@ -267,7 +267,7 @@ class Figure9:
     def _of_sum(self) -> str:
         sums = self.least()[ALL]
         said = [
-            f"{width} bits with {_joined([f'*{name}*' for name in sums.index[sums == width]])}"
+            f"{width} bits with {joined([f'*{name}*' for name in sums.index[sums == width]])}"
             for width in dict.fromkeys(sums)
         ]
         return f"All layers together take the least energy at {'; at '.join(said)}."
@@ -327,11 +327,6 @@ def _least_as_read(energies: pd.Series, added: int = 1) -> str:
     """All widths that may have the least energy, given how exactly each of the numbers added can be read."""
     error = added * float(published.load("fig09_total")["reading_error"].max())
     return ", ".join(str(width) for width in energies.index[energies <= energies.min() + 2 * error])
-
-
-def _joined(names: Sequence[str]) -> str:
-    """List names with commas, and "and" before the last."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def difference() -> float:

@@ -97,24 +97,24 @@ class Figure10:
             f"A 32-bit fixed-point multiplication takes **{fixed['computed']:.2f} times** the energy of a {bits}-bit "
             f"one (the text says {fixed['text']:g}), and a 32-bit floating-point multiplication "
             f"**{floating['computed']:.2f} times** (the text says {floating['text']:g}). The 32-bit energies are those "
-            f"of Table I; we read those of fewer bits off this figure, so this checks only the ratios. A power law "
+            f"of Table I; we read those of fewer bits off this figure, so we can check only the ratios. A power law "
             f"through the narrowest and the widest integer has the exponent {self.exponent:.2f}. By this law, {bits} "
             f"bits would take {expected:.2f} pJ; the figure shows {abs(used / expected - 1) * 100:.0f} % "
             f"{'less' if used < expected else 'more'}. With {bits}-bit integers, one multiply-and-add per cycle at "
             f"{self.clock_mhz:g} MHz draws {share['int', bits]:.0f} % of the power of Table II's PE. It would draw "
             f"{share['int', 32]:.0f} % with 32-bit integers and {share['float', 32]:.0f} % with 32-bit floating "
             "point.\n\n"
-            f"{self._of_accuracy(f'{bits}b int')}"
+            f"{self._of_accuracy(bits)}"
         )
 
-    def _of_accuracy(self, eie: str) -> str:
+    def _of_accuracy(self, bits: int) -> str:
         """How far EIE's arithmetic is from floating point, in the paper and here."""
         table = self.accuracies()
-        loss = table["32b float"] - table[eie]
+        loss = table["32b float"] - table[f"{bits}b int"]
         narrow, mixed = (table[name].drop(PAPER) for name in ("8b int", table.columns[-1]))
         return (
-            f"**Accuracy.** With {eie}, the paper's network loses {loss[PAPER]:.1f} points. In our measurements, one "
-            f"image is {100 / self.measured['count'].max():.2f} points of the largest set and "
+            f"**Accuracy.** With {bits}-bit integers, the paper's network loses {loss[PAPER]:.1f} points. In our "
+            f"measurements, one image is {100 / self.measured['count'].max():.2f} points of the largest set and "
             f"{100 / self.measured['count'].min():.0f} points of the smallest, so the small sets cannot show smaller "
             f"differences. With 8 bits throughout, including the accumulators, the networks reach {narrow.min():.1f} "
             f"to {narrow.max():.1f} %; the paper's network reaches {table.loc[PAPER, '8b int']:.1f} %, but the paper "

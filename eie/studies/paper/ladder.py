@@ -104,9 +104,10 @@ class Ladder:
         chip_costs = geomean(joules["whole chip"] / joules["with indices and pointers"])
         return (
             f"{self.other_machine}The whole chip saves {mean['all four'] / mean['whole chip']:.1f} times less than the "
-            f"product of the four savings; the paper says about {paper_value('saving-shortfall'):g} times less, or "
-            f"{abstract['whole chip']:,.0f} instead of {abstract['all four']:,.0f}. Indices, padding zeros and "
-            f"pointers cost a factor of {format_costs:.1f}; everything else on the chip costs another {chip_costs:.1f}."
+            f"product of the four savings. The paper says about {paper_value('saving-shortfall'):g} times less, which "
+            f"would be {abstract['whole chip']:,.0f} instead of {abstract['all four']:,.0f}. Indices, padding zeros "
+            f"and pointers cost a factor of {format_costs:.1f}; everything else on the chip costs another "
+            f"{chip_costs:.1f}."
         )
 
 

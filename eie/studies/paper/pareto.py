@@ -112,7 +112,7 @@ class Pareto:
         if designs.empty:
             return "nothing"
         most = {what: -self._change(designs.loc[designs[what].idxmin()], what) for what in OBJECTIVES}
-        *first, last = [f"{percent:.0f} % of the {what}" for what, percent in most.items()]
+        *first, last = [f"{round(percent)} % of the {what}" for what, percent in most.items()]
         return f"up to {', '.join(first)} or {last}"
 
     def in_time(self) -> pd.DataFrame:
@@ -161,9 +161,9 @@ class Pareto:
         return int(alike.index[alike["holds all"]].min()) if alike["holds all"].any() else None
 
     def _gains(self, better: pd.DataFrame) -> str:
-        return (
-            f"The **{len(better):,} designs that beat the paper's choice** save {self._most(better)}.{self._of_clock()}"
-        )
+        count = f"The **{len(better):,} designs that beat" if len(better) > 1 else "The **one design that beats"
+        saves = "save" if len(better) > 1 else "saves"
+        return f"{count} the paper's choice** {saves} {self._most(better)}.{self._of_clock()}"
 
     def _change(self, design: pd.Series, what: str) -> float:
         """Percent that a design has more than the paper's."""

@@ -61,7 +61,7 @@ class Figure11(Series):
         per_pe[values] = per_pe[values].mul(100 / per_pe["n_pe"], axis=0)
         theirs = per_pe.dropna(subset=["published"])
         theirs = theirs.assign(layer=[_partner(name) for name in theirs["layer"]])
-        others = ("paper, labels Alex and VGG swapped", theirs[["layer", "n_pe", "published"]])
+        others = ("published, labels Alex and VGG swapped", theirs[["layer", "n_pe", "published"]])
         return plots.panels.panels(
             per_pe, self.x, self.x_label, "speed-up per PE, % of linear", others=others, ideal=100
         )

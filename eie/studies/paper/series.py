@@ -136,8 +136,8 @@ class Series:
 
 
 BAND_IS = (
-    "At the ends of the band are layers whose weights are spread as evenly as in the 10th percentile of really pruned "
-    "layers, and as unevenly as in the 90th percentile."
+    "The band reaches from layers whose weights are spread as evenly as in the 10th percentile of really pruned layers "
+    "to layers whose weights are spread as unevenly as in the 90th percentile."
 )
 """What the band is, for a page."""
 

@@ -13,6 +13,7 @@ from eie.explore.benchmarks import Benchmark
 from eie.machine import Machine
 from eie.studies import plots
 from eie.studies.claim import Margin
+from eie.studies.paper.display import joined
 from eie.studies.paper.series import machine_warning
 from eie.studies.paper.setup import Setup, exhibit
 from eie.technology import (
@@ -36,6 +37,9 @@ PARTS: dict[str, tuple[str, ...]] = {
 
 AS_SHIPPED = "itrs-lop-as-shipped"
 """The setting with the gate leakage that CACTI 7 ships, which is a row of another table."""
+
+GATE_LEAKAGE = "{:.3g} nA/µm"
+"""How the page writes a gate leakage per width of a transistor."""
 
 
 HEADS = {
@@ -101,9 +105,9 @@ class Table2:
         return self.printed.drop(columns=["group", "part"]).set_index(names.replace("total: total", "total"))
 
     def sums(self) -> pd.DataFrame:
-        """What the parts add up to: mW and um2, by component, by module, and the printed total."""
+        """What the parts add up to: mW and um2, by component, by module, and the published total."""
         sums = self.printed.groupby("group", sort=False)[["power", "area"]].sum()
-        return sums.rename(index={"component": "components", "module": "modules", "total": "printed total"})
+        return sums.rename(index={"component": "components", "module": "modules", "total": "published total"})
 
     def chip(self) -> pd.DataFrame:
         """Area (mm2) and power (mW) of the whole chip by `eie.chip`, and what the paper prints for 64 PEs."""
@@ -153,24 +157,39 @@ class Table2:
 
     def finding(self) -> str:
         """Say what is wrong in CACTI 7's 45 nm data, with the evidence, and what it does to the memories' power."""
-        with_it, without = self.variants.loc[AS_SHIPPED], self.variants.loc[chip_facts()["sram"]["setting"]]
-        printed = pe_breakdown("power", "component")["memory"]
-        modules = pe_breakdown("power", "module")
+        default = chip_facts()["sram"]["setting"]
+        with_it, without = self.variants.loc[AS_SHIPPED], self.variants.loc[default]
+        published_mw = pe_breakdown("power", "component")["memory"]
+        wrong, older, newer, used = (
+            GATE_LEAKAGE.format(gate_leakage(name))
+            for name in (AS_SHIPPED, "itrs-lop-gate-65nm", "itrs-lop-gate-32nm", default)
+        )
         return (
             "**CACTI 7 overstates leakage: its gate leakage of 45 nm low-operating-power transistors (ITRS-LOP) is a "
-            "row of another table.** The correction changes the power of a PE's memories from "
-            f"{with_it['memory']:.2f} mW ({_percent(with_it['memory'], printed)} against Table II) to "
-            f"**{without['memory']:.2f} mW** ({_percent(without['memory'], printed)}). The evidence:\n\n"
+            "row of another table.** As shipped, the memories of a PE draw "
+            f"{_beside(with_it['memory'], published_mw)} than in Table II; corrected, they draw "
+            f"**{_beside(without['memory'], published_mw)}**. The evidence:\n\n"
             "1. The eleven numbers of the row are, digit by digit, the subthreshold leakage of 90 nm high-performance "
             "transistors (`I_off_n` in `90nm.dat`; `I_g_on_n` in `45nm.dat`).\n"
             "2. They grow with temperature. Every other gate leakage in the files for 90, 65, 45 and 32 nm is the same "
             "at all temperatures.\n"
-            "3. At 300 K the row says 32.4 nA/µm. Its neighbours say 9.61 nA/µm at 65 nm and 2.93 nA/µm at 32 nm.\n"
-            f"4. As shipped, the matrix memory draws {with_it['matrix memory']:.2f} mW and the pointer memory "
-            f"{with_it['pointer memory']:.2f} mW; Table II's modules that hold them draw {modules['SpmatRead']:.2f} "
-            f"and {modules['PtrRead']:.2f} mW. Corrected, they draw {without['matrix memory']:.2f} and "
-            f"{without['pointer memory']:.2f} mW.\n\n"
-            "We interpolate between the neighbours on logarithmic axes (5.19 nA/µm); no publication gives a value."
+            f"3. At 300 K the row says {wrong}. Its neighbours say {older} at 65 nm and {newer} at 32 nm.\n"
+            f"4. {self._bounded(with_it, without)}\n\n"
+            f"We interpolate between the neighbours on logarithmic axes ({used}); no publication gives a value."
+        )
+
+    def _bounded(self, with_it: pd.Series, without: pd.Series) -> str:
+        """Say which power of the matrix and the pointer memory exceeds that of the modules that hold them."""
+        modules = pe_breakdown("power", "module")
+        bounds = {"matrix memory": modules["SpmatRead"], "pointer memory": modules["PtrRead"]}
+        said = []
+        for power in (with_it, without):
+            above = [name for name, bound in bounds.items() if power[name] > bound]
+            said.append(joined([f"the {name}" for name in above]) if above else "no memory")
+        return (
+            f"With the values as shipped, {said[0]} would exceed the power of the modules of Table II that contain "
+            f"them; with the corrected value, {said[1]} would (the table of "
+            "[uncertain settings](#what-remains-uncertain-about-the-memories) has the numbers)."
         )
 
     def correction(self) -> str:
@@ -213,7 +232,7 @@ class Table2:
 
     def _of_sums(self) -> str:
         sums = self.sums()
-        away = (sums.drop(index="printed total") - sums.loc["printed total"]).abs().max()
+        away = (sums.drop(index="published total") - sums.loc["published total"]).abs().max()
         area = "exactly" if away["area"] == 0 else f"within {away['area']:,.0f} µm²"
         off = max(
             (self.printed[f"{quantity} share, computed"] - self.printed[f"{quantity}_share"]).abs().max()
@@ -240,9 +259,11 @@ class Table2:
         closest = near["power, %"].abs().idxmin()
         mine, theirs = rows[default], rows["Table II"]
         lower = [name for name in ("clock network", "register", "combinational") if mine[name] < 0.99 * theirs[name]]
+        named = [f"*{name}*" for name in lower]
+        which = f"components {joined(named)} draw" if len(named) > 1 else f"component {''.join(named)} draws"
         wait = (
-            f"; the power of {' and '.join(lower)} is lower here because PEs sometimes wait and skip the arithmetic of "
-            "padding zeros"
+            f". The {which} less here than in Table II, because PEs sometimes wait and skip the arithmetic of padding "
+            "zeros"
         )
         away = near.loc[default, "power, %"]
         return (
@@ -255,21 +276,22 @@ class Table2:
 
     def _choice(self, default: str, closest: str, near: pd.DataFrame) -> str:
         power, area, fits = near["power, %"], near["memory area, %"], self.fast_enough()
-        period, listed = f"{1e9 / self.machine.clock_hz:.2f} ns cycle", ", ".join(fits) or "none"
+        period = f"{1e9 / self.machine.clock_hz:.2f} ns cycle"
+        listed = f"Memories of {joined(fits)}" if fits else "No memories"
         apart = (
             f"By power, {closest} is closer to Table II ({power[closest]:+.1f} %; {default}: {power[default]:+.1f} %)"
             if closest != default
             else f"We use {default}, which is the closest of all settings to Table II by power"
         )
         if default not in fits:
-            return f"{apart}; {default} cannot be read once every {period}, {listed} can."
+            return f"{apart}. Memories of {default} cannot be read once in every {period}. {listed} can."
         like = area.abs().idxmin()
         by_area = (
             f"also by area, {default} is the closest"
             if like == default
             else f"by area, {like} is closer ({area[like]:+.0f} %; {default}: {area[default]:+.0f} %)"
         )
-        return f"{apart}; {by_area}. Only {listed} can be read once in every {period}."
+        return f"{apart}; {by_area}. {listed} can be read once in every {period}."
 
 
 @exhibit("n_pe", "fifo_depth", "seed", "own_layers")
@@ -336,8 +358,16 @@ def _model(report: CycleReport, machine: Machine, setting: str) -> dict[str, flo
     }
 
 
-def _percent(value: float, printed: float) -> str:
-    return f"{100 * (value / printed - 1):+.0f} %"
+def gate_leakage(setting: str) -> float:
+    """Return the gate leakage of the transistors of a low-operating-power setting, nA/um (`data/chip.toml`)."""
+    facts = chip_facts()["sram"]
+    return 1e9 * float(facts["variants"].get(setting, facts["transistor"])["gate"])
+
+
+def _beside(value: float, published_value: float) -> str:
+    """Say by how many percent a value is above or below a published one."""
+    percent = 100 * (value / published_value - 1)
+    return f"{abs(percent):.0f} % {'more' if percent > 0 else 'less'}"
 
 
 def _printed() -> pd.DataFrame:

@@ -245,13 +245,13 @@ def at_measured_densities(seed: int = 0, draws: int = 5) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Rows `printed densities`, `measured input density` and `both measured`; columns `inputs %`, `weights %`,
+        Rows `published densities`, `measured input density` and `both measured`; columns `inputs %`, `weights %`,
         `published actual`, `actual` (microseconds) and `ratio`.
     """
     printed = Benchmark.named(_authors_benchmark())
     weights, inputs = measured_densities()
     cases = {
-        "printed densities": printed,
+        "published densities": printed,
         "measured input density": replace(printed, act_density=inputs),
         "both measured": replace(printed, act_density=inputs, weight_density=weights),
     }

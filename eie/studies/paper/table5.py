@@ -93,7 +93,7 @@ class Table5:
         """Say how fast the two chips are, computed and printed."""
         frames = self.computed.loc["throughput"]
         off = 100 * (frames / self.printed.loc["throughput"] - 1)
-        error = f" ± {significant(self.error * frames[SMALL], 1)}" if self.error else ""
+        error = f" ± {significant(self.error * frames[SMALL], 2)}" if self.error else ""
         return (
             f"The chip of 64 PEs runs {self.layer} **{significant(frames[SMALL])}{error} times per second** (± two "
             f"standard deviations over draws), {_apart(off[SMALL])} than the table says. The projected chip of 256 PEs "
@@ -117,7 +117,7 @@ class Table5:
         return (
             f"{other}*Derived* columns use the published times and the chip model. They agree with the published "
             f"columns within {rest.abs().max().max():.1f} %; {printed(QUANTITIES[largest])} differs most. The clock of "
-            f"the large chip is the exception: the projection rule, with which its throughput agrees, results in "
+            f"the large chip is the exception: the projection rule gives "
             f"{self.derived.loc['clock', LARGE]:,.0f} MHz ({clock:+.1f} %).\n\n*Computed* columns use our computed "
             f"times. The two chips differ from the table by different amounts because of the gain from 64 to 256 PEs "
             f"at equal clock: it is a factor of {paper_value('scaling-256-over-64'):g} in the paper and "

@@ -9,8 +9,6 @@ import numpy as np
 import pandas as pd
 
 from eie import chip, published
-from eie.cycles import simulate
-from eie.energy_model import energy, energy_range
 from eie.explore.sweep import geomean
 from eie.machine import Machine
 from eie.studies import claims_file, plots
@@ -18,7 +16,7 @@ from eie.studies.baselines import platforms
 from eie.studies.claim import Estimate
 from eie.studies.paper.display import significant, with_error
 from eie.studies.paper.series import machine_warning
-from eie.studies.paper.setup import BAND, Setup, exhibit, usual
+from eie.studies.paper.setup import Setup, exhibit, usual
 from eie.technology import paper_value
 
 GEOMEAN = "Geo Mean"
@@ -176,7 +174,7 @@ class Versus:
         apart = self.computed.drop(GEOMEAN) / self.labels["EIE"].drop(GEOMEAN) - 1
         name = apart.abs().idxmax()
         return (
-            f"EIE's computed {self.quantity} is the farthest from its label for **{name}**: it is "
+            f"EIE's computed {self.quantity} is farthest from its label for **{name}**: it is "
             f"{significant(self.computed[name])}, and the label is {self.labels.loc[name, 'EIE']:,g} "
             f"({100 * apart[name]:+.0f} %)."
         )
@@ -189,10 +187,10 @@ def figure6(setup: Setup) -> Versus:
     The geometric mean is over the layers chosen.
     """
     names = [benchmark.name for benchmark in setup.benchmarks]
-    times = _times().loc[names]
+    times = times_of_table4().loc[names]
     derived = times.rdiv(times["CPU Dense"], axis=0)
     computed = times["CPU Dense"] / _computed_us(setup)
-    labels = _labels("fig06", "speedup", names)
+    labels = labels_of("fig06", "speedup", names)
     measured = _measured(times["CPU Dense"])
     other = machine_warning(setup.machine())
     means = _with_mean(derived), _with_mean(computed)
@@ -208,13 +206,13 @@ def figure7(setup: Setup) -> Versus:
     those that the figure used for the paper's chip, scaled to another chip as the chip model says.
     """
     names = [benchmark.name for benchmark in setup.benchmarks]
-    watts = _watts().reindex(names)
-    energy = _times().loc[names] * watts
+    watts = watts_at_batch_1().reindex(names)
+    energy = times_of_table4().loc[names] * watts
     machine = setup.machine()
     eie_watts = watts["EIE"] * chip.power(machine) / chip.power(Machine())
     computed = energy["CPU Dense"] / (_computed_us(setup) * eie_watts)
     derived = energy.rdiv(energy["CPU Dense"], axis=0)
-    labels, other = _labels("fig07", "energy_efficiency", names), machine_warning(machine)
+    labels, other = labels_of("fig07", "energy_efficiency", names), machine_warning(machine)
     inferred = tuple(published.load("power").query("origin == 'implied'")["layer"].unique())
     means = _with_mean(derived), _with_mean(computed)
     return Versus("Figure 7", "energy efficiency", labels, *means, inferred, None, other, _error(setup), _band(setup))
@@ -238,7 +236,7 @@ def against_measured(result: Versus) -> pd.DataFrame:
     if found is None:
         return pd.DataFrame()
     names = [name for name in result.computed.index if name != GEOMEAN]
-    eie_us = _times()["CPU Dense"].loc[names] / result.computed[names]
+    eie_us = times_of_table4()["CPU Dense"].loc[names] / result.computed[names]
     rows = found.rows.assign(row=found.rows["platform"].str.cat([found.rows["variant"]], sep=" "))
     rows["row"] += ", batch " + rows["batch"].astype(str)
     times = rows.pivot_table(index="row", columns="layer", values="time_us", sort=False).reindex(columns=names)
@@ -257,14 +255,14 @@ def _measured(paper_us: pd.Series) -> pd.DataFrame | None:
     return _with_mean(pd.DataFrame(known))
 
 
-def _times() -> pd.DataFrame:
+def times_of_table4() -> pd.DataFrame:
     """Table IV at batch 1, microseconds: one row per layer, one column per platform."""
     table = published.load("table4")
     table = table[table["batch"] == 1].pivot(index="layer", columns=["platform", "variant"], values="time")
     return pd.DataFrame({label: table[row] for label, row in ROWS.items()})
 
 
-def _watts() -> pd.DataFrame:
+def watts_at_batch_1() -> pd.DataFrame:
     """Published watts at batch 1, one row per layer, one column per platform; EIE's as the abstract gives them."""
     table = published.load("power")
     table = table[table["batch"] == 1].pivot(index="layer", columns=["platform", "variant"], values="power")
@@ -272,7 +270,8 @@ def _watts() -> pd.DataFrame:
     return pd.DataFrame(columns).assign(EIE=paper_value("power-abstract") / 1000)
 
 
-def _labels(name: str, value: str, names: list[str]) -> pd.DataFrame:
+def labels_of(name: str, value: str, names: list[str]) -> pd.DataFrame:
+    """Labels of Figure 6 or 7 by its file: one row per layer and the geometric mean, one column per platform."""
     table = published.load(name).pivot(index="layer", columns="platform", values=value)
     return table.loc[[*names, GEOMEAN], list(ROWS)].rename_axis(columns=None)
 
@@ -344,108 +343,6 @@ def uncertainty(quantity: str, mean: float, band: float, error: float, rounding:
         f"{of_spread} {other} of the layers change it by ± {significant((rounding or error) * mean, 2)}. The error "
         f"bar, ± {significant(hypot(band, rounding or error) * mean, 2)}, adds these two parts in quadrature."
     )
-
-
-def energy_saving_bottom_up(over: str) -> Estimate:
-    """Compute how many times less energy EIE takes than a row of Figure 7, by the bottom-up model; geometric mean.
-
-    Its error is the larger way to the ends of the range over plausible SRAM settings and over the band of spreads.
-    """
-    counted = usual(bottom_up)
-    value, (least, most) = counted.saving(over), counted.range(over)
-    by_band = max(abs(counted.saving(over, column) - value) for column in ENDS)
-    error = hypot(max(value - least, most - value), by_band)
-    return Estimate(value, error, "SRAM settings and spread of the weights")
-
-
-@dataclass(frozen=True, eq=False)
-class BottomUp:
-    """Energy of each layer by what was counted, with its range over the plausible SRAM settings.
-
-    Attributes
-    ----------
-    joules : DataFrame
-        One row per layer: `bottom-up`, `least`, `most`, and `time × 0.600 W`, the figure's way, J; and `bottom-up`
-        for layers at the `even` and at the `uneven` end of the band of spreads.
-    pointers : Series
-        Share of the reads of pointers in the energy of each layer.
-    """
-
-    joules: pd.DataFrame
-    pointers: pd.Series
-
-    def saving(self, over: str, column: str = "bottom-up") -> float:
-        """Divide the energy of a row of Figure 7 by EIE's, geometric mean over the layers.
-
-        That row's energy is the CPU's over the label that the figure prints; it prints NeuralTalk's for the GPUs too.
-        """
-        cpu = 1e-6 * (_times() * _watts())["CPU Dense"].loc[self.joules.index]
-        labels = _labels("fig07", "energy_efficiency", list(self.joules.index))[over].drop(GEOMEAN)
-        return geomean(cpu / self.joules[column]) / geomean(labels)
-
-    def range(self, over: str) -> tuple[float, float]:
-        """Return the least and the greatest saving over the plausible SRAM settings."""
-        return self.saving(over, "most"), self.saving(over, "least")
-
-    def table(self) -> pd.DataFrame:
-        """Tabulate microjoules of each layer, and the ratio of bottom-up energy to time × 0.600 W."""
-        ratio = self.joules["bottom-up"] / self.joules[TIMES_POWER]
-        shown = (1e6 * self.joules.drop(columns=ENDS)).rename(columns={"bottom-up": "event by event"})
-        return shown.assign(**{RATIO: ratio})
-
-    def answer(self) -> str:
-        """Say how much less energy EIE takes than the CPU, and the range over the memories' settings."""
-        least, most = self.range("CPU Dense")
-        return (
-            f"If its energy is counted event by event, it takes **{rounded(self.saving('CPU Dense'))} times** less "
-            f"({rounded(least)} to {rounded(most)} over plausible settings of the memories)."
-        )
-
-    def words(self) -> str:
-        """Say where the two ways to energy differ most, and how many pointers are read there."""
-        ratio = self.table()[RATIO]
-        lowest, highest = ratio.idxmin(), ratio.idxmax()
-        return (
-            f"For single layers, the energy counted event by event is {ratio[lowest]:.2f} ({lowest}) to "
-            f"{ratio[highest]:.2f} ({highest}) times that of time × power. Reads of pointers take "
-            f"{100 * self.pointers[lowest]:.0f} % of the energy of {lowest} and {100 * self.pointers[highest]:.0f} % "
-            f"of that of {highest}: a PE reads pointers once per column, even if it has few entries or none in that "
-            "column, so short columns need more reads per entry. A single power for all layers does not show this."
-        )
-
-
-TIMES_POWER = "time × 0.600 W"
-RATIO = "event by event / time × power"
-BOTTOM_UP_HEADS = {
-    "event by event": ("counted event by event", "energy, uJ"),
-    "least": ("counted event by event", "least, uJ"),
-    "most": ("counted event by event", "most, uJ"),
-    TIMES_POWER: (TIMES_POWER, "energy, uJ"),
-    RATIO: ("ratio", "of the two energies"),
-}
-"""Heads of the table of energies on the page."""
-ENDS = ["even", "uneven"]
-"""Columns for the ends of the band of spreads that really pruned layers have."""
-
-
-@exhibit("layers", "n_pe", "fifo_depth", "seed")
-def bottom_up(setup: Setup) -> BottomUp:
-    """Count the energy of each layer, on one draw, under every plausible SRAM setting."""
-    machine, rows, pointers = setup.machine(), {}, {}
-    for benchmark in setup.benchmarks:
-        report = simulate(*benchmark.draw(setup.seed), machine)
-        used, (least, most) = energy(report, machine), energy_range(report, machine)
-        by_power = used.time_times_power * paper_value("power-abstract") / chip.power(Machine())
-        ends = [energy(simulate(*benchmark.draw(setup.seed, 0, end), machine), machine).total for end in BAND]
-        rows[benchmark.name] = [used.total, least, most, by_power, *ends]
-        pointers[benchmark.name] = used.components["pointer read"] / used.total
-    columns = ["bottom-up", "least", "most", TIMES_POWER, *ENDS]
-    return BottomUp(pd.DataFrame.from_dict(rows, "index", columns=columns), pd.Series(pointers))
-
-
-def rounded(value: float) -> str:
-    """Write a number with two significant digits, which is what the layers' description supports."""
-    return f"{float(f'{value:.2g}'):,.0f}"
 
 
 def _above(ratio: float) -> str:

@@ -178,14 +178,14 @@ def bars_and_labels(values: pd.DataFrame, labels: pd.DataFrame, colours: dict[st
     for place, printed, value in zip(places + offset, labels[series], values[series], strict=True):
         where: Any = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center"}
         ax.annotate(f"{printed:,g}", (place, np.fmax(printed, value)), color=PUBLISHED, fontsize=9, **where)
-    ax.plot([], [], **HOLLOW, markersize=4, label="printed in the paper")
+    ax.plot([], [], **HOLLOW, markersize=4, label="published")
     ax.set(yscale="log", ylabel=y_label, ylim=(0.7, 3 * values.max().max()))
     ax.axhline(1, color="black", linewidth=1)
     plain_numbers(ax.yaxis)
     ax.set_xticks(places, [name.replace(" ", "\n") for name in values.index], fontsize=9)
     ax.grid(visible=False, axis="x")
     legend_above(fig, ax)
-    return Drawn(fig, {"values": values, "printed": labels})
+    return Drawn(fig, {"values": values, "published": labels})
 
 
 @in_house_style
@@ -226,7 +226,7 @@ def waterfall(levels: pd.DataFrame, mean: pd.Series, printed: pd.Series, words: 
     ax.set(xscale="log", xlabel=x_label, xlim=(None, 100 * mean.max()), ylim=(len(mean) - 0.5, -0.5))
     ax.set_yticks(places, mean.index)
     ax.grid(visible=False, axis="y")
-    return Drawn(fig, {"levels": levels, "mean": mean, "printed": printed})
+    return Drawn(fig, {"levels": levels, "mean": mean, "published": printed})
 
 
 @in_house_style
@@ -244,7 +244,7 @@ def precision(rows: pd.DataFrame, accuracies: pd.DataFrame, published: str) -> D
     """
     fig, (ax, below) = plt.subplots(2, 1, figsize=(8.2, 6.4))
     places = np.arange(len(rows))
-    for column, shift, label in (("published energy", -0.2, "paper's figure"), ("energy", 0.2, "energy model")):
+    for column, shift, label in (("published energy", -0.2, "published"), ("energy", 0.2, "energy model")):
         paper = column.startswith("published")
         bars = ax.bar(places + shift, rows[column], 0.38, **_bar_style(paper, PALETTE[0]), label=label)
         ax.bar_label(bars, fmt="%.2f", padding=2, fontsize=9)

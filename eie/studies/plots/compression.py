@@ -51,7 +51,7 @@ def error_by_factor(
         ax.set_ylim(bottom=0)
     axes.flat[0].set_ylabel("test error, %")
     legend_above(fig, axes.flat[0])
-    return Drawn(fig, {"sweep": sweep, "dense": dense, "printed": printed, "mean": mean, "spread": spread})
+    return Drawn(fig, {"sweep": sweep, "dense": dense, "published": printed, "mean": mean, "spread": spread})
 
 
 @in_house_style

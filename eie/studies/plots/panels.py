@@ -85,9 +85,8 @@ def _panel(ax: Axes, points: pd.DataFrame, x: str, layer: str) -> None:
     if len(published):
         band = published["reading_error"].fillna(0)
         ax.fill_between(published[x], published["published"] - band, published["published"] + band, color="#cccccc")
-        ax.plot(
-            published[x], published["published"], color=PUBLISHED, marker="s", markerfacecolor="white", label="paper"
-        )
+        squares: Any = {"color": PUBLISHED, "marker": "s", "markerfacecolor": "white", "label": "published"}
+        ax.plot(published[x], published["published"], **squares)
     computed, colour = points.dropna(subset=["computed"]), layer_colour(layer)
     if "low" in computed:
         ax.fill_between(computed[x], computed["low"], computed["high"], color=colour, alpha=0.2)

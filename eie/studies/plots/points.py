@@ -44,14 +44,14 @@ def scatter(printed: pd.DataFrame, computed: pd.DataFrame, x: str, y: str, x_lab
         rightmost = point[x] == points[x].max()
         where: Any = {"xytext": (9 if rightmost else -9, 0), "ha": "left" if rightmost else "right", "va": "center"}
         ax.annotate(str(name), (point[x], point[y]), textcoords="offset points", **where)
-    ax.plot(points[x], points[y], **HOLLOW, markersize=8, label="printed in the paper")
+    ax.plot(points[x], points[y], **HOLLOW, markersize=8, label="published")
     ax.plot(computed[x], computed[y], "o", color=PLATFORM_COLOURS["EIE"], label="EIE, computed here")
     ax.set(xscale="log", yscale="log", xlabel=x_label, ylabel=y_label)
     for axis in (ax.xaxis, ax.yaxis):
         plain_numbers(axis, 1)
     ax.margins(x=0.3, y=0.1)
     legend_above(fig, ax)
-    return Drawn(fig, {"printed": printed, "computed": computed})
+    return Drawn(fig, {"published": printed, "computed": computed})
 
 
 @in_house_style
@@ -107,7 +107,7 @@ def dots(frame: pd.DataFrame, x: str, by: str, reference: pd.Series, x_label: st
         places = rows["layer"].map(layers.index) + spread
         ax.plot(rows[x], places, "o", color=colour, alpha=0.6, markeredgewidth=0, label=name)
     places = np.arange(len(layers))
-    ax.vlines(reference.loc[layers], places - 0.3, places + 0.3, color=PUBLISHED, linewidth=2, label="paper")
+    ax.vlines(reference.loc[layers], places - 0.3, places + 0.3, color=PUBLISHED, linewidth=2, label="published")
     ax.set(xlabel=x_label, ylim=(len(layers) - 0.5, -0.5), xlim=(0, None))
     ax.set_yticks(places, layers)
     ax.grid(visible=False, axis="y")
@@ -142,7 +142,7 @@ def reads_and_energy(left: pd.DataFrame, name: str, sweep_label: str, points: pd
     plain_numbers(right.yaxis, 1, 2, 5)
     right.minorticks_off()
     where: Any = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "columnspacing": 1, "handlelength": 1.5}
-    right.legend(ncols=3, title="computed; dotted and hollow: paper", **where)
+    right.legend(ncols=3, title="computed; dotted and hollow: published", **where)
     ax.legend(ncols=2, **where)
     return Drawn(fig, {"points": points, "left": left})
 
@@ -158,9 +158,10 @@ def _left_of_figure_9(ax: Axes, left: pd.DataFrame, name: str, sweep_label: str)
     bars.grid(visible=False)
     ax.set_zorder(bars.get_zorder() + 1)
     ax.patch.set_visible(False)
-    ax.plot(places, left["published reads"], color=PUBLISHED, marker="s", markerfacecolor="white", label="reads, paper")
+    squares: Any = {"color": PUBLISHED, "marker": "s", "markerfacecolor": "white", "label": "reads, published"}
+    ax.plot(places, left["published reads"], **squares)
     ax.plot(places, left["reads"], color=layer_colour(name), marker="o", label=f"reads, {name}")
-    ax.bar(0, 0, color="#e2e2e2", edgecolor="#bbbbbb", label="energy, paper's bars")
+    ax.bar(0, 0, color="#e2e2e2", edgecolor="#bbbbbb", label="energy, published bars")
     ax.plot([], [], color=PALETTE[2], marker="^", label="energy, right/left")
     ax.plot([], [], color=PALETTE[1], marker="v", label=f"energy, {sweep_label.removeprefix('SRAM sweep, ')}")
     ax.set_xticks(places, [f"{width:g}" for width in left.index])

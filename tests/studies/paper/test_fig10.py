@@ -41,7 +41,7 @@ def test_accuracies_of_the_paper_and_of_the_project(figure):
     names = {name.split(",")[0] for name in table.index[1:]}
     assert names == {"LeNet-300-100", "LeNet-5", "SqueezeNet"}
     assert table.columns.tolist() == ["32b float", "32b int", "16b int", "8b int", "8b int, 16b sums"]
-    assert "**Accuracy.** With 16b int, the paper's network loses 0.5 points." in figure.words()
+    assert "**Accuracy.** With 16-bit integers, the paper's network loses 0.5 points." in figure.words()
 
 
 def test_sixteen_bits_keep_the_accuracy_of_floating_point(figure):

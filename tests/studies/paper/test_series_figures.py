@@ -114,7 +114,7 @@ def test_plot_has_labels(figure8):
     fig = figure8.plot()
     assert [ax.get_title() for ax in fig.axes] == list(figure8.table().index)
     assert fig.get_supylabel() == "load balance, %"
-    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["paper", "computed"]
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["published", "computed"]
 
 
 def test_figure_11_shows_the_swapped_labels_per_pe():

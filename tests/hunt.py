@@ -23,6 +23,7 @@ import commands
 
 EIE = [sys.executable, "-c", "import sys; from eie.cli import start; sys.argv[0] = 'eie'; sys.exit(start())"]
 NETWORK = "net.onnx"
+PART = ["--slice", "network=Table III", "--slice", "sample=0"]
 COMMANDS = {
     "help": ["--help"],
     "version": ["--version"],
@@ -34,7 +35,7 @@ COMMANDS = {
     "claims": ["claims"],
     "measure": ["measure", "--quick", "-o", "made.json"],
     "experiment": ["experiment", "--list"],
-    "experiment part": ["experiment", "mapping", "--slice", "network=Table III", "-o", "made.csv"],
+    "experiment part": ["experiment", "mapping", *PART, "-o", "made.csv"],
     "data list": ["data", "list"],
     "data fetch": ["data", "fetch", "mnist"],
     "data verify": ["data", "verify", "mnist"],

@@ -36,3 +36,23 @@ def test_tokens_only_read(path):
 def test_what_must_be_switched_on_is_said():
     (pages,) = (path for path in WORKFLOWS if path.stem == "pages")
     assert "Source > GitHub Actions" in pages.read_text(encoding="utf-8").partition("on:\n")[0]
+
+
+def test_every_python_is_tried_with_the_lock_and_with_the_newest_versions():
+    tried = {path.stem: re.findall(r"python: (\[.*\])", path.read_text(encoding="utf-8")) for path in WORKFLOWS}
+    assert tried["ci"] == tried["newest"] == ['["3.11", "3.12", "3.13", "3.14"]']
+
+
+def test_a_release_is_built_audited_and_listed():
+    (release,) = (path for path in WORKFLOWS if path.stem == "release")
+    steps = [step.get("run", "") for step in yaml.safe_load(release.read_text("utf-8"))["jobs"]["packages"]["steps"]]
+    audits = [step for step in steps if step.startswith("pip-audit --requirement requirements.lock")]
+    assert "python -m build" in steps
+    assert [("cyclonedx" in step, "dist/sbom.json" in step) for step in audits] == [(False, False), (True, True)]
+
+
+def test_the_lock_pins_every_package():
+    lines = (WORKFLOWS[0].parents[2] / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    assert [
+        line for line in lines if line and not line.startswith("#") and not re.match(r"[\w.-]+==[\w.+!]+$", line)
+    ] == []

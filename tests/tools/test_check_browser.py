@@ -24,21 +24,30 @@ PICTURE = "data:image/svg+xml,<svg xmlns=%22http://www.w3.org/2000/svg%22/>"
 SQUARE = f'<figure><img alt="A square" width="9" src="{PICTURE}"></figure>'
 FAULTS = {
     "good": ("", "<p>Nothing is wrong here.</p>", []),
-    "host": (
-        '<script src="http://127.0.0.2:9/x.js"></script>',
+    "scripts": (
+        '<script src="http://127.0.0.2:9/x.js"></script><script src="gone.js"></script><script src="heavy.js"></script>'
+        "<script>console.error('oh'); nowhere()</script>",
         "",
-        ["fetched from another host: http://127.0.0.2:9/x"],
+        [
+            "fetched from another host: http://127.0.0.2:9/x",
+            "missing (404): ",
+            "weighs 2,000,",
+            "console: oh",
+            "script error: nowhere is not defined",
+        ],
     ),
-    "gone": ('<script src="gone.js"></script>', "", ["missing (404): "]),
-    "throws": ("<script>nowhere()</script>", "", ["script error: nowhere is not defined"]),
-    "logs": ("<script>console.error('oh')</script>", "", ["console: oh"]),
     "wide": ("", WIDE, ["phone: scrolls sideways by "]),
     "cut": ("", CUT, ["phone: plot wider than the page: plot.svg"]),
-    "heavy": ('<script src="heavy.js"></script>', "", ["weighs 2,000,"]),
-    "pale": ("", '<p style="background: #fff; color: #ddd">pale</p>', ["accessibility, serious, color-contrast"]),
-    "nameless": ("", "<button></button>", ["accessibility, critical, button-name"]),
-    "table": ("", TABLE, ["desktop: a table is 100 px wider than its column: 'a'"]),
     "summary": ("", '<div style="height: 1200px">It is long.</div>', ["desktop: takes 2 sheets of A4 instead of one"]),
+    "unseen": (
+        "",
+        f'{TABLE}<p style="background: #fff; color: #ddd">pale</p><button></button>',
+        [
+            "desktop: a table is 100 px wider than its column: 'a'",
+            "accessibility, serious, color-contrast",
+            "accessibility, critical, button-name",
+        ],
+    ),
     "notebooks/good": ("", f"<p>It is 7.</p>{SQUARE}", []),
     "notebooks/late": (
         "",

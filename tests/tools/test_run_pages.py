@@ -3,14 +3,18 @@ import signal
 import subprocess
 import sys
 import time
+from functools import cache
 
 import grimp
 import nbformat
 import pytest
 
+graph_of = cache(grimp.build_graph)
+
 
 @pytest.fixture
-def run_pages(tool):
+def run_pages(tool, monkeypatch):
+    monkeypatch.setattr(grimp, "build_graph", graph_of)  # the imports do not change while tests run
     return tool("run_pages")
 
 

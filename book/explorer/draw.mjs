@@ -65,7 +65,7 @@ export function kept(layer) {
   return { ...layer, columns };
 }
 
-/** Spread of the entries of really pruned layers of a size and density: the library's typical_spread, the median. */
+/** Spread of the entries of real pruned layers of a size and density: the library's typical_spread, the median. */
 export function typicalSpread(nOut, nIn, density, spread) {
   const odds = 1 / Math.max(density, spread.minDensity) - 1;
   const shape = Math.min(Math.max(nOut / nIn, spread.shapes[0]), spread.shapes[1]);

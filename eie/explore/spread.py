@@ -1,4 +1,4 @@
-"""Spread of a pruned matrix's entries over rows and columns: as measured, and as typical of really pruned layers."""
+"""Spread of a pruned matrix's entries over rows and columns: as measured, and as typical of real pruned layers."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def measured_spread() -> Spread:
 def typical_spread(
     density: float, percentile: float = MEDIAN, method: str = "magnitude", *, shape: float = 1.0
 ) -> Spread:
-    """Return the spread of really pruned layers of a density and shape, as fitted on those of DLMC.
+    """Return the spread of real pruned layers of a density and shape, as fitted on those of DLMC.
 
     Each coefficient of variation is a x ((1 - density) / density)**b x shape**c, with the a, b and c of the percentile
     in `data/synthetic.toml`.

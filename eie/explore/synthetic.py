@@ -1,9 +1,9 @@
 """Pruned layers and activations drawn at random, with the unevenness of real ones.
 
-The entries of a really pruned layer are not spread evenly: they vary over its rows and columns by far more than chance.
+The entries of a real pruned layer are not spread evenly: they vary over its rows and columns by far more than chance.
 So each row and each column gets a rate, and a cell is kept if it is hit at least once by random hits of the hazard
 h x row rate x column rate, that is with probability 1 - exp(-hazard). Rates are gamma distributed with mean 1: the
-entries per row and column of really pruned layers are skewed as those are. `eie.explore.spread` says by how
+entries per row and column of real pruned layers are skewed as those are. `eie.explore.spread` says by how
 much they vary.
 
 Hits cost a random number each, and cells without one cost nothing: a column's number of hits is Poisson distributed,

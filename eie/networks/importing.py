@@ -169,7 +169,7 @@ def compress(
 
 
 def _drawn(layer: WeightLayer, density: float | None, weight_bits: int, seed: int) -> CompressedLayer:
-    """Draw a layer as uneven as really pruned ones are on average."""
+    """Draw a layer as uneven as real pruned ones are on average."""
     from eie.explore.benchmarks import MAX_SEED
     from eie.explore.synthetic import draw_layer
 

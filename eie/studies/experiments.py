@@ -102,7 +102,7 @@ class Experiment:
 
 _RETROSPECTIVE, _PAPER, _BASELINES = (f"eie.studies.{wing}" for wing in ("retrospective", "paper", "baselines"))
 EXPERIMENTS = {
-    "balance": (f"{_RETROSPECTIVE}.evening:EXPERIMENT", "really pruned matrices with the PEs' work evened out"),
+    "balance": (f"{_RETROSPECTIVE}.evening:EXPERIMENT", "real pruned matrices with the PEs' work evened out"),
     "cpu_kernels": (f"{_BASELINES}.cpu_kernels:EXPERIMENT", "times of EIE's format on this processor and GPU"),
     "emerging": (f"{_RETROSPECTIVE}.emerging:EXPERIMENT", "quality of two real networks over their density"),
     "fpga": ("eie.studies.fpga:EXPERIMENT", "place and route of the RTL on an FPGA"),
@@ -114,8 +114,8 @@ EXPERIMENTS = {
     "mapping": (f"{_RETROSPECTIVE}.mapping:EXPERIMENT", "layers of real networks on the machine"),
     "patterns": (f"{_RETROSPECTIVE}.patterns:EXPERIMENT", "accuracy of a LeNet pruned by patterns and evenly"),
     "precision": (f"{_PAPER}.accuracy:EXPERIMENT", "accuracy of real networks by the width of arithmetic"),
-    "pruned_layers": ("eie.studies.pruned.matrices:EXPERIMENT", "thousands of really pruned matrices on the machine"),
-    "pruned_spreads": ("eie.studies.pruned.collection:EXPERIMENT", "how unevenly really pruned matrices are filled"),
+    "pruned_layers": ("eie.studies.pruned.matrices:EXPERIMENT", "thousands of real pruned matrices on the machine"),
+    "pruned_spreads": ("eie.studies.pruned.collection:EXPERIMENT", "how unevenly real pruned matrices are filled"),
     "reference": (f"{_BASELINES}.measure:EXPERIMENT", "times of the layers of Table III on this machine"),
     "tolerances": ("eie.studies.rounding:EXPERIMENT", "what rounded inputs and the draws do to every claim"),
     "w4a16": (f"{_RETROSPECTIVE}.w4a16:EXPERIMENT", "weights of two real networks stored in a few bits"),

@@ -16,7 +16,7 @@ def test_same_seed_same_layer():
 
 def test_a_drawn_layer_stays_the_same_over_versions():
     # What the book shows rests on these numbers; a change of generator must be noticed. They changed when layers
-    # came to be drawn in bulk, with the spread of really pruned ones.
+    # came to be drawn in bulk, with the spread of real pruned ones.
     layer = eie.draw_layer(1000, 1000, 0.1, 0)
     assert (layer.nnz, int(layer.rows[:100].sum()), int(layer.codes[:100].sum())) == (100240, 38916, 702)
 

@@ -33,7 +33,7 @@ HEADS = {
 """Heads of the table of energies on the page."""
 
 ENDS = ["even", "uneven"]
-"""Columns for the ends of the band of spreads that really pruned layers have."""
+"""Columns for the ends of the band of spreads that real pruned layers have."""
 
 
 @dataclass(frozen=True, eq=False)

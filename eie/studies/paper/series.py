@@ -129,14 +129,14 @@ class Series:
     def places(self) -> pd.Series:
         """Tell for each point of `both` whether the published value is `inside`, `above` or `below` the band.
 
-        The band reaches from the 10th to the 90th percentile of the spread of really pruned layers, and is wider by the
+        The band reaches from the 10th to the 90th percentile of the spread of real pruned layers, and is wider by the
         reading error of the figure.
         """
         return placed(self.both, self.both["published"], self.both["reading_error"])
 
 
 BAND_IS = (
-    "The band reaches from layers whose weights are spread as evenly as in the 10th percentile of really pruned layers "
+    "The band reaches from layers whose weights are spread as evenly as in the 10th percentile of real pruned layers "
     "to layers whose weights are spread as unevenly as in the 90th percentile."
 )
 """What the band is, for a page."""

@@ -17,7 +17,7 @@ from eie.explore.sweep import sweep
 from eie.machine import Machine
 
 BAND = (10, 90)
-"""Percentiles of the spread of really pruned layers: the ends of the band that simulated results are shown with."""
+"""Percentiles of the spread of real pruned layers: the ends of the band that simulated results are shown with."""
 
 P = ParamSpec("P")
 T = TypeVar("T")

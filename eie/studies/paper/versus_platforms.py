@@ -298,7 +298,7 @@ def _with_mean(values: pd.DataFrame | pd.Series) -> pd.DataFrame | pd.Series:
 def speedup(over: str) -> Estimate:
     """Compute how many times faster EIE is than a row of Figure 6, geometric mean of nine layers.
 
-    Its error is the larger way to the ends of the band of spreads that really pruned layers have.
+    Its error is the larger way to the ends of the band of spreads that real pruned layers have.
     """
     figure = usual(figure6)
     value = float(figure.computed[GEOMEAN] / figure.derived.loc[GEOMEAN, over])
@@ -309,7 +309,7 @@ def speedup(over: str) -> Estimate:
 def over_band(setup: Setup) -> tuple[float, float]:
     """Compute the speed of layers as even, and as uneven, as the ends of the band over that of typical ones.
 
-    The band reaches from the 10th to the 90th percentile of really pruned layers. One draw; the geometric mean.
+    The band reaches from the 10th to the 90th percentile of real pruned layers. One draw; the geometric mean.
     """
     return _over_band(setup)
 
@@ -333,7 +333,7 @@ def _rounding(computed: pd.Series) -> float:
 def uncertainty(quantity: str, mean: float, band: float, error: float, rounding: float = 0.0) -> str:
     """Say how far a mean moves with the spread of the layers' weights, and with rounded inputs or the draws alone."""
     of_spread = (
-        f"Layers whose weights are spread as evenly or as unevenly as in really pruned layers (10th to 90th "
+        f"Layers whose weights are spread as evenly or as unevenly as in real pruned layers (10th to 90th "
         f"percentile) change the mean {quantity} by ± {significant(band * mean, 2)}."
     )
     if not (rounding or error):

@@ -1,4 +1,4 @@
-"""Plots of really pruned layers, in the house style."""
+"""Plots of real pruned layers, in the house style."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def parts() -> list[Part]:
 
 
 def measure(model: str) -> list[dict[str, Any]]:
-    """Return the spread of each really pruned matrix of a network that is not empty.
+    """Return the spread of each real pruned matrix of a network that is not empty.
 
     Raises
     ------

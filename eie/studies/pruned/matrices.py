@@ -1,4 +1,4 @@
-"""Thousands of really pruned layers on the machine, and how near synthetic layers come to them."""
+"""Thousands of real pruned layers on the machine, and how near synthetic layers come to them."""
 
 from __future__ import annotations
 

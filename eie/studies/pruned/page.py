@@ -1,4 +1,4 @@
-"""What the page on really pruned layers shows."""
+"""What the page on real pruned layers shows."""
 
 from __future__ import annotations
 
@@ -126,11 +126,11 @@ class Pruned:
         return matrices.seeds_of(f"{row['model']}/{row['method']}/{row['sparsity']:g}/{row['layer']}{dlmc.ENDING}")
 
     def answer(self) -> str:
-        """Say how near a synthetic layer of typical spread comes to a really pruned one."""
+        """Say how near a synthetic layer of typical spread comes to a real pruned one."""
         held_out = spread.held_out()
         error = 100 * (held_out["synthetic"] - held_out["load_balance"])
         return (
-            f"The load balance of a synthetic layer differs from that of a really pruned layer of equal density, shape "
+            f"The load balance of a synthetic layer differs from that of a real pruned layer of equal density, shape "
             f"and pruning method by **{error.mean():+.1f} ± {error.std():.1f} points** (mean and standard deviation "
             f"over {len(error):,} matrices). For {100 * (error.abs() <= CLOSE).mean():.0f} % of the matrices, the "
             f"difference is at most {CLOSE:g} points."
@@ -143,7 +143,7 @@ class Pruned:
         alex8 = measured_spread()
         as_even = (real["row_cv"] <= alex8.row_cv) & (real["column_cv"] <= alex8.column_cv)
         return (
-            f"We ran **{len(real):,} really pruned matrices** on 64 PEs. With as many rows as the paper's layers have, "
+            f"We ran **{len(real):,} real pruned matrices** on 64 PEs. With as many rows as the paper's layers have, "
             f"their load balance is {_range(100 * real['load_balance_stacked'])} % (10th to 90th percentile). The "
             f"synthetic layers of the answer above have the spread that is typical of the density, the shape and the "
             f"pruning method, fitted on other layers than the one compared. Uniform layers differ by "

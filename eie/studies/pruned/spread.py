@@ -1,4 +1,4 @@
-"""How unevenly really pruned layers are filled, as a function of their density: what `data/synthetic.toml` holds."""
+"""How unevenly real pruned layers are filled, as a function of their density: what `data/synthetic.toml` holds."""
 
 from __future__ import annotations
 

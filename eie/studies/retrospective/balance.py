@@ -43,7 +43,7 @@ class Balance:
     moved: pd.DataFrame
     """The same for layers pruned for the usual PEs, on the most PEs."""
     matrices: pd.DataFrame
-    """Load balance of really pruned matrices, as `eie.studies.retrospective.evening.row_of` gives it."""
+    """Load balance of real pruned matrices, as `eie.studies.retrospective.evening.row_of` gives it."""
     accuracy: pd.DataFrame
     """Accuracy of networks pruned freely, evenly and not at all, as `eie.studies.retrospective.patterns.measure`
     gives it."""
@@ -98,7 +98,7 @@ class Balance:
         return self.usual.rename(columns=label).rename_axis(columns=None)
 
     def of_matrices(self) -> pd.DataFrame:
-        """Tabulate load balance of really pruned matrices, %: means by network and method."""
+        """Tabulate load balance of real pruned matrices, %: means by network and method."""
         rows = self.matrices
         names = {
             f"free_{EIE_45NM.fifo_depth}": label(FREE),
@@ -111,7 +111,7 @@ class Balance:
         return means
 
     def gain_of_matrices(self) -> pd.Series:
-        """Compute what `gain` does for each really pruned matrix, points."""
+        """Compute what `gain` does for each real pruned matrix, points."""
         return 100 * (self.matrices["even_1"] - self.matrices[f"free_{fig08.DEPTHS[-1]}"])
 
     def plot(self) -> Figure:
@@ -124,7 +124,7 @@ class Balance:
         return retrospective.losses(patterns.losses(self.accuracy), patterns.WITHIN)
 
     def answer(self) -> str:
-        """Say in a few sentences whether a deeper queue does the same, over layers and over really pruned matrices."""
+        """Say in a few sentences whether a deeper queue does the same, over layers and over real pruned matrices."""
         usual, deepest, best = self.usual, self.deepest, self._best()
         better, matrices = self.gain(), self.gain_of_matrices()
         job = "do not replace balanced pruning" if (better > 0).all() else "replace balanced pruning on some layers"
@@ -133,7 +133,7 @@ class Balance:
             f"{EIE_45NM.fifo_depth} entries raise the load balance by {_points(deepest[FREE] - usual[FREE])}, and "
             f"pruning that leaves every PE equally many weights in each "
             f"{label(best).removeprefix('even in each ')} raises it by **{_points(usual[best] - usual[FREE])}** (mean "
-            f"± standard deviation over the layers). On {len(matrices):,} really pruned matrices, balanced pruning "
+            f"± standard deviation over the layers). On {len(matrices):,} real pruned matrices, balanced pruning "
             f"gains {matrices.mean():.1f} points more than deep queues on average (10th to 90th percentile: "
             f"{matrices.quantile(0.1):.0f} to {matrices.quantile(0.9):.0f} points)."
         )
@@ -200,7 +200,7 @@ def balance(
 ) -> Balance:
     """Run layers pruned with and without regard to the PEs, over queues and PEs, beside what that costs in accuracy.
 
-    Accuracy and really pruned matrices are those of the committed tables.
+    Accuracy and real pruned matrices are those of the committed tables.
 
     Parameters
     ----------
@@ -272,7 +272,7 @@ class _Pruned:
 def even_pruning_beats_queues() -> Margin:
     """Compute how much better balanced evenly pruned layers with usual queues are than others with deep ones, points.
 
-    The lesser of the means over the nine layers and over really pruned matrices, each with twice its standard error.
+    The lesser of the means over the nine layers and over real pruned matrices, each with twice its standard error.
     """
     found = balance(groups=[1], fifo_depths=[fig08.DEPTHS[-1]], n_pes=[EIE_45NM.n_pe], draws=2)
     lesser = min(found.gain(), found.gain_of_matrices(), key=lambda each: float(each.mean()))

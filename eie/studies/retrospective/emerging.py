@@ -279,7 +279,7 @@ def _trained() -> str:
     densities = rows.groupby("sparsity")["density"].median()
     return (
         f"With retraining, networks tolerate more pruning: a Transformer that was trained while it was pruned (see "
-        f"[really pruned layers](pruned_layers.ipynb)) reaches a BLEU score of {bleu.iloc[0]:.1f} with "
+        f"[real pruned layers](pruned_layers.ipynb)) reaches a BLEU score of {bleu.iloc[0]:.1f} with "
         f"{100 * densities.iloc[0]:.0f} % of its weights, and still {bleu[0.9]:.1f} with {100 * densities[0.9]:.0f} %. "
         f"The curves therefore do not show how far such networks can be pruned."
     )

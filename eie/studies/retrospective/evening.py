@@ -1,6 +1,6 @@
 """Evening out the work of the PEs: a pruned layer changed so that each PE has as many weights as any other.
 
-The experiment does so with really pruned matrices, and holds it against deeper queues.
+The experiment does so with real pruned matrices, and holds it against deeper queues.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from eie.studies.pruned import matrices
 FREE = 0
 """Stands for pruning that balances nothing."""
 GROUPS = (1, 16)
-"""Columns in each of which every PE of a really pruned matrix gets as many weights."""
+"""Columns in each of which every PE of a real pruned matrix gets as many weights."""
 
 
 def label(columns: int) -> str:
@@ -151,7 +151,7 @@ def row_of(path: str, offsets: NDArray[np.int32], columns: NDArray[np.int32], n_
     """Measure the load balance of one matrix with usual and deep queues, and evened out with usual ones.
 
     The matrix is made as high as the paper's layers (`eie.studies.pruned.matrices.stacked`), with the same seeds as in
-    the table of really pruned layers.
+    the table of real pruned layers.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ FULLY_CONNECTED = "fully connected (Table III)"
 ALEXNET = ("Alex-6", "Alex-7")
 """Layers of Table III to hold the others against: of one density, which Alex-8 has not."""
 WITHIN = 1.3
-"""Times by which the density of a really pruned matrix may differ from that of `ALEXNET` to count as equal."""
+"""Times by which the density of a real pruned matrix may differ from that of `ALEXNET` to count as equal."""
 TRANSFORMER, RESNET = "transformer", "rn50"
 """Networks of the Deep Learning Matrix Collection."""
 CLASSIFIER = "final_dense"
@@ -175,7 +175,7 @@ class Mapping:
     one input), `speed` (against a dense array of as many multipliers, all of them always busy), `filling` (kept weights
     of a column in one PE)."""
     pruned: pd.DataFrame
-    """Really pruned matrices of the Deep Learning Matrix Collection: `model`, `method`, `layer`, `n_out`, `density`,
+    """Real pruned matrices of the Deep Learning Matrix Collection: `model`, `method`, `layer`, `n_out`, `density`,
     and `useful` and `filling` as above; `useful_stacked` when each is made as high as `ALEXNET`'s layers."""
 
     @classmethod
@@ -216,7 +216,7 @@ class Mapping:
         )
 
     def as_dense(self) -> pd.DataFrame:
-        """List the really pruned matrices that are as dense as `ALEXNET`'s layers."""
+        """List the real pruned matrices that are as dense as `ALEXNET`'s layers."""
         density = _density()
         near = self.pruned["density"].between(density / WITHIN, density * WITHIN)
         return self.pruned[near]
@@ -354,7 +354,7 @@ def _rows(result: Mapping, model: str) -> str:
 
 
 def mapping(n_pictures: int | None = None) -> Mapping:
-    """Run every convolution of SqueezeNet and layers of Table III on the machine, beside really pruned matrices.
+    """Run every convolution of SqueezeNet and layers of Table III on the machine, beside real pruned matrices.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ def test_figure_8_gains_most_from_the_first_step(figure8):
 def test_blocks_explain_the_layer_behind_the_convolutions_of_vgg():
     blocks = paper.blocks(block_cvs=(0.0, 1.0, 3.0), draws=1)
     table = blocks.table()
-    assert table.loc["Alex-6", 0.0] < 2  # the spread of really pruned layers leaves hardly anything to explain
+    assert table.loc["Alex-6", 0.0] < 2  # the spread of real pruned layers leaves hardly anything to explain
     assert table.loc["VGG-6", 3.0] < 0.3 * table.loc["VGG-6", 0.0]
     assert "for Alex-6 from" in blocks.words()
     assert len(blocks.plot().axes) == 3

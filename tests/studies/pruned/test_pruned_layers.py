@@ -128,7 +128,7 @@ def test_spreads_without_the_collection(monkeypatch):
 def test_page(result):
     assert result.now == 0
     assert len(result.rows) == 1350
-    assert "**1,200 really pruned matrices**" in result.words()
+    assert "**1,200 real pruned matrices**" in result.words()
     assert abs(result.errors().loc["uniform", "mean"]) > 2
     assert result.table()["matrices"].sum() == 1350
     assert result.kinds()["matrices"].sum() == 1200

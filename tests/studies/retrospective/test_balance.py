@@ -26,7 +26,7 @@ def trained():
 
 
 def matrices():
-    """A table as of really pruned matrices: even columns gain 10 and 20 points over deep queues."""
+    """A table as of real pruned matrices: even columns gain 10 and 20 points over deep queues."""
     rows = {"model": "rn50", "method": ["a", "b"], "sparsity": 0.9, "layer": ["x", "y"]}
     found = {"free_8": [0.7, 0.6], "free_256": [0.75, 0.65], "even_1": [0.85, 0.85], "even_16": [0.8, 0.8]}
     return pd.DataFrame(rows | found)

@@ -16,7 +16,7 @@ EXTRAS = {
 }
 """The extra of this package that has a package which is not installed."""
 
-MAX_LETTERS = 2000
+MAX_LETTERS = 2048
 """Letters of a message; what is longer, such as a name of 70,000 letters, is cut in its middle."""
 
 

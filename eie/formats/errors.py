@@ -39,9 +39,14 @@ def report_damage(
 
 @contextmanager
 def guard(path: object) -> Iterator[None]:
-    """Turn whatever reading a file raises into a `FormatError`, but not what names the file already."""
+    """Turn whatever reading a file raises into a `FormatError`, but not what names the file already.
+
+    Numbers that are too large for float32 become infinite without a warning: what takes them says where they are.
+    """
+    import numpy as np
+
     try:
-        with report_damage(str(path), "cannot be read", ()):
+        with np.errstate(all="ignore"), report_damage(str(path), "cannot be read", ()):
             yield
     except _TOLD:
         raise

@@ -209,6 +209,8 @@ def _encoded_part(source: str, part: _Part | EncodedLayer, machine: Machine) -> 
 def _imported(part: _Part, layer: WeightLayer, machine: Machine) -> EncodedLayer:
     compressed, was_pruned = importing.compress(layer, part.density, machine.weight_bits, part.seed)
     bias = layer.bias() if layer.bias is not None else None
+    if bias is not None and not np.isfinite(bias).all():
+        raise ValueError(f"{part.name}: bias must be finite, got {bias[~np.isfinite(bias)][0]}")
     origin = "dense; --prune-to prunes it" if part.density is None else "pruned, but not retrained"
     if layer.sizes_only:
         origin = "drawn at random, since the file has sizes only"

@@ -5,12 +5,14 @@ import zipfile
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
+from safetensors.numpy import save_file
 
 from eie.formats import FormatError, pickle_bounds, pytorch
 from eie.formats.errors import guarded
 from eie.formats.weights import WeightFile, WeightLayer
-from eie.networks import importing
+from eie.networks import encoding, importing
 
 DEEP = b"\x80\x02}q\x00)" + b"\x85" * 100_000 + b"K\x01s."
 TWICE = b"\x80\x02}q\x00)" + b"".join(b"q%ch%c\x86" % (i, i) for i in range(1, 41)) + b"K\x01s."
@@ -26,6 +28,14 @@ def test_any_error_of_a_reader_names_the_file(tmp_path, error):
 
     with pytest.raises(FormatError, match=r"net\.own"):
         guarded(read)(tmp_path / "net.own")
+
+
+def test_numbers_too_large_for_float32_are_told_once(tmp_path):
+    """By what takes the weights; NumPy's warning would not name the file."""
+    sp.save_npz(tmp_path / "a.npz", sp.csc_array([[1e300, 0], [1, 2]]))
+    (layer,) = importing.read(tmp_path / "a.npz").layers
+    with pytest.raises(ValueError, match="weights must be finite, got inf"):
+        importing.compress(layer)
 
 
 def test_errors_that_name_the_file_stay(tmp_path):
@@ -88,3 +98,10 @@ def test_a_checkpoint_with_an_optimiser_is_read(tmp_path):
     layers = importing.read(tmp_path / "net.pt").layers
     assert len(layers) == 30
     np.testing.assert_array_equal(layers[3].read(), model[3].weight.detach().numpy())
+
+
+def test_a_bias_that_is_not_finite_is_refused_before_it_is_written(tmp_path):
+    """A `.eie` file with it would be refused when it is read."""
+    save_file({"fc.weight": np.ones((4, 3)), "fc.bias": np.array([1.0, 1e300, 0, 0])}, tmp_path / "a.safetensors")
+    with pytest.raises(ValueError, match="fc: bias must be finite, got inf"):
+        encoding.save(encoding.encoded(str(tmp_path / "a.safetensors"), None), tmp_path / "a.eie")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import pandas as pd
@@ -78,9 +79,8 @@ class Hardware:
         if slow:
             longest = ns[slow].idxmax()
             others = (
-                f", {'but' if ns[ALONE] <= limit else 'and'} {COUNTED[len(slow)]} other "
-                f"path{'s are' if len(slow) > 1 else ' is'} longer than the period, up to {ns[longest]:.2f} ns for "
-                f"{CRITICAL[longest]}"
+                f"; {COUNTED[len(slow)]} other path{'s are' if len(slow) > 1 else ' is'} longer than the period, up to "
+                f"{ns[longest]:.2f} ns for {CRITICAL[longest]}"
             )
         return (
             f"Before layout, the longest path between the registers of one PE takes **{ns[ALONE]:.2f} ns** "
@@ -258,11 +258,12 @@ class Hardware:
     def made(self) -> str:
         """Say what made the tables."""
         facts = measured.made_by("synthesis")
+        library = re.sub(r"\.0+ C$", " °C", facts["library"].split(";")[0])
         return (
             f"`{facts['command']}` and `{measured.made_by('gates')['command']}` made the tables with "
-            f"{facts['synthesis']}, on {facts['library'].split(';')[0]}, on {facts['date']}, from commit "
-            f"{facts['commit'][:10]}. The owner of the cell library restricts its use: each user must obtain it and "
-            f"accept its licence. The tables contain only areas, times and energies."
+            f"{facts['synthesis']}, on {library}, on {facts['date']}, from commit {facts['commit'][:10]}. The owner of "
+            f"the cell library restricts its use: each user must obtain it and accept its licence. The tables contain "
+            "only areas, times and energies."
         )
 
 

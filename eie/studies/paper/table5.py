@@ -58,6 +58,8 @@ class Table5:
         The layer that was timed.
     error : float
         Two standard deviations over draws of the smaller chip's time, as a fraction of it; 0 with one draw.
+    draws : int
+        Number of draws that the computed times are averaged over.
     """
 
     printed: pd.DataFrame
@@ -65,6 +67,7 @@ class Table5:
     computed: pd.DataFrame
     layer: str = PRINTED_LAYER
     error: float = 0.0
+    draws: int = 1
 
     def table(self) -> pd.DataFrame:
         """Printed, derived and computed columns of EIE, and the derived over the printed ones."""
@@ -83,6 +86,10 @@ class Table5:
         return plots.points.scatter(
             self.printed.T, self.computed.T, "throughput", "energy_efficiency", "frames/s", "frames/J"
         )
+
+    def _averaged(self) -> str:
+        """Say over how many draws the computed times are averaged; empty with one."""
+        return f", averaged over {self.draws} draws" if self.draws > 1 else ""
 
     def _scaling(self) -> float:
         """How much faster the larger chip is at the same clock."""
@@ -121,7 +128,7 @@ class Table5:
             f"{self.derived.loc['clock', LARGE]:,.0f} MHz ({clock:+.1f} %).\n\n*Computed* columns use our computed "
             f"times. The two chips differ from the table by different amounts because of the gain from 64 to 256 PEs "
             f"at equal clock: it is a factor of {paper_value('scaling-256-over-64'):g} in the paper and "
-            f"{self._scaling():.2f} here."
+            f"{self._scaling():.2f} here{self._averaged()}."
         )
 
 
@@ -151,7 +158,7 @@ def table5(setup: Setup, layer: str = PRINTED_LAYER) -> Table5:
     # The projected chip runs the 45 nm clock times the shrink; the table's clock row prints a rounder number.
     large_s = seconds[EIE_28NM.n_pe] * faster / shrink
     derived = _columns(printed_s, printed_s / paper_value("scaling-256-over-64") / shrink)
-    return Table5(_printed(), derived, _columns(seconds[small], large_s), layer, error)
+    return Table5(_printed(), derived, _columns(seconds[small], large_s), layer, error, setup.draws)
 
 
 def _columns(small_s: float, large_s: float) -> pd.DataFrame:

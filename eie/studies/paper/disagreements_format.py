@@ -90,7 +90,7 @@ def deep_compression_totals(_seed: int) -> dict[str, Any]:
     """Find the totals of Deep Compression that its layers do not give, and the one that misses most."""
     off = _totals_that_miss()
     missed = [
-        f"{row['network']}, {row['variant']}: {row['total']:g} % printed, {row['over layers']:.2f} % over layers"
+        f"{row['network']}, {row['variant']}: {row['total']:g} % published, {row['over layers']:.2f} % over layers"
         for _, row in off.iterrows()
     ]
     return {"worst": off.iloc[(off["over layers"] / off["total"] - 1).abs().argmax()], "missed": "; ".join(missed)}

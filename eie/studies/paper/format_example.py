@@ -146,7 +146,7 @@ class FormatExample:
         """The rows of PE0's memory that are not as Figure 3 prints them, each with both versions."""
         mine = self.memory(0).apply(lambda row: [value for value in row if value], axis=1)
         return [
-            f"{what} ({mine[what]}, printed {values})" for what, values in _figure3().items() if mine[what] != values
+            f"{what} ({mine[what]}, published {values})" for what, values in _figure3().items() if mine[what] != values
         ]
 
     def words(self) -> str:

@@ -107,7 +107,7 @@ class Table1:
         ratios = (
             "All published ratios follow from the published energies"
             if np.isclose(off, 0, atol=1e-9)
-            else f"The printed ratios differ from those of the printed energies by up to {off:.2f}"
+            else f"The published ratios differ from those of the published energies by up to {off:.2f}"
         )
         return (
             f"{ratios}. The caption says that a read from DRAM takes {paper_value('dram-over-sram'):.0f} times the "

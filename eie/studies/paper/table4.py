@@ -137,7 +137,7 @@ class Table4:
             return "The paper has none of these layers, so there is nothing to compare."
         if self.other_machine:
             mean = self.geomean_ratio
-            return f"{self.other_machine}Computed over printed actual time is {mean:.3f} in the geometric mean."
+            return f"{self.other_machine}Computed over published actual time is {mean:.3f} in the geometric mean."
         slower = (self.known["actual"] / self.known["theoretical"]).pipe(geomean) - 1
         theirs = (self.known["published actual"] / self.known["published theoretical"]).pipe(geomean) - 1
         return (

@@ -12,6 +12,15 @@ SIGNS = {"reproduced": "✓", "close": "≈", "undecided": "?", "differs": "✗"
 UNITS = {"us": "µs", "uJ": "µJ", "mm2": "mm²", "um2": "µm²", "x": "×", "yes or no": ""}
 """Units as they are printed."""
 
+SINGLE = {
+    "reproduced": "is reproduced",
+    "close": "is close, but not reproduced",
+    "undecided": "is undecided",
+    "differs": "is not reproduced",
+    "not testable": "is not testable",
+}
+"""Verdicts on a page's only claim, as the end of a sentence."""
+
 Claim = Mapping[str, str]
 
 
@@ -36,7 +45,7 @@ def text(claims: Sequence[Claim]) -> str:
     same = [claim for claim in claims if claim["verdict"] == "reproduced"]
     if not claims:
         return ""
-    said = f"The [scorecard](scorecard.ipynb) finds {_counted(len(same), len(claims))} reproduced."
+    said = f"The [scorecard](scorecard.ipynb) finds {_found(claims, len(same))}."
     parts = [said, "\n".join(map(_item, apart))]
     if same:
         listed = "\n".join(map(_item, same))
@@ -44,13 +53,14 @@ def text(claims: Sequence[Claim]) -> str:
     return "\n\n".join(filter(None, parts))
 
 
-def _counted(same: int, count: int) -> str:
-    """Say how many claims of a page are reproduced, before that word."""
+def _found(claims: Sequence[Claim], same: int) -> str:
+    """Say how many claims of a page are reproduced; of a single claim, its verdict."""
+    count = len(claims)
     if count == 1:
-        return "the one claim of this page" if same else "the one claim of this page not"
-    return (
-        f"all {count} claims of this page" if same == count else f"{same or 'none'} of the {count} claims of this page"
-    )
+        return f"that the one claim of this page {SINGLE[claims[0]['verdict']]}"
+    if same < count:
+        return f"{same or 'none'} of the {count} claims of this page reproduced"
+    return f"{'both' if count == 2 else f'all {count}'} claims of this page reproduced"
 
 
 def _item(claim: Claim) -> str:

@@ -158,9 +158,10 @@ def test_pages_of_the_paper_have_one_form(path):
 @pytest.mark.parametrize(
     ("verdicts", "said"),
     [
-        (["reproduced"], "finds the one claim of this page reproduced."),
-        (["close"], "finds the one claim of this page not reproduced."),
-        (["reproduced", "reproduced"], "finds all 2 claims of this page reproduced."),
+        (["reproduced"], "finds that the one claim of this page is reproduced."),
+        (["close"], "finds that the one claim of this page is close, but not reproduced."),
+        (["undecided"], "finds that the one claim of this page is undecided."),
+        (["reproduced", "reproduced"], "finds both claims of this page reproduced."),
         (["close", "differs"], "finds none of the 2 claims of this page reproduced."),
     ],
 )

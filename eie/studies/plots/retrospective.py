@@ -213,7 +213,8 @@ def losses(rows: pd.DataFrame, unharmed: float) -> Drawn:
     patterns = rows.groupby(level=0, sort=False)
     for (pattern, line), colour, marker in zip(patterns, PALETTE, MARKERS, strict=False):
         kept = 100 * line.index.get_level_values(1)
-        ax.errorbar(kept, line["mean"], line["std"], color=colour, marker=marker, capsize=2, label=str(pattern))
+        called = str(pattern).replace(" x ", " × ")
+        ax.errorbar(kept, line["mean"], line["std"], color=colour, marker=marker, capsize=2, label=called)
     ax.axhline(0, color="black", linewidth=1)
     ax.axhline(unharmed, color=PUBLISHED, linestyle=":")
     ax.set_yscale("symlog", linthresh=0.5)

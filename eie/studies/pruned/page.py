@@ -83,12 +83,12 @@ NETWORKS = {"rn50": "ResNet-50", "transformer": "the Transformer"}
 """Networks in words."""
 
 KINDS = {
-    r"attention_q": "attention, queries",
-    r"attention_k": "attention, keys",
-    r"attention_v": "attention, values",
-    r"output_transform": "attention, output",
-    r"ffn_conv1": "feed-forward, first",
-    r"ffn_conv2": "feed-forward, second",
+    r"attention_q": "attention queries",
+    r"attention_k": "attention keys",
+    r"attention_v": "attention values",
+    r"output_transform": "attention output",
+    r"ffn_conv1": "first feed-forward",
+    r"ffn_conv2": "second feed-forward",
     r"symbol": "vocabulary",
     r"initial_conv": "first convolution, 7 x 7",
     r"projection": "shortcut, 1 x 1",

@@ -129,16 +129,18 @@ class Ablation:
             f"{skip['cycles, most']:.1f} in cycles. Gating cannot save leakage, clock and control, because their "
             f"energy is proportional to the number of cycles.\n\n"
             f"The abstract of the paper names four savings: weights in SRAM instead of DRAM, weight sparsity, weight "
-            f"sharing and activation sparsity. Its four factors multiply to {said:,.0f}. On the whole chip, the four "
-            f"savings together come to **{both:,.0f}** (geometric mean of these layers). We start from a dense chip "
-            f"that reads {_plain_bits()}-bit weights from DRAM. No step saves as much as the abstract says, whether it "
+            f"sharing and activation sparsity. Its four factors multiply to {said:,.0f}. Compared with a dense chip "
+            f"that reads {_plain_bits()}-bit weights from DRAM, the four savings together lower the energy of the "
+            f"whole chip by a factor of **{both:,.0f}** (geometric mean of {_counted(self.ways['layer'].nunique())} "
+            f"of Table III). No step saves as much as the abstract says, whether it "
             f"comes first or last, because the rest of the chip also takes energy. As the last step, weight sharing "
             f"saves least, a factor of {sharing['last']:.2f}: it starts from {_plain_bits()} bits, the width of the "
-            f"arithmetic, and each code still needs its index.\n\n"
-            f"**What would change the answer.** Lower leakage and finer clock gating would bring gating closer to "
-            f"skipping. Denser inputs leave less to skip: where no input is zero, as in the layers of NeuralTalk, "
-            f"input sparsity saves nothing."
+            f"arithmetic, and each code still needs its index."
         )
+
+
+def _counted(layers: int) -> str:
+    return "one layer" if layers == 1 else f"the {layers} layers"
 
 
 NOTHING = (False,) * 4

@@ -28,6 +28,15 @@ GROUPS = (1, 4, 16, 64)
 """Columns in each of which every PE keeps as many weights."""
 PE_COUNTS = (1, 16, 64, 256)
 
+COSTS = {
+    patterns.EVEN[1, 64]: "balance in each column",
+    patterns.EVEN[16, 64]: "balance in groups of 16 columns",
+    patterns.EVEN[1, 4]: "balance in each column for 4 PEs",
+}
+"""Ways to prune evenly, as subjects of a sentence."""
+SHOWN = {patterns.FINE: label(FREE), patterns.EVEN[16, 64]: label(16)}
+"""Ways to prune that the committed table names differently from this page."""
+
 Row = dict[str, float | str]
 """A row of a table."""
 
@@ -121,7 +130,7 @@ class Balance:
 
     def plot_accuracy(self) -> Figure:
         """Draw accuracy lost over density."""
-        return retrospective.losses(patterns.losses(self.accuracy), patterns.WITHIN)
+        return retrospective.losses(patterns.losses(self.accuracy).rename(index=SHOWN), patterns.WITHIN)
 
     def answer(self) -> str:
         """Say in a few sentences whether a deeper queue does the same, over layers and over real pruned matrices."""
@@ -132,14 +141,15 @@ class Balance:
             f"**Deeper queues {job}**: on {_layers(len(usual))}, queues of {self.depth} instead of "
             f"{EIE_45NM.fifo_depth} entries raise the load balance by {_points(deepest[FREE] - usual[FREE])}, and "
             f"pruning that leaves every PE equally many weights in each "
-            f"{label(best).removeprefix('even in each ')} raises it by **{_points(usual[best] - usual[FREE])}** (mean "
-            f"± standard deviation over the layers). On {len(matrices):,} real pruned matrices, balanced pruning "
+            f"{'column' if best == 1 else f'group of {best} columns'} raises it by "
+            f"**{_points(usual[best] - usual[FREE])}** (mean ± standard "
+            f"deviation over the layers). On {len(matrices):,} real pruned matrices, balanced pruning "
             f"gains {matrices.mean():.1f} points more than deep queues on average (10th to 90th percentile: "
             f"{matrices.quantile(0.1):.0f} to {matrices.quantile(0.9):.0f} points)."
         )
 
     def words(self) -> str:
-        """Say what even pruning gives by group of columns, what it costs, and what would change the answer."""
+        """Say what even pruning gives by group of columns, and what it costs."""
         wide = max(self.usual)
         better, best = self.gain(), self._best()
         return (
@@ -150,11 +160,16 @@ class Balance:
             f"Pruning to equal counts in groups of {wide} columns reaches only {_spread(self.usual[wide])} with the "
             f"usual queues, and {_spread(self.deepest[wide])} with the deep ones. It falls short for two reasons: the "
             f"machine skips columns whose input is zero, so the PEs' shares of the remaining columns differ again, and "
-            f"a PE without a weight in a column still spends a cycle on it.\n\n{self._cost()}\n\n"
-            f"**What would change the answer.** Another number of PEs would: a layer is balanced only for the number "
-            f"of PEs for which it was pruned. On {int(self.moved['value'].iloc[0])} PEs, layers balanced for "
-            f"{EIE_45NM.n_pe} PEs reach {_spread(self._moved(best))}, and layers pruned without regard to the PEs "
-            f"{_spread(self._moved(FREE))}. Pruning does not balance the padding zeros."
+            f"a PE without a weight in a column still spends a cycle on it.\n\n{self._cost()}"
+        )
+
+    def change(self) -> str:
+        """Say in words what would change the answer."""
+        return (
+            f"Another number of PEs would: a layer is balanced only for the number of PEs for which it was pruned. On "
+            f"{int(self.moved['value'].iloc[0])} PEs, layers balanced for {EIE_45NM.n_pe} PEs reach "
+            f"{_spread(self._moved(self._best()))}, and layers pruned without regard to the PEs "
+            f"{_spread(self._moved(FREE))}. Sparser layers need more padding zeros, which pruning does not balance."
         )
 
     def _moved(self, columns: int) -> pd.Series:
@@ -166,11 +181,13 @@ class Balance:
         target = patterns.BALANCED_AT
         wide = lost[lost["target"] == target].pivot_table("lost", "seed", "pattern", sort=False)
         more = wide.drop(columns=patterns.FINE).sub(wide[patterns.FINE], axis=0)
-        listed = ", ".join(f"{each.mean():.2f} ± {each.std():.2f} ({name})" for name, each in more.items())
+        listed = ", ".join(
+            f"{COSTS[str(name)]} costs {each.mean():.2f} ± {each.std():.2f} points" for name, each in more.items()
+        )
         return (
             f"**Cost in accuracy.** We compare LeNet-300-100 with {100 * target:g} % of its weights, pruned with and "
-            f"without balance. Balance costs the following points of accuracy (mean ± standard deviation over "
-            f"{len(wide)} seeds): {listed}. The cost depends on the number of weights from which a PE can choose. With "
+            f"without balance: {listed} (mean ± standard deviation over {len(wide)} seeds). The cost depends on the "
+            f"number of weights from which a PE can choose. With "
             f"4 PEs, each PE holds about as many rows of the largest layer as each of {EIE_45NM.n_pe} PEs holds of "
             f"Table III's large layers. With {EIE_45NM.n_pe} PEs, each holds fewer than five rows and keeps less than "
             f"one weight per column."
@@ -178,7 +195,7 @@ class Balance:
 
 
 def _layers(count: int) -> str:
-    return "one layer" if count == 1 else f"{count} layers"
+    return "one layer of Table III" if count == 1 else f"{count} layers of Table III"
 
 
 def _points(over_layers: pd.Series) -> str:

@@ -146,8 +146,8 @@ class Capacity:
         )
 
     def words(self) -> str:
-        """Say in words what the models need, and what would change the answer."""
-        table, ranges = self.table(), self.ranges()
+        """Say in words what the models need."""
+        table = self.table()
         large = table.index[-1]
         row, usual = table.loc[large], self.saving().mean(axis=1)
         fits = table.index[table["chips"] == 1]
@@ -158,8 +158,13 @@ class Capacity:
             f"({row['mm2']:,.0f} mm²); {' and '.join(fits)} fit{'s' * (len(fits) == 1)} on one. "
             f"{named}Few chips of {large} are busy at a time: one token takes "
             f"{row[f'{COMPRESSED}, {SRAM}, mJ']:.0f} mJ, and {row['idle, %']:.0f} % of that is leakage of chips that "
-            f"wait for their layer. Without compression, the model would need {row['dense, chips']:,.0f} chips.\n\n"
-            f"**What would change the answer.** {_with_all_transistors(ranges)} We assume that it costs nothing to "
+            f"wait for their layer. Without compression, the model would need {row['dense, chips']:,.0f} chips."
+        )
+
+    def change(self) -> str:
+        """Say in words what would change the answer."""
+        return (
+            f"{_with_all_transistors(self.ranges())} We assume that it costs nothing to "
             f"switch waiting chips on again; any cost would reduce what switching them off saves. Several inputs at "
             f"once would keep more chips busy, and would share each read from DRAM. Decoders that keep more "
             f"of their weights than we assume would need more chips and more energy."

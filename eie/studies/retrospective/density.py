@@ -96,8 +96,8 @@ class Density:
         )
 
     def words(self) -> str:
-        """Say in words what room it takes, and what would change the answer."""
-        act, energies = self.usual_inputs, self.break_even("energy")
+        """Say in words for which inputs the answer holds, and what room the indices take."""
+        act = self.usual_inputs
         return (
             f"The densities in the answer hold if {100 * act:g} % of the inputs are not zero, for arrays that have "
             f"{FAIREST.weight_bits}-bit weights and skip zero inputs, as EIE does. The slide says that sparse "
@@ -105,8 +105,14 @@ class Density:
             f"The indices take storage: EIE's memories hold a larger layer than those of the array with "
             f"{FAIREST.weight_bits}-bit weights only up to a density of {100 * self.storage[str(FAIREST)]:.0f} %, even "
             f"if padding zeros are not counted. More multipliers add little area, because the arithmetic is a small "
-            f"part of a PE in Table II. They shorten the time, and thereby save leakage.\n\n"
-            f"**What would change the answer.** Wider weights in the dense array favour EIE: if they have "
+            f"part of a PE in Table II. They shorten the time, and thereby save leakage."
+        )
+
+    def change(self) -> str:
+        """Say in words what would change the answer."""
+        act, energies = self.usual_inputs, self.break_even("energy")
+        return (
+            f"Wider weights in the dense array favour EIE: if they have "
             f"{ARRAYS[3].weight_bits} bits, EIE takes less energy {_up_to(energies[str(ARRAYS[3]), act])}. A "
             f"dense array that does not skip zero inputs takes more energy than EIE "
             f"{_up_to(energies[str(ARRAYS[0]), act])}; this depends on how many of the inputs are zero."

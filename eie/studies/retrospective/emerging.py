@@ -229,24 +229,27 @@ class EmergingNetworks:
     def answer(self) -> str:
         """Say what sixteen bits cost two networks, and how much pruning they tolerate without retraining."""
         least = {network: 100 * lowest(self.curve, network) for network in NETWORKS}
-        bits = " and ".join(f"the quality of a {network} by {self._bits(network)}" for network in NETWORKS)
+        bits = " and ".join(map(self._bits, NETWORKS))
         return (
-            f"Compared with float32 on the same pruned weights, EIE's 16-bit arithmetic changes {bits}; ± is twice the "
-            f"standard error. Without retraining, the translator tolerates pruning down to "
+            f"Compared with float32 on the same pruned weights, EIE's 16-bit arithmetic {bits} (± is twice the "
+            f"standard error). Without retraining, the translator tolerates pruning down to "
             f"**{least['translator']:.0f} %** of its weights and the recogniser down to **{least['recogniser']:.0f} "
             f"%**."
         )
 
     def _bits(self, network: str) -> str:
-        """Say how far the quality on the machine is from that in float32."""
+        """Say what the machine's arithmetic does to the quality of a network in float32."""
         row = self.curve[(self.curve["network"] == network) & self.curve["fixed"].notna()].iloc[0]
         unit = NETWORKS[network].split(" against")[0]
         apart, error = row["fixed"] - row["floating"], 2 * row["apart_sd"]
-        return f"{apart:+.1f} ± {error:.1f} ({unit}, {row['inputs']:.0f} inputs)"
+        if apart == error == 0:
+            return f"leaves the quality of a {network} unchanged ({unit}, {row['inputs']:.0f} inputs)"
+        return f"changes the quality of a {network} by {apart:+.1f} ± {error:.1f} ({unit}, {row['inputs']:.0f} inputs)"
 
     def words(self) -> str:
         """Say what retraining gives, how sparse inputs are, and how the few inputs of this page came out."""
-        here = f"On the few inputs run on this page, {', and '.join(map(self._on_machine, self.quality))}."
+        scores = ", and ".join(map(self._on_machine, self.quality))
+        here = f"On the few inputs that this page runs itself, {scores}; the answer rests on more inputs, run once."
         return f"{_trained()}\n\n{self._inputs()} {here if self.quality else ''}".strip()
 
     def _inputs(self) -> str:
@@ -279,7 +282,8 @@ def _trained() -> str:
     densities = rows.groupby("sparsity")["density"].median()
     return (
         f"With retraining, networks tolerate more pruning: a Transformer that was trained while it was pruned (see "
-        f"[real pruned layers](pruned_layers.ipynb)) reaches a BLEU score of {bleu.iloc[0]:.1f} with "
+        f"[real pruned layers](pruned_layers.ipynb)) reaches a BLEU score (similarity to "
+        f"reference translations, in percent) of {bleu.iloc[0]:.1f} with "
         f"{100 * densities.iloc[0]:.0f} % of its weights, and still {bleu[0.9]:.1f} with {100 * densities[0.9]:.0f} %. "
         f"The curves therefore do not show how far such networks can be pruned."
     )

@@ -291,9 +291,9 @@ class Mapping:
         narrow = convolved["rows"] < EIE_45NM.n_pe
         return (
             f"The layers in the answer keep about {100 * _density():g} % of their weights, and the Transformer's "
-            f"matrices have {_rows(self, TRANSFORMER)} rows of their own. SqueezeNet's convolutions, which are denser, "
-            f"multiply a weight in {_spread(self.each_useful('convolution'))} of the cycles. The share depends on "
-            f"the number of weights that each PE holds of a column: a PE with few weights waits for the PE "
+            f"matrices have {_rows(self, TRANSFORMER)} rows before they are stacked. SqueezeNet's convolutions, "
+            f"which are denser, multiply a weight in {_spread(self.each_useful('convolution'))} of the cycles. "
+            f"The share depends on the number of weights that each PE holds of a column: a PE with few weights waits for the PE "
             f"with the most.\n\n"
             f"Convolutions with fewer outputs than PEs leave some PEs without rows: in those of SqueezeNet, "
             f"{100 * convolved['useful'][narrow].mean():.0f} % of the cycles multiply a weight, compared with "

@@ -44,7 +44,7 @@ HEADS = {"parameter": "parameter", "value": "value", **_HEADS}
 BLOCK_HEADS = {"pruned": "pruned", "height": "rows", **_HEADS, "cycles": "cycles"}
 """Heads of the table of blocks."""
 
-PARAMETERS = {"density": "weights kept", "n_pe": "PEs", "index_bits": "bits of an index"}
+PARAMETERS = {"density": "weights kept, %", "n_pe": "PEs", "index_bits": "bits of an index"}
 """Parameters in words."""
 
 
@@ -100,7 +100,7 @@ class Overheads:
         )
 
     def words(self) -> str:
-        """Say in words what the two overheads are, and what blocks do about them."""
+        """Say in words what the overheads are, and what blocks do about them."""
         usual = self.blocks[(self.blocks["height"] == 1) & (self.blocks["pruned"] == UNSTRUCTURED)]
         bits, pj = usual["bits"], usual["pJ"]
         table = self.of_blocks()
@@ -108,21 +108,26 @@ class Overheads:
         one, mine, structured = (
             table.loc[where] for where in ((UNSTRUCTURED, 1), (UNSTRUCTURED, tall), (BY_BLOCK, tall))
         )
-        best = int(self.table()["bits"].loc["index_bits"].idxmin())
         slower, worse = (row["cycles"] / one["cycles"] for row in (structured, mine))
         return (
             f"On a layer of {self._layer()}, the index takes {usual['index'].mean():.2f} bits per kept weight, padding "
             f"zeros {usual['padding'].mean():.2f} and pointers {usual['pointers'].mean():.2f}. One multiplication "
             f"takes {pj.mean():.1f} pJ on the whole chip ({len(bits)} draws).\n\n"
-            f"**Blocks** of {tall} rows with one index help only if the network was pruned by blocks. A weight then "
-            f"takes {structured['bits']:.2f} bits and {structured['pJ']:.1f} pJ, but one pass of the layer takes "
-            f"{slower:.2f} times the cycles, because it is harder to distribute few large pieces evenly. In a layer "
-            f"pruned weight by weight, zeros fill the blocks: a weight takes {mine['bits']:.1f} bits and "
-            f"{mine['pJ']:.1f} pJ, and one pass takes {worse:.1f} times the cycles.\n\n"
-            f"**What would change the answer.** Sparser layers need more pointers and more padding zeros per weight. "
-            f"Fewer rows or more PEs need more pointers, but fewer padding zeros. An index of {best} bits gives the "
-            f"fewest bits per weight on this layer. PEs with one multiplier per row of a block would win back the "
-            f"cycles. [The page on patterns](retro_patterns.ipynb) measures what blocks cost in accuracy."
+            f"**Blocks** of {tall} rows that share an index help only if the network was pruned by blocks. A "
+            f"weight then takes {structured['bits']:.2f} bits and {structured['pJ']:.1f} pJ, but one pass of the layer "
+            f"takes {slower:.2f} times the cycles, because it is harder to distribute few large pieces evenly. "
+            f"In a layer pruned weight by weight, zeros fill the blocks: a weight takes {mine['bits']:.1f} bits and "
+            f"{mine['pJ']:.1f} pJ, and one pass takes {worse:.1f} times the cycles. [The page on "
+            f"patterns](retro_patterns.ipynb) measures what blocks cost in accuracy."
+        )
+
+    def change(self) -> str:
+        """Say in words what would change the answer."""
+        best = int(self.table()["bits"].loc["index_bits"].idxmin())
+        return (
+            f"Sparser layers need more pointers and more padding zeros per weight. Fewer rows or more PEs need more "
+            f"pointers, but fewer padding zeros. On this layer, an index of {best} bits gives the fewest bits per "
+            f"weight. If a PE had one multiplier for each row of a block, blocks would take no extra cycles."
         )
 
     def _layer(self) -> str:

@@ -159,7 +159,7 @@ class Vector:
             for name in names:
                 per_batch = {f"batch {n}": _densities(each == name) for n, each in _by_batch(best)}
                 found[NAMES[name]] = per_batch
-        return pd.DataFrame.from_dict(found, orient="index").rename_axis("fastest")
+        return pd.DataFrame.from_dict(found, orient="index").rename_axis("kernel")
 
     def faster_than(self) -> pd.DataFrame:
         """List the densities at which this project's layout is faster: one row per rival, one column per batch."""
@@ -189,24 +189,25 @@ class Vector:
         largest = int(self.times(1).index.unique("batch").max())
         of_row, of_byte = row * self.range_of("eie", 1, "row"), byte * self.range_of("int8", 1, "expand8")
         finding = (
-            "At batch 1, EIE's format is slow on a vector processor because of **its relative index, not its sparsity**"
+            "At batch 1, EIE's format is slowed down on a vector processor by **its relative index, not its sparsity**"
             if min(row, byte) > 1
-            else "At batch 1, these times do not show that the relative index makes EIE's format slow"
+            else "At batch 1, these times do not show that the relative index slows EIE's format down"
         )
         return (
-            f"{finding}: on one thread, the same sums are computed **{row:.2f} ± {of_row:.2f} times** as fast if each "
-            f"entry holds its row, and bitmaps are **{byte:.1f} ± {of_byte:.1f} times** as fast as dense int8 (± is "
-            f"the range of repeated timings). In batches of {largest}, the fastest kernels are "
+            f"{finding}: with {100 * self.usual[0]:g} % of the weights on one thread, the same sums are computed "
+            f"**{row:.2f} ± {of_row:.2f} times** as fast if each entry holds its row, and another sparse layout, "
+            f"bitmaps, is **{byte:.1f} ± {of_byte:.1f} times** as fast as dense int8 (± is the range of repeated "
+            f"timings). In batches of {largest}, the fastest kernels are "
             f"{self._fastest_of('real inputs', largest)} for real inputs and "
             f"{self._fastest_of('8-bit inputs', largest)} for 8-bit inputs; dense int8 takes "
             f"{self.over('int8', batch=largest, base='expand8'):.2f} times the time of bitmaps."
         )
 
     def words(self) -> str:
-        """Say in words what the comparison gave, and why it is so."""
+        """Say in words what the comparison gave."""
         if self.result is None:
             return self._on_lanes()
-        return f"{self._measured()}\n\n{self._on_lanes()}\n\n{self._what_changes()}"
+        return f"{self._measured()}\n\n{self._on_lanes()}"
 
     def _on_lanes(self) -> str:
         useful = self.useful()
@@ -248,7 +249,7 @@ class Vector:
             first += f" At {usual}, no kernel beats {ours} at batch {_joined(lost)}."
         else:
             first = f"Other kernels win. At {usual}, some beat {ours}."
-        return " ".join([first, *(f"At batch {batch}, these are faster: {_faster(ahead[batch])}." for batch in won)])
+        return " ".join([first, *(f"At batch {batch}, {_faster(ahead[batch])}." for batch in won)])
 
     def _ahead(self, batch: int) -> dict[str, float]:
         """Find the kernels that are faster than this project's layout of their arithmetic, and how many times."""
@@ -296,10 +297,13 @@ class Vector:
             f"{bitmap:.1f}, and theirs by a factor of {row:.1f}."
         )
 
-    def _what_changes(self) -> str:
+    def change(self) -> str:
+        """Say why the layouts differ, and what would change the answer."""
+        if self.result is None:
+            return "Another processor, batch or density would."
         return (
-            "**What would change the answer.** Another processor, batch or density would; the tables below vary the "
-            "last two. In EIE's format each row depends on the previous one, so entries wait "
+            "Another processor, batch or density would; the tables above vary the last two. In EIE's format each row "
+            "depends on the previous one, so entries wait "
             "for each other. An entry that holds its row does not wait, but still needs an addition in memory of its "
             "own. A bitmap fills a vector: one instruction moves the codes of 64 rows into place. "
             f"{self._over_density()} On a processor without that instruction, bitmaps lose. Dense int8 reads every "
@@ -343,9 +347,11 @@ def _densities(faster: pd.Series) -> str:
 
 
 def _faster(kernels: Mapping[str, float]) -> str:
-    """List kernels that are faster, and say how many times."""
+    """Say how many times as fast the kernels that are faster are, and which they are."""
     low, high = (f"{each(kernels.values()):.1f}" for each in (min, max))
-    return f"{_joined([*kernels])} ({low if low == high else f'{low} to {high}'} times as fast)"
+    times = f"{low if low == high else f'{low} to {high}'} times as fast"
+    kernel = "this kernel is" if len(kernels) == 1 else "these kernels are"
+    return f"{kernel} {times}: {_joined([*kernels])}"
 
 
 def _joined(names: Sequence[Any]) -> str:
@@ -367,13 +373,18 @@ def _live(result: dict[str, Any] | None, repeats: int) -> pd.DataFrame:
     for density in (layer.weight_density, 1.0):
         cell = cpu_kernels.Cell(1, layer.act_density, density)
         timed = cpu_kernels.time_cell(cell, [1], repeats)
-        found += [(row["variant"], row["time_us"], row["library"]) for row in timed["rows"] if row["platform"] == "CPU"]
+        found += [(row["variant"], row["time_us"], _whose(row)) for row in timed["rows"] if row["platform"] == "CPU"]
     now = pd.DataFrame(found, columns=["variant", "now, us", "library"]).set_index("variant")
     now = now.reindex([name for name in NAMES if name in now.index])
     if result is not None:
         shown = Vector(result, pd.DataFrame(), pd.DataFrame()).times(1).loc[1, layer.weight_density]
         now.insert(0, "kept, us", shown)
     return now.rename(index=NAMES).reset_index()
+
+
+def _whose(row: Mapping[str, Any]) -> str:
+    """Name the library of a timing as a reader of the page sees it."""
+    return str(row["library"]).replace("this project, ", "our kernel: ")
 
 
 def dense_wins_in_batches() -> Margin:

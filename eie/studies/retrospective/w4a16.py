@@ -57,7 +57,7 @@ class Scheme:
     @property
     def name(self) -> str:
         """Such as `"uniform, groups of 32"`."""
-        return f"{self.kind}, {f'groups of {self.group}' if self.group else 'one per matrix'}"
+        return f"{self.kind}, {f'groups of {self.group:,}' if self.group else 'one per matrix'}"
 
     def stored(self, weights: Array) -> Array:
         """Store a matrix of shape `(n_out, n_in)`, and return what is left of it."""
@@ -226,13 +226,11 @@ class FourBitWeights(Measured):
     `kB_a_step` (weights that one step of the decoder, or of the LSTM and output, reads).
     """
 
-    def table(self) -> pd.DataFrame:
-        """Tabulate one row per network, number of bits and scheme."""
-        labels = [
-            f"{row.network}, {row.bits} bits: {Scheme(row.kind, row.bits, row.group).name}"
-            for row in self.rows.itertuples()
-        ]
-        shown = self.rows.drop(columns=["network", "kind", "bits", "group"]).set_axis(labels)
+    def table(self, network: str) -> pd.DataFrame:
+        """Tabulate the schemes of a network: one row per number of bits and scheme."""
+        rows = self.rows.query("network == @network")
+        labels = [f"{row.bits} bits: {Scheme(row.kind, row.bits, row.group).name}" for row in rows.itertuples()]
+        shown = rows.drop(columns=["network", "kind", "bits", "group"]).set_axis(labels)
         shown["error"] *= 100
         names = {"bits_each": "bits per weight", "error": "output error, %", "kB_a_step": "kB per step"}
         return shown.rename(columns=names | {"quality_sd": "spread"})
@@ -256,14 +254,15 @@ class FourBitWeights(Measured):
         apart = abs(steps["quality"] - scaled["quality"])
         within = 2 * float(np.hypot(steps["quality_sd"], scaled["quality_sd"]))
         same = (
-            "no different from"
+            "as good as"
             if apart <= within
             else ("better than" if steps["quality"] > scaled["quality"] else "worse than")
         )
         return (
-            f"**At {steps['bits_each']:.2f} bits per weight, even steps with a scale per group are {same} a shared "
-            f"codebook with a scale per group**: the quality of a translator (chrF, 0 to 100) is {_quality(steps)} "
-            f"with steps and {_quality(scaled)} with the codebook. The scale per group makes the difference: one "
+            f"**At {steps['bits_each']:.2f} bits per weight, evenly spaced values with a scale per group are {same} "
+            f"a shared codebook with a scale per group**: the quality of a translator (chrF, 0 to 100) is "
+            f"{_quality(steps)} with even steps and {_quality(scaled)} with the codebook. The scale per group makes "
+            f"the difference: one "
             f"codebook per matrix without scales, as in EIE, takes {one['bits_each']:.2f} bits and reaches "
             f"**{_quality(one)}** (± is the standard deviation over resampled sentences)."
         )

@@ -120,7 +120,7 @@ def test_words_tables_and_plot():
     assert "**its relative index, not its sparsity**" in result.answer()
     assert f"**{result.over('eie', base='row'):.2f} ± " in result.answer()
     assert f"{result.over('int8', batch=64, base='expand8'):.2f} times the time of bitmaps" in result.answer()
-    assert "What would change the answer" in result.words()
+    assert "the tables above vary the last two" in result.change()
     assert result.useful().loc[64, "lockstep"] < result.useful().loc[64, "own queues"]
     assert [ax.get_title() for ax in result.plot().axes][2] == "lanes that do useful work"
 
@@ -140,7 +140,7 @@ def test_who_wins_is_said_as_the_times_have_it():
     times = ["time_us", "low_us", "high_us"]
     rows.loc[first & (rows["variant"] == "dense"), times] /= 1e6
     assert result.words().startswith("Other kernels win. At 9 % of the weights, some beat a row")
-    assert "At batch 1, these are faster: dense float32 (" in result.words()
+    assert "times as fast: dense float32" in result.words()
     rows.loc[rows["variant"].isin(OURS.values()), times] /= 1e12
     assert result.words().startswith("No other kernel wins: at 9 % of the weights, none beats a row")
     rows.loc[first & (rows["variant"] == "dense"), times] /= 1e12
@@ -192,6 +192,7 @@ def test_words_say_when_times_are_missing(monkeypatch):
     result = vector([8], draws=2, live=False)
     assert "Times are missing:** `eie experiment cpu_kernels`" in result.answer()
     assert result.words().startswith("Of 8 lanes")
+    assert result.change() == "Another processor, batch or density would."
     assert result.times(1).empty
     assert result.plot().axes[0].texts[0].get_text() == "not measured"
     with pytest.raises(ValueError, match="there is no table"):

@@ -133,7 +133,7 @@ def test_page(result):
     assert result.table()["matrices"].sum() == 1350
     assert result.kinds()["matrices"].sum() == 1200
     assert "other" not in result.kinds().index.get_level_values("kind")
-    assert "the Transformer's *attention, output* suits EIE best" in result.which_suit()
+    assert "the Transformer's *attention output* suits EIE best" in result.which_suit()
     assert set(result.rows["family"]) == set(FAMILIES)
 
 

@@ -110,12 +110,14 @@ def test_even_columns_balance_better_than_any_queue(result):
 
 
 def test_words_tables_and_plots(result):
-    assert result.answer().startswith("**Deeper queues do not replace balanced pruning**: on 2 layers, queues of ")
+    assert result.answer().startswith(
+        "**Deeper queues do not replace balanced pruning**: on 2 layers of Table III, queues of "
+    )
     assert "balanced pruning gains 15.0 points more than deep queues on average" in result.answer()
-    assert "0.05 ± 0.00 (even in each column, 4 PEs)" in result.words()
-    assert "0.10 ± 0.00 (even in each column)" in result.words()
+    assert "balance in each column for 4 PEs costs 0.05 ± 0.00 points" in result.words()
+    assert "balance in each column costs 0.10 ± 0.00 points" in result.words()
     table = result.table()
-    assert list(table.index) == ["without balance", "even in each column", "even in each 16 columns"]
+    assert list(table.index) == ["without balance", "even in each column", "even in groups of 16 columns"]
     assert table["cycles, % of unbalanced"].iloc[0] == 100
     assert result.of_matrices().loc[("rn50", "a")].tolist() == pytest.approx([1, 70, 75, 85, 80])
     assert [ax.get_xlabel() for ax in result.plot().axes] == ["depth of the queues", "number of PEs"]

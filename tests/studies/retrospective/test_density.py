@@ -43,7 +43,7 @@ def test_words_table_and_plot(result):
     assert not re.search(
         "(all|none) %", result.answer() + result.words()
     )  # said as "at every density" and "at no density"
-    assert "What would change the answer" in result.words()
+    assert "EIE takes less energy" in result.change()
     assert result.table().loc["4 bits, skips nothing", "energy, inputs 35 %"] == "all"
     assert [ax.get_xlabel() for ax in result.plot().axes] == ["", "", "weights kept, %", "weights kept, %"]
 

@@ -109,7 +109,7 @@ def test_the_committed_table_says_what_the_page_says():
             equal = result.equals(network, bits)
             assert equal["error"].max() < code["error"] < one["error"]
             assert equal["bits_each"].max() < 1.01 * equal["bits_each"].min()
-    assert result.answer().startswith("**At 4.62 bits per weight, even steps with a scale per group are ")
+    assert result.answer().startswith("**At 4.62 bits per weight, evenly spaced values with a scale per group are ")
     assert experiments.made_by("w4a16")["command"] == "eie experiment w4a16"
 
 

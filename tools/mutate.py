@@ -41,7 +41,7 @@ def survivors(bugs: list[dict[str, Any]], copy: Path) -> list[str]:
 
 
 def kernels(source: str) -> list[str]:
-    """Return what numba compiles of a file. If that changes, all is compiled anew: numba does not see who calls whom."""
+    """Return what numba compiles of a file. If that changes, all is compiled anew: it does not see who calls whom."""
     functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
     return [
         ast.dump(node)

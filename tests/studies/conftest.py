@@ -1,13 +1,23 @@
+import os
+import pickle
+
 import pytest
+from filelock import FileLock
 
 from eie.studies import claims
 from eie.studies.claim import Claim, Evidence, Verdict
 
 
 @pytest.fixture(scope="session")
-def results():
-    """All claims of the paper, computed once."""
-    return claims.evaluate_all()
+def results(tmp_path_factory):
+    """All claims of the paper, computed once, whichever worker needs them first."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return claims.evaluate_all()
+    path = tmp_path_factory.getbasetemp().parent / "claims.pickle"
+    with FileLock(f"{path}.lock"):
+        if not path.is_file():
+            path.write_bytes(pickle.dumps(claims.evaluate_all()))
+    return pickle.loads(path.read_bytes())
 
 
 @pytest.fixture

@@ -172,7 +172,8 @@ def faults(name, around, status, out, err, folder):
         found.append("more than one line")
     if status and not lines and "closed" not in str(around.shell) and "2>" not in around.shell:
         found.append("no line")
-    left = [path.name for path in (folder / "here").rglob(".*")] + [path.name for path in (folder / "tmp").iterdir()]
+    hidden = [path for path in (folder / "here").rglob(".*") if not (path.parent / "plan.json").is_file()]  # to go on
+    left = [path.name for path in hidden] + [path.name for path in (folder / "tmp").iterdir()]
     if left:
         found.append(f"left {left}")
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ PLAN_FILE = "plan.json"
 READ_TOGETHER = 2**17
 """Points that are in memory at a time, about, when parts are put together: 25 MB as numbers."""
 _DIGEST_BYTES = 32
+_LOCK = ".lock"
 
 
 @contextmanager
@@ -40,7 +41,7 @@ def folder_of(target: Path, plan: str) -> Iterator[Path]:
     _check_ours(folder)
     folder.mkdir(exist_ok=True)
     try:
-        with FileLock(folder / ".lock", timeout=0):
+        with FileLock(folder / _LOCK, timeout=0):
             _check_plan(folder, plan)
             yield folder
     except Timeout:
@@ -106,8 +107,14 @@ def _check_plan(folder: Path, plan: str) -> None:
     """Note the plan, or see that the parts are of the same sweep."""
     kept = folder / PLAN_FILE
     if not kept.exists():
-        with written_aside(kept) as aside:
-            aside.write_text(plan, encoding="utf-8")
+        try:
+            with written_aside(kept) as aside:
+                aside.write_text(plan, encoding="utf-8")
+        except BaseException:  # a full disk, say: nothing was begun that could be continued
+            with suppress(OSError):
+                (folder / _LOCK).unlink()
+                folder.rmdir()
+            raise
     elif kept.read_bytes() != plan.encode():
         raise ValueError(
             f"{folder} holds the parts of an unfinished sweep with other parameters: give those to finish it, "

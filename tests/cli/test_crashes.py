@@ -153,6 +153,11 @@ def test_a_full_disk_leaves_nothing(tmp_path, start, made, name):
     assert not (tmp_path / WRITERS[name].output).exists()
 
 
+def test_a_sweep_that_cannot_begin_leaves_no_folder(tmp_path, start):
+    assert start("sweep", tmp_path, limit=0).wait()[0] == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", EACH)
 def test_killed_at_any_moment(tmp_path, start, made, name):
     (old, folder, _), (new, _, seconds) = made(name, False), made(name, True)

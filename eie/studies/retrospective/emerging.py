@@ -231,8 +231,8 @@ class EmergingNetworks:
         least = {network: 100 * lowest(self.curve, network) for network in NETWORKS}
         bits = " and ".join(map(self._bits, NETWORKS))
         return (
-            f"Compared with float32 on the same pruned weights, EIE's 16-bit arithmetic {bits} (± is twice the "
-            f"standard error). Without retraining, the translator tolerates pruning down to "
+            f"Compared with float32 on the same pruned weights, EIE's 16-bit arithmetic {bits}; ± is twice the "
+            f"standard error. Without retraining, the translator tolerates pruning down to "
             f"**{least['translator']:.0f} %** of its weights and the recogniser down to **{least['recogniser']:.0f} "
             f"%**."
         )

@@ -127,7 +127,7 @@ class Overheads:
         return (
             f"Sparser layers need more pointers and more padding zeros per weight. Fewer rows or more PEs need more "
             f"pointers, but fewer padding zeros. On this layer, an index of {best} bits gives the fewest bits per "
-            f"weight. If a PE had one multiplier for each row of a block, blocks would take no extra cycles."
+            f"weight. A PE with one multiplier for each row of a block would process a block in one cycle."
         )
 
     def _layer(self) -> str:

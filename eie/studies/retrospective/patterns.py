@@ -254,10 +254,12 @@ class FineGrained(Measured):
         bits = self.bits()
         if bits.empty:
             return first
+        best = str(bits.idxmin())
         return (
             f"{first} The positions of the weights must be stored, too, and coarse patterns have fewer of them to "
-            f"store. If each pattern is pruned as far as it stays within {WITHIN:g} points, a network pruned by the "
-            f"pattern *{bits.idxmin()}* takes the fewest bits: {bits.min():.2f} per weight of the dense layers."
+            f"store. If each pattern is pruned as far as it stays within {WITHIN:g} points, a network pruned "
+            f"{best if best == FINE else f'by the pattern *{best}*'} takes the fewest bits: {bits.min():.2f} per "
+            f"weight of the dense layers."
         )
 
     def unharmed(self) -> pd.DataFrame:

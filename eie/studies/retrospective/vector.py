@@ -306,7 +306,7 @@ class Vector:
             "depends on the previous one, so entries wait "
             "for each other. An entry that holds its row does not wait, but still needs an addition in memory of its "
             "own. A bitmap fills a vector: one instruction moves the codes of 64 rows into place. "
-            f"{self._over_density()} On a processor without that instruction, bitmaps lose. Dense int8 reads every "
+            f"{self._over_density()} Without that instruction, a bitmap takes more steps. Dense int8 reads every "
             "weight, which costs less time if memory is fast. In large batches, hardly any input is zero for the whole "
             "batch, so skipping columns saves little. EIE's hardware has a queue and a memory port for each lane; a "
             "vector processor does not."

@@ -137,9 +137,14 @@ class Series:
 
 BAND_IS = (
     "The band reaches from layers whose weights are spread as evenly as in the 10th percentile of real pruned layers "
-    "to layers whose weights are spread as unevenly as in the 90th percentile."
+    "to layers as uneven as in the 90th."
 )
 """What the band is, for a page."""
+
+
+def of_draws(draws: int) -> str:
+    """Say over how many draws of each layer the numbers of a table are averaged."""
+    return "for one draw of each layer" if draws == 1 else f"averaged over {draws} draws of each layer"
 
 
 def placed(rows: pd.DataFrame, values: pd.Series, slack: pd.Series | float = 0.0) -> pd.Series:

@@ -123,7 +123,7 @@ class Figure10:
         )
 
 
-PAPER = "AlexNet (paper)"
+PAPER = "AlexNet (published)"
 
 PICTURES = {"mnist": "MNIST digits", "imagenet-samples": "ImageNet images", "pictures": "Foolbox images"}
 """What each set of pictures is called on the page."""

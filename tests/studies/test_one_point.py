@@ -18,7 +18,7 @@ CELLS = {
     path.stem: json.loads(path.read_text(encoding="utf-8"))["cells"] for path in (ROOT / "notebooks").glob("*.ipynb")
 }
 ONE_POINT = "one-point"
-PRINTED = re.compile(r".+: (.+) here, \1 (in|among) the \w+")
+PRINTED = re.compile(r".+: (.+) here, \1 (in|among) the (page's )?\w+")
 
 WITHOUT_SIMULATOR = {
     "deep_compression": "trains and stores networks",

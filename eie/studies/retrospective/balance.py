@@ -181,12 +181,11 @@ class Balance:
         target = patterns.BALANCED_AT
         wide = lost[lost["target"] == target].pivot_table("lost", "seed", "pattern", sort=False)
         more = wide.drop(columns=patterns.FINE).sub(wide[patterns.FINE], axis=0)
-        listed = ", ".join(
-            f"{COSTS[str(name)]} costs {each.mean():.2f} ± {each.std():.2f} points" for name, each in more.items()
-        )
+        costs = [f"{COSTS[str(name)]} costs {each.mean():.2f} ± {each.std():.2f} points" for name, each in more.items()]
+        listed = f"{', '.join(costs[:-1])}, and {costs[-1]}" if len(costs) > 1 else "".join(costs)
         return (
             f"**Cost in accuracy.** We compare LeNet-300-100 with {100 * target:g} % of its weights, pruned with and "
-            f"without balance: {listed} (mean ± standard deviation over {len(wide)} seeds). The cost depends on the "
+            f"without balance. In accuracy, {listed} (mean ± standard deviation over {len(wide)} seeds). The cost depends on the "
             f"number of weights from which a PE can choose. With "
             f"4 PEs, each PE holds about as many rows of the largest layer as each of {EIE_45NM.n_pe} PEs holds of "
             f"Table III's large layers. With {EIE_45NM.n_pe} PEs, each holds fewer than five rows and keeps less than "

@@ -152,7 +152,11 @@ class Capacity:
         row, usual = table.loc[large], self.saving().mean(axis=1)
         fits = table.index[table["chips"] == 1]
         lose = [name for name in usual.index if usual[name] < 1]
-        named = f"With the energy model's own setting, SRAM takes more energy for {', '.join(lose)}. " if lose else ""
+        named = (
+            f"With the energy model's own setting, SRAM takes more energy than DRAM for {', '.join(lose)}. "
+            if lose
+            else ""
+        )
         return (
             f"{large} at {100 * _decoder_density():.0f} % density needs {row['chips']:.0f} chips of 64 PEs "
             f"({row['mm2']:,.0f} mm²); {' and '.join(fits)} fit{'s' * (len(fits) == 1)} on one. "

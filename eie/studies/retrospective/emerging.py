@@ -249,7 +249,7 @@ class EmergingNetworks:
     def words(self) -> str:
         """Say what retraining gives, how sparse inputs are, and how the few inputs of this page came out."""
         scores = ", and ".join(map(self._on_machine, self.quality))
-        here = f"On the few inputs that this page runs itself, {scores}; the answer rests on more inputs, run once."
+        here = f"On the few inputs that this page runs itself, {scores}; the answer above rests on more inputs."
         return f"{_trained()}\n\n{self._inputs()} {here if self.quality else ''}".strip()
 
     def _inputs(self) -> str:

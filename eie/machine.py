@@ -74,7 +74,7 @@ class Machine(Shown):
 
     @property
     def codebook_size(self) -> int:
-        """Number of entries of the codebook: the shared weights, and the zero of code 0."""
+        """Number of entries of the codebook, which are the shared weights and the zero of code 0."""
         return 1 << self.weight_bits
 
     @property

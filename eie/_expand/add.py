@@ -13,7 +13,7 @@ import numba as nb
 import numpy as np
 from llvmlite import ir
 
-from eie._expand.bitmap import CODES, SUM_BITS, WORD
+from eie._expand.bitmap import AHEAD, CODES, SUM_BITS, WORD
 from eie._expand.bits import active_columns, intrinsic, lowest
 from eie._expand.registers import BYTES, I16, I64, LONGS, WORDS, Code
 
@@ -46,8 +46,9 @@ def _add_four(_, masks, nibbles, weights, sums, inputs, shifts, mask_at, nibble_
         with code.loop(code.arguments[8], 2) as word:
             code.prefetch_columns(9, word, COLUMNS)
             masks, at = code.masks(mask_at, word), [code.builder.load(each) for each in nibble_at]
+            packed = [code.load(code.pointer(1, each, BYTES)) for each in at]
             for half, own in enumerate(masks):
-                _add_word(code, word, half, own, at, terms, clipped[2 * half :])
+                _add_word(code, word, half, own, packed, terms, clipped[2 * half :])
             for variable, end in zip(nibble_at, code.after(at, masks), strict=True):
                 code.builder.store(end, variable)
         any_clipped = functools.reduce(code.builder.or_, [code.builder.load(each) for each in clipped])
@@ -71,7 +72,7 @@ def _excess(code: Code, terms: Any) -> Any:
     return code.builder.ashr(above, ir.Constant(LONGS, [SUM_BITS] * CODES))
 
 
-def _add_word(code: Code, word: Any, half: int, masks: Any, nibble_at: Any, terms: Any, clipped: Any) -> None:
+def _add_word(code: Code, word: Any, half: int, masks: Any, packed: Any, terms: Any, clipped: Any) -> None:
     """Add a word of the columns; set bits of `clipped` where a sum is not what it would be without clipping.
 
     Two rows are in the two bytes of a word, so the rows of even numbers are in one register, the others in another.
@@ -81,8 +82,7 @@ def _add_word(code: Code, word: Any, half: int, masks: Any, nibble_at: Any, term
     sums = [code.load(place) for place in places]
     differ = [code.builder.load(each) for each in clipped[:2]]
     for c, mask in enumerate(masks):
-        packed = code.load(code.pointer(1, nibble_at[c], BYTES))
-        codes = code.builder.bitcast(code.spread(packed, mask), WORDS)
+        codes = code.builder.bitcast(code.spread(packed[c], mask), WORDS)
         for k in range(2):
             term = code.looked_up_terms(terms[c], codes, 4 * half + 8 * k)
             free = code.builder.add(sums[k], term)
@@ -129,7 +129,7 @@ def _add_columns(masks, nibbles, start, weights, x, active, left, right, sums): 
     u, next_at = np.uint64, np.empty(3 * COLUMNS, np.int64)
     for k in range(0, len(active), COLUMNS):
         for i in range(COLUMNS):
-            later = active[min(k + COLUMNS + i, len(active) - 1)]
+            later = active[min(k + AHEAD + i, len(active) - 1)]
             next_at[i], next_at[COLUMNS + i] = later * words, start[later]
             next_at[2 * COLUMNS + i] = start[later + 1]
         a, b, c, d = active[k], active[k + 1], active[k + 2], active[k + 3]

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 WORD = 64
 """Rows of a word of the bitmap."""
+AHEAD = 16
+"""Columns from one that is expanded to one that the memory is asked for meanwhile."""
 SUM_BITS = 16
 """Bits of a saturating sum: those of the paper's accumulators (ISCA 2016, section IV)."""
 CODES = 16

@@ -144,9 +144,8 @@ class Code:
         """Look 64 codes up in a table of 16 bytes that is in every lane: what stands above a code does not matter."""
         return self.call("llvm.x86.avx512.permvar.qi.512", BYTES, table, codes)
 
-    def codes(self, nibbles: Any, half: int) -> Any:
-        """Read 64 codes from the low or from the high halves of bytes; other bits stay above them."""
-        packed = self.load(nibbles)
+    def codes(self, packed: Any, half: int) -> Any:
+        """Bring 64 codes from the low or from the high halves of bytes down; other bits stay above them."""
         if not half:
             return packed
         moved = self.builder.lshr(self.builder.bitcast(packed, WORDS), ir.Constant(WORDS, [4] * 32))

@@ -127,11 +127,13 @@ def time_cell(cell: Cell, batches: Sequence[int], repeats: int) -> dict[str, Any
 def stream_gb_s(threads: int) -> float:
     """Measure how many 10^9 bytes a second so many threads read from memory, one after the other."""
     numbers, seconds = np.ones(STREAM_BYTES // 8, np.int64), []
-    read = _read if threads == 1 else _read_on_threads
+    before = nb.get_num_threads()
+    nb.set_num_threads(threads)
     for _ in range(2 * ROUNDS):
         begun = time.perf_counter()
-        read(numbers)
+        _read(numbers)
         seconds.append(time.perf_counter() - begun)
+    nb.set_num_threads(before)
     return STREAM_BYTES / min(seconds) / 1e9
 
 
@@ -256,16 +258,8 @@ def _library(what: str, threads: int) -> str:
     return f"this project, {what}, {threads} thread{'s' * (threads > 1)}"
 
 
-@nb.njit(cache=True, nogil=True)
-def _read(numbers):  # type: ignore[no-untyped-def]
-    total = np.int64(0)
-    for i in range(len(numbers)):
-        total += numbers[i]
-    return total
-
-
 @nb.njit(cache=True, nogil=True, parallel=True)
-def _read_on_threads(numbers):  # type: ignore[no-untyped-def]
+def _read(numbers):  # type: ignore[no-untyped-def]
     total = np.int64(0)
     for i in nb.prange(len(numbers)):
         total += numbers[i]

@@ -11,27 +11,23 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from eie._expand.bitmap import LINE, TOGETHER, WORD
-from eie._expand.bits import intrinsic, lowest, prefetch
+from eie._expand.bitmap import AHEAD, TOGETHER, WORD
+from eie._expand.bits import active_columns, intrinsic, lowest
 from eie._expand.registers import BYTES, I8, I64, SUMS, WORDS, Code
 
 TILE = 64
 """Columns whose weights are expanded once for all inputs of a batch."""
 _EIGHT = nb.types.UniTuple(nb.uint64, TOGETHER)
 _FOUR = nb.types.UniTuple(nb.uint64, 4)
-_ONE = np.uint64(1)
+_ONE, _TWO, _ABOVE = np.uint64(1), np.uint64(2), ~np.uint64(WORD - 1)
 
 
-def _expanded_four(code: Code, masks: list[Any], nibbles: list[Any], half: int) -> list[Any]:
-    """Expand a word of four columns: to four registers, with four columns' weights of a row in each 32 bits.
-
-    The intrinsic's second and third arguments are codes and the table of weights; `nibbles` are places in the codes.
-    """
-    table = code.table(code.pointer(2, I64(0), I8))
-    columns = []
-    for mask, at in zip(masks, nibbles, strict=True):
-        weights = code.looked_up(table, code.codes(code.pointer(1, at, BYTES), half))
-        columns.append(code.spread(weights, mask))
+def _expanded_four(code: Code, table: Any, masks: list[Any], packed: list[Any], half: int) -> list[Any]:
+    """Expand a word of four columns: to four registers, with four columns' weights of a row in each 32 bits."""
+    columns = [
+        code.spread(code.looked_up(table, code.codes(codes, half)), mask)
+        for mask, codes in zip(masks, packed, strict=True)
+    ]
     low, high = code.paired(*columns[:2]), code.paired(*columns[2:])
     registers = []
     for pair in zip(low, high, strict=True):
@@ -40,26 +36,33 @@ def _expanded_four(code: Code, masks: list[Any], nibbles: list[Any], half: int) 
 
 
 @intrinsic
-def _dot_eight(_, masks, nibbles, table, inputs, sums, mask_at, nibble_at, word):  # type: ignore[no-untyped-def]
-    """Add two words of eight columns times their inputs to their sums; return where the columns' next codes begin."""
+def _dot_eight(_, masks, nibbles, table, inputs, sums, mask_at, nibble_at, words, next_at):  # type: ignore[no-untyped-def]
+    """Add eight columns times their inputs to all sums."""
 
     def codegen(*given):  # type: ignore[no-untyped-def]
         code = Code(*given)
-        mask_at, nibble_at = (code.parts(each) for each in code.arguments[5:7])
-        masks = code.masks(mask_at, code.arguments[7])
-        first = code.builder.mul(code.arguments[7], I64(WORD))
-        for half, own in enumerate(masks):
-            places = [code.pointer(4, code.plus(first, half * WORD + 16 * k), SUMS) for k in range(4)]
-            sums = [code.load(place) for place in places]
-            for g in range(0, TOGETHER, 4):
-                weights = _expanded_four(code, own[g : g + 4], nibble_at[g : g + 4], half)
-                x = code.four_inputs(code.pointer(3, I64(g), I8))
-                sums = [code.dotted(total, x, each) for total, each in zip(sums, weights, strict=True)]
-            for total, place in zip(sums, places, strict=True):
-                code.store(total, place)
-        return code.together(code.after(nibble_at, masks))
+        table = code.table(code.pointer(2, I64(0), I8))
+        inputs = [code.four_inputs(code.pointer(3, I64(g), I8)) for g in range(0, TOGETHER, 4)]
+        mask_at, first_nibbles = (code.parts(each) for each in code.arguments[5:7])
+        nibble_at = [code.variable(each) for each in first_nibbles]
+        with code.loop(code.arguments[7], 2) as word:
+            code.prefetch_columns(8, word, TOGETHER)
+            masks, at = code.masks(mask_at, word), [code.builder.load(each) for each in nibble_at]
+            packed = [code.load(code.pointer(1, each, BYTES)) for each in at]
+            for half, own in enumerate(masks):
+                first = code.plus(code.builder.mul(word, I64(WORD)), half * WORD)
+                places = [code.pointer(4, code.plus(first, 16 * k), SUMS) for k in range(4)]
+                sums = [code.load(place) for place in places]
+                for g in range(0, TOGETHER, 4):
+                    weights = _expanded_four(code, table, own[g : g + 4], packed[g : g + 4], half)
+                    sums = [code.dotted(t, inputs[g // 4], w) for t, w in zip(sums, weights, strict=True)]
+                for total, place in zip(sums, places, strict=True):
+                    code.store(total, place)
+            for variable, end in zip(nibble_at, code.after(at, masks), strict=True):
+                code.builder.store(end, variable)
+        return code.context.get_dummy_value()
 
-    return _EIGHT(masks, nibbles, table, inputs, sums, _EIGHT, _EIGHT, nb.uint64), codegen
+    return nb.void(masks, nibbles, table, inputs, sums, _EIGHT, _EIGHT, nb.int64, next_at), codegen
 
 
 @intrinsic
@@ -69,9 +72,10 @@ def _expand_four(_, masks, nibbles, table, tile, mask_at, nibble_at, at):  # typ
     def codegen(*given):  # type: ignore[no-untyped-def]
         code = Code(*given)
         mask_at, nibble_at = (code.parts(each) for each in code.arguments[4:6])
-        masks = code.masks(mask_at, I64(0))
+        masks, table = code.masks(mask_at, I64(0)), code.table(code.pointer(2, I64(0), I8))
+        packed = [code.load(code.pointer(1, each, BYTES)) for each in nibble_at]
         for half, own in enumerate(masks):
-            for k, weights in enumerate(_expanded_four(code, own, nibble_at, half)):
+            for k, weights in enumerate(_expanded_four(code, table, own, packed, half)):
                 place = code.pointer(3, code.plus(code.arguments[6], half * WORD * TILE + 64 * k), BYTES)
                 code.store(code.builder.bitcast(weights, BYTES), place)
         return code.together(code.after(nibble_at, masks))
@@ -103,24 +107,34 @@ def _dot_tile(_, tile, inputs, sums, tile_at, input_at, sum_at):  # type: ignore
 def multiply(masks, nibbles, start, table, x, active, sums):  # type: ignore[no-untyped-def]
     """Add the products of one part's active columns, a multiple of eight, to sums in the order of the lanes.
 
-    `x` has one input per column, the empty one's 0. What the next turn needs is asked for meanwhile, a line at a time:
-    all at once it would have to wait.
+    `x` has one input per column, the empty one's 0.
     """
-    words = masks.shape[1]
-    flat, inputs = masks.reshape(-1), np.empty(TOGETHER, np.uint8)
-    next_mask, next_code, next_end = np.empty(8, np.int64), np.empty(8, np.int64), np.empty(8, np.int64)
+    words, flat = masks.shape[1], masks.reshape(-1)
+    inputs, next_at = np.empty(TOGETHER, np.uint8), np.empty(3 * TOGETHER, np.int64)
     for k in range(0, len(active), TOGETHER):
         for i in range(TOGETHER):
-            later = active[min(k + TOGETHER + i, len(active) - 1)]
-            next_mask[i], next_code[i], next_end[i] = later * words, start[later], start[later + 1]
+            later = active[min(k + AHEAD + i, len(active) - 1)]
+            next_at[i], next_at[TOGETHER + i] = later * words, start[later]
+            next_at[2 * TOGETHER + i] = start[later + 1]
             inputs[i] = x[active[k + i]]
         mask_at, nibble_at = _eight(active, k, words, start)
-        for word in range(0, words, 2):
-            for i, line in ((word % 8, word // 8), (word % 8 + 1, word // 8)):
-                prefetch(flat, next_mask[i] + 8 * line)
-                if next_code[i] + LINE * line < next_end[i]:
-                    prefetch(nibbles, next_code[i] + LINE * line)
-            nibble_at = _dot_eight(flat, nibbles, table, inputs, sums, mask_at, nibble_at, np.uint64(word))
+        _dot_eight(flat, nibbles, table, inputs, sums, mask_at, nibble_at, words, next_at)
+
+
+@nb.njit(cache=True, nogil=True)
+def multiply_one(masks, nibbles, start, table, x, levels_of_one, bias_level, worth, sums, out):  # type: ignore[no-untyped-def]
+    """Round one input to 8 bits, multiply one part with it, and write the products to `out`, by rows."""
+    levels = np.empty(len(masks) - 1, np.uint8)
+    for j in range(len(x)):
+        levels[j] = np.uint8(np.rint(x[j] * levels_of_one))
+    levels[len(x) :] = bias_level
+    padded, active = active_columns(levels, TOGETHER)
+    multiply(masks, nibbles, start, table, padded, active, sums)
+    for row in range(len(out)):
+        i = np.uint64(row)
+        # Of a word's 64 sums, 16 rows lie in the four lanes of each register, four in each.
+        lane = (i & _ABOVE) | ((i & np.uint64(12)) << _TWO) | ((i & np.uint64(48)) >> _TWO) | (i & np.uint64(3))
+        out[row] = np.float32(sums[lane]) * worth
 
 
 @nb.njit(cache=True, nogil=True)

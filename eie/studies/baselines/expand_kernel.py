@@ -40,10 +40,16 @@ class ExpandLayer(Packed):
         Masks, codes, and where columns begin.
     codebook : float32 array of shape `(16,)`
         The shared weights.
+    table : uint8 array of shape `(16,)`
+        The shared weights in 8 bits, as bytes.
+    scale : float
+        What a step of them is worth.
     """
 
     bitmaps: Bitmaps
     codebook: NDArray[np.float32]
+    table: NDArray[np.uint8]
+    scale: float
 
     @classmethod
     def pack(cls, layer: CompressedLayer, threads: int = 1) -> Self:
@@ -56,7 +62,9 @@ class ExpandLayer(Packed):
         """
         threads, mem = checked_threads(threads), encoded(layer, 1)
         bitmaps = lay_out(*mem.by_column(), layer.n_out, threads)
-        return cls(layer.n_out, layer.n_in, mem.has_bias, bitmaps, mem.codebook)
+        scale = max(float(np.abs(mem.codebook).max()), TINY) / WEIGHT_LEVELS
+        table = np.rint(mem.codebook / np.float32(scale)).astype(np.int8).view(np.uint8)
+        return cls(layer.n_out, layer.n_in, mem.has_bias, bitmaps, mem.codebook, table, scale)
 
     @property
     def n_bytes(self) -> int:
@@ -85,19 +93,20 @@ class ExpandLayer(Packed):
             When an input has another length, or is negative.
         """
         given = self.checked(inputs).astype(np.float32, copy=False)
-        low, high = float(given.min(initial=0)), float(given.max(initial=0))
+        low, high = (float(given.min()), float(given.max())) if given.size else (0.0, 0.0)
         if low < 0:
             raise ValueError(f"inputs must be 0 or more, as after a ReLU, got {low}")
         step = max(high, float(self.has_bias), TINY) / INPUT_LEVELS
-        levels = self._levels(np.atleast_2d(given), step)
-        scale = max(float(np.abs(self.codebook).max()), TINY) / WEIGHT_LEVELS
-        table = np.rint(self.codebook / np.float32(scale)).astype(np.int8).view(np.uint8)
+        worth, batch = np.float32(self.scale * step), np.atleast_2d(given)
+        if len(batch) < FEW and can_expand() and len(self.bitmaps.masks) == 1:
+            return self._alone(batch, step, worth).reshape(*given.shape[:-1], self.n_out)
+        levels = self._levels(batch, step)
         if len(levels) >= FEW and can_expand():
-            sums = self._batch(table, levels)
+            sums = self._batch(self.table, levels)
         else:
-            singles = [self._single(table, own) for own in levels]
+            singles = [self._single(self.table, own) for own in levels]
             sums = np.array(singles, np.int32).reshape(len(levels), self.bitmaps.height)
-        products = sums[:, : self.n_out].astype(np.float32) * np.float32(scale * step)
+        products = sums[:, : self.n_out].astype(np.float32) * worth
         return products.reshape(*given.shape[:-1], self.n_out)
 
     def saturating(self, inputs: Any, formats: LayerFormats) -> NDArray[np.int16]:
@@ -130,6 +139,14 @@ class ExpandLayer(Packed):
         """Number of the empty column."""
         return self.n_in + self.has_bias
 
+    def _alone(self, batch: NDArray[np.float32], step: float, worth: np.float32) -> NDArray[np.float32]:
+        """Multiply on one thread, one input after the other."""
+        maps, out = self.bitmaps, np.empty((len(batch), self.n_out), np.float32)
+        for x, products in zip(batch, out, strict=True):
+            rounded = np.float32(1 / step), round(1 / step)
+            dot.multiply_one(*maps.first, self.table, x, *rounded, worth, aligned((maps.height,), np.int32), products)
+        return out
+
     def _levels(self, batch: NDArray[np.float32], step: float) -> NDArray[np.uint8]:
         """Round inputs to 8 bits, and add the bias's and the empty column's."""
         levels = np.zeros((len(batch), self._empty + 1), np.uint8)
@@ -146,10 +163,7 @@ class ExpandLayer(Packed):
             for part in range(len(sums)):
                 dot.multiply_plainly(*_part(maps, part), table, levels, active, sums[part])
             return sums.reshape(-1)
-        if len(sums) == 1:
-            dot.multiply(*_part(maps, 0), table, levels, active, sums[0])
-        else:
-            dot.multiply_on_threads(*maps, table, levels, active, sums)
+        dot.multiply_on_threads(*maps, table, levels, active, sums)
         return in_rows(sums, 4)
 
     def _batch(self, table: NDArray[np.uint8], levels: NDArray[np.uint8]) -> NDArray[np.int32]:

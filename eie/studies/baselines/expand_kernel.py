@@ -143,7 +143,7 @@ class ExpandLayer(Packed):
         """Multiply on one thread, one input after the other."""
         maps, out = self.bitmaps, np.empty((len(batch), self.n_out), np.float32)
         for x, products in zip(batch, out, strict=True):
-            rounded = np.float32(1 / step), round(1 / step)
+            rounded = np.float32(1 / step), round(1 / step) if self.has_bias else 0
             dot.multiply_one(*maps.first, self.table, x, *rounded, worth, aligned((maps.height,), np.int32), products)
         return out
 

@@ -161,7 +161,7 @@ class Table2:
         with_it, without = self.variants.loc[AS_SHIPPED], self.variants.loc[default]
         published_mw = pe_breakdown("power", "component")["memory"]
         wrong, older, newer, used = (
-            GATE_LEAKAGE.format(gate_leakage(name))
+            GATE_LEAKAGE.format(_gate_leakage(name))
             for name in (AS_SHIPPED, "itrs-lop-gate-65nm", "itrs-lop-gate-32nm", default)
         )
         return (
@@ -358,7 +358,7 @@ def _model(report: CycleReport, machine: Machine, setting: str) -> dict[str, flo
     }
 
 
-def gate_leakage(setting: str) -> float:
+def _gate_leakage(setting: str) -> float:
     """Return the gate leakage of the transistors of a low-operating-power setting, nA/um (`data/chip.toml`)."""
     facts = chip_facts()["sram"]
     return 1e9 * float(facts["variants"].get(setting, facts["transistor"])["gate"])

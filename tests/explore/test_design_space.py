@@ -211,6 +211,20 @@ def test_a_finished_file_with_one_wrong_bit_does_not_count_as_done(tmp_path):
     assert path.read_bytes() == content
 
 
+def test_a_finished_file_with_other_numbers_does_not_count_as_done(tmp_path):
+    """Another tool wrote it again: its pages have the right checksums, and it has the old digest."""
+    space, path = design_space.DesignSpace(LAYERS[:1], (1, 4)), tmp_path / "sweep.parquet"
+    design_space.run(space, path)
+    content, table, facts = path.read_bytes(), pq.read_table(path), pq.ParquetFile(path).metadata.metadata
+    pq.write_table(table.replace_schema_metadata(facts), path, write_page_checksum=True)
+    assert design_space._is_whole(path, space)
+    cycles = table.schema.get_field_index("cycles")
+    other = table.set_column(cycles, table.schema.field(cycles), pa.array([1] * len(table)))
+    pq.write_table(other.replace_schema_metadata(facts), path, write_page_checksum=True)
+    assert design_space.run(space, path)
+    assert path.read_bytes() == content
+
+
 def test_two_sweeps_on_one_file_are_told_so(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     options = ["sweep", "--layers", "NT-We", "-o", "a.parquet"]

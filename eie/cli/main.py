@@ -71,7 +71,7 @@ def _told(error: BaseException) -> int:
             f"this needs the package {error.name}; install it with: pip install 'eie[{EXTRAS[error.name]}]'", 1
         )
     if isinstance(error, (OSError, ModuleNotFoundError)):
-        return _fail(str(error), 1)
+        return _fail(str(error), 1, has_lines=getattr(error, "has_lines", False))
     if isinstance(error, MemoryError):
         return _fail(f"there is not enough memory: {str(error) or 'this needs more than there is'}", 1)
     said = " ".join(str(error).split())[:200]
@@ -85,11 +85,12 @@ def _was_stopped(error: BaseException | None) -> bool:
     )
 
 
-def _fail(message: str, status: int) -> int:
+def _fail(message: str, status: int, has_lines: bool = False) -> int:
+    """Print a message in one line, unless it has lines of its own, as a licence; return the status."""
     from eie.writing.names import visible
 
-    line = visible(message).replace("\n", "\\n")
-    if len(line) > MAX_LETTERS:
+    line = visible(message) if has_lines else visible(message).replace("\n", "\\n")
+    if len(line) > MAX_LETTERS and not has_lines:
         line = f"{line[: MAX_LETTERS // 2]} ... {line[-MAX_LETTERS // 2 :]}"
     print(f"eie: {line}", file=sys.stderr)
     return status

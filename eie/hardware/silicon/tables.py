@@ -35,6 +35,8 @@ NODE_INDEX_BITS = (1, 3, 5)
 class LicenceError(PermissionError):
     """A library whose licence was not accepted; the message shows what the library says about it."""
 
+    has_lines = True
+
 
 def library(path: str, accepted: bool) -> Library:
     """Read a library whose licence the user accepts.

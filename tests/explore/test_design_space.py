@@ -225,6 +225,13 @@ def test_a_finished_file_with_other_numbers_does_not_count_as_done(tmp_path):
     assert path.read_bytes() == content
 
 
+def test_a_finished_file_of_another_sweep_is_replaced(tmp_path):
+    path = tmp_path / "sweep.parquet"
+    for n_pe in (1, 4):
+        assert design_space.run(design_space.DesignSpace(LAYERS[:1], (n_pe,)), path)
+        assert set(pd.read_parquet(path)["n_pe"]) == {n_pe}
+
+
 def test_two_sweeps_on_one_file_are_told_so(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     options = ["sweep", "--layers", "NT-We", "-o", "a.parquet"]

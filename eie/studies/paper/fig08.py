@@ -22,7 +22,7 @@ DEPTHS = (2, 4, 8, 16, 32, 64, 128, 256)
 
 
 class Figure8(Series):
-    """Load balance against queue depth, and what explains the layers that stay away."""
+    """Load balance against queue depth, and a likely cause of the largest differences."""
 
     def finding(self) -> str:
         """Say what queues up to the paper's depth gain, and deeper ones beyond it."""
@@ -33,9 +33,9 @@ class Figure8(Series):
         here = found.loc[chosen]
         error = 2 * float(np.hypot(here["sd"], before["sd"]))
         return (
-            f"Queues of depth {chosen} instead of {found.index.min()} raise the load balance by "
-            f"**{here['mean'] - before['mean']:.1f} ± {error:.1f} points** on average; a depth of {found.index.max()} "
-            f"adds only {after['mean'] - here['mean']:.1f} points more. "
+            f"Activation queues of depth {chosen} (the paper's choice) instead of {found.index.min()} raise the load "
+            f"balance by **{here['mean'] - before['mean']:.1f} ± {error:.1f} points** on average; a depth of "
+            f"{found.index.max()} adds only {after['mean'] - here['mean']:.1f} points more. "
         )
 
     def gains(self) -> pd.DataFrame:
@@ -105,7 +105,7 @@ class Blocks:
         if table.empty:
             return "None of these layers has columns that belong together."
         found = [_found(layer, row) for layer, row in table.iterrows()]
-        return f"Densities by block change the mean absolute difference from the figure: {'; '.join(found)}."
+        return f"At best, densities by block change the mean absolute difference from the figure: {'; '.join(found)}."
 
 
 def _found(layer: object, row: pd.Series) -> str:

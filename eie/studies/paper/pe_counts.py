@@ -30,7 +30,7 @@ class Figure11(Series):
         faster = self.table()[most].sort_values()
         return (
             f"On {_pes(most)}, the median layer runs **{faster.median():.0f} times** as fast as on one PE; "
-            f"{faster.index[0]} gains least, a factor of {faster.iloc[0]:.0f}. "
+            f"the layer {faster.index[0]} gains least, a factor of {faster.iloc[0]:.0f}. "
         )
 
     def words(self) -> str:
@@ -45,7 +45,7 @@ class Figure11(Series):
             f"{super().words()}\n\nOn {most} PEs, the speed-up is {linear.iloc[0]:.0f} % of a linear one for "
             f"{linear.index[0]} and {linear.iloc[1]:.0f} % for {linear.index[1]}; the median layer reaches "
             f"{linear.median():.0f} %. The figure's AlexNet and VGG labels seem to be swapped: for these six layers, "
-            f"the mean difference is {labelled:.1f} % with the published labels and **{swapped:.1f} %** if each "
+            f"the mean absolute difference is {labelled:.1f} % with the published labels and **{swapped:.1f} %** if each "
             "AlexNet layer is compared with the VGG curve of the same number, and vice versa."
         )
 
@@ -99,8 +99,8 @@ class Figure12(Series):
             return super().words()
         apart = (one["computed"] - one["by hand"]).abs().max()
         return (
-            f"{super().words()}\n\nFor one PE and randomly placed weights of density 1 - q, the fraction is 1 - q¹⁶. "
-            f"This agrees with the computed values to within {apart:.1f} points."
+            f"{super().words()}\n\nFor one PE, the formula 1 − q¹⁶ (weights of density 1 − q, placed at random) agrees "
+            f"with the computed values to within {apart:.1f} points."
         )
 
     def by_hand(self) -> pd.DataFrame:

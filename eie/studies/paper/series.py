@@ -99,8 +99,8 @@ class Series:
             return f"{self.finding()}The paper's {self.figure} shows none of these points."
         return (
             f"{self.other_machine}{self.finding()}The computed {self.quantity} differs from the published one by "
-            f"**{self.mean_absolute_difference:.1f} {self.unit}** on average; the values in the figure can be read to "
-            f"within {self.reading_error:.1f} {self.unit}."
+            f"**{self.mean_absolute_difference:.1f} {self.unit}** on average, up or down; the values in the figure can "
+            f"be read to within {self.reading_error:.1f} {self.unit}."
         )
 
     def finding(self) -> str:
@@ -123,7 +123,8 @@ class Series:
             f"{self.other_machine}Over the {len(both)} points that we compare, the computed {self.quantity} is on "
             f"average {abs(bias):.2f} {self.unit} {'higher' if bias > 0 else 'lower'} than the published one; the mean "
             f"absolute difference is **{self.mean_absolute_difference:.2f} {self.unit}**. "
-            f"{_ranked(self.by_layer())} {in_words(self.places(), 'published points')} {BAND_IS}"
+            f"{_ranked(self.by_layer())} "
+            f"{in_words(self.places(), 'published points, allowing for the reading error')} {BAND_IS}"
         )
 
     def places(self) -> pd.Series:
@@ -136,15 +137,15 @@ class Series:
 
 
 BAND_IS = (
-    "The band reaches from layers whose weights are spread as evenly as in the 10th percentile of real pruned layers "
-    "to layers as uneven as in the 90th."
+    "The band reaches from weights spread evenly (as in the 10th percentile of real pruned layers) to weights spread "
+    "unevenly (the 90th)."
 )
 """What the band is, for a page."""
 
 
 def of_draws(draws: int) -> str:
     """Say over how many draws of each layer the numbers of a table are averaged."""
-    return "for one draw of each layer" if draws == 1 else f"averaged over {draws} draws of each layer"
+    return "for one random draw of each layer" if draws == 1 else f"averaged over {draws} random draws of each layer"
 
 
 def placed(rows: pd.DataFrame, values: pd.Series, slack: pd.Series | float = 0.0) -> pd.Series:
@@ -163,9 +164,9 @@ def _ranked(sizes: pd.Series) -> str:
     """Layers by their mean absolute difference, smallest first: all of a few, or the ends of many."""
     named = [f"{name} ({size:.1f})" for name, size in sizes.items()]
     if len(named) <= 4:
-        return f"By layer, this difference is: {', '.join(named)}."
+        return f"By layer, the mean absolute difference is: {', '.join(named)}."
     *first, last = named[:-4:-1]
-    return f"By layer, it is smallest for {named[0]} and largest for {', '.join(first)} and {last}."
+    return f"By layer, the mean absolute difference is smallest for {named[0]} and largest for {', '.join(first)} and {last}."
 
 
 def series(

@@ -75,9 +75,9 @@ class EnergySteps:
         low, high = energy_range(self.report, machine)
         parts = self.rows.groupby("component")["nJ"].sum() / self.total_nj
         return (
-            f"One pass of {layer} takes **{self.total_nj / 1e3:.1f} µJ** ({1e6 * low:.1f} to {1e6 * high:.1f} µJ over "
-            f"all plausible settings of the memories). Memories take {100 * parts[MEMORIES].sum():.0f} % of it, "
-            f"including their leakage, and arithmetic {100 * parts['arithmetic']:.0f} %."
+            f"One pass of the layer {layer} takes **{self.total_nj / 1e3:.1f} µJ** ({1e6 * low:.1f} to "
+            f"{1e6 * high:.1f} µJ over all plausible settings of the memories). Memories, with their leakage, take "
+            f"{100 * parts[MEMORIES].sum():.0f} % of this energy, and arithmetic {100 * parts['arithmetic']:.0f} %."
         )
 
     def words(self) -> str:

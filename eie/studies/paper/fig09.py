@@ -135,10 +135,10 @@ class Figure9:
         """Say which width takes the least energy, by how many tables of read energies."""
         best, sums = f"{paper_value('best-width'):.0f}", self.least()[ALL].reindex(self.energies.index)
         others = sorted({int(width) for width in sums} - {int(best)})
-        instead = f"; with the other tables, {' or '.join(map(str, others))} bits take the least" if others else ""
+        instead = f"; with the other tables, reads of {' or '.join(map(str, others))} bits do" if others else ""
         return (
-            f"{self.other_machine}With **{(sums == best).sum()} of {len(sums)}** tables of read energies, the width "
-            f"that the paper chooses, {best} bits, takes the least energy for all layers together{instead}. "
+            f"{self.other_machine}With **{(sums == best).sum()} of {len(sums)}** tables of read energies, reads of "
+            f"{best} bits, the paper's choice, take the least energy for all layers together{instead}. "
             f"{self._of_panel(int(best))}"
         ).rstrip()
 
@@ -209,7 +209,7 @@ class Figure9:
         first = off.index[0]
         second = f"; the next is {off.index[1]} ({off['mean absolute'].iloc[1]:.0f} %)" if len(off) > 1 else ""
         return (
-            f"The figure says only that its left panel was measured on AlexNet. Its markers are closest to the "
+            f"The figure says only that its left panel was measured on AlexNet. The markers are closest to the "
             f"computed reads of **{first}** alone, from which they differ by {off['mean absolute'].iloc[0]:.0f} % on "
             f"average{second}."
         )
@@ -217,7 +217,7 @@ class Figure9:
     def distances(self) -> pd.DataFrame:
         """Return `energies`, and by how much computed reads times each of them differ from the right panel, %."""
         away = [self.series(name).mean_absolute_difference for name in self.energies.index]
-        return self.energies.assign(**{"mean difference from the right panel, %": away})
+        return self.energies.assign(**{"mean absolute difference from the right panel, %": away})
 
     def _of_energies(self) -> str:
         bars, implied = self.energies.loc[BARS], self.energies.loc[BY_MARKERS]

@@ -82,7 +82,7 @@ class Figure10:
         apart = (table["32b float"] - table[f"{bits}b int"]).abs().max()
         one = 100 / self.measured["count"].max()
         return (
-            f"A {bits}-bit fixed-point multiplication takes **{fixed:.1f} times less energy** than a 32-bit one. With "
+            f"A 32-bit fixed-point multiplication takes **{fixed:.1f} times** the energy of a {bits}-bit one. With "
             f"{bits} bits, the accuracy of the compressed networks measured here differs from floating point by at "
             f"most **{apart:.2f} points** (one image of the largest test set is {one:.2f} points)."
         )
@@ -95,15 +95,15 @@ class Figure10:
         share = self.rows.set_index(["kind", "bits"])["share of a PE, %"]
         return (
             f"A 32-bit fixed-point multiplication takes **{fixed['computed']:.2f} times** the energy of a {bits}-bit "
-            f"one (the text says {fixed['text']:g}), and a 32-bit floating-point multiplication "
+            f"one (the paper's text says {fixed['text']:g}), and a 32-bit floating-point multiplication "
             f"**{floating['computed']:.2f} times** (the text says {floating['text']:g}). The 32-bit energies are those "
-            f"of Table I; we read those of fewer bits off this figure, so we can check only the ratios. A power law "
-            f"through the narrowest and the widest integer has the exponent {self.exponent:.2f}. By this law, {bits} "
-            f"bits would take {expected:.2f} pJ; the figure shows {abs(used / expected - 1) * 100:.0f} % "
-            f"{'less' if used < expected else 'more'}. With {bits}-bit integers, one multiply-and-add per cycle at "
-            f"{self.clock_mhz:g} MHz draws {share['int', bits]:.0f} % of the power of Table II's PE. It would draw "
-            f"{share['int', 32]:.0f} % with 32-bit integers and {share['float', 32]:.0f} % with 32-bit floating "
-            "point.\n\n"
+            f"of Table I; we read those of fewer bits off this figure, so the ratios check only whether figure, table "
+            f"and text agree. By a power law through the energies of the narrowest and the widest integer (exponent "
+            f"{self.exponent:.2f}), {bits} bits would take {expected:.2f} pJ; the figure shows "
+            f"{abs(used / expected - 1) * 100:.0f} % {'less' if used < expected else 'more'}. With {bits}-bit "
+            f"integers, one multiply-and-add per cycle at {self.clock_mhz:g} MHz draws {share['int', bits]:.0f} % of "
+            f"the power of Table II's PE; with 32-bit integers, {share['int', 32]:.0f} %, and with 32-bit floating "
+            f"point, {share['float', 32]:.0f} %.\n\n"
             f"{self._of_accuracy(bits)}"
         )
 
@@ -131,7 +131,7 @@ PICTURES = {"mnist": "MNIST digits", "imagenet-samples": "ImageNet images", "pic
 
 HEADS = {
     "published energy": ("energy of a multiplication, pJ", "published"),
-    "energy": ("energy of a multiplication, pJ", "computed"),
+    "energy": ("energy of a multiplication, pJ", "energy model"),
     "multiply and add": "multiply and add, pJ",
     "power, mW": "power, mW",
     "share of a PE, %": "share of a PE, %",

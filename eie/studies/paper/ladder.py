@@ -90,9 +90,9 @@ class Ladder:
         return (
             f"{self.other_machine}The abstract's four savings of energy multiply to "
             f"**{significant(mean['all four'])}** in the geometric mean over the layers; the abstract says "
-            f"{abstract['all four']:,.0f}. The whole chip takes **{mean['whole chip']:,.0f} times** less energy than "
-            f"reading a dense layer from DRAM ({layers['whole chip'].min():,.0f} to "
-            f"{layers['whole chip'].max():,.0f} times, depending on the layer)."
+            f"{abstract['all four']:,.0f}. Reading a dense layer from DRAM takes **{mean['whole chip']:,.0f} times** the "
+            f"energy of the whole chip ({layers['whole chip'].min():,.0f} to {layers['whole chip'].max():,.0f} times, "
+            f"depending on the layer)."
         )
 
     def words(self) -> str:
@@ -103,11 +103,12 @@ class Ladder:
         format_costs = geomean(joules["with indices and pointers"] / joules["active only"])
         chip_costs = geomean(joules["whole chip"] / joules["with indices and pointers"])
         return (
-            f"{self.other_machine}The whole chip saves {mean['all four'] / mean['whole chip']:.1f} times less than the "
-            f"product of the four savings. The paper says about {paper_value('saving-shortfall'):g} times less, which "
-            f"would be {abstract['whole chip']:,.0f} instead of {abstract['all four']:,.0f}. Indices, padding zeros "
+            f"{self.other_machine}The saving of the whole chip is smaller than the product of the four savings by a "
+            f"factor of {mean['all four'] / mean['whole chip']:.1f}. The paper says about "
+            f"{paper_value('saving-shortfall'):g}, which would be a saving of {abstract['whole chip']:,.0f} instead of "
+            f"{abstract['all four']:,.0f}. Indices, padding zeros "
             f"and pointers cost a factor of {format_costs:.1f}; everything else on the chip costs another "
-            f"{chip_costs:.1f}."
+            f"factor of {chip_costs:.1f}."
         )
 
 

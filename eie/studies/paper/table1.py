@@ -96,9 +96,9 @@ class Table1:
         """Say how much more DRAM takes than SRAM and arithmetic, and how exactly the rounded energies give this."""
         wide, error = operation_pj("multiply", "int", 32), claims_file.spreads()["dram-over-sram"]
         return (
-            f"Reading 32 bits from DRAM takes **{self.dram_over_sram:.0f} ± {error:.0f} times** the energy of reading "
-            "them from a small SRAM (the error comes from the rounding of the published energies). It takes "
-            f"**{self._pj('DRAM') / wide:.0f} times** the energy of multiplying two 32-bit integers."
+            f"By Table I, reading 32 bits from DRAM takes **{self.dram_over_sram:.0f} ± {error:.0f} times** the energy "
+            f"of reading them from a small SRAM, and **{self._pj('DRAM') / wide:.0f} times** that of multiplying two "
+            "32-bit integers. The error comes from the rounding of the published energies."
         )
 
     def words(self) -> str:
@@ -110,7 +110,7 @@ class Table1:
             else f"The published ratios differ from those of the published energies by up to {off:.2f}"
         )
         return (
-            f"{ratios}. The caption says that a read from DRAM takes {paper_value('dram-over-sram'):.0f} times the "
+            f"{ratios}. The caption of the table says that a read from DRAM takes {paper_value('dram-over-sram'):.0f} times the "
             f"energy of one from SRAM (computed: {self.dram_over_sram:.0f}) and "
             f"{paper_value('dram-over-arithmetic'):.0f} orders of magnitude more than arithmetic (computed: "
             f"{self.orders_over_arithmetic:.1f}, averaged over the table's operations). {self._example()} "
@@ -120,7 +120,7 @@ class Table1:
     def _example(self) -> str:
         paper = ("dram-connections", "dram-rate")
         printed = (
-            f" (the text says {paper_value('dram-power'):.1f} W)"
+            f" (the paper says {paper_value('dram-power'):.1f} W)"
             if (self.connections, self.rate_hz) == tuple(map(paper_value, paper))
             else ""
         )

@@ -169,9 +169,9 @@ class Table2:
             "row of another table.** As shipped, the memories of a PE draw "
             f"{_beside(with_it['memory'], published_mw)} than in Table II; corrected, they draw "
             f"**{_beside(without['memory'], published_mw)}**. The evidence:\n\n"
-            "1. The eleven numbers of the row are, digit by digit, the subthreshold leakage of 90 nm high-performance "
+            "1. The eleven numbers of the row are, digit for digit, the subthreshold leakage of 90 nm high-performance "
             "transistors (`I_off_n` in `90nm.dat`; `I_g_on_n` in `45nm.dat`).\n"
-            "2. They grow with temperature. Every other gate leakage in the files for 90, 65, 45 and 32 nm is the same "
+            "2. These numbers grow with temperature. Every other gate leakage in the files for 90, 65, 45 and 32 nm is the same "
             "at all temperatures.\n"
             f"3. At 300 K the row says {wrong}. Its neighbours say {older} at 65 nm and {newer} at 32 nm.\n"
             f"4. {self._bounded(with_it, without)}\n\n"
@@ -289,7 +289,7 @@ class Table2:
         by_area = (
             f"also by area, {default} is the closest"
             if like == default
-            else f"by area, {like} is closer ({area[like]:+.0f} %; {default}: {area[default]:+.0f} %)"
+            else f"by area, {like} is the closest ({area[like]:+.0f} %; {default}: {area[default]:+.0f} %)"
         )
         return f"{apart}; {by_area}. {listed} can be read once in every {period}."
 

@@ -90,9 +90,9 @@ class Ladder:
         return (
             f"{self.other_machine}The abstract's four savings of energy multiply to "
             f"**{significant(mean['all four'])}** in the geometric mean over the layers; the abstract says "
-            f"{abstract['all four']:,.0f}. Reading a dense layer from DRAM takes **{mean['whole chip']:,.0f} times** the "
-            f"energy of the whole chip ({layers['whole chip'].min():,.0f} to {layers['whole chip'].max():,.0f} times, "
-            f"depending on the layer)."
+            f"{abstract['all four']:,.0f}. Reading a dense layer from DRAM takes **{mean['whole chip']:,.0f} times** "
+            f"the energy of the whole chip ({layers['whole chip'].min():,.0f} to "
+            f"{layers['whole chip'].max():,.0f} times, depending on the layer)."
         )
 
     def words(self) -> str:

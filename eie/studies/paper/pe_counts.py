@@ -45,8 +45,8 @@ class Figure11(Series):
             f"{super().words()}\n\nOn {most} PEs, the speed-up is {linear.iloc[0]:.0f} % of a linear one for "
             f"{linear.index[0]} and {linear.iloc[1]:.0f} % for {linear.index[1]}; the median layer reaches "
             f"{linear.median():.0f} %. The figure's AlexNet and VGG labels seem to be swapped: for these six layers, "
-            f"the mean absolute difference is {labelled:.1f} % with the published labels and **{swapped:.1f} %** if each "
-            "AlexNet layer is compared with the VGG curve of the same number, and vice versa."
+            f"the mean absolute difference is {labelled:.1f} % with the published labels and **{swapped:.1f} %** if "
+            "each AlexNet layer is compared with the VGG curve of the same number, and vice versa."
         )
 
     def plot(self) -> plots.Figure:
@@ -99,7 +99,7 @@ class Figure12(Series):
             return super().words()
         apart = (one["computed"] - one["by hand"]).abs().max()
         return (
-            f"{super().words()}\n\nFor one PE, the formula 1 − q¹⁶ (weights of density 1 − q, placed at random) agrees "
+            f"{super().words()}\n\nFor one PE, the formula 1 - q¹⁶ (weights of density 1 - q, placed at random) agrees "
             f"with the computed values to within {apart:.1f} points."
         )
 

@@ -166,7 +166,8 @@ def _ranked(sizes: pd.Series) -> str:
     if len(named) <= 4:
         return f"By layer, the mean absolute difference is: {', '.join(named)}."
     *first, last = named[:-4:-1]
-    return f"By layer, the mean absolute difference is smallest for {named[0]} and largest for {', '.join(first)} and {last}."
+    ends = f"smallest for {named[0]} and largest for {', '.join(first)} and {last}"
+    return f"By layer, the mean absolute difference is {ends}."
 
 
 def series(

@@ -110,11 +110,11 @@ class Table1:
             else f"The published ratios differ from those of the published energies by up to {off:.2f}"
         )
         return (
-            f"{ratios}. The caption of the table says that a read from DRAM takes {paper_value('dram-over-sram'):.0f} times the "
-            f"energy of one from SRAM (computed: {self.dram_over_sram:.0f}) and "
-            f"{paper_value('dram-over-arithmetic'):.0f} orders of magnitude more than arithmetic (computed: "
-            f"{self.orders_over_arithmetic:.1f}, averaged over the table's operations). {self._example()} "
-            f"{self._widths()}"
+            f"{ratios}. The caption of the table says that a read from DRAM takes "
+            f"{paper_value('dram-over-sram'):.0f} times the energy of one from SRAM (computed: "
+            f"{self.dram_over_sram:.0f}) and {paper_value('dram-over-arithmetic'):.0f} orders of magnitude more than "
+            f"arithmetic (computed: {self.orders_over_arithmetic:.1f}, averaged over the table's operations). "
+            f"{self._example()} {self._widths()}"
         )
 
     def _example(self) -> str:

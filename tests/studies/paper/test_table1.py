@@ -20,7 +20,7 @@ def test_the_texts_example(result):
     assert result.dram_watts == pytest.approx(12.8)
     assert result.sram_watts == pytest.approx(0.1)
     assert "**12.8 W**" in result.words()
-    assert "(the text says 12.8 W)" in result.words()
+    assert "(the paper says 12.8 W)" in result.words()
 
 
 def test_another_network():

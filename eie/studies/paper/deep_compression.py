@@ -73,7 +73,7 @@ RUN_HEADS = {
     "before, %": ("error, %", "before"),
     "pruned, %": ("error, %", "pruned"),
     "compressed, %": ("error, %", "compressed"),
-    "compressed, validation, %": ("error, %", "on validation images"),
+    "compressed, validation, %": ("error, %", "compressed, validation images"),
     "times smaller": "times smaller",
     "CPU seconds": "CPU seconds",
 }

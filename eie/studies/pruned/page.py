@@ -65,8 +65,8 @@ DRAWN = {
     "alex8": "as uneven as Alex-8",
     "typical": "typical of pruning by magnitude",
     "own": "as uneven as the matrix itself",
-    "typical, other layers": "typical of the method, by other layers",
-    "any method, other layers": "typical of any method, by other layers",
+    "typical, other layers": "typical of the method, fitted on other layers",
+    "any method, other layers": "typical of any method, fitted on other layers",
 }
 """Ways of drawing a synthetic layer, as rows of a table."""
 
@@ -248,8 +248,8 @@ class Pruned:
             f"Of the kinds of layers with {FEW} matrices or more, {_kinds_named(best)} {suit} PEs multiply in "
             f"{kinds.max():.0f} % of the cycles (median). {_capital(_kinds_named(worst))} {last} {kinds.min():.0f} %. "
             f"Density matters more: the median is {dense:.0f} % for matrices that keep more than 12 % of their "
-            f"weights, and {sparse:.0f} % for those that keep less than 3 %, because padding zeros take many of the "
-            f"cycles.\n\n"
+            f"weights, and {sparse:.0f} % for those that keep less than 3 %, because these need more padding zeros and are "
+            f"balanced worse.\n\n"
             f"The table has medians over the stacked layers. *Real work* is the share of the entries processed that "
             f"are weights, not padding zeros. *Multiplying* is the share of the PEs' cycles in which they multiply a "
             f"weight: load balance times real work. A matrix *suits EIE* when this share is at least "

@@ -285,7 +285,7 @@ def _trained() -> str:
         f"[real pruned layers](pruned_layers.ipynb)) reaches a BLEU score (similarity to "
         f"reference translations, in percent) of {bleu.iloc[0]:.1f} with "
         f"{100 * densities.iloc[0]:.0f} % of its weights, and still {bleu[0.9]:.1f} with {100 * densities[0.9]:.0f} %. "
-        f"The curves therefore do not show how far such networks can be pruned."
+        f"The curves therefore do not show how far such networks can be pruned when they are retrained."
     )
 
 

@@ -261,9 +261,8 @@ class FourBitWeights(Measured):
         return (
             f"**At {steps['bits_each']:.2f} bits per weight, evenly spaced values with a scale per group are {same} "
             f"a shared codebook with a scale per group**: the quality of a translator (chrF, 0 to 100) is "
-            f"{_quality(steps)} with even steps and {_quality(scaled)} with the codebook. The scale per group makes "
-            f"the difference: one "
-            f"codebook per matrix without scales, as in EIE, takes {one['bits_each']:.2f} bits and reaches "
+            f"{_quality(steps)} with even steps and {_quality(scaled)} with the codebook. The groups make the "
+            f"difference: one codebook per matrix, as in EIE, takes {one['bits_each']:.2f} bits and reaches "
             f"**{_quality(one)}** (± is the standard deviation over resampled sentences)."
         )
 

@@ -67,7 +67,7 @@ class Hardware:
         areas = [_hundreds(measured.logic_area(recipe)) for recipe in measured.recipes()]
         return (
             f"In open 45 nm cells, the logic of a PE takes **{_hundreds(area)} µm²** ({areas[0]} to {areas[-1]} µm² "
-            f"by synthesis recipe), {area / paper:.2f} times the area in Table II. {self._timing()}"
+            f"by synthesis recipe), {area / paper:.2f} times the area of the logic in Table II. {self._timing()}"
         )
 
     def _timing(self) -> str:

@@ -113,7 +113,8 @@ class OneInference:
         return (
             f"The dense network needs {self.dense_products():,} multiplications. The machine skips {100 * skipped:.1f} "
             f"% of them, because the weight was pruned or the activation is zero. Every code has "
-            f"{self.machine.weight_bits} bits, as many as the layers with the widest codes need. The scores differ from those in floating point by at most {apart:.4f}; "
+            f"{self.machine.weight_bits} bits, as many as the layers with the widest codes need. "
+            f"The scores differ from those in floating point by at most {apart:.4f}; "
             f"{saturated or 'no'} value{'s saturate' if saturated > 1 else ' saturates'}."
         )
 

@@ -34,9 +34,14 @@ def by_page(tables: Sequence[Mapping[str, Any]]) -> dict[str, list[Claim]]:
 
 
 def heading(claims: Sequence[Claim]) -> str:
-    """Return the heading under which a page's claims stand: something differs, or nothing does."""
-    differs = any(claim["verdict"] not in {"reproduced", "not testable"} for claim in claims)
-    return "## Why they differ" if differs else "## The paper's claims"
+    """Return the heading under which a page's claims stand: something differs, is undecided, or neither."""
+    verdicts = {claim["verdict"] for claim in claims}
+    if verdicts & {"close", "differs"}:
+        return "## Why they differ"
+    if "undecided" in verdicts:
+        return "## Why it is undecided" if len(claims) == 1 else "## What is undecided"
+    whose = "slide" if all(claim["page"].startswith("retro_") for claim in claims) else "paper"
+    return f"## The {whose}'s claims"
 
 
 def text(claims: Sequence[Claim]) -> str:

@@ -114,6 +114,19 @@ def test_claims_have_a_heading_and_stand_before_what_would_change(book_pages, fu
     assert furnished(code("plot"), claims=same)["why-they-differ"] == "## The paper's claims"
 
 
+@pytest.mark.parametrize(
+    ("page", "verdicts", "heading"),
+    [
+        ("retro_density", ["reproduced"], "## The slide's claims"),
+        ("retro_capacity", ["undecided"], "## Why it is undecided"),
+        ("fig10", ["reproduced", "undecided"], "## What is undecided"),
+        ("fig10", ["close", "undecided"], "## Why they differ"),
+    ],
+)
+def test_heading_of_claims_says_what_follows(tool, page, verdicts, heading):
+    assert tool("book_claims").heading([{"page": page, "verdict": verdict} for verdict in verdicts]) == heading
+
+
 def test_code_behind_a_page_is_that_of_what_it_calls(tool):
     cell = code(
         "compute",

@@ -113,9 +113,10 @@ class Ablation:
         return (
             f"By skipping all zeros among weights and inputs, EIE saves a factor of **{skip['cycles']:.2f} ± "
             f"{skip['cycles, sd']:.2f}** in cycles and of **{skip['energy, 4 bits']:.2f} ± "
-            f"{skip['energy, 4 bits, sd']:.2f}** in energy (± is the standard deviation over draws). A machine that "
-            f"only gates zeros, which means that its circuits do not switch while a zero passes, saves no cycles and a "
-            f"factor of {gate['energy, 4 bits']:.2f} in energy."
+            f"{skip['energy, 4 bits, sd']:.2f}** in energy (geometric means of "
+            f"{_counted(self.ways['layer'].nunique())} of Table III; ± is the standard deviation over draws). A "
+            f"machine that only gates zeros, which means that its circuits do not switch while a zero passes, saves no "
+            f"cycles and a factor of {gate['energy, 4 bits']:.2f} in energy."
         )
 
     def words(self) -> str:
@@ -131,11 +132,11 @@ class Ablation:
             f"The abstract of the paper names four savings: weights in SRAM instead of DRAM, weight sparsity, weight "
             f"sharing and activation sparsity. Its four factors multiply to {said:,.0f}. Compared with a dense chip "
             f"that reads {_plain_bits()}-bit weights from DRAM, the four savings together lower the energy of the "
-            f"whole chip by a factor of **{both:,.0f}** (geometric mean of {_counted(self.ways['layer'].nunique())} "
-            f"of Table III). No step saves as much as the abstract says, whether it "
-            f"comes first or last, because the rest of the chip also takes energy. As the last step, weight sharing "
-            f"saves least, a factor of {sharing['last']:.2f}: it starts from {_plain_bits()} bits, the width of the "
-            f"arithmetic, and each code still needs its index."
+            f"whole chip by a factor of **{both:,.0f}**. No step saves as much as the abstract says, whether it comes "
+            f"first or last: the rest of the chip also takes energy, padding zeros cost cycles, some layers have no "
+            f"zero inputs, and weight sharing starts from {_plain_bits()} bits, the width of the arithmetic. As the "
+            f"last step, weight sharing saves least, a factor of {sharing['last']:.2f}, because each code still needs "
+            f"its index."
         )
 
 

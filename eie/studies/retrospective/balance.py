@@ -34,8 +34,14 @@ COSTS = {
     patterns.EVEN[1, 4]: "balance in each column for 4 PEs",
 }
 """Ways to prune evenly, as subjects of a sentence."""
-SHOWN = {patterns.FINE: label(FREE), patterns.EVEN[16, 64]: label(16)}
-"""Ways to prune that the committed table names differently from this page."""
+SHOWN = {
+    patterns.FINE: label(FREE),
+    **{
+        name: label(columns) + (f", {n_pe} PEs" if n_pe == 4 else "") for (columns, n_pe), name in patterns.EVEN.items()
+    },
+}
+"""Ways to prune, as this page names those of the committed table."""
+MINUS = "\N{MINUS SIGN}"
 
 Row = dict[str, float | str]
 """A row of a table."""
@@ -153,12 +159,12 @@ class Balance:
         wide = max(self.usual)
         better, best = self.gain(), self._best()
         return (
-            f"Balanced pruning reaches a load balance of {_spread(self.usual[best])}. It lowers the cycles of a layer "
-            f"to {100 * self._cycles()[best]:.0f} % of those without balance. Its gain over deep queues "
-            f"ranges from {better.min():.1f} points on {better.idxmin()} to {better.max():.1f} points on "
+            f"Layers {label(best)} reach a load balance of {_spread(self.usual[best])}, and take "
+            f"{100 * self._cycles()[best]:.0f} % of the cycles that they take without balance. The gain over deep "
+            f"queues ranges from {better.min():.1f} points on {better.idxmin()} to {better.max():.1f} points on "
             f"{better.idxmax()}. "
-            f"Pruning to equal counts in groups of {wide} columns reaches only {_spread(self.usual[wide])} with the "
-            f"usual queues, and {_spread(self.deepest[wide])} with the deep ones. It falls short for two reasons: the "
+            f"Layers {label(wide)} reach only {_spread(self.usual[wide])} with the usual queues, and "
+            f"{_spread(self.deepest[wide])} with the deep ones. Balance in groups falls short for two reasons: the "
             f"machine skips columns whose input is zero, so the PEs' shares of the remaining columns differ again, and "
             f"a PE without a weight in a column still spends a cycle on it.\n\n{self._cost()}"
         )
@@ -167,7 +173,7 @@ class Balance:
         """Say in words what would change the answer."""
         return (
             f"Another number of PEs would: a layer is balanced only for the number of PEs for which it was pruned. On "
-            f"{int(self.moved['value'].iloc[0])} PEs, layers balanced for {EIE_45NM.n_pe} PEs reach "
+            f"{int(self.moved['value'].iloc[0])} PEs, layers balanced for {EIE_45NM.n_pe} PEs reach a load balance of "
             f"{_spread(self._moved(self._best()))}, and layers pruned without regard to the PEs "
             f"{_spread(self._moved(FREE))}. Sparser layers need more padding zeros, which pruning does not balance."
         )
@@ -181,7 +187,10 @@ class Balance:
         target = patterns.BALANCED_AT
         wide = lost[lost["target"] == target].pivot_table("lost", "seed", "pattern", sort=False)
         more = wide.drop(columns=patterns.FINE).sub(wide[patterns.FINE], axis=0)
-        costs = [f"{COSTS[str(name)]} costs {each.mean():.2f} ± {each.std():.2f} points" for name, each in more.items()]
+        costs = [
+            f"{COSTS[str(name)]} costs {each.mean():.2f} ± {each.std():.2f} points".replace("-", MINUS)
+            for name, each in more.items()
+        ]
         listed = f"{', '.join(costs[:-1])}, and {costs[-1]}" if len(costs) > 1 else "".join(costs)
         return (
             f"**Cost in accuracy.** We compare LeNet-300-100 with {100 * target:g} % of its weights, pruned with and "

@@ -37,7 +37,7 @@ ROWS = {
     "million weights": "million weights",
     "chips": "chips, EIE's format",
     "mm2": "area of these chips, mm2",
-    "ms": "time, ms",
+    "ms": "time, SRAM, ms",
     f"{COMPRESSED}, {SRAM}, mJ": "energy, EIE's format, SRAM, mJ",
     f"{COMPRESSED}, {DRAM}, mJ": "energy, EIE's format, DRAM, mJ",
     "idle, %": "leakage of waiting chips, EIE's format, SRAM, %",
@@ -194,7 +194,7 @@ def _with_all_transistors(ranges: pd.DataFrame) -> str:
     also = f" The factor for {large} then ranges from {_factor(least[large])} to {_factor(most[large])}."
     if overturned.any():
         known = "" if overturned[large] else also
-        return f"{kinds}is also open for {_joined(listed, overturned)}.{known}"
+        return f"{kinds}is also undecided for {_joined(listed, overturned)}.{known}"
     return f"{kinds}stays the same wherever it was decided.{also}"
 
 

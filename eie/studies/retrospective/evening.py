@@ -37,7 +37,7 @@ def label(columns: int) -> str:
     """Name a way to prune."""
     if columns == FREE:
         return "without balance"
-    return "even in each column" if columns == 1 else f"even in groups of {columns} columns"
+    return "balanced in each column" if columns == 1 else f"balanced in groups of {columns} columns"
 
 
 def evened(layer: CompressedLayer, n_pe: int, columns: int, seed: int | np.random.SeedSequence) -> CompressedLayer:

@@ -19,11 +19,11 @@ NAMES = {
 IN_8_BITS = ("expand8", "int8", "onnx-int8", "onnx-int4")
 """Variants that round inputs to 8 bits; they are compared with each other only."""
 ARITHMETIC = {
-    "real inputs": tuple(name for name in NAMES if name not in (*IN_8_BITS, "expand16")),
+    "floating-point inputs": tuple(name for name in NAMES if name not in (*IN_8_BITS, "expand16")),
     "8-bit inputs": IN_8_BITS,
 }
 """Variants that are compared with each other; EIE's own arithmetic of 16 bits has no rival."""
-OURS = {"real inputs": "row", "8-bit inputs": "expand8"}
+OURS = {"floating-point inputs": "row", "8-bit inputs": "expand8"}
 """This project's best layout for each arithmetic."""
 
 

@@ -41,7 +41,7 @@ _HEADS = {
 HEADS = {"parameter": "parameter", "value": "value", **_HEADS}
 """Heads of the table of sweeps."""
 
-BLOCK_HEADS = {"pruned": "pruned", "height": "rows", **_HEADS, "cycles": "cycles"}
+BLOCK_HEADS = {"pruned": "pruned", "height": "rows per block", **_HEADS, "cycles": "cycles"}
 """Heads of the table of blocks."""
 
 PARAMETERS = {"density": "weights kept, %", "n_pe": "PEs", "index_bits": "bits of an index"}
@@ -93,7 +93,8 @@ class Overheads:
         usual = self.blocks[(self.blocks["height"] == 1) & (self.blocks["pruned"] == UNSTRUCTURED)]
         bits, share = usual["bits"], 100 * usual["multiplier"]
         return (
-            f"The code of a kept weight has {usual['code'].iloc[0]:g} bits, but EIE stores **{bits.mean():.2f} ± "
+            f"The code of a kept weight has {usual['code'].iloc[0]:g} bits, but with "
+            f"{100 * self.usual['density']:g} % of the weights kept, EIE stores **{bits.mean():.2f} ± "
             f"{bits.std():.2f} bits** per kept weight. The arithmetic uses only **{share.mean():.1f} ± "
             f"{share.std():.1f} %** of the energy that one multiplication takes on the whole chip (± is the standard "
             f"deviation over draws)."
@@ -102,7 +103,6 @@ class Overheads:
     def words(self) -> str:
         """Say in words what the overheads are, and what blocks do about them."""
         usual = self.blocks[(self.blocks["height"] == 1) & (self.blocks["pruned"] == UNSTRUCTURED)]
-        bits, pj = usual["bits"], usual["pJ"]
         table = self.of_blocks()
         tall = int(self.blocks["height"].max())
         one, mine, structured = (
@@ -112,12 +112,12 @@ class Overheads:
         return (
             f"On a layer of {self._layer()}, the index takes {usual['index'].mean():.2f} bits per kept weight, padding "
             f"zeros {usual['padding'].mean():.2f} and pointers {usual['pointers'].mean():.2f}. One multiplication "
-            f"takes {pj.mean():.1f} pJ on the whole chip ({len(bits)} draws).\n\n"
+            f"takes {usual['pJ'].mean():.1f} pJ on the whole chip.\n\n"
             f"**Blocks** of {tall} rows that share an index help only if the network was pruned by blocks. A "
-            f"weight then takes {structured['bits']:.2f} bits and {structured['pJ']:.1f} pJ, but one pass of the layer "
+            f"weight then takes {structured['bits']:.2f} bits and {structured['pJ']:.1f} pJ, but one input vector "
             f"takes {slower:.2f} times the cycles, because it is harder to distribute few large pieces evenly. "
-            f"In a layer pruned weight by weight, zeros fill the blocks: a weight takes {mine['bits']:.1f} bits and "
-            f"{mine['pJ']:.1f} pJ, and one pass takes {worse:.1f} times the cycles. [The page on "
+            f"In a layer pruned one by one, zeros fill the blocks: a weight takes {mine['bits']:.1f} bits and "
+            f"{mine['pJ']:.1f} pJ, and one input vector takes {worse:.1f} times the cycles. [The page on "
             f"patterns](retro_patterns.ipynb) measures what blocks cost in accuracy."
         )
 

@@ -243,8 +243,8 @@ class FineGrained(Measured):
         name, halvings = best
         times, called = 2**halvings, name.replace(" x ", " × ")
         return (
-            f"{first}. For a loss of {WITHIN:g} points, the next best pattern that can be as sparse ({called}) must "
-            f"keep **{times.mean():.1f} ± {times.std():.1f} times** as many weights ({over})."
+            f"{first}. For a loss of {WITHIN:g} points (interpolated), the next best pattern that can be as sparse "
+            f"({called}) must keep **{times.mean():.1f} ± {times.std():.1f} times** as many weights ({over})."
         )
 
     def words(self) -> str:

@@ -189,25 +189,26 @@ class Vector:
         largest = int(self.times(1).index.unique("batch").max())
         of_row, of_byte = row * self.range_of("eie", 1, "row"), byte * self.range_of("int8", 1, "expand8")
         finding = (
-            "At batch 1, EIE's format is slowed down on a vector processor by **its relative index, not its sparsity**"
+            "With one input at a time (batch 1), a vector processor is slowed down by **EIE's relative index, not by "
+            "the sparsity**"
             if min(row, byte) > 1
-            else "At batch 1, these times do not show that the relative index slows EIE's format down"
+            else "With one input at a time (batch 1), these times do not show that EIE's relative index slows it down"
         )
         return (
-            f"{finding}: with {100 * self.usual[0]:g} % of the weights on one thread, the same sums are computed "
+            f"{finding}: with {100 * self.usual[0]:g} % of the weights kept, one thread computes the same sums "
             f"**{row:.2f} ± {of_row:.2f} times** as fast if each entry holds its row, and another sparse layout, "
-            f"bitmaps, is **{byte:.1f} ± {of_byte:.1f} times** as fast as dense int8 (± is the range of repeated "
-            f"timings). In batches of {largest}, the fastest kernels are "
-            f"{self._fastest_of('real inputs', largest)} for real inputs and "
-            f"{self._fastest_of('8-bit inputs', largest)} for 8-bit inputs; dense int8 takes "
-            f"{self.over('int8', batch=largest, base='expand8'):.2f} times the time of bitmaps."
+            f"bitmaps, is **{byte:.1f} ± {of_byte:.1f} times** as fast as a dense matrix of 8-bit weights (dense int8; "
+            f"± adds up the ranges of both timings). In batches of {largest} inputs, dense int8 takes "
+            f"{self.over('int8', batch=largest, base='expand8'):.2f} times as long as bitmaps; the fastest kernels are "
+            f"{self._fastest_of('8-bit inputs', largest)} for 8-bit inputs and "
+            f"{self._fastest_of('floating-point inputs', largest)} (compressed sparse rows) for floating-point inputs."
         )
 
     def words(self) -> str:
         """Say in words what the comparison gave."""
         if self.result is None:
             return self._on_lanes()
-        return f"{self._measured()}\n\n{self._on_lanes()}"
+        return f"{self._measured()}\n\n{self._on_lanes()}\n\n{self._why()}"
 
     def _on_lanes(self) -> str:
         useful = self.useful()
@@ -230,9 +231,9 @@ class Vector:
         provenance = self.result["provenance"]
         return (
             f"{self._who_wins()}\n\nAt batch 1, bitmaps with EIE's 16-bit saturating sums take "
-            f"{self.over('expand16'):.2f} times as long as EIE's relative index with float32 sums. The fastest CSR "
-            f"is PyTorch's, which calls MKL. {self._scaled()} One thread reads {self.stream():.0f} GB/s from memory. "
-            f"We measured on {provenance['cores']} cores ({provenance['cpu']}) on {self.result['date']} UTC. "
+            f"{self.over('expand16'):.2f} times as long as EIE's relative index with float32 sums. {self._scaled()} "
+            f"One thread reads {self.stream():.0f} GB/s from memory. We measured on {provenance['cores']} cores "
+            f"({provenance['cpu']}) on {self.result['date']} UTC. "
             f"{self._load()}"
         )
 
@@ -241,12 +242,12 @@ class Vector:
         ahead = {int(batch): self._ahead(int(batch)) for batch in self.times(1).index.unique("batch")}
         won, lost = ([batch for batch, names in ahead.items() if bool(names) is beaten] for beaten in (True, False))
         usual = f"{100 * self.usual[0]:g} % of the weights"
-        ours = "a row in each entry (real inputs) or bitmaps (8-bit inputs)"
+        ours = "rows in the entries (floating-point inputs) or bitmaps (8-bit inputs)"
         if not won:
             return f"No other kernel wins: at {usual}, none beats {ours}."
         if lost:
             first = "In batches, other kernels win." if lost == [1] else f"At batch {_joined(won)}, other kernels win."
-            first += f" At {usual}, no kernel beats {ours} at batch {_joined(lost)}."
+            first += f" At {usual}, no other kernel beats {ours} at batch {_joined(lost)}."
         else:
             first = f"Other kernels win. At {usual}, some beat {ours}."
         return " ".join([first, *(f"At batch {batch}, {_faster(ahead[batch])}." for batch in won)])
@@ -287,29 +288,26 @@ class Vector:
         times = self.times(1).loc[batch][variant]
         return float(times[max(cpu_kernels.ON_ALL_THREADS)] / times[min(cpu_kernels.ON_ALL_THREADS)])
 
-    def _over_density(self) -> str:
-        """Say how the times of bitmaps and of rows in entries depend on the density."""
+    def _why(self) -> str:
+        """Say why the layouts differ."""
         low, high = (100 * each(cpu_kernels.ON_ALL_THREADS) for each in (min, max))
-        bitmap, row = self._growth("expand8", 1), self._growth("row", 1)
-        less = f"depends {'less' if bitmap < row else 'more'} on the density than that of rows in the entries"
         return (
-            f"Its time {less}: from {low:g} to {high:g} % of the weights at batch 1, it grows by a factor of "
-            f"{bitmap:.1f}, and theirs by a factor of {row:.1f}."
+            "In EIE's format each row depends on the previous one, so entries wait for each other. An entry that holds "
+            "its row does not wait, but still needs a separate addition in memory. A bitmap fills a vector: one "
+            f"instruction moves the codes of 64 rows into place. From {low:g} to {high:g} % of the weights at batch 1, "
+            f"the time of bitmaps grows by a factor of {self._growth('expand8', 1):.1f}, and that of rows in the "
+            f"entries by a factor of {self._growth('row', 1):.1f}. In large batches, hardly any input is zero for the "
+            "whole batch, so skipping columns saves little."
         )
 
     def change(self) -> str:
-        """Say why the layouts differ, and what would change the answer."""
-        if self.result is None:
-            return "Another processor, batch or density would."
-        return (
-            "Another processor, batch or density would; the tables above vary the last two. In EIE's format each row "
-            "depends on the previous one, so entries wait "
-            "for each other. An entry that holds its row does not wait, but still needs an addition in memory of its "
-            "own. A bitmap fills a vector: one instruction moves the codes of 64 rows into place. "
-            f"{self._over_density()} Without that instruction, a bitmap takes more steps. Dense int8 reads every "
-            "weight, which costs less time if memory is fast. In large batches, hardly any input is zero for the whole "
-            "batch, so skipping columns saves little. EIE's hardware has a queue and a memory port for each lane; a "
-            "vector processor does not."
+        """Say what would change the answer."""
+        changes = "Another processor, batch or density would change it"
+        return changes + (
+            "; the tables vary batch and density. Without an instruction that moves codes into place, a bitmap takes "
+            "more steps. Dense int8 reads every weight, which takes less time if memory is faster."
+            if self.result
+            else "."
         )
 
 
@@ -349,8 +347,8 @@ def _densities(faster: pd.Series) -> str:
 def _faster(kernels: Mapping[str, float]) -> str:
     """Say how many times as fast the kernels that are faster are, and which they are."""
     low, high = (f"{each(kernels.values()):.1f}" for each in (min, max))
-    times = f"{low if low == high else f'{low} to {high}'} times as fast"
-    kernel = "this kernel is" if len(kernels) == 1 else "these kernels are"
+    times = f"{low if low == high else f'{low} to {high}'} times as fast as these layouts"
+    kernel = "this kernel is" if len(kernels) == 1 else "the following kernels are"
     return f"{kernel} {times}: {_joined([*kernels])}"
 
 
@@ -390,7 +388,7 @@ def _whose(row: Mapping[str, Any]) -> str:
 def dense_wins_in_batches() -> Margin:
     """Compute how much less time dense int8 takes than bitmaps with 8-bit inputs at the largest batch, %.
 
-    Kernels with real inputs are left out; there, CSR may win. The error is the whole range of the repeats.
+    Kernels with floating-point inputs are left out; there, CSR may win. The error is the whole range of the repeats.
     """
     found = vector(draws=2, live=False)
     largest = int(found.times(1).index.unique("batch").max())

@@ -117,10 +117,11 @@ def test_what_must_hold_of_the_kernels():
 
 def test_words_tables_and_plot():
     result = vector([8, 64], draws=2, live=False)
-    assert "**its relative index, not its sparsity**" in result.answer()
+    assert "**EIE's relative index, not by the sparsity**" in result.answer()
     assert f"**{result.over('eie', base='row'):.2f} ± " in result.answer()
-    assert f"{result.over('int8', batch=64, base='expand8'):.2f} times the time of bitmaps" in result.answer()
-    assert "the tables above vary the last two" in result.change()
+    assert f"{result.over('int8', batch=64, base='expand8'):.2f} times as long as bitmaps" in result.answer()
+    assert "the tables vary batch and density" in result.change()
+    assert "the time of bitmaps grows by a factor of" in result.words()
     assert result.useful().loc[64, "lockstep"] < result.useful().loc[64, "own queues"]
     assert [ax.get_title() for ax in result.plot().axes][2] == "lanes that do useful work"
 
@@ -129,22 +130,22 @@ def test_the_finding_is_not_said_where_the_times_do_not_show_it():
     result = vector([8], draws=2, live=False)
     rows = result.result["rows"]
     rows.loc[rows["variant"] == "row", ["time_us", "low_us", "high_us"]] *= 10
-    assert "do not show that the relative index" in result.answer()
+    assert "do not show that EIE's relative index" in result.answer()
 
 
 def test_who_wins_is_said_as_the_times_have_it():
     result = vector([8], draws=2, live=False)
     rows = result.result["rows"]
     first = rows["batch"] == 1
-    assert result.words().startswith("In batches, other kernels win. At 9 % of the weights, no kernel beats a row")
+    assert result.words().startswith("In batches, other kernels win. At 9 % of the weights, no other kernel beats rows")
     times = ["time_us", "low_us", "high_us"]
     rows.loc[first & (rows["variant"] == "dense"), times] /= 1e6
-    assert result.words().startswith("Other kernels win. At 9 % of the weights, some beat a row")
-    assert "times as fast: dense float32" in result.words()
+    assert result.words().startswith("Other kernels win. At 9 % of the weights, some beat rows")
+    assert "times as fast as these layouts: dense float32" in result.words()
     rows.loc[rows["variant"].isin(OURS.values()), times] /= 1e12
-    assert result.words().startswith("No other kernel wins: at 9 % of the weights, none beats a row")
+    assert result.words().startswith("No other kernel wins: at 9 % of the weights, none beats rows")
     rows.loc[first & (rows["variant"] == "dense"), times] /= 1e12
-    assert "At batch 1, other kernels win. At 9 % of the weights, no kernel beats" in result.words()
+    assert "At batch 1, other kernels win. At 9 % of the weights, no other kernel beats" in result.words()
 
 
 @pytest.mark.parametrize(
@@ -192,7 +193,7 @@ def test_words_say_when_times_are_missing(monkeypatch):
     result = vector([8], draws=2, live=False)
     assert "Times are missing:** `eie experiment cpu_kernels`" in result.answer()
     assert result.words().startswith("Of 8 lanes")
-    assert result.change() == "Another processor, batch or density would."
+    assert result.change() == "Another processor, batch or density would change it."
     assert result.times(1).empty
     assert result.plot().axes[0].texts[0].get_text() == "not measured"
     with pytest.raises(ValueError, match="there is no table"):

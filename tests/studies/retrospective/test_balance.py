@@ -117,7 +117,7 @@ def test_words_tables_and_plots(result):
     assert "balance in each column for 4 PEs costs 0.05 ± 0.00 points" in result.words()
     assert "balance in each column costs 0.10 ± 0.00 points" in result.words()
     table = result.table()
-    assert list(table.index) == ["without balance", "even in each column", "even in groups of 16 columns"]
+    assert list(table.index) == ["without balance", "balanced in each column", "balanced in groups of 16 columns"]
     assert table["cycles, % of unbalanced"].iloc[0] == 100
     assert result.of_matrices().loc[("rn50", "a")].tolist() == pytest.approx([1, 70, 75, 85, 80])
     assert [ax.get_xlabel() for ax in result.plot().axes] == ["depth of the queues", "number of PEs"]

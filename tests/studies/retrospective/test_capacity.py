@@ -99,7 +99,7 @@ def test_a_factor_below_one_does_not_look_like_one():
 
 def test_other_transistors_overturn_what_plausible_ones_decide(result):
     least, most = result.ranges().loc["OPT-125M", ["least of all", "most of all"]]
-    assert f"open for OPT-125M ({least:.2f} to {most:.0f} times). The factor for LLaMA-7B" in result.words()
+    assert f"undecided for OPT-125M ({least:.2f} to {most:.0f} times). The factor for LLaMA-7B" in result.change()
     ranges = result.ranges().assign(**{"least of all": 2.0, "most of all": 3.0})
     assert "stays the same wherever it was decided" in module._with_all_transistors(ranges)
 

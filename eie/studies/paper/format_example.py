@@ -157,7 +157,7 @@ class FormatExample:
             return f"Figure 3 is for {PES_OF_THE_FIGURE} PEs, so PE0's memory must differ with {self.machine.n_pe} PEs."
         if wrong:
             return f"PE0's memory is not the one that Figure 3 prints: {'; '.join(wrong)}."
-        return f"`eie.encode` reproduces **all {n} numbers** that Figure 3 prints for the memory of PE0."
+        return f"`eie.encode` reproduces **all {n} values** that Figure 3 prints for the memory of PE0."
 
 
 def figures2_3(n_pe: int = PES_OF_THE_FIGURE, index_bits: int = 4) -> FormatExample:

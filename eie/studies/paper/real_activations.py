@@ -150,13 +150,13 @@ class RealActivations:
         density, time = found["density"], found["real"]
         gap = density.mean() - printed["density"]
         slower = 100 * (found["real"] / found["shuffled"]).sub(1).mean()
-        less = "below" if gap < 0 else "above"
+        less, than = "below" if gap < 0 else "above", "slower" if slower > 0 else "faster"
         return (
             f"**{layer}**: on average over {len(found)} images, **{density.mean():.1f} %** of the inputs are not zero, "
             f"{abs(gap):.1f} percentage points {less} the published {printed['density']:g} %. In "
             f"{found['dead'].mean():.0f} % of the channels, all inputs are zero. The layer takes {time.mean():.1f} µs "
             f"per image on average; an input drawn at the published density takes {printed['time']:.1f} µs. The order "
-            f"of real inputs, channel by channel, changes the time by {slower:+.2f} % compared with a random order."
+            f"of real inputs, channel by channel, makes the layer {abs(slower):.2f} % {than} than a random order."
         )
 
 

@@ -127,7 +127,7 @@ class Table4:
         far = f"; they differ more for {' and '.join(self.far)}" if self.far else ""
         return (
             f"{self.other_machine}The computed time of a layer is **{with_error} times** the published one (geometric "
-            f"mean over {len(self.known)} layers, ± two standard deviations over draws). "
+            f"mean over {len(self.known)} layers, ± two standard deviations over random draws). "
             f"For {len(self.close)} of {len(self.known)} layers the two differ by at most {100 * CLOSE:.0f} %{far}."
         )
 

@@ -161,9 +161,10 @@ class Versus:
         else:
             known = f"the figure says {significant(label)} and the tables give {significant(table)}"
             away = f"{above_table} the tables and {above_label} the label"
-        those = f"Of the {could} labels that can be checked, {good}" if len(unlike) else f"All {could} checkable labels"
+        whole = f"{could} labels of single layers that can be checked"
+        those = f"Of the {whole}, {good}" if len(unlike) else f"All {whole}"
         return (
-            f"{those} follow exactly from the published tables"
+            f"{those} follow from the published tables, rounded as in the figure"
             + (f". The others do not (label; value from the tables): {named}" if len(unlike) else "")
             + f". {self.other_machine}For the geometric mean of EIE, {known}. The computed times give "
             f"**{significant(mean)}**, which is {away}.\n\n{self.error_words()}"
@@ -333,12 +334,12 @@ def _rounding(computed: pd.Series) -> float:
 def uncertainty(quantity: str, mean: float, band: float, error: float, rounding: float = 0.0) -> str:
     """Say how far a mean moves with the spread of the layers' weights, and with rounded inputs or the draws alone."""
     of_spread = (
-        f"Layers whose weights are spread as evenly or as unevenly as in real pruned layers (10th to 90th "
-        f"percentile) change the mean {quantity} by ± {significant(band * mean, 2)}."
+        "Real pruned layers differ in how evenly their weights are spread: from the 10th to the 90th percentile, the "
+        f"mean {quantity} changes by up to ± {significant(band * mean, 2)}."
     )
     if not (rounding or error):
         return of_spread
-    other = "Rounded inputs and new draws" if rounding else "New random draws"
+    other = "The rounding of published numbers and new draws" if rounding else "New random draws"
     return (
         f"{of_spread} {other} of the layers change it by ± {significant((rounding or error) * mean, 2)}. The error "
         f"bar, ± {significant(hypot(band, rounding or error) * mean, 2)}, adds these two parts in quadrature."

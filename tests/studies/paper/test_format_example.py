@@ -12,7 +12,7 @@ def test_the_memory_of_pe0_is_figure_3s():
     for what, rows in printed.groupby("what"):
         values = rows.sort_values("position")["value"].tolist()
         assert [value for value in memory.loc[what] if value] == values
-    assert f"reproduces **all {len(printed)} numbers** that Figure 3 prints" in example.words()
+    assert f"reproduces **all {len(printed)} values** that Figure 3 prints" in example.words()
 
 
 def test_pe1_has_nothing_in_column_2():

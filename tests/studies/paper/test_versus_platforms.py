@@ -89,7 +89,7 @@ def test_answer_says_what_the_error_of_the_speed_up_is_made_of(speedup):
     assert f"{computed(result)} times as fast" in speedup.answer()
     said = speedup.words()
     assert f"The error bar, ± {significant(result.error, 2)}, adds these two parts" in said
-    assert f"the mean speed-up by ± {significant(speedup.band * mean, 2)}. Rounded inputs" in said
+    assert f"the mean speed-up changes by up to ± {significant(speedup.band * mean, 2)}. The rounding" in said
     assert f"change it by ± {significant(known.spread, 2)}." in said
     few = paper.figure6(["NT-We"], draws=2)  # the effect of rounded inputs is known for all nine layers only
     assert "New random draws of the layers change it" in few.words()

@@ -39,7 +39,7 @@ class Evidence(StrEnum):
     ARITHMETIC
         Numbers that the paper prints, put together; it shows whether they agree with each other.
     DEFINITION
-        How the machine or its format is defined; it could hardly fail.
+        How the paper describes the machine or its format; it tests little.
     """
 
     SIMULATED = "simulated"
@@ -108,7 +108,7 @@ class Tolerance:
     Attributes
     ----------
     printed : float
-        What the published number leaves open: half of its last digit, or how exactly a figure can be read.
+        What the published number leaves open: half a unit of its last digit, or how exactly a figure can be read.
     reason : str
         Why.
     inputs : float
@@ -136,7 +136,7 @@ class Tolerance:
 
     @property
     def decimals(self) -> int:
-        """Decimals of the published number, where `printed` is half of its last digit; 0 where it is anything else."""
+        """Decimals of the published number, where `printed` is half a unit of its last one; else 0."""
         places = -log10(2 * self.printed) if self.printed else 0.0
         return max(0, round(places)) if abs(places - round(places)) < 1e-9 else 0
 

@@ -289,8 +289,8 @@ def about(name: str) -> str:
     """Say in a sentence for a page what made the committed table."""
     facts = made_by(name)
     return (
-        f"`{facts['command']}` made these numbers on {facts['date']}, on {facts['cores']} cores of "
-        f"{facts['processor']}, from commit {facts['commit'][:10]}."
+        f"`{facts['command']}` computed these numbers on {facts['date']}, on {facts['cores']} "
+        f"cores ({facts['processor']}), from commit {facts['commit'][:10]}."
     )
 
 

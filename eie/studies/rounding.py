@@ -1,9 +1,9 @@
 """What the rounding of the paper's printed inputs leaves open of every claim, by Monte Carlo.
 
-Each sample moves every printed input of `INPUTS` at random within half of its last digit (or within its reading error),
-draws other layers, and computes every claim again. Two standard deviations over the samples are the spread of a claim.
-Where the claim is a whole figure, whose published value is no difference at all, the spread is the distance
-that nineteen of twenty samples keep from their own mean, readings of the figure with their error included.
+Each sample moves every printed input of `INPUTS` at random within half a unit of its last digit (or within its
+reading error), draws other layers, and computes every claim again. Two standard deviations over the samples are the
+spread of a claim. Where the claim is a whole figure, whose published value is no difference, the spread is
+the distance that nineteen of twenty samples keep from their own mean, readings of the figure with their error included.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ EVERY = 95
 
 
 def half_digit(value: float) -> float:
-    """Return half of the last digit of a number as it is printed, such as 0.05 of 12.3 and 5 of 120.
+    """Return half a unit of the last digit of a number as it is printed, such as 0.05 of 12.3 and 5 of 120.
 
     Zeros at the end of a whole number only fill.
     """
@@ -70,7 +70,7 @@ def half_digit(value: float) -> float:
 
 
 def moved(name: str, rng: np.random.Generator) -> pd.DataFrame:
-    """Return a published table whose inputs are moved at random within half of their last digit or reading error."""
+    """Move the inputs of a published table at random within half a unit of their last digit or reading error."""
     table = published.load(name)
     for column in INPUTS[name]:
         digits = [min(half_digit(value), FINEST.get(name, np.inf)) for value in table[column]]

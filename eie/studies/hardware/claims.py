@@ -43,5 +43,5 @@ def _over_recipes(value: Callable[[str], float]) -> Estimate:
     return Estimate(
         chosen,
         max(abs(other - chosen) for other in values.values()),
-        "choice of synthesis recipe",
+        "choice of what synthesis optimises, speed or area",
     )

@@ -87,8 +87,9 @@ class BottomUp:
             f"For single layers, the energy counted event by event is {ratio[lowest]:.2f} ({lowest}) to "
             f"{ratio[highest]:.2f} ({highest}) times the product of time and power. Reads of pointers take "
             f"{100 * self.pointers[lowest]:.0f} % of the energy of {lowest} and {100 * self.pointers[highest]:.0f} % "
-            f"of that of {highest}: a PE reads pointers once per column, even if it has few entries or none in that "
-            "column, so short columns need more reads per entry. A single power for all layers does not show this."
+            f"of that of {highest}: a PE reads the pointers of every column, however few entries it has in that "
+            "column, so columns with few entries need more reads per entry. A single power for all layers does not "
+            "show this."
         )
 
 

@@ -74,8 +74,8 @@ class Figure5:
         shares = self.blocks.groupby("module")["area, mm2"].sum() / self.area_mm2
         memory = shares["SpmatRead"] + shares["PtrRead"]
         return (
-            f"A PE takes **{self.area_mm2:.3f} mm²**. Its matrix and pointer memories, with their logic, fill "
-            f"**{100 * memory:.0f} %** of it, and the arithmetic unit {100 * shares['ArithmUnit']:.1f} %."
+            f"A processing element (PE) takes **{self.area_mm2:.3f} mm²**. Its matrix and pointer memories, with their "
+            f"logic, fill **{100 * memory:.0f} %** of it, and the arithmetic unit {100 * shares['ArithmUnit']:.1f} %."
         )
 
     def words(self) -> str:
@@ -84,11 +84,11 @@ class Figure5:
         arithmetic = by_module["ArithmUnit"]
         paper = paper_value("pe-area")
         same = chip.pe_area(self.machine) == chip.pe_area(EIE_45NM)
-        beside = f"the text gives {paper:g} mm² for the PE" if same else f"the paper's PE has {paper:g} mm²"
+        beside = f"The paper's text gives {'the same area' if same else f'{paper:g} mm²'} for its PE"
         return (
-            f"The PE is {1 / arithmetic:.0f} times as large as its arithmetic unit; {beside}. The picture draws the "
-            "areas of Table II to scale. Places, shapes and the square outline are ours, and so is the division "
-            f"of a module of Table II into two equal blocks. {self._macros()}"
+            f"{beside}. The PE is {1 / arithmetic:.0f} times as large as its arithmetic unit. The picture draws the "
+            "areas of Table II to scale. The places, the shapes and the square outline are ours; we also assume that "
+            f"the two blocks of a module are equally large. {self._macros()}"
         )
 
     def _macros(self) -> str:
@@ -96,8 +96,8 @@ class Figure5:
         macro, _ = memories(self.machine, setting)["spmat"]
         module = self.blocks.loc[self.blocks["module"] == "SpmatRead", "area, mm2"].sum()
         return (
-            f"In our memory model (CACTI, setting {setting}), the matrix memory takes {macro.area_mm2:.3f} mm²; the "
-            f"module of Table II that contains it takes {module:.3f} mm²."
+            f"Our memory model (CACTI, setting [{setting}](energy_model.ipynb)) gives {macro.area_mm2:.3f} mm² for the "
+            f"matrix memory alone; the module that contains it takes {module:.3f} mm² in the picture."
         )
 
 
@@ -141,10 +141,11 @@ def synthesised_words() -> str:
     mine, theirs = synthesised().area_mm2, chip.pe_area(EIE_45NM)
     used = sum(area for module, area in theirs.items() if module != "filler cell")
     return (
-        "[Our own hardware description](hardware.ipynb), synthesised to gates, and the memories of our memory model "
-        f"take {mine:.3f} mm², {abs(100 * (mine / used - 1)):.0f} % {'less' if mine < used else 'more'} than the "
-        "modules of Table II without filler cells. The square is as large as Table II's PE; its white part is left "
-        "for wires, the clock tree and filler cells, which our areas do not contain."
+        "The gates synthesised from [our hardware description](hardware.ipynb) and the memories of our memory model "
+        f"together take {mine:.3f} mm². That is {abs(100 * (mine / used - 1)):.0f} % "
+        f"{'less' if mine < used else 'more'} than the {used:.3f} mm² of Table II's modules without filler cells. The "
+        "square in the picture below is as large as Table II's PE; its white part is left for wires, the clock tree "
+        "and filler cells, which our areas do not contain."
     )
 
 

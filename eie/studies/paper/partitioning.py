@@ -10,9 +10,13 @@ import pandas as pd
 from eie.machine import MAX_PE
 from eie.studies import plots
 from eie.studies.claim import Margin
+from eie.studies.paper.display import joined
 from eie.studies.paper.partition import simulate_grid
 from eie.studies.paper.series import machine_warning
 from eie.studies.paper.setup import Setup, exhibit, usual
+
+ROWS, BLOCKS, COLUMNS = "rows to PEs", "2-D blocks", "columns to PEs"
+"""The three ways to distribute a matrix."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,29 +61,50 @@ class Partitioning:
     def answer(self) -> str:
         """Say on how many layers rows are best, and how much longer the other ways take."""
         table = self.table()
-        rows, *others = table.columns
-        wins = int((table.idxmin(axis=1) == rows).sum())
-        said = [
-            f"{grid} take {table[grid].mean():.2f} times as long ({table[grid].min():.2f} to {table[grid].max():.2f} "
-            "times by layer)"
-            for grid in others
-        ]
+        wins = int((table.idxmin(axis=1) == ROWS).sum())
+        blocks, columns = (
+            f"{table[grid].mean():.2f} times as long ({table[grid].min():.2f} to {table[grid].max():.2f}"
+            for grid in (BLOCKS, COLUMNS)
+        )
         return (
-            f"{self.other_machine}Distributing {rows}, as EIE does, is fastest on **{wins} of {len(table)} layers**. "
-            f"On average, {' and '.join(said)}."
+            f"{self.other_machine}Distributing {ROWS} (processing elements), as EIE does, is fastest on **{wins} of "
+            f"{len(table)} layers**. On average, 2-D blocks take {blocks}, depending on the layer), and distributing "
+            f"columns takes {columns})."
         )
 
     def words(self) -> str:
-        """Which grid is fastest where."""
-        table = self.table()
-        best = table.idxmin(axis=1)
-        rows = table.columns[0]
-        lost = "; ".join(
-            f"{name}, where {best[name]} take {table.loc[name, best[name]]:.2f} of the time"
-            for name in table.index[best != rows]
+        """Say on which layers another way is faster than distributing rows."""
+        faster = self.table()[lambda table: table.idxmin(axis=1) != ROWS]
+        said = [
+            f"On {name}, rows are not fastest: 2-D blocks take {row[BLOCKS]:.2f} times as long, and columns "
+            f"{row[COLUMNS]:.2f} times."
+            for name, row in faster.iterrows()
+        ]
+        return f"{self.other_machine}{' '.join(said) or 'Rows are fastest on every layer.'}"
+
+    def why(self) -> str:
+        """Say what makes blocks and columns slower than rows, and on which layers."""
+        balance = self.balance()
+        worse = balance[BLOCKS] < balance[ROWS]
+        padded = ~worse & (self.table()[BLOCKS] > 1)
+        said = [
+            f"Blocks are balanced worse than rows on {joined(list(balance.index[worse]))}." if worse.any() else "",
+            f"On {joined(list(balance.index[padded]))}, blocks are balanced at least as well as rows and still take "
+            "longer, because of the padding zeros."
+            if padded.any()
+            else "",
+            self._columns(int((balance[COLUMNS] < balance[ROWS]).sum())),
+        ]
+        return " ".join(filter(None, said))
+
+    def _columns(self, worse: int) -> str:
+        """Say why columns are balanced worse than rows, on so many layers."""
+        adding = 100 * self._wide("reduce_cycles")[COLUMNS] / self._wide("cycles")[COLUMNS]
+        return (
+            f"Columns are balanced worse than rows on {worse} of {len(adding)} layers: the PEs get unequal shares of "
+            f"the non-zero inputs, and adding up the partial sums takes {adding.min():.0f} to {adding.max():.0f} % of "
+            "the time."
         )
-        said = f"Distributing {rows} is not fastest on {lost}" if lost else f"No layer is faster than with {rows}"
-        return f"{self.other_machine}{said}."
 
 
 @exhibit("layers", "n_pe", "fifo_depth", "seed", "own_layers")
@@ -89,12 +114,12 @@ def partitioning(setup: Setup) -> Partitioning:
     side = isqrt(n_pe)
     if side * side != n_pe:
         raise ValueError(f"n_pe must be a square number in 1..{MAX_PE}, for the 2-D blocks, got {n_pe}")
-    grids = {"rows to PEs": (n_pe, 1), "2-D blocks": (side, side), "columns to PEs": (1, n_pe)}
+    grids = {ROWS: (n_pe, 1), BLOCKS: (side, side), COLUMNS: (1, n_pe)}
     rows = []
     for benchmark in setup.benchmarks:
         layer, activations = benchmark.draw(setup.seed)
         reports = {name: simulate_grid(layer, activations, *grid, machine) for name, grid in grids.items()}
-        alone = reports["rows to PEs"].cycles
+        alone = reports[ROWS].cycles
         rows += [
             {
                 "layer": benchmark.name,

@@ -36,7 +36,7 @@ def one_layer_apart() -> Margin:
     """Compute how much less NT-We gains by the text's number of PEs than the layer next to it, points of linear."""
     most = int(paper_value("scalable-pe-count"))
     share = 100 * usual(figure11).table()[most] / most
-    return Margin(float(share.drop("NT-We").min() - share["NT-We"]), unit="points")
+    return Margin(float(share.drop("NT-We").min() - share["NT-We"]), unit="points of linear speed-up")
 
 
 def falls_with_pes(figure: str) -> Margin:

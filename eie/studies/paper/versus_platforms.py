@@ -41,12 +41,15 @@ HEADS = {
     "GPU Compressed": ("GPU", "pruned"),
     "mGPU Dense": ("mobile GPU", "dense"),
     "mGPU Compressed": ("mobile GPU", "pruned"),
-    "EIE": ("EIE", "published"),
+    "EIE": ("EIE", "from the tables"),
     "EIE, computed": ("EIE", "computed"),
     "CPU Dense, measured": ("current CPU", "dense"),
     "CPU Compressed, measured": ("current CPU", "pruned"),
 }
-"""Heads of the figures' tables."""
+"""Heads of the tables of values."""
+
+LABEL_HEADS = HEADS | {"EIE": ("EIE", "label")}
+"""Heads of the tables of the figures' labels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +136,8 @@ class Versus:
         mean, label = self.computed[GEOMEAN], self.labels.loc[GEOMEAN, "EIE"]
         what = {
             "speed-up": "is **{} times as fast** as the paper's CPU",
-            "energy efficiency": "takes **{} times less energy** than the paper's CPU when energy is time × power",
+            "energy efficiency": "takes **{} times less energy** than the paper's CPU if energy is taken as time × "
+            "power",
         }[self.quantity]
         both = mean * hypot(self.band, self.rounding or self.error)
         return (
@@ -161,7 +165,11 @@ class Versus:
         else:
             known = f"the figure says {significant(label)} and the tables give {significant(table)}"
             away = f"{above_table} the tables and {above_label} the label"
+        inferred = [layer for layer in self.circular if layer in self.computed]
+        if inferred:
+            known += f"; the tables' mean contains {len(inferred)} layers whose CPU power we inferred from the figure"
         whole = f"{could} labels of single layers that can be checked"
+        whole += " (those with published power)" if inferred else ""
         those = f"Of the {whole}, {good}" if len(unlike) else f"All {whole}"
         return (
             f"{those} follow from the published tables, rounded as in the figure"

@@ -342,4 +342,4 @@ def one_by_one_goes_furthest() -> Margin:
     best = next_best(fine_grained().rows)
     if best is None:
         return Margin(-1.0)
-    return Margin(float(best[1].mean()), 2 * float(best[1].sem()), unit="halvings of the density")
+    return Margin(float(best[1].mean()), 2 * float(best[1].sem()), unit="halvings of the share of kept weights")

@@ -8,7 +8,9 @@ def test_partitioning_rows_win_except_where_rows_are_few():
     table = result.table()
     assert table.loc["Alex-7"].idxmin() == "rows to PEs"
     assert table.loc["NT-We"].idxmin() == "2-D blocks"
-    assert "is not fastest on NT-We, where 2-D blocks take 0.7" in result.words()
+    assert result.words().startswith("On NT-We, rows are not fastest: 2-D blocks take 0.7")
+    assert "Blocks are balanced worse than rows on Alex-7." in result.why()
+    assert "Columns are balanced worse than rows on 1 of 2 layers" in result.why()
     assert result.balance().max().max() <= 100
     assert result.plot().axes[0].get_ylabel() == "time, rows to PEs = 1"
 

@@ -43,7 +43,7 @@ def test_other_machines(figure):
     other = fig05.figure5(spmat_width_bits=128, fifo_depth=16)
     assert other.table().loc["Act_queue", "area, mm2"] == pytest.approx(2 * 758e-6)
     assert other.area_mm2 > figure.area_mm2
-    assert "the paper's PE has 0.638" in other.words()
+    assert "The paper's text gives 0.638 mm² for its PE" in other.words()
     assert "the text gives 0.638 mm² for the PE" in figure.words()
 
 

@@ -84,7 +84,7 @@ class Figure5:
         arithmetic = by_module["ArithmUnit"]
         paper = paper_value("pe-area")
         same = chip.pe_area(self.machine) == chip.pe_area(EIE_45NM)
-        beside = f"The paper's text gives {'the same area' if same else f'{paper:g} mm²'} for its PE"
+        beside = f"The paper's text {'also ' if same else ''}gives {paper:g} mm² for its PE"
         return (
             f"{beside}. The PE is {1 / arithmetic:.0f} times as large as its arithmetic unit. The picture draws the "
             "areas of Table II to scale. The places, the shapes and the square outline are ours; we also assume that "

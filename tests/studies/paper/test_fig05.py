@@ -44,7 +44,7 @@ def test_other_machines(figure):
     assert other.table().loc["Act_queue", "area, mm2"] == pytest.approx(2 * 758e-6)
     assert other.area_mm2 > figure.area_mm2
     assert "The paper's text gives 0.638 mm² for its PE" in other.words()
-    assert "the text gives 0.638 mm² for the PE" in figure.words()
+    assert "The paper's text also gives 0.638 mm² for its PE" in figure.words()
 
 
 def test_a_width_that_the_sweep_has_not():

@@ -67,7 +67,20 @@ class Pareto:
         most : int
             Rows.
         """
-        found = self._shown(most)
+        return self._compared(self._shown(most))
+
+    def best(self) -> pd.DataFrame:
+        """Tabulate the designs of `in_time` with the least time, energy and area, against the paper's."""
+        quick = self.in_time()
+        least: dict[Any, list[str]] = {}
+        for what in OBJECTIVES if len(quick) else ():
+            least.setdefault(quick[what].idxmin(), []).append(what)
+        rows = self._compared(quick.loc[list(least)]).drop(columns="memories allow, MHz")
+        rows.insert(0, "least", [" and ".join(what) for what in least.values()])
+        return rows
+
+    def _compared(self, found: pd.DataFrame) -> pd.DataFrame:
+        """Tabulate designs: differences from the paper's in percent, and the clock that their memories allow."""
         changes = {f"{what}, %": [self._change(design, what) for _, design in found.iterrows()] for what in OBJECTIVES}
         clocks = {"memories allow, MHz": 1e-6 * _clocks(found.index.get_level_values("spmat_width_bits"))}
         return pd.DataFrame(changes | clocks, index=[self._named(design) for design in found.index])
@@ -98,21 +111,28 @@ class Pareto:
         better, designs = self.better(), len(self.designs)
         if better.empty:
             return f"None of **{designs:,} designs** beats the paper's choice in time, energy or area without a loss."
-        quick = self.in_time()
-        few = f"The {len(quick):,} with memories fast enough for the paper's clock"
-        which = "They" if len(quick) == len(better) else few
+        beat = "beats the paper's: it is" if len(better) == 1 else "beat the paper's: they are"
         return (
-            f"**{len(better):,} of {designs:,} designs** beat the paper's: they are better in time, energy or area and "
-            f"worse in none. {which} save {self._most(quick)} (a saving of one or two percent is within the "
-            "uncertainty of the model)."
+            f"**{len(better):,} of {designs:,} designs** {beat} better in time, energy or area and worse in none. "
+            f"{self._saved()}"
         )
 
+    def _saved(self) -> str:
+        """Say what the better designs save whose memories are fast enough for the paper's clock."""
+        better, quick = self.better(), self.in_time()
+        if quick.empty:
+            return "None of them has memories fast enough for the paper's clock."
+        which = f"The {len(quick):,} with memories fast enough for the paper's clock save"
+        if len(quick) == len(better):
+            which = "It saves" if len(better) == 1 else "They save"
+        each = ", each in a different design" if len(self.best()) == len(OBJECTIVES) else ""
+        uncertain = "a saving of one or two percent is within the uncertainty of the model"
+        return f"{which} {self._most(quick)}{each} ({uncertain})."
+
     def _most(self, designs: pd.DataFrame) -> str:
-        """Say the most that one of the designs saves of each; nothing where there are none."""
-        if designs.empty:
-            return "nothing"
+        """Say the most that one of the designs saves of each."""
         most = {what: -self._change(designs.loc[designs[what].idxmin()], what) for what in OBJECTIVES}
-        *first, last = [f"{round(percent)} % of the {what}" for what, percent in most.items()]
+        *first, last = [f"{percent:.1f} % of the {what}" for what, percent in most.items()]
         return f"up to {', '.join(first)} or {last}"
 
     def in_time(self) -> pd.DataFrame:
@@ -121,16 +141,18 @@ class Pareto:
         return better[_clocks(better.index.get_level_values("spmat_width_bits")) >= EIE_45NM.clock_hz]
 
     def _of_clock(self) -> str:
-        """Say how many of the better designs have memories that are too slow, and why."""
+        """Say how many of the better designs have memories that are too slow, why, and what these would save."""
         better, quick = self.better(), self.in_time()
-        if len(quick) == len(better):
+        slow = better.drop(quick.index)
+        if slow.empty:
             return ""
-        widths = sorted(set(better.index.get_level_values("spmat_width_bits")))
-        slow = [width for width in widths if width not in set(quick.index.get_level_values("spmat_width_bits"))]
+        widths = sorted(set(slow.index.get_level_values("spmat_width_bits")))
+        energy = -self._change(slow.loc[slow["energy"].idxmin()], "energy")
         return (
-            f" Only {len(quick)} of them have memories that are fast enough for the paper's clock: in our memory "
-            f"model, a memory can start reads of {' and '.join(map(str, slow))} bits only every "
-            f"{1e9 / _clocks(slow).min():.2f} ns, but a clock cycle is {1e9 / EIE_45NM.clock_hz:.2f} ns."
+            f" Of the designs that beat it, {len(slow):,} have memories that are too slow for the paper's clock: in "
+            f"our memory model, a memory can start reads of {' and '.join(map(str, widths))} bits only every "
+            f"{1e9 / _clocks(widths).min():.2f} ns, but a clock cycle is {1e9 / EIE_45NM.clock_hz:.2f} ns. If they ran "
+            f"at the paper's clock, the best of them would save {energy:.1f} % of the energy."
         )
 
     def words(self) -> str:
@@ -150,7 +172,7 @@ class Pareto:
             return text + "The paper's choice does not hold them all."
         if better.empty:
             return text + "**The paper's choice is on the front.**"
-        return text + self._gains(better)
+        return f"{text}The paper's choice ({self._named(self.paper)}) is not on the front.{self._of_clock()}"
 
     def _named(self, design: Any) -> str:
         return ", ".join(said.format(value) for said, value in zip(_SAID, design, strict=True))
@@ -159,11 +181,6 @@ class Pareto:
         """The fewest PEs that hold all layers with the paper's other choices."""
         alike = self.designs.xs(self.paper[1:], level=PARAMETERS[1:])
         return int(alike.index[alike["holds all"]].min()) if alike["holds all"].any() else None
-
-    def _gains(self, better: pd.DataFrame) -> str:
-        count = f"The **{len(better):,} designs that beat" if len(better) > 1 else "The **one design that beats"
-        saves = "save" if len(better) > 1 else "saves"
-        return f"{count} the paper's choice** {saves} {self._most(better)}.{self._of_clock()}"
 
     def _change(self, design: pd.Series, what: str) -> float:
         """Percent that a design has more than the paper's."""

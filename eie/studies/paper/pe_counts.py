@@ -126,10 +126,17 @@ class Figure13(Series):
         """Say how far the load balance falls from the fewest to the most PEs."""
         table = self.table()
         few, most = table.columns[0], table.columns[-1]
+        if len(table) == 1:
+            return (
+                f"The load balance of {table.index[0]} falls from {table[few].iloc[0]:.0f} % on {_pes(few)} to "
+                f"**{table[most].iloc[0]:.0f} %** on {_pes(most)}. "
+            )
+        ends = (
+            f"{table[most].min():.0f} % ({table[most].idxmin()}) to {table[most].max():.0f} % ({table[most].idxmax()})"
+        )
         return (
-            f"From {_pes(few)} to {_pes(most)}, the load balance falls from {table[few].mean():.0f} % to "
-            f"**{table[most].mean():.0f} %** on average; it is lowest for {table[most].idxmin()} "
-            f"({table[most].min():.0f} %). "
+            f"Averaged over the layers, the load balance falls from {table[few].mean():.0f} % on {_pes(few)} to "
+            f"**{table[most].mean():.0f} %** on {_pes(most)}, where it ranges from {ends}. "
         )
 
 

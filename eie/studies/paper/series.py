@@ -118,12 +118,11 @@ class Series:
         both = self.both
         if both.empty:
             return f"The paper's {self.figure} has none of the points computed here, so there is nothing to compare."
-        bias = both["difference"].mean()
+        bias = f"{both['difference'].mean():+.2f}".replace("-", "\N{MINUS SIGN}")
         return (
-            f"{self.other_machine}Over the {len(both)} points that we compare, the computed {self.quantity} is on "
-            f"average {abs(bias):.2f} {self.unit} {'higher' if bias > 0 else 'lower'} than the published one; the mean "
-            f"absolute difference is **{self.mean_absolute_difference:.2f} {self.unit}**. "
-            f"{_ranked(self.by_layer())} "
+            f"{self.other_machine}Over the {len(both)} points that we compare, the mean of computed minus published "
+            f"{self.quantity} is {bias} {self.unit}; the mean absolute difference is "
+            f"**{self.mean_absolute_difference:.2f} {self.unit}**. {_ranked(self.by_layer())} "
             f"{in_words(self.places(), 'published points, allowing for the reading error')} {BAND_IS}"
         )
 

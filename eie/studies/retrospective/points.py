@@ -49,7 +49,8 @@ def answer() -> str:
     points = load()
     return (
         f"**{sum(bool(point.page) for point in points)} of {len(points)} points** of the retrospective on EIE have a "
-        f"page that measures them. For the others we have no fair experiment that a reader could afford to repeat."
+        f"page that measures them. The others are too general to be measured, or we have no network or data for a fair "
+        f"experiment."
     )
 
 

@@ -90,7 +90,10 @@ def test_words(space):
     assert said.startswith(f"Of **48 designs**, {space.designs['holds all'].sum()} hold all 2 layers in their")
     assert "With the paper's other choices, 32 PEs are the fewest tried here that hold all 2 layers." in said
     assert len(space.better()) == 1
-    assert "The **one design that beats the paper's choice** saves up to" in said
+    assert said.endswith("(64 PEs, queues of 8, reads of 64 bits, indices of 4 bits) is not on the front.")
+    answer = space.answer()
+    assert "**1 of 48 designs** beats the paper's: it is better in time, energy or area and worse in none. " in answer
+    assert f"It saves up to {-space.best()['time, %'].iloc[0]:.1f} % of the time" in answer
 
 
 def test_words_when_nothing_beats_the_paper_or_it_holds_too_little():
@@ -136,7 +139,8 @@ def test_designs_whose_memories_are_too_slow_are_counted_apart():
     quick = wide.in_time().index.get_level_values("spmat_width_bits")
     assert set(wide.better().index.get_level_values("spmat_width_bits")) == {64, 256}
     assert set(quick) == {64}
-    assert f"Only {len(quick)} of them have memories that are fast enough" in wide.words()
+    slow = len(wide.better()) - len(quick)
+    assert f"Of the designs that beat it, {slow} have memories that are too slow for the paper's clock" in wide.words()
     assert f"The {len(quick)} with memories fast enough for the paper's clock save up to" in wide.answer()
     allowed = [chip.memory_clock_hz(eie.Machine(spmat_width_bits=width)) / 1e6 for width in (64, 256)]
     assert wide.table()["memories allow, MHz"].isin(allowed).all()

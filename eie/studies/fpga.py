@@ -180,12 +180,12 @@ class OnFpga:
         apart = f"{wrong} of the results and counters" if wrong else "no result and no counter"
         return (
             f"With {self.n_pe} PEs, whose clock is {self.mhz:.0f} MHz with the worst seed, LeNet-300-100 takes "
-            f"**{whole['mean µs']:.1f} µs** per picture on average ({whole['min µs']:.1f} to {whole['max µs']:.1f} "
-            f"µs), without loading. It answers {100 * share:.1f} % of the first {len(self.pictures)} test pictures of "
+            f"**{whole['mean µs']:.1f} µs** per image on average ({whole['min µs']:.1f} to {whole['max µs']:.1f} "
+            f"µs), without loading. It answers {100 * share:.1f} % of the first {len(self.pictures)} test images of "
             f"MNIST correctly. In simulation, {apart} differed from the model's, apart from the {PIPELINE_CYCLES} "
-            f"extra cycles per layer. Loading takes time as well: a host writes one word per cycle through the chip's "
+            f"extra cycles per layer. Loading takes time as well: a host writes one word per cycle through the FPGA's "
             f"16-bit port, {self.writes['memories']:,} words once for the memories and {per_picture:,} words for each "
-            f"picture ({per_picture / self.mhz:.1f} µs)."
+            f"image ({per_picture / self.mhz:.1f} µs)."
         )
 
     def _repr_html_(self) -> str:

@@ -73,10 +73,10 @@ def test_times_are_told_at_the_clock_of_the_worst_seed():
     }
     words = found.words()
     assert "With 16 PEs, whose clock is 80 MHz" in words
-    assert "**6.0 µs** per picture on average (5.0 to 7.0 µs), without loading" in words
-    assert "It answers 50.0 % of the first 2 test pictures" in words
+    assert "**6.0 µs** per image on average (5.0 to 7.0 µs), without loading" in words
+    assert "It answers 50.0 % of the first 2 test images" in words
     assert "1 of the results and counters differed from the model's, apart from the 2 extra cycles per layer" in words
-    assert "800 words for each picture (10.0 µs)." in words
+    assert "800 words for each image (10.0 µs)." in words
     assert "<td>80.0</td>" in found._repr_html_()
 
 

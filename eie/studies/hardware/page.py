@@ -16,7 +16,7 @@ REASONS = {
     "Act_queue": "We hold the queue's 8 × 30 bits in flip-flops. These alone take more than the paper's area, so the "
     "paper's queue must use latches, a register file, or fewer bits.",
     "PtrRead": "Nearly all of the area is memory, for 2 × 8,192 pointers. In the model, each bank has words of 32 "
-    "bits, the narrowest of the sweep.",
+    "bits, the narrowest that it offers.",
     "SpmatRead": "Nearly all of the area is memory, 128 KB in one block. Figure 5 shows two blocks, and the memories "
     "of a memory compiler differ from the model's.",
     "ArithmUnit": "The fast recipe optimises the multiplier for speed; the other recipes make it smaller and slower. "

@@ -130,8 +130,8 @@ class Pruned:
         held_out = spread.held_out()
         error = 100 * (held_out["synthetic"] - held_out["load_balance"])
         return (
-            f"The load balance of a synthetic layer differs from that of a real pruned layer of equal density, shape "
-            f"and pruning method by **{error.mean():+.1f} ± {error.std():.1f} points** (mean and standard deviation "
+            f"The load balance of a synthetic layer minus that of a real pruned layer of equal density, shape "
+            f"and pruning method is **{error.mean():+.1f} ± {error.std():.1f} points** (mean and standard deviation "
             f"over {len(error):,} matrices). For {100 * (error.abs() <= CLOSE).mean():.0f} % of the matrices, the "
             f"difference is at most {CLOSE:g} points."
         )

@@ -272,7 +272,7 @@ class Mapping:
             Whether the median numbers of rows have the same order.
         """
         layers = {
-            "AlexNet's fully connected layers": self.alexnet(),
+            "two fully connected layers of AlexNet's size": self.alexnet(),
             "a Transformer's matrices": self.of_network(TRANSFORMER),
             "ResNet-50's convolutions": self.of_network(RESNET),
         }

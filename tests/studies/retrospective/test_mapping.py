@@ -104,7 +104,7 @@ def test_the_page_says_it_with_numbers():
 
 def test_layers_are_ranked_as_they_are_busy():
     result = mapping.mapping()
-    names = ["AlexNet's fully connected layers", "a Transformer's matrices", "ResNet-50's convolutions"]
+    names = ["two fully connected layers of AlexNet's size", "a Transformer's matrices", "ResNet-50's convolutions"]
     assert re.findall(r"%\*\*(?: of their cycles)? on ([^,(]+?)(?:,| and| \()", result.answer()) == names
     assert "Taller matrices keep the PEs busier" in result.answer()
     slow = mapping.Mapping(result.rows.assign(useful=result.rows["useful"] / 10), result.pruned).answer()

@@ -102,7 +102,7 @@ def error_words() -> str:
     least, most = counted.range("CPU Dense")
     return (
         f"**What the error bars cover.** {usual(figure6).error_words()} For the energy, plausible settings of the "
-        f"memory model alone give factors of {rounded(least)} to {rounded(most)}; the error bar also covers the spread "
+        f"memory model alone give factors of {rounded(least)} to {rounded(most)}; its error bar also covers the spread "
         f"of the weights and the rounding of published numbers. The paper's own method, time × 0.600 W, gives a factor "
         f"of {significant(usual(figure7).computed[GEOMEAN])} with the computed times."
     )

@@ -13,7 +13,7 @@ from eie.energy_model import energy
 from eie.explore.benchmarks import Benchmark, nine_layers
 from eie.explore.sweep import geomean
 from eie.machine import Machine
-from eie.studies import plots
+from eie.studies import claims_file, plots
 from eie.studies.paper.display import significant
 from eie.studies.paper.series import machine_warning
 from eie.studies.paper.setup import Setup, exhibit, usual
@@ -89,11 +89,17 @@ class Ladder:
         layers = factors.drop(index=["geometric mean", "by the paper"])
         return (
             f"{self.other_machine}The abstract's four savings of energy multiply to "
-            f"**{significant(mean['all four'])}** in the geometric mean over the layers; the abstract says "
-            f"{abstract['all four']:,.0f}. Reading a dense layer from DRAM takes **{mean['whole chip']:,.0f} times** "
-            f"the energy of the whole chip ({layers['whole chip'].min():,.0f} to "
+            f"**{significant(mean['all four'])}{self._error(list(layers.index))}** in the geometric mean over the "
+            f"layers; the abstract says {abstract['all four']:,.0f}. Reading a dense layer from DRAM takes "
+            f"**{mean['whole chip']:,.0f} times** the energy of the whole chip ({layers['whole chip'].min():,.0f} to "
             f"{layers['whole chip'].max():,.0f} times, depending on the layer)."
         )
+
+    def _error(self, layers: list[str]) -> str:
+        """Say what the rounding of the printed energies and densities does to the product for the nine layers."""
+        if self.other_machine or layers != [benchmark.name for benchmark in nine_layers()]:
+            return ""
+        return f" ± {significant(claims_file.spreads()['saving-product-computed'], 2)}"
 
     def words(self) -> str:
         """The product of the four savings, and what is left of it on the chip."""

@@ -114,7 +114,7 @@ class Table1:
             f"{paper_value('dram-over-sram'):.0f} times the energy of one from SRAM (computed: "
             f"{self.dram_over_sram:.0f}) and {paper_value('dram-over-arithmetic'):.0f} orders of magnitude more than "
             f"arithmetic (computed: {self.orders_over_arithmetic:.1f}, averaged over the table's operations). "
-            f"{self._example()} {self._widths()}"
+            f"{self._example()}"
         )
 
     def _example(self) -> str:
@@ -128,13 +128,6 @@ class Table1:
             f"A network of {self.connections:,.0f} connections at {self.rate_hz:g} inferences per second takes "
             f"**{self.dram_watts:.3g} W** just to read its weights from DRAM{printed}; from SRAM, it would take "
             f"{self.sram_watts:.3g} W."
-        )
-
-    def _widths(self) -> str:
-        narrow, wide = (operation_pj("multiply", "int", bits) for bits in (16, 32))
-        return (
-            f"Narrow arithmetic is cheap: a multiplication of 16-bit integers takes {narrow:.2f} pJ, and one of "
-            f"32-bit integers takes {wide:.2f} pJ."
         )
 
 

@@ -173,9 +173,9 @@ class Table2:
             "transistors (`I_off_n` in `90nm.dat`; `I_g_on_n` in `45nm.dat`).\n"
             "2. These numbers grow with temperature. Every other gate leakage in the files for 90, 65, 45 and 32 nm "
             "is the same at all temperatures.\n"
-            f"3. At 300 K the row says {wrong}. Its neighbours say {older} at 65 nm and {newer} at 32 nm.\n"
+            f"3. At 300 K the row says {wrong}; the same row says {older} for 65 nm and {newer} for 32 nm.\n"
             f"4. {self._bounded(with_it, without)}\n\n"
-            f"We interpolate between the neighbours on logarithmic axes ({used}); no publication gives a value."
+            f"We interpolate between 65 and 32 nm on logarithmic axes ({used}); no publication gives a value."
         )
 
     def _bounded(self, with_it: pd.Series, without: pd.Series) -> str:
@@ -262,8 +262,8 @@ class Table2:
         named = [f"*{name}*" for name in lower]
         which = f"components {joined(named)} draw" if len(named) > 1 else f"component {''.join(named)} draws"
         wait = (
-            f". The {which} less here than in Table II, because PEs sometimes wait and skip the arithmetic of padding "
-            "zeros"
+            f". The {which} less in this count than in Table II, because PEs sometimes wait and skip the "
+            "arithmetic of padding zeros"
         )
         away = near.loc[default, "power, %"]
         return (

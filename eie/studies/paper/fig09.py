@@ -136,6 +136,8 @@ class Figure9:
         best, sums = f"{paper_value('best-width'):.0f}", self.least()[ALL].reindex(self.energies.index)
         others = sorted({int(width) for width in sums} - {int(best)})
         instead = f"; with the other tables, reads of {' or '.join(map(str, others))} bits do" if others else ""
+        if others and others[-1] == self.energies.columns[-1]:
+            instead += " (the widest reads here)"
         return (
             f"{self.other_machine}With **{(sums == best).sum()} of {len(sums)}** tables of read energies, reads of "
             f"{best} bits, the paper's choice, take the least energy for all layers together{instead}. "

@@ -78,7 +78,7 @@ def test_the_shipped_value_does_not_fit_table_2(result):
 def test_words_say_how_far_the_model_is(result):
     assert "a PE draws 11 % less than in Table II" in result.words()
     assert f"{result.models.loc['itrs-lop', 'memory']:.2f} mW" in result.words()
-    assert "components *register* and *combinational* draw less here" in result.words()
+    assert "components *register* and *combinational* draw less in this count" in result.words()
     assert "itrs-lop, which is the closest of all settings to Table II by power" in result.words()
 
 

@@ -19,6 +19,7 @@ from eie.interleaved import encode
 from eie.machine import Machine
 from eie.studies import plots
 from eie.studies.baselines import platforms
+from eie.studies.paper.display import joined
 from eie.studies.paper.series import BAND_IS, in_words, machine_warning, placed
 from eie.studies.paper.setup import Setup, exhibit, usual
 
@@ -124,10 +125,11 @@ class Table4:
             return f"The paper has none of these layers; the slowest of them takes {slowest:.2f} µs."
         error = 2 * float(np.sqrt(((self.known["sd"] / self.known["actual"]) ** 2).sum())) / len(self.known)
         with_error = f"{self.geomean_ratio:.3f}" + (f" ± {error * self.geomean_ratio:.3f}" if error > 0 else "")
-        far = f"; they differ more for {' and '.join(self.far)}" if self.far else ""
+        spread = ", ± two standard deviations over random draws" if error > 0 else ""
+        far = f"; they differ more for {joined(self.far)}" if self.far else ""
         return (
             f"{self.other_machine}The computed time of a layer is **{with_error} times** the published one (geometric "
-            f"mean over {len(self.known)} layers, ± two standard deviations over random draws). "
+            f"mean over {len(self.known)} layers{spread}). "
             f"For {len(self.close)} of {len(self.known)} layers the two differ by at most {100 * CLOSE:.0f} %{far}."
         )
 

@@ -120,8 +120,8 @@ class Disagreements:
         """How the cases end."""
         listed = "; ".join(ENDS[verdict].format(len(cases)) for verdict, cases in self._by_verdict().items())
         return (
-            f"In **{len(self.cases)}** places, the paper seems to contradict itself or a source that it builds on. Of "
-            f"these places, {listed}."
+            f"In **{len(self.cases)}** places, the paper and the sources that it builds on seem to contradict "
+            f"themselves or each other. Of these places, {listed}."
         )
 
     def contents(self) -> str:

@@ -194,9 +194,9 @@ class Balance:
         listed = f"{', '.join(costs[:-1])}, and {costs[-1]}" if len(costs) > 1 else "".join(costs)
         return (
             f"**Cost in accuracy.** We compare LeNet-300-100 with {100 * target:g} % of its weights, pruned with and "
-            f"without balance. In accuracy, {listed} (mean ± standard deviation over {len(wide)} seeds). The "
-            f"cost depends on the number of weights from which a PE can choose. With 4 PEs, each PE "
-            f"holds about as many rows of the largest layer as each of {EIE_45NM.n_pe} PEs holds of "
+            f"without balance for {EIE_45NM.n_pe} PEs. In accuracy, {listed} (mean ± standard deviation over "
+            f"{len(wide)} seeds). The cost seems to depend on the number of weights from which a PE can choose. With "
+            f"4 PEs, each PE holds about as many rows of the largest layer as each of {EIE_45NM.n_pe} PEs holds of "
             f"Table III's large layers. With {EIE_45NM.n_pe} PEs, each holds fewer than five rows and keeps less than "
             f"one weight per column."
         )

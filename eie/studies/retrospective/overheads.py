@@ -85,7 +85,7 @@ class Overheads:
             for name, part in swept.groupby("parameter", sort=False)
         }
         for name, part in self.blocks.groupby("pruned", sort=False):
-            panels[f"rows of a block, {name}"] = part.groupby("height")[list(PARTS)].mean()
+            panels[f"rows per block, {name}"] = part.groupby("height")[list(PARTS)].mean()
         return retrospective.bit_parts(panels)
 
     def answer(self) -> str:
@@ -116,7 +116,7 @@ class Overheads:
             f"**Blocks** of {tall} rows that share an index help only if the network was pruned by blocks. A "
             f"weight then takes {structured['bits']:.2f} bits and {structured['pJ']:.1f} pJ, but one input vector "
             f"takes {slower:.2f} times the cycles, because it is harder to distribute few large pieces evenly. "
-            f"In a layer pruned one by one, zeros fill the blocks: a weight takes {mine['bits']:.1f} bits and "
+            f"If the weights were pruned one by one, zeros fill the blocks: a weight takes {mine['bits']:.1f} bits and "
             f"{mine['pJ']:.1f} pJ, and one input vector takes {worse:.1f} times the cycles. [The page on "
             f"patterns](retro_patterns.ipynb) measures what blocks cost in accuracy."
         )

@@ -90,7 +90,7 @@ class Density:
         fair, wide = str(FAIREST), str(ARRAYS[-1])
         return (
             f"If {100 * act:g} % of the inputs are not zero, EIE takes less energy than a dense array with as many "
-            f"multipliers **{_up_to(energies[fair, act])}**, and less than one with {ARRAYS[-1].multipliers} "
+            f"multipliers as EIE **{_up_to(energies[fair, act])}**, and less than one with {ARRAYS[-1].multipliers} "
             f"multipliers per PE **{_up_to(energies[wide, act])}** (± is the standard deviation over {len(energies)} "
             f"draws). It is at least as fast as the first array {_up_to(times[fair, act])}, but as fast as the second "
             f"only {_up_to(times[wide, act])}."

@@ -101,9 +101,10 @@ class Partitioning:
         """Say why columns are balanced worse than rows, on so many layers."""
         adding = 100 * self._wide("reduce_cycles")[COLUMNS] / self._wide("cycles")[COLUMNS]
         return (
-            f"Columns are balanced worse than rows on {worse} of {len(adding)} layers: the PEs get unequal shares of "
-            f"the non-zero inputs, and adding up the partial sums takes {adding.min():.0f} to {adding.max():.0f} % of "
-            "the time."
+            f"Columns are balanced worse than rows on {worse} of {len(adding)} layers. Three things make PEs wait: "
+            "columns of the grid get unequal shares of the entries, the first one also holds the bias of all outputs, "
+            f"and adding up the partial sums takes time, {adding.min():.0f} to {adding.max():.0f} % of all cycles if "
+            "columns are distributed."
         )
 
 

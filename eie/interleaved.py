@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from eie import _check
 from eie._compile import Kernel
 from eie._display import Shown
-from eie._expand.expansion import Columns, Expansion
+from eie._sums.expansion import Columns, Expansion
 from eie.columns import ColumnTables, column_tables
 from eie.layer import MAX_SIZE, CompressedLayer, checked_codebook
 from eie.machine import Machine

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import eie
 from eie import values
-from eie._expand import bitmap, expansion
+from eie._sums import bitmap, expansion
 from eie.fixedpoint import FixedPoint, LayerFormats
 
 

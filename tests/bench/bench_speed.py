@@ -17,7 +17,7 @@ import pytest
 from clocks import PRINT_PEAK, cpu
 
 import eie
-from eie._expand.bitmap import can_expand
+from eie._sums.bitmap import can_expand
 from eie.datasets import catalogue
 from eie.explore import design_space, sweep
 from eie.explore.benchmarks import Benchmark, nine_layers, select

@@ -25,8 +25,8 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from eie._expand.bitmap import can_expand
 from eie._files import resource
+from eie._sums.bitmap import can_expand
 from eie.explore.benchmarks import Benchmark, nine_layers
 from eie.formats import FormatError
 from eie.interleaved import encode

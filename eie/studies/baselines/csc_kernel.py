@@ -6,8 +6,8 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from eie._expand.bitmap import LINE
-from eie._expand.bits import prefetch
+from eie._sums.bitmap import LINE
+from eie._sums.bits import prefetch
 from eie.studies.baselines.eie_kernel import AHEAD
 from eie.studies.baselines.kernels import Kernel, Work
 from eie.studies.baselines.packed import TOGETHER

@@ -11,9 +11,9 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from eie._expand.bitmap import AHEAD, TOGETHER, WORD
-from eie._expand.bits import active_columns, intrinsic, lowest
-from eie._expand.registers import BYTES, I8, I64, SUMS, WORDS, Code
+from eie._sums.bitmap import AHEAD, TOGETHER, WORD
+from eie._sums.bits import active_columns, intrinsic, lowest
+from eie._sums.registers import BYTES, I8, I64, SUMS, WORDS, Code
 
 TILE = 64
 """Columns whose weights are expanded once for all inputs of a batch."""

@@ -15,8 +15,8 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from eie._expand.bitmap import LINE
-from eie._expand.bits import prefetch
+from eie._sums.bitmap import LINE
+from eie._sums.bits import prefetch
 from eie.layer import CompressedLayer
 from eie.studies.baselines.packed import NIBBLE, FloatLayer, checked_threads, encoded
 

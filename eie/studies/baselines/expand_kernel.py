@@ -1,6 +1,6 @@
 """A pruned, weight-shared layer as bitmaps and packed codes, in 8-bit or in EIE's saturating 16-bit arithmetic.
 
-The layout and its instructions are those of `eie._expand`; where the processor has no such
+The layout and its instructions are those of `eie._sums`; where the processor has no such
 instructions, plain loops give the same numbers.
 """
 
@@ -12,10 +12,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from eie._expand import add
-from eie._expand.bitmap import SUM_BITS, TOGETHER, WORD, Bitmaps, aligned, can_expand
-from eie._expand.bits import active_columns, lay_out
-from eie._expand.registers import LANE
+from eie._sums import add
+from eie._sums.bitmap import SUM_BITS, TOGETHER, WORD, Bitmaps, aligned, can_expand
+from eie._sums.bits import active_columns, lay_out
+from eie._sums.registers import LANE
 from eie.fixedpoint import LayerFormats
 from eie.layer import CompressedLayer
 from eie.studies.baselines import dot_kernel as dot

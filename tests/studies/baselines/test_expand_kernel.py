@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import eie
-from eie._expand import bitmap, registers
+from eie._sums import bitmap, registers
 from eie.studies.baselines.expand_kernel import FEW, ExpandLayer
 
 SIZES = st.tuples(st.sampled_from([1, 2, 63, 64, 65, 128, 129, 300, 4097]), st.integers(1, 20))
@@ -162,7 +162,7 @@ def test_the_switch_turns_the_instructions_off(monkeypatch):
 
 RUN = """
 import numpy as np, eie
-from eie._expand.bitmap import can_expand
+from eie._sums.bitmap import can_expand
 from eie.studies.baselines.expand_kernel import ExpandLayer
 packed = ExpandLayer.pack(eie.draw_layer(300, 70, 0.2, 0))
 print(can_expand(), packed.multiply(np.arange(420).reshape(6, 70) % 7).tobytes().hex())

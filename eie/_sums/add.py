@@ -13,9 +13,9 @@ import numba as nb
 import numpy as np
 from llvmlite import ir
 
-from eie._expand.bitmap import AHEAD, CODES, SUM_BITS, WORD
-from eie._expand.bits import active_columns, intrinsic, lowest
-from eie._expand.registers import BYTES, I16, I64, LONGS, WORDS, Code
+from eie._sums.bitmap import AHEAD, CODES, SUM_BITS, WORD
+from eie._sums.bits import active_columns, intrinsic, lowest
+from eie._sums.registers import BYTES, I16, I64, LONGS, WORDS, Code
 
 COLUMNS = 4
 """Columns between reading a sum and writing it."""

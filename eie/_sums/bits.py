@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba import extending
 from numpy.typing import NDArray
 
-from eie._expand.bitmap import LINE, WORD, Bitmaps, words_of
+from eie._sums.bitmap import LINE, WORD, Bitmaps, words_of
 
 intrinsic: Any = extending.intrinsic
 """The decorator, without its types: they take a call of the intrinsic for one of the function that it decorates."""

@@ -9,8 +9,8 @@ from typing import Any
 from llvmlite import binding, ir
 from numba.core import cgutils
 
-from eie._expand.bitmap import CODES, LINE, NEEDED, WORD, compiled_features
-from eie._expand.bits import ask
+from eie._sums.bitmap import CODES, LINE, NEEDED, WORD, compiled_features
+from eie._sums.bits import ask
 
 LANE = 16
 """Bytes that instructions which pair bytes up stay within."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie._blocks import map_blocks
-from eie._expand.bitmap import Bitmaps, aligned, can_expand, words_of
+from eie._sums.bitmap import Bitmaps, aligned, can_expand, words_of
 
 ENTRIES, ENTRIES_OF_A_WORD = 1 << 15, 2
 """Kept weights of a layer, and of a word on average, from which on bitmaps are worth it.
@@ -77,7 +77,7 @@ class Expansion:
         maps = self._maps(columns, inputs, len(start), by_rows)
         if maps is None:
             return None
-        from eie._expand import add
+        from eie._sums import add
 
         multiply: Any = add.add  # whose type knows no arguments
         shifts = max(-places, 0), max(places, 0)
@@ -100,7 +100,7 @@ class Expansion:
             return None
         self.vectors += n
         if self.maps is None and (by_rows or self.vectors >= VECTORS):
-            from eie._expand.bits import lay_out
+            from eie._sums.bits import lay_out
 
             self.maps = lay_out(indptr, rows, codes, n_out)
         return self.maps

@@ -11,7 +11,7 @@ SOURCES := $(shell find eie -type f ! -path '*/__pycache__/*')
 LENETS := lenet-300-100 lenet-5
 PROSE := $(shell find book -type f) CONTRIBUTING.md CHANGELOG.md
 
-.PHONY: fork lab book data check pdf links test test-fast test-long fuzz mutate lint format bench lenets clean lock
+.PHONY: fork lab book data check pdf links test test-long fuzz mutate lint format bench lenets clean lock
 .DELETE_ON_ERROR:
 
 book: data
@@ -54,10 +54,8 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$(JOBS) --dis
 test: .venv/ready-for-tests
 	$(PYTEST)
 
-test-fast: .venv/ready-for-tests
-	$(PYTEST) -m "not slow"
-
-# Experiments at length: networks trained until they are as good as the book says, a chip run on many pictures.
+# Networks trained until they are as good as the book says, a chip run on many pictures, commands that are killed, pages in
+# a browser, many damaged files.
 test-long: .venv/ready-for-tests
 	$(PYTEST) -m long
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BENCH = ROOT / "tests" / "bench" / "bench_speed.py"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.needs_data("authors-layer")
 def test_the_authors_simulator_is_raced_against_where_it_is_given(tmp_path, tool):
     program, races = tmp_path / "simulator", tmp_path / "races.json"

@@ -74,7 +74,6 @@ def test_help_opens_with_a_paragraph_and_an_example():
     assert ">>> import eie" in text.stdout
 
 
-@pytest.mark.slow
 @pytest.mark.long
 def test_a_users_script_passes_the_strict_checker(tmp_path):
     assert files("eie").joinpath("py.typed").is_file()

@@ -49,6 +49,7 @@ WRITERS = {
         ("--slice", "sample=0"),
         "table.csv",
         ("table.csv.part",),
+        takes_long=True,
     ),
     "rerun": Writer(("rerun", "table1"), ("-p", "rate_hz", "30"), "page.ipynb", takes_long=True),
     "measure": Writer(
@@ -202,7 +203,8 @@ def test_a_folder_that_may_not_be_written_to(tmp_path, start, name):
     tmp_path.chmod(0o755)
 
 
-@pytest.mark.parametrize("name", EACH)
+@pytest.mark.long
+@pytest.mark.parametrize("name", WRITERS)
 def test_two_at_once(tmp_path, start, made, name):
     old, new = made(name, False)[0], made(name, True)[0]
     running = [start(name, tmp_path, other=other) for other in (False, True)]

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import commands
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 FILES = {"a.bin": bytes(range(256)) * 400, "b.bin": b"another file\n" * 9000}
 PIECE = 20_000

@@ -128,7 +128,7 @@ def eie(*arguments, **options):
     return subprocess.Popen([sys.executable, "-m", "eie.cli.main", *arguments], **options)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_output_to_a_pipe_has_no_colours_and_may_be_cut_off(here):
     arguments = ("inspect", "net.onnx")
     whole = subprocess.run([sys.executable, "-m", "eie.cli.main", *arguments], capture_output=True, text=True)

@@ -56,7 +56,6 @@ def test_network_that_comes_along_errs_as_the_table_says(table, name):
     assert lenets.test_error(packed.lenet(name)) == pytest.approx(row["compressed_error"], abs=0.011)
 
 
-@pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.needs_data("mnist")
 def test_short_schedule_of_one_seed(tmp_path):
@@ -73,7 +72,7 @@ def test_short_schedule_of_one_seed(tmp_path):
     assert weights[weights["stage"] == "dense"].groupby("network")["count"].sum().tolist() == [266200, 430500]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.needs_data("mnist")
 @pytest.mark.parametrize(
     ("name", "weights"), [pytest.param("lenet-5", 430500, marks=pytest.mark.long), ("lenet-300-100", 266200)]

@@ -264,7 +264,7 @@ COMMAND = [
 ]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_at_any_moment_nothing_is_lost_and_nothing_twice(tmp_path, monkeypatch, capsys):
     path, parts = tmp_path / "sweep.parquet", tmp_path / "sweep.parquet.parts"
     running = subprocess.Popen([*COMMAND, "-o", str(path)], stderr=subprocess.PIPE)
@@ -289,7 +289,7 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_twice(tmp_path, monkey
     assert names(tmp_path) == ["sweep.parquet"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_on_a_dask_cluster_that_loses_a_worker(tmp_path):
     from distributed import LocalCluster
 
@@ -340,7 +340,7 @@ def run_until(path, executor, then):
         return running.result()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_scheduler_that_dies_is_an_error_in_words_and_the_same_sweep_goes_on(tmp_path):
     path, here = tmp_path / "a.parquet", tmp_path / "here.parquet"
     with subprocess.Popen([sys.executable, "-c", SCHEDULER], stdout=subprocess.PIPE, text=True) as scheduler:
@@ -359,7 +359,7 @@ def test_a_scheduler_that_dies_is_an_error_in_words_and_the_same_sweep_goes_on(t
     assert names(tmp_path) == ["a.parquet", "here.parquet"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_of_two_schedulers_on_one_file_one_is_refused(tmp_path):
     from distributed import LocalCluster
 

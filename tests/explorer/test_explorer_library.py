@@ -16,7 +16,7 @@ from eie.explore.benchmarks import nine_layers
 from eie.layer import CompressedLayer
 from eie.networks.memory_fit import memory_fit
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 HERE = Path(__file__).resolve().parent
 MOST_WEIGHTS = 200_000

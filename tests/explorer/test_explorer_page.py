@@ -6,7 +6,7 @@ import pytest
 from explorer_page import answers, move, setting, wait_for_answer
 from playwright.sync_api import expect
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def figure(page, label):

@@ -74,7 +74,7 @@ def hostile(folder):
     return sorted(str(path) for path in folder.iterdir())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_small_hostile_files_take_little_memory(tmp_path):
     (tmp_path / "good").mkdir()
     good, _ = make.small(tmp_path / "good" / "net.onnx")

@@ -146,7 +146,7 @@ def test_truncated_and_padded(written):
         deepcompression.read(written, SHAPES)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_damaged_files_are_refused_or_read_within_memory(written):
     columns = sum(math.prod(shape[1:]) for shape in SHAPES.values())
 

@@ -85,7 +85,7 @@ def test_gzip_bomb_is_not_unpacked_further_than_stated(path):
         idx.read(path)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("packed", [False, True])
 def test_damaged_files_are_refused_or_read_within_memory(path, packed):
     path.write_bytes(gzip.compress(idx_of(ARRAY)) if packed else idx_of(ARRAY))

@@ -132,7 +132,7 @@ def test_small_hostile_files_take_neither_time_nor_memory(path, instructions, me
         tracemalloc.stop()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_damaged_files_are_refused_or_read_within_memory(path):
     assert refusals(path, numpy_pickle.read, lambda size: 4 * size + 100_000) > 500  # objects of Python
 

@@ -77,7 +77,7 @@ def test_missing_file_is_no_damage(tmp_path):
         pictures.read(tmp_path / "x.png")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_damaged_files_are_refused_or_read_within_memory(path, drawn, kind, monkeypatch):
     monkeypatch.setattr(pictures, "MAX_PIXELS", 10_000)  # damage may turn 600 pixels into no more

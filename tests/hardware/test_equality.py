@@ -167,7 +167,7 @@ def test_memories_grow_where_a_layer_needs_more_than_the_papers():
     np.testing.assert_array_equal(found.raw, stepped.raw)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(catalogue.find("authors-layer") is None, reason=catalogue.how_to_get("authors-layer"))
 def test_authors_layer_on_64_pes():
     dump = authors.read()

@@ -98,7 +98,7 @@ def test_the_command_keeps_the_worst_seed(monkeypatch, tmp_path, capsys):
 
 
 @needs_tools
-@pytest.mark.slow
+@pytest.mark.long
 def test_four_pes_are_placed_and_routed(tmp_path):
     fpga.synthesise(fpga.geometry(4, 2), tmp_path)
     found = fpga.route(tmp_path, 1)

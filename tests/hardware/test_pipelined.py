@@ -15,7 +15,7 @@ from eie.hardware.geometry import PIPELINE_CYCLES, Geometry
 
 needs_tools = pytest.mark.skipif(bool(build.missing_tools()), reason=build.missing_tools())
 QUICK = (SETS[2], SETS[3], SETS[5])
-ALL = [parameters if parameters in QUICK else pytest.param(parameters, marks=pytest.mark.slow) for parameters in SETS]
+ALL = [parameters if parameters in QUICK else pytest.param(parameters, marks=pytest.mark.long) for parameters in SETS]
 
 
 def name_of(parameters):
@@ -91,7 +91,7 @@ def test_a_geometry_that_does_not_hold_the_layers_is_refused(changes, says):
 
 
 @needs_tools
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.needs_data("authors-layer")
 def test_authors_layer_on_64_pes_takes_two_more_cycles():
     dump = authors.read()

@@ -21,7 +21,6 @@ def test_lenet_equals_the_model_on_a_few_pictures():
 
 @needs_mnist
 @needs_tools
-@pytest.mark.slow
 @pytest.mark.long
 def test_lenet_equals_the_model_on_200_pictures():
     rows = fpga_lenet.run(fpga_lenet.on_chip(), range(fpga_lenet.PICTURES))
@@ -32,7 +31,6 @@ def test_lenet_equals_the_model_on_200_pictures():
 @needs_mnist
 @needs_tools
 @needs_icarus
-@pytest.mark.slow
 @pytest.mark.long
 def test_a_host_runs_lenet_through_the_pins_alone():
     network = fpga_lenet.on_chip(1)
@@ -83,7 +81,6 @@ def test_times_are_told_at_the_clock_of_the_worst_seed():
 @needs_mnist
 @needs_tools
 @needs_icarus
-@pytest.mark.slow
 @pytest.mark.long
 def test_the_netlist_runs_lenet_as_the_rtl_does(tmp_path):
     network = fpga_lenet.on_chip(2)

@@ -130,7 +130,7 @@ def test_cell_uses_the_public_library_alone(page):
 
 
 @pytest.mark.parametrize(
-    "page", [pytest.param(page, marks=pytest.mark.slow if page in SLOW else ()) for page in sorted(SMALL)]
+    "page", [pytest.param(page, marks=pytest.mark.long if page in SLOW else ()) for page in sorted(SMALL)]
 )
 def test_cell_prints_the_number_of_the_page(page):
     if missing := [name for name in NEEDS.get(page, ()) if catalogue.find(name) is None]:

@@ -128,7 +128,7 @@ def executed(tmp_path_factory):
     return out
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_rerun_with_other_parameters(executed):
     out, expected = executed, paper.figures2_3(n_pe=2).words()
     assert expected != paper.figures2_3().words()
@@ -140,7 +140,7 @@ def test_rerun_with_other_parameters(executed):
     assert list(out.parent.iterdir()) == [out]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_error_in_a_notebook_comes_out_with_its_message_and_leaves_no_file(tmp_path):
     with pytest.raises(PageError) as caught:
         pages.rerun("fig02", {"index_bits": 99}, tmp_path / "out.ipynb", progress=False)
@@ -195,7 +195,7 @@ def test_html_shows_what_the_book_shows(tmp_path):
     assert 'href="https://arxiv.org/abs/1602.01528"' in body
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_rerun_as_html(tmp_path, monkeypatch, executed):
     out = tmp_path / "out.html"
     monkeypatch.setattr("papermill.execute_notebook", lambda _, to, **__: shutil.copy(executed, to))  # run once

@@ -50,7 +50,7 @@ def test_every_row_is_a_claim():
     assert (table["samples"] == rounding.SAMPLES).all()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_first_sample_of_the_committed_table():
     table = experiments.read(claims_file.SPREADS).set_index("id")
     now = rounding.make(0)["values"]

@@ -192,7 +192,7 @@ def test_publish_replaces_the_whole_folder(build_book, tmp_path, leftover):
     assert {path.name for path in tmp_path.iterdir()} == {"html", "out"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_failed_build_says_why_in_a_line_and_leaves_the_old_book(build_book, tmp_path, capsys, monkeypatch):
     (tmp_path / "html").mkdir()
     (tmp_path / "html" / "index.html").write_text("old")

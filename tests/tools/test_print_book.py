@@ -48,7 +48,7 @@ def test_missing_chromium_is_said(book, tool, monkeypatch, capsys):
     assert "apt-get install chromium" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_one_page_is_printed(book, tool, monkeypatch):
     out = book / "out.pdf"
     monkeypatch.setattr("sys.argv", ["print_book.py", str(book), str(out), "--page", "fig13"])

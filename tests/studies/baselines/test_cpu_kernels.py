@@ -12,7 +12,7 @@ from eie.studies.baselines.cpu_kernels import Cell
 from eie.studies.retrospective.kernel_names import ARITHMETIC, NAMES, OURS
 from eie.studies.retrospective.vector import vector
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def timed_small(cell, batches):

@@ -73,7 +73,7 @@ def outside(fig):
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", PLOTS)
 def test_all_that_is_written_can_be_read(name):
     fig = PLOTS[name]()

@@ -143,7 +143,6 @@ def test_what_is_pruned_stays_zero_and_the_rest_is_trained(monkeypatch):
     assert torch.count_nonzero(model.ip3.weight) == model.ip3.weight.numel()
 
 
-@pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.needs_data("mnist")
 def test_a_slice_of_the_committed_table_is_trained_again():

@@ -114,9 +114,7 @@ def test_the_committed_table_says_what_the_page_says():
 
 
 @pytest.mark.needs_data("translator", "ddddocr")
-@pytest.mark.parametrize(
-    "network", ["recogniser", pytest.param("translator", marks=[pytest.mark.slow, pytest.mark.long])]
-)
+@pytest.mark.parametrize("network", ["recogniser", pytest.param("translator", marks=pytest.mark.long)])
 def test_a_slice_of_the_committed_table_is_measured_again(network, monkeypatch):
     """The errors do not depend on the sentences: they are those of the first few."""
     monkeypatch.setattr(w4a16, "TASKS", {network: w4a16.TASKS[network]})

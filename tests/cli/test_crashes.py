@@ -37,7 +37,7 @@ NETWORK = "NETWORK"
 WRITERS = {
     "encode": Writer(("encode", NETWORK, "--prune-to", "0.5"), ("--pe", "8"), "net.eie"),
     "run": Writer(("run", NETWORK, "--act-density", "0.5"), ("--pe", "8"), "report"),
-    "figure": Writer(("figure",), ("2",), "fig.svg"),
+    "figure": Writer(("figure",), ("2",), "fig.svg", takes_long=True),
     "sweep": Writer(
         ("sweep", "--layers", "NT-We"),
         ("--pe", "8..64"),
@@ -59,7 +59,9 @@ WRITERS = {
         ("times.json.part",),
         takes_long=True,
     ),
-    "rtl images": Writer(("rtl", "images", "--outputs", "20", "--inputs", "20"), ("--pe", "2"), "memories"),
+    "rtl images": Writer(
+        ("rtl", "images", "--outputs", "20", "--inputs", "20"), ("--pe", "2"), "memories", takes_long=True
+    ),
 }
 USUAL = {"figure": ("5",)}
 """What a command is given where it is not given the other."""

@@ -113,8 +113,9 @@ def test_the_committed_table_says_what_the_page_says():
     assert experiments.made_by("w4a16")["command"] == "eie experiment w4a16"
 
 
+@pytest.mark.long
 @pytest.mark.needs_data("translator", "ddddocr")
-@pytest.mark.parametrize("network", ["recogniser", pytest.param("translator", marks=pytest.mark.long)])
+@pytest.mark.parametrize("network", ["recogniser", "translator"])
 def test_a_slice_of_the_committed_table_is_measured_again(network, monkeypatch):
     """The errors do not depend on the sentences: they are those of the first few."""
     monkeypatch.setattr(w4a16, "TASKS", {network: w4a16.TASKS[network]})

@@ -116,7 +116,7 @@ class Ablation:
             f"{skip['energy, 4 bits, sd']:.2f}** in energy (geometric means of "
             f"{_counted(self.ways['layer'].nunique())} of Table III; ± is the standard deviation over draws). A "
             f"machine that only gates zeros, which means that its circuits do not switch while a zero passes, saves no "
-            f"cycles and a factor of {gate['energy, 4 bits']:.2f} in energy."
+            f"cycles, but lowers the energy by a factor of {gate['energy, 4 bits']:.2f}."
         )
 
     def words(self) -> str:

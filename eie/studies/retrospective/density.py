@@ -104,9 +104,9 @@ class Density:
             f"hardware pays off up to a density of {100 * _claimed():.0f} %.\n\n"
             f"The indices take storage: EIE's memories hold a larger layer than those of the array with "
             f"{FAIREST.weight_bits}-bit weights only up to a density of {100 * self.storage[str(FAIREST)]:.0f} %, even "
-            f"if padding zeros are not counted. The array with more multipliers takes less energy because it finishes "
-            f"sooner and so leaks less; its area is hardly larger, because the arithmetic is a small part of a PE in "
-            f"Table II."
+            f"if padding zeros are not counted. The array with {ARRAYS[-1].multipliers} multipliers per PE takes less "
+            f"energy than the one with one multiplier, because it finishes sooner and so leaks less; its area is "
+            f"hardly larger, because the arithmetic is a small part of a PE in Table II."
         )
 
     def change(self) -> str:

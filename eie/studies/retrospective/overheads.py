@@ -125,9 +125,10 @@ class Overheads:
         """Say in words what would change the answer."""
         best = int(self.table()["bits"].loc["index_bits"].idxmin())
         return (
-            f"Sparser layers need more pointers and more padding zeros per weight. Fewer rows or more PEs need more "
-            f"pointers, but fewer padding zeros. On this layer, an index of {best} bits gives the fewest bits per "
-            f"weight. A PE with one multiplier for each row of a block would process a block in one cycle."
+            f"Sparser layers need more pointers and more padding zeros per weight. With fewer rows or more PEs, "
+            f"a weight needs more pointers, but fewer padding zeros. On this layer, an index of {best} bits gives the "
+            f"fewest bits per weight. A PE with one multiplier for each row of a block would process a block in one "
+            f"cycle."
         )
 
     def _layer(self) -> str:

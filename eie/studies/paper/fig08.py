@@ -104,16 +104,26 @@ class Blocks:
         table = self.table()
         if table.empty:
             return "None of these layers has columns that belong together."
-        found = [_found(layer, row) for layer, row in table.iterrows()]
-        return f"At best, densities by block change the mean absolute difference from the figure: {'; '.join(found)}."
+        best = table.idxmin(axis=1)
+        helped = best != table.columns[0]
+        said = []
+        if helped.any():
+            found = [_found(layer, row) for layer, row in table[helped].iterrows()]
+            said = [
+                "With the best of the spreads tried, densities by block reduce the mean absolute difference from the "
+                f"figure {' and '.join(found)}."
+            ]
+        said += [
+            f"For {layer}, densities by block only increase the difference ({row.iloc[0]:.1f} points without them)."
+            for layer, row in table[~helped].iterrows()
+        ]
+        return " ".join(said)
 
 
 def _found(layer: object, row: pd.Series) -> str:
     best = row.idxmin()
-    if best == row.index[0]:
-        return f"for {layer} they only increase it ({row[best]:.1f} points without them)"
     largest = ", the largest tried" if best == row.index[-1] else ""
-    return f"for {layer} from {row.iloc[0]:.1f} to {row[best]:.1f} points at a spread of {best:g}{largest}"
+    return f"for {layer} from {row.iloc[0]:.1f} to {row[best]:.1f} points (a spread of {best:g}{largest})"
 
 
 @exhibit("layers", "n_pe", "seed", "draws")

@@ -202,7 +202,7 @@ class Figure9:
             "together, with the energies of the figure's left panel, "
             f"{only if saving else 'no step to a wider read saves'} energy. In most layers, the number of reads falls "
             f"by less than the width grows, because the entries of a column often end before the memory row "
-            f"does.{self._of_sweep()}"
+            f"does and the next column is not needed, as its input is zero.{self._of_sweep()}"
         )
 
     def of_markers(self) -> str:
@@ -262,9 +262,7 @@ class Figure9:
 
     def _of_left(self) -> str:
         least = left_product().reindex(self.reads().columns).idxmin()
-        return (
-            f"The product of the left panel's two curves, reads and energy per read, has its minimum at {least} bits."
-        )
+        return f"The product of the left panel's two quantities, reads and energy per read, is least at {least} bits."
 
     def _of_sum(self) -> str:
         sums = self.least()[ALL]

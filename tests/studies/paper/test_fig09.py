@@ -62,7 +62,7 @@ def test_words_count_the_layers_where_the_paper_is_right(figure):
     words = figure.words()
     assert "**Is 64 bits best?**" in words
     assert "the best for more than 3 of the 9 layers" in words
-    assert "minimum at 64 bits" in words
+    assert "is least at 64 bits" in words
 
 
 def test_the_widths_that_the_clock_allows_are_named(figure):

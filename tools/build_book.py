@@ -51,6 +51,7 @@ MATHJAX_FONTS = "output/chtml/fonts/woff-v2"
 TOO_HEAVY = re.compile(r"<script[^>]*/fontawesome\.js[^>]*></script>\n?")  # the theme's fonts have the same icons
 BRAND = 'class="fab fa-github"'  # one sign of a font of 118 kB
 SIGN = 'class="fas fa-code-branch"'
+PLAIN_CODE = re.compile(r'<span class="[npw]">([^<]*)</span>')  # names, punctuation, spaces: the colour of all text
 CITATION_LIST = '<div role="list" class="citation-list">'  # the entries in it have a role that no list may hold
 
 
@@ -223,7 +224,8 @@ def lighten(html: Path) -> None:
     """Take from the pages what the theme puts there and no reader needs."""
     for page in html.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
-        text = TOO_HEAVY.sub("", text).replace(BRAND, SIGN).replace(CITATION_LIST, '<div class="citation-list">')
+        text = PLAIN_CODE.sub(r"\1", TOO_HEAVY.sub("", text))
+        text = text.replace(BRAND, SIGN).replace(CITATION_LIST, '<div class="citation-list">')
         page.write_text(text, encoding="utf-8")
     (html / "_static" / "scripts" / "fontawesome.js").unlink(missing_ok=True)
 

@@ -187,7 +187,7 @@ def _row(result: Result) -> str:
         f'<th scope="row">{_what(claim)}</th>',
         f"<td>{claim.evidence.value}</td>",
         f'<td class="number">{printed(claim)}</td>',
-        f'<td class="number">{shown_value(result)}</td>',
+        f'<td class="number">{shown_value(result).replace(" ± ", "&nbsp;±&nbsp;")}</td>',
         f"<td>{escape(_unit(claim))}</td>",
         f"<td>{_tolerance(result)}</td>",
     )

@@ -52,6 +52,8 @@ TOO_HEAVY = re.compile(r"<script[^>]*/fontawesome\.js[^>]*></script>\n?")  # the
 BRAND = 'class="fab fa-github"'  # one sign of a font of 118 kB
 SIGN = 'class="fas fa-code-branch"'
 PLAIN_CODE = re.compile(r'<span class="[npw]">([^<]*)</span>')  # names, punctuation, spaces: the colour of all text
+CSS_COMMENT = re.compile(r"/\*(?!!).*?\*/", re.DOTALL)  # one that begins with ! holds a licence
+CSS_INDENT = re.compile(r"\n\s+")
 CITATION_LIST = '<div role="list" class="citation-list">'  # the entries in it have a role that no list may hold
 
 
@@ -227,6 +229,9 @@ def lighten(html: Path) -> None:
         text = PLAIN_CODE.sub(r"\1", TOO_HEAVY.sub("", text))
         text = text.replace(BRAND, SIGN).replace(CITATION_LIST, '<div class="citation-list">')
         page.write_text(text, encoding="utf-8")
+    for sheet in html.rglob("*.css"):
+        text = CSS_COMMENT.sub("", sheet.read_text(encoding="utf-8"))
+        sheet.write_text(CSS_INDENT.sub("\n", text), encoding="utf-8")
     (html / "_static" / "scripts" / "fontawesome.js").unlink(missing_ok=True)
 
 

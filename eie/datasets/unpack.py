@@ -25,7 +25,7 @@ DAMAGED = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, gzip.BadGzipFile),
     *(NotImplementedError, RuntimeError, ValueError, OverflowError),  # zipfile on what it cannot make sense of
 )
-"""What the readers of archives raise at bytes that are not an archive."""
+"""Errors that the readers of archives raise at bytes that are not an archive."""
 
 
 def unpack(archive: Path, names: Collection[str], take: Callable[[str, IO[bytes]], None]) -> None:

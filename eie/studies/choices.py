@@ -10,7 +10,7 @@ from eie.studies import experiments
 from eie.technology import operation_pj, paper_value
 
 Row = tuple[str, str, str]
-"""What was chosen, why, and the pages that say more."""
+"""A choice, the reason for it, and links to the pages that explain it."""
 
 NETWORK = ("lenet-300-100", "LeNet-300-100")
 """Network whose error is given by the width of its codes: its name in the measurements, and in print."""

@@ -142,7 +142,7 @@ class Tolerance:
 
     @property
     def source(self) -> str:
-        """Where it comes from: its reason, or all its parts, which are added in quadrature."""
+        """The reason of the tolerance, or a list of its parts, which are added in quadrature."""
         parts = [(self.reason, self.printed), (ROUNDED_AND_DRAWN, self.inputs), (self.cause, self.model)]
         present = [f"{why}: {size(part)}" for why, part in parts if part]
         if self.each or not present:

@@ -97,7 +97,7 @@ def headline(results: Sequence[Result]) -> str:
 
 
 def error_words() -> str:
-    """What the error bars of `headline` are made of, as Markdown."""
+    """Describe the parts of the error bars in `headline`, as Markdown."""
     counted = usual(bottom_up)
     least, most = counted.range("CPU Dense")
     return (

@@ -127,7 +127,7 @@ def rows(written):
 
 
 WHOLE = {"rerun": cells, "measure": rows}
-"""What of a command's file is the same each time; raises an error where the file is not whole."""
+"""Functions that return the part of an output file that is the same each time. They fail if the file is not whole."""
 
 
 def is_aside(file):

@@ -11,6 +11,7 @@ import numpy as np
 import onnx_models as make
 import pytest
 import torch
+from mutators import varint
 
 HEAD = b"%%MatrixMarket matrix coordinate real general\n"
 
@@ -40,14 +41,6 @@ for name in sys.argv[2:]:
     except FormatError as error:
         print(f"{peak() - before} MB: {error}")
 """
-
-
-def varint(number):
-    parts = []
-    while number > 127:
-        parts.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*parts, number])
 
 
 def hostile(folder):

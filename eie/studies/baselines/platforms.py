@@ -22,7 +22,7 @@ from eie.published import load
 
 SCHEMA = 1
 NO_METER = "none readable"
-"""What a result says in place of the counter of the watts, where no power meter could be read."""
+"""Text of a result that has no power in watts, because no power meter could be read."""
 
 PLATFORMS = ("CPU", "GPU", "mGPU")
 VARIANTS = ("dense", "sparse", "int8", "int4", "csc-columns")

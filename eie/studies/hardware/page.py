@@ -30,7 +30,7 @@ WAYS = {
     "balanced": "for area flow (the area of shared gates divided among their users)",
     "fast": "for delay",
 }
-"""What each recipe chooses gates for."""
+"""Aim of each synthesis recipe when it chooses gates."""
 TREE, PLAIN, PIPELINED = "LNZD node", "one PE with its control", "one PE with its control, pipelined"
 ALONE = "one PE, between its registers: arithmetic unit"
 SCAN = "scan path, 64 PEs: three detection nodes more"

@@ -163,7 +163,7 @@ def _spread(paths: list[Path], count: int | None) -> list[Path]:
 
 
 def missing() -> list[str]:
-    """How to get what is not available of the data that the measurement needs; empty when it is all here."""
+    """List instructions for getting the data sets that the measurement needs and that are missing."""
     names = ("mnist", "squeezenet", *IMAGENET)
     return [catalogue.how_to_get(name, anywhere=True) for name in names if catalogue.find(name) is None]
 

@@ -35,7 +35,7 @@ ENDS = dict(
         strict=True,
     )
 )
-"""How many cases end so, in words."""
+"""Sentences that count the cases, by how a case ends."""
 
 UNITS = {"x": "×", "us": "µs"}
 """Units as they are printed, by their spelling in the files of published numbers."""

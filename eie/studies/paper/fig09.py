@@ -180,7 +180,7 @@ class Figure9:
         return f"{self.other_machine}{self._of_best()}\n\n{self._of_energies()}"
 
     def steps(self) -> pd.DataFrame:
-        """What each step to the next width does to all layers together, with the energies of the left panel's bars."""
+        """Compute what all layers save at each step in width: fewer reads, and energy with the left panel's bars."""
         reads, energy = self.reads().sum(), self.energies.loc[BARS]
         rows = {
             f"from {a} to {b} bits": {

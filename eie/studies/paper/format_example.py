@@ -68,7 +68,7 @@ class FormatExample:
         return plots.pictures.matrix(owners, list(self.activations > 0), [f"PE{p}" for p in range(shown)])
 
     def plot_memory(self, p: int = 0) -> plots.Figure:
-        """What PE `p` holds, each pointer where it points."""
+        """Draw the memories of PE `p`, with an arrow from each pointer to its entry."""
         _, skips, pointers = self.mem.pe(p)
         columns = np.repeat(np.arange(self.mem.n_columns), np.diff(pointers))
         names = [name.removeprefix("W") for name in self._names(p)]
@@ -85,7 +85,7 @@ class FormatExample:
         ]
 
     def memory(self, p: int = 0) -> pd.DataFrame:
-        """What PE `p` holds, in the three rows of Figure 3; one column per entry, pointers last."""
+        """Tabulate the memories of PE `p` as in Figure 3: three rows, one column per entry, pointers last."""
         _, skips, pointers = self.mem.pe(p)
         names = self._names(p)
         width = max(len(names), len(pointers))

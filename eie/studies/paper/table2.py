@@ -39,7 +39,7 @@ AS_SHIPPED = "itrs-lop-as-shipped"
 """The setting with the gate leakage that CACTI 7 ships, which is a row of another table."""
 
 GATE_LEAKAGE = "{:.3g} nA/µm"
-"""How the page writes a gate leakage per width of a transistor."""
+"""Format of a gate leakage per width of a transistor."""
 
 
 HEADS = {
@@ -105,7 +105,7 @@ class Table2:
         return self.printed.drop(columns=["group", "part"]).set_index(names.replace("total: total", "total"))
 
     def sums(self) -> pd.DataFrame:
-        """What the parts add up to: mW and um2, by component, by module, and the published total."""
+        """Sum power (mW) and area (um2) over the components and over the modules, beside the published total."""
         sums = self.printed.groupby("group", sort=False)[["power", "area"]].sum()
         return sums.rename(index={"component": "components", "module": "modules", "total": "published total"})
 

@@ -1,4 +1,4 @@
-"""What the page on real pruned layers shows."""
+"""Tables, plots and sentences of the page on real pruned layers."""
 
 from __future__ import annotations
 

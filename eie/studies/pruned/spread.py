@@ -1,4 +1,4 @@
-"""How unevenly real pruned layers are filled, as a function of their density: what `data/synthetic.toml` holds."""
+"""Unevenness of real pruned layers as a function of their density; the results are in `data/synthetic.toml`."""
 
 from __future__ import annotations
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import re
+from html import escape
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -33,5 +35,17 @@ def _cells(cell: Any) -> list[Any]:
     if cell.cell_type == "markdown":
         cell.source = LINK_TO_PAGE.sub(r"\1", CITATION.sub("", cell.source))
         return [cell]
-    caption = cell.metadata.get("mystnb", {}).get("figure", {}).get("caption")
+    shown = cell.metadata.get("mystnb", {})
+    if alt := shown.get("image", {}).get("alt"):
+        _describe(cell, alt)
+    caption = shown.get("figure", {}).get("caption")
     return [cell, import_module("nbformat").v4.new_markdown_cell(f"*{caption}*")] if caption else [cell]
+
+
+def _describe(cell: Any, alt: str) -> None:
+    """Give the pictures of a cell their alternative text, which nbconvert does not take from the cell."""
+    for output in cell.outputs:
+        if picture := output.get("data", {}).get("image/svg+xml"):
+            source = base64.b64encode(picture.encode()).decode()
+            html = f'<img alt="{escape(alt)}" src="data:image/svg+xml;base64,{source}">'
+            output["data"] = {"text/html": html}

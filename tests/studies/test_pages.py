@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -172,12 +173,19 @@ def executed_notebook():
     """A notebook with each kind of cell that the book treats in its own way."""
     v4 = nbformat.v4
     said = v4.new_output("execute_result", {"text/html": "<b>shown</b>"}, execution_count=1)
-    figure = {"tags": ["remove-input"], "mystnb": {"figure": {"caption": "What the picture shows.", "name": "fig"}}}
+    drawn = v4.new_output("display_data", {"image/svg+xml": "<svg/>", "text/plain": "Figure()"})
+    figure = {
+        "tags": ["remove-input"],
+        "mystnb": {
+            "figure": {"caption": "What the picture shows.", "name": "fig"},
+            "image": {"alt": 'A "line" rises.'},
+        },
+    }
     cells = [
         v4.new_markdown_cell("# A page\n\nAs they say {cite:p}`han2016eie`; see [Table IV](table4_wall_clock.ipynb)."),
         v4.new_code_cell("%pip install eie", metadata={"tags": ["remove-cell"]}),
         v4.new_code_cell("visible = 1"),
-        v4.new_code_cell("hidden_input()", metadata=figure, outputs=[said], execution_count=1),
+        v4.new_code_cell("hidden_input()", metadata=figure, outputs=[said, drawn], execution_count=1),
         v4.new_markdown_cell("The paper is [here](https://arxiv.org/abs/1602.01528)."),
     ]
     return v4.new_notebook(cells=cells)
@@ -190,6 +198,7 @@ def test_html_shows_what_the_book_shows(tmp_path):
     assert "<title>page</title>" in html
     for text in ("As they say; see Table IV.", "<b>shown</b>", "<em>What the picture shows.</em>", "visible"):
         assert text in body
+    assert re.search(r"""<img alt=['"]A .*?line.*? rises\.['"] src=['"]data:image/svg\+xml;base64,PHN2Zy8\+""", body)
     for text in ("%pip", "pip install", "hidden_input", "cite:p", "table4_wall_clock"):
         assert text not in body
     assert 'href="https://arxiv.org/abs/1602.01528"' in body

@@ -109,9 +109,9 @@ class Table4:
         return plots.bars.bars(
             self.rows,
             {
-                "published theoretical": "paper, theoretical",
+                "published theoretical": "published, theoretical",
                 "theoretical": "computed, theoretical",
-                "published actual": "paper, actual",
+                "published actual": "published, actual",
                 "actual": "computed, actual",
             },
             "wall-clock time, us",
@@ -119,7 +119,7 @@ class Table4:
         )
 
     def answer(self) -> str:
-        """Say how near the computed times come to the printed ones."""
+        """Say how near the computed times come to the published ones."""
         if self.known.empty:
             slowest = self.rows["actual"].max()
             return f"The paper has none of these layers; the slowest of them takes {slowest:.2f} µs."

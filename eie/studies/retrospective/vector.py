@@ -199,9 +199,7 @@ class Vector:
             f"**{row:.2f} ± {of_row:.2f} times** as fast if each entry holds its row, and another sparse layout, "
             f"bitmaps, is **{byte:.1f} ± {of_byte:.1f} times** as fast as a dense matrix of 8-bit weights (dense int8; "
             f"± adds up the ranges of both timings). In batches of {largest} inputs, dense int8 takes "
-            f"{self.over('int8', batch=largest, base='expand8'):.2f} times as long as bitmaps; the fastest kernels are "
-            f"{self._fastest_of('8-bit inputs', largest)} for 8-bit inputs and "
-            f"{self._fastest_of('floating-point inputs', largest)} (compressed sparse rows) for floating-point inputs."
+            f"{self.over('int8', batch=largest, base='expand8'):.2f} times as long as bitmaps."
         )
 
     def words(self) -> str:
@@ -220,11 +218,6 @@ class Vector:
             f"own queue, as in EIE, {row['own queues']:.0f} % do. On a vector processor that processes whole columns "
             f"with their zeros, {row['dense columns']:.0f} % do."
         )
-
-    def _fastest_of(self, arithmetic: str, batch: int) -> str:
-        """Name the fastest kernel of an arithmetic at the usual density."""
-        times = self.times(1).loc[batch, self.usual[0]]
-        return in_prose(str(times[[name for name in ARITHMETIC[arithmetic] if name in times]].idxmin()))
 
     def _measured(self) -> str:
         assert self.result is not None

@@ -21,6 +21,7 @@ from eie.studies.paper.display import significant
 from eie.studies.paper.setup import usual
 from eie.studies.paper.versus_platforms import GEOMEAN, figure6, figure7
 from eie.studies.plots.carry import with_data
+from eie.technology import paper_value
 
 if TYPE_CHECKING:
     from IPython.display import HTML
@@ -100,10 +101,11 @@ def error_words() -> str:
     """Describe the parts of the error bars in `headline`, as Markdown."""
     counted = usual(bottom_up)
     least, most = counted.range("CPU Dense")
+    watts = f"{paper_value('power-abstract') / 1000:.3f} W"
     return (
         f"**What the error bars cover.** {usual(figure6).error_words()} For the energy, plausible settings of the "
         f"memory model alone give factors of {rounded(least)} to {rounded(most)}; its error bar also covers the spread "
-        f"of the weights and the rounding of published numbers. The paper's own method, time × 0.600 W, gives a factor "
+        f"of the weights and the rounding of published numbers. The paper's own method, time × {watts}, gives a factor "
         f"of {significant(usual(figure7).computed[GEOMEAN])} with the computed times."
     )
 

@@ -17,7 +17,7 @@ from eie.studies.paper.setup import BAND, Setup, exhibit, usual
 from eie.studies.paper.versus_platforms import GEOMEAN, labels_of, times_of_table4, watts_at_batch_1
 from eie.technology import paper_value
 
-TIMES_POWER = "time × 0.600 W"
+TIMES_POWER = "time × power"
 """Column of the energies that time and the abstract's power give, which is the figure's way."""
 
 RATIO = "event by event / time × power"
@@ -43,7 +43,7 @@ class BottomUp:
     Attributes
     ----------
     joules : DataFrame
-        One row per layer: `bottom-up`, `least`, `most`, and `time × 0.600 W`, the figure's way, J; and `bottom-up`
+        One row per layer: `bottom-up`, `least`, `most`, and `time × power`, the figure's way, J; and `bottom-up`
         for layers at the `even` and at the `uneven` end of the band of spreads.
     pointers : Series
         Share of the reads of pointers in the energy of each layer.
@@ -66,7 +66,7 @@ class BottomUp:
         return self.saving(over, "most"), self.saving(over, "least")
 
     def table(self) -> pd.DataFrame:
-        """Tabulate microjoules of each layer, and the ratio of bottom-up energy to time × 0.600 W."""
+        """Tabulate microjoules of each layer, and the ratio of bottom-up energy to the product of time and power."""
         ratio = self.joules["bottom-up"] / self.joules[TIMES_POWER]
         shown = (1e6 * self.joules.drop(columns=ENDS)).rename(columns={"bottom-up": "event by event"})
         return shown.assign(**{RATIO: ratio})

@@ -7,7 +7,8 @@ from eie.explore.benchmarks import nine_layers
 from eie.explore.sweep import sweep
 from eie.machine import EIE_45NM, Machine
 from eie.studies import experiments
-from eie.technology import operation_pj, paper_value
+from eie.studies.paper.setup import Setup
+from eie.technology import chip_facts, operation_pj, paper_value
 
 Row = tuple[str, str, str]
 """A choice, the reason for it, and links to the pages that explain it."""
@@ -23,11 +24,12 @@ def table(seed: int = 0) -> str:
 
 
 def _pes() -> Row:
+    children = chip_facts()["lnzd"]["children"]
     return (
         f"{EIE_45NM.n_pe} PEs",
-        f"Their memories hold the largest layer. Each node of the tree that finds non-zero inputs has four children, "
-        f"so {EIE_45NM.n_pe} PEs make a full tree of {chip.lnzd_nodes(EIE_45NM)} nodes. More PEs are faster, but less "
-        f"evenly loaded.",
+        f"Their memories hold the largest layer. Each node of the tree that finds non-zero inputs has {children} "
+        f"children, so {EIE_45NM.n_pe} PEs make a full tree of {chip.lnzd_nodes(EIE_45NM)} nodes. More PEs are faster, "
+        f"but less evenly loaded.",
         "[Figure 11](fig11_scaling.ipynb), [Figure 13](fig13_load_balance.ipynb)",
     )
 
@@ -47,7 +49,8 @@ def _queues(seed: int) -> Row:
 
 def _balance(depths: list[int], seed: int) -> list[float]:
     """Compute the load balance by depth, mean over the nine layers, %."""
-    runs = sweep(nine_layers(), [Machine(fifo_depth=depth) for depth in depths], seed=seed, draws=1)
+    machines = [Machine(fifo_depth=depth) for depth in depths]
+    runs = sweep(nine_layers(), machines, seed=seed, draws=Setup().draws)  # as on the page of Figure 8
     return (100 * runs.groupby("fifo_depth")["load_balance"].mean()).loc[depths].tolist()
 
 
@@ -86,7 +89,7 @@ def _reads() -> Row:
 
 
 def _arithmetic() -> Row:
-    width = int(paper_value("codebook-bits"))
+    width = int(chip_facts()["arithmetic"]["bits"])
     less = operation_pj("multiply", "int", 2 * width) / operation_pj("multiply", "int", width)
     lost = paper_value("accuracy-float32") - paper_value("accuracy-int16")
     return (

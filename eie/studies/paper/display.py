@@ -111,7 +111,7 @@ def significant(value: float, digits: int = 3) -> str:
 def with_error(value: float, error: float, sign: str = "") -> str:
     """Write a number and its error bar with two digits of the error, such as "204.4 ± 8.8"; no error bar if it is 0."""
     if not error:
-        return significant(value)
+        return f"{'+' if sign and value > 0 else ''}{significant(value)}"
     decimals = max(0, 1 - floor(log10(error)))
     if error >= 100:  # and two digits of the error, before the point too
         step = 10 ** (floor(log10(error)) - 1)

@@ -132,10 +132,11 @@ class FormatExample:
 
     def trace_words(self) -> str:
         """Say how the cycles and the reads of the example come about."""
-        report, last = self.report(), max(int(done.max()) for *_, done, _ in self._turns())
+        report = self.report()
+        last = report.cycles - PIPELINE_CYCLES - 1  # cycles count from 0
         return (
             f"The last PE is busy until cycle {last}. With cycle 0 and the {PIPELINE_CYCLES} cycles that empty the "
-            f"pipeline, the example takes **{last + 1 + PIPELINE_CYCLES} cycles**.\n\n"
+            f"pipeline, the example takes **{report.cycles} cycles**.\n\n"
             f"For each broadcast, each PE reads a pair of pointers: the start and the end of the column. A row of the "
             f"matrix memory holds {self.machine.entries_per_row} entries, and a PE reads a row only when its next "
             f"entry is in another row than the one that it read last; all PEs together read {report.spmat_reads} rows. "

@@ -155,12 +155,6 @@ def nothing(why: str) -> Figure:
     return fig
 
 
-def paler(colour: str) -> str:
-    """Return a lighter shade of a colour, for the lesser of two bars of the same platform."""
-    red, green, blue = (0.5 + 0.5 * part for part in mpl.colors.to_rgb(colour))
-    return mpl.colors.to_hex((red, green, blue))
-
-
 def plain_numbers(axis: Axis, *marks: float) -> None:
     """Label an axis with plain numbers; with `marks`, at these multiples of each power of ten and nowhere else."""
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))

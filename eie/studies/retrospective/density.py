@@ -207,7 +207,7 @@ def _held(share: float) -> str:
 @cache
 def _default() -> Density:
     """Run the page's draws at the slide's density and above, where the margins lie."""
-    return density(densities=[kept for kept in DENSITIES if kept >= _claimed()], draws=5)
+    return density(densities=[kept for kept in DENSITIES if kept >= _claimed()])
 
 
 def pays_at_half_density(multipliers: str) -> Margin:

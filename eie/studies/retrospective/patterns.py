@@ -23,6 +23,7 @@ from eie.machine import EIE_45NM
 from eie.studies import experiments
 from eie.studies.claim import Margin
 from eie.studies.experiments import Experiment, grid
+from eie.studies.paper.display import printed
 from eie.studies.plots import retrospective
 from eie.studies.retrospective._shared import Measured
 
@@ -241,7 +242,7 @@ class FineGrained(Measured):
         if (best := next_best(self.rows)) is None:
             return f"{first} ({over})."
         name, halvings = best
-        times, called = 2**halvings, name.replace(" x ", " × ")
+        times, called = 2**halvings, printed(name)
         return (
             f"{first}. For a loss of {WITHIN:g} points (interpolated), the next best pattern that can be as sparse "
             f"({called}) must keep **{times.mean():.1f} ± {times.std():.1f} times** as many weights ({over})."
@@ -255,10 +256,11 @@ class FineGrained(Measured):
         if bits.empty:
             return first
         best = str(bits.idxmin())
+        called = best if best == FINE else f"by the pattern *{printed(best)}*"
         return (
             f"{first} The positions of the weights must be stored, too, and coarse patterns have fewer of them to "
             f"store. If each pattern is pruned as far as it stays within {WITHIN:g} points, a network pruned "
-            f"{best if best == FINE else f'by the pattern *{best}*'} takes the fewest bits: {bits.min():.2f} per "
+            f"{called} takes the fewest bits: {bits.min():.2f} per "
             f"weight of the dense layers."
         )
 

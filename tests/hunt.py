@@ -48,8 +48,6 @@ COMMANDS = {
     "rtl images": ["rtl", "images", "--outputs", "20", "--inputs", "20", "--pe", "2", "-o", "made"],
     "rtl trace": ["rtl", "trace", "--outputs", "20", "--inputs", "20", "--pe", "2", "--stepped", "-o", "made.vcd"],
 }
-SLOW = ("claims", "measure", "rerun")
-"""Commands that take more than a few seconds."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,8 @@ def prepared(folder):
 
 def run(name, around, folder, usual_s=2.0):
     """Run a command in a folder; return its status, output and errors."""
-    environment = {**os.environ, "TMPDIR": str(folder / "tmp"), "PYTHONDONTWRITEBYTECODE": "1", **around.environment}
+    own = {"TMPDIR": str(folder / "tmp"), "EIE_DATA": str(folder / "data"), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, **own, **around.environment}
     (folder / "tmp").mkdir(exist_ok=True)
     arguments = [str(folder / one) if one == NETWORK else one for one in COMMANDS.get(name, name)]
     command = ["bash", "-c", around.shell, "eie", EIE[0], *around.python, *EIE[1:], *arguments]

@@ -31,18 +31,26 @@ def make_loop(path):
 NO_FILES = {"nothing": lambda path: None, "a folder": os.mkdir, "a pipe": os.mkfifo, "a link to itself": make_loop}
 
 
+@pytest.fixture
+def alarm():
+    """A function that stops a reader which waits; what was there before comes back, however the test ends."""
+    before = signal.signal(signal.SIGALRM, stop_waiting)
+    yield signal.alarm
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
 @pytest.mark.parametrize("name", fuzz.READERS)
-def test_what_is_no_file_is_refused_by_name(tmp_path, name):
+def test_what_is_no_file_is_refused_by_name(tmp_path, alarm, name):
     paths, read = fuzz.READERS[name](tmp_path)
-    signal.signal(signal.SIGALRM, stop_waiting)
     for path in (paths[0], paths[-1]):
         for make in NO_FILES.values():
             path.rename(tmp_path / "kept")
             make(path)
-            signal.alarm(5)
+            alarm(5)
             with pytest.raises((ValueError, OSError)) as caught:
                 fuzz.read_all(read(paths[0]))
-            signal.alarm(0)
+            alarm(0)
             assert any(str(named) in str(caught.value) for named in {path, tmp_path, paths[0]})
             if os.path.lexists(path):
                 path.rmdir() if path.is_dir() else path.unlink()

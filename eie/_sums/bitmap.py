@@ -47,14 +47,13 @@ class Bitmaps(NamedTuple):
         return self.masks.shape[2]
 
     @property
-    def first(self) -> tuple[NDArray[np.uint64], NDArray[np.uint8], NDArray[np.int64]]:
-        """The first part."""
-        return self.masks[0], self.nibbles, self.start[0]
-
-    @property
     def height(self) -> int:
         """Rows of all parts, those of the last words beyond the layer's among them."""
         return len(self.masks) * self.words * WORD
+
+    def part(self, number: int) -> tuple[NDArray[np.uint64], NDArray[np.uint8], NDArray[np.int64]]:
+        """Return one part: its masks, the nibbles of all, and where its columns begin in them."""
+        return self.masks[number], self.nibbles, self.start[number]
 
     @property
     def n_bytes(self) -> int:

@@ -84,7 +84,7 @@ class Expansion:
 
         def sums_of(block: NDArray[Any]) -> tuple[NDArray[np.int64], bool]:
             sums, room = np.empty((len(block), len(start)), np.int64), aligned((maps.height,), np.int16)
-            fits, clipped = multiply(*maps.first, weights, block, *shifts, start, room, sums)
+            fits, clipped = multiply(*maps.part(0), weights, block, *shifts, start, room, sums)
             return sums, fits and not clipped
 
         parts = map_blocks(sums_of, inputs.astype(np.int64, copy=False), BLOCK)

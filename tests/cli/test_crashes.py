@@ -30,7 +30,7 @@ class Writer:
     other: tuple[str, ...]
     output: str
     keeps: tuple[str, ...] = ()  # what a stopped run leaves, to go on from
-    takes_long: bool = False  # too long for `make test` to kill it and to run it often
+    takes_long: bool = False  # too long for `make test`
 
 
 NETWORK = "NETWORK"
@@ -166,7 +166,7 @@ def test_killed_at_any_moment(tmp_path, start, made, name):
     (old, folder, _), (new, _, seconds) = made(name, False), made(name, True)
     assert old != new
     chance = random.Random(name)
-    for _ in range(1 if WRITERS[name].takes_long else MOMENTS):
+    for _ in range(MOMENTS):
         shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
         running = start(name, tmp_path, other=True)
         time.sleep(chance.uniform(0.5, 1.0) * seconds)

@@ -74,9 +74,7 @@ def test_short_schedule_of_one_seed(tmp_path):
 
 @pytest.mark.long
 @pytest.mark.needs_data("mnist")
-@pytest.mark.parametrize(
-    ("name", "weights"), [pytest.param("lenet-5", 430500, marks=pytest.mark.long), ("lenet-300-100", 266200)]
-)
+@pytest.mark.parametrize(("name", "weights"), [("lenet-5", 430500), ("lenet-300-100", 266200)])
 def test_a_brief_training_is_that_of_the_committed_table(tmp_path, name, weights):
     """Bit for bit where processor and PyTorch are the table's; others sum in another order, and so train otherwise."""
     slices = {"network": name, "schedule": "brief"}

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import patch
 
 import pandas as pd
 import pyarrow as pa
@@ -289,27 +290,35 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_twice(tmp_path, monkey
     assert names(tmp_path) == ["sweep.parquet"]
 
 
+LARGER = design_space.DesignSpace(
+    [Benchmark("larger", 4096, 2048, 0.1, 0.4)], (1, 16, 64), (2, 8), (64,), (3, 4), draws=6
+)
+
+
+def run_until(space, path, executor, written, then):
+    """Run a sweep, and do something once so many parts are written, before the next one is; return its own result."""
+    write, count = design_space.parts.write, iter(range(1, 1000))
+
+    def write_and_then(*given):
+        write(*given)
+        if next(count) == written:
+            then()
+
+    with patch.object(design_space.parts, "write", write_and_then):
+        return design_space.run(space, path, executor)
+
+
 @pytest.mark.long
 def test_on_a_dask_cluster_that_loses_a_worker(tmp_path):
     from distributed import LocalCluster
 
-    space = design_space.DesignSpace(
-        [Benchmark("larger", 4096, 2048, 0.1, 0.4)], (1, 16, 64), (2, 8), (64,), (3, 4), draws=4
-    )
     here, there = tmp_path / "here.parquet", tmp_path / "there.parquet"
-    design_space.run(space, here)
+    design_space.run(LARGER, here)
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=60) as cluster,
         design_space.dask(cluster.scheduler_address) as executor,
-        ThreadPoolExecutor(1) as thread,
     ):
-        running = thread.submit(design_space.run, space, there, executor)
-        while len(list((tmp_path / "there.parquet.parts").glob("[0-9]*.part"))) < 2:
-            assert not running.done(), running.result()
-            time.sleep(0.001)
-        os.kill(cluster.workers[0].pid, signal.SIGKILL)
-        assert not running.done()
-        assert running.result()
+        assert run_until(LARGER, there, executor, 2, lambda: os.kill(cluster.workers[0].pid, signal.SIGKILL))
     pd.testing.assert_frame_equal(pd.read_parquet(there), pd.read_parquet(here))
 
 
@@ -324,20 +333,6 @@ async def serve():
 
 asyncio.run(serve())
 """
-LARGER = design_space.DesignSpace(
-    [Benchmark("larger", 4096, 2048, 0.1, 0.4)], (1, 16, 64), (2, 8), (64,), (3, 4), draws=3
-)
-
-
-def run_until(path, executor, then):
-    """Run a sweep, and do something when its first part is done; return the sweep's own result."""
-    with ThreadPoolExecutor(1) as thread:
-        running = thread.submit(design_space.run, LARGER, path, executor)
-        while not list(path.with_name(f"{path.name}.parts").glob("[0-9]*.part")):
-            assert not running.done(), running.result()
-            time.sleep(0.001)
-        then()
-        return running.result()
 
 
 @pytest.mark.long
@@ -351,7 +346,7 @@ def test_a_scheduler_that_dies_is_an_error_in_words_and_the_same_sweep_goes_on(t
             ),
             design_space.dask(address) as executor,
         ):
-            run_until(path, executor, scheduler.kill)
+            run_until(LARGER, path, executor, 1, scheduler.kill)
     assert not path.exists()
     assert design_space.run(LARGER, path)
     design_space.run(LARGER, here)
@@ -376,7 +371,7 @@ def test_of_two_schedulers_on_one_file_one_is_refused(tmp_path):
             with pytest.raises(ValueError, match=r"another sweep is writing .*a\.parquet: wait for it"):
                 design_space.run(LARGER, path, second)
 
-        assert run_until(path, first, refused)
+        assert run_until(LARGER, path, first, 1, refused)
     assert len(pd.read_parquet(path).drop_duplicates()) == LARGER.points
 
 

@@ -18,7 +18,7 @@ from eie.explore.sweep import sweep
 from eie.networks.memory_fit import memory_fit
 
 HERE = Path(__file__).resolve().parent
-CASES = 100
+CASES = 200
 SEEDS = range(4)
 
 

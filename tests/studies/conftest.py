@@ -16,7 +16,9 @@ def results(tmp_path_factory):
     path = tmp_path_factory.getbasetemp().parent / "claims.pickle"
     with FileLock(f"{path}.lock"):
         if not path.is_file():
-            path.write_bytes(pickle.dumps(claims.evaluate_all()))
+            aside = path.with_suffix(".part")  # a worker that dies leaves no half of it to the others
+            aside.write_bytes(pickle.dumps(claims.evaluate_all()))
+            aside.replace(path)
     return pickle.loads(path.read_bytes())
 
 

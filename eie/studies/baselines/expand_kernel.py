@@ -144,7 +144,7 @@ class ExpandLayer(Packed):
         maps, out = self.bitmaps, np.empty((len(batch), self.n_out), np.float32)
         for x, products in zip(batch, out, strict=True):
             rounded = np.float32(1 / step), round(1 / step) if self.has_bias else 0
-            dot.multiply_one(*maps.first, self.table, x, *rounded, worth, aligned((maps.height,), np.int32), products)
+            dot.multiply_one(*maps.part(0), self.table, x, *rounded, worth, aligned((maps.height,), np.int32), products)
         return out
 
     def _levels(self, batch: NDArray[np.float32], step: float) -> NDArray[np.uint8]:
@@ -161,10 +161,10 @@ class ExpandLayer(Packed):
         sums = aligned((len(maps.masks), maps.words * WORD), np.int32)
         if not can_expand():
             for part in range(len(sums)):
-                dot.multiply_plainly(*_part(maps, part), table, levels, active, sums[part])
+                dot.multiply_plainly(*maps.part(part), table, levels, active, sums[part])
             return sums.reshape(-1)
         dot.multiply_on_threads(*maps, table, levels, active, sums)
-        return in_rows(sums, 4)
+        return in_rows(sums)
 
     def _batch(self, table: NDArray[np.uint8], levels: NDArray[np.uint8]) -> NDArray[np.int32]:
         maps = self.bitmaps
@@ -173,10 +173,10 @@ class ExpandLayer(Packed):
         tiles = aligned((len(maps.masks), 2 * dot.TILE * WORD), np.uint8)
         x = np.ascontiguousarray(levels[:, active])
         if len(sums) == 1:
-            dot.multiply_batch(*_part(maps, 0), table, x, active, tiles[0], sums[0])
+            dot.multiply_batch(*maps.part(0), table, x, active, tiles[0], sums[0])
         else:
             dot.multiply_batch_on_threads(*maps, table, x, active, tiles, sums)
-        return in_rows(sums.swapaxes(0, 1), 4).reshape(len(levels), -1)
+        return in_rows(sums.swapaxes(0, 1)).reshape(len(levels), -1)
 
     def _saturated(self, weights: NDArray[np.int64], x: NDArray[np.int64], formats: LayerFormats) -> NDArray[np.int16]:
         maps, height = self.bitmaps, self.bitmaps.words * WORD
@@ -186,16 +186,12 @@ class ExpandLayer(Packed):
         shifts = max(-formats.places, 0), max(formats.places, 0)
         for part in range(len(maps.masks)):
             rows = out[:, part * height : (part + 1) * height]
-            if not kernel(*_part(maps, part), weights, x, *shifts, begin, room, rows)[0]:
+            if not kernel(*maps.part(part), weights, x, *shifts, begin, room, rows)[0]:
                 raise ValueError(f"a weight times an input must fit 16 bits in {formats.output}")
         return out[:, : self.n_out]
 
 
-def in_rows(sums: NDArray[Any], registers: int) -> NDArray[Any]:
-    """Bring sums from the order of the lanes to that of rows; each word's sums fill so many registers."""
-    words = sums.reshape(-1, registers, WORD // LANE, LANE // registers)
+def in_rows(sums: NDArray[Any]) -> NDArray[Any]:
+    """Bring 32-bit sums from the order of the lanes to that of rows; each word's sums fill four registers."""
+    words = sums.reshape(-1, 4, WORD // LANE, LANE // 4)
     return np.ascontiguousarray(words.swapaxes(1, 2)).reshape(-1)
-
-
-def _part(maps: Bitmaps, part: int) -> tuple[NDArray[np.uint64], NDArray[np.uint8], NDArray[np.int64]]:
-    return maps.masks[part], maps.nibbles, maps.start[part]

@@ -32,7 +32,7 @@ REPEATS = 100
 MAX_COPIES = 4096
 TOLERANCE = {
     **dict.fromkeys(("dense", "sparse", "csc-columns", "csc-own", "csc", "eie", "row"), 1e-4),
-    "expand16": 2e-3,
+    "expand16": 2e-3,  # with half of the weights kept, rounding products to 16 bits alone makes 1e-3
     **dict.fromkeys(("float16", "2:4"), 0.01),
     **dict.fromkeys(("int8", "onnx-int8", "expand8"), 0.03),
     **dict.fromkeys(("int4", "onnx-int4"), 0.15),

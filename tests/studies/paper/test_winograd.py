@@ -73,7 +73,7 @@ def naively(op, image, formats):
     return outputs[:, : out[0], : out[1]] + op.bias[:, None, None], total
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([WIDE, NARROW]), st.sampled_from([(0, 0, 0, 0), (1, 1, 1, 1)]))
 def test_bit_exact(seed, formats, padding):
     rng = np.random.default_rng(seed)

@@ -40,6 +40,7 @@ def test_break_even_of_storage(result):
 def test_words_table_and_plot(result):
     even = result.break_even("energy")[str(FAIREST)].mean().iloc[-1]
     assert f"**up to a density of {even:.1f} ± " in result.answer()
+    assert "and less than one with 16 multipliers per PE **at " in result.answer()
     assert not re.search(
         "(all|none) %", result.answer() + result.words()
     )  # said as "at every density" and "at no density"

@@ -25,6 +25,7 @@ from platformdirs import user_cache_path
 
 from eie._files import data_path, read_toml
 from eie.datasets.errors import FetchError
+from eie.writing.words import joined
 
 STAGING = ".fetching"
 """Folder, beside the data sets, of what is not whole yet."""
@@ -121,8 +122,8 @@ def how_to_get(*names: str, anywhere: bool = False) -> str:
     With `anywhere`, no folder of this computer is named, for text that is read elsewhere.
     """
     entries = [_entry(name) for name in names]
-    what = " and ".join(f"{entry['title']} ({_size(entry)}, licence: {entry['licence']})" for entry in entries)
-    folders = " or ".join(f"`{shlex.quote(str(root() / entry['folder']))}`" for entry in entries)
+    what = joined(f"{entry['title']} ({_size(entry)}, licence: {entry['licence']})" for entry in entries)
+    folders = joined((f"`{shlex.quote(str(root() / entry['folder']))}`" for entry in entries), " or ")
     where = "available when this page was made" if anywhere else f"in {folders}"
     command = f"To get {'it' if len(names) == 1 else 'them'}: `.venv/bin/eie data fetch {' '.join(names)}`"
     return f"{what}: not {where}. {command}" + (", then run the page again." if anywhere else "")

@@ -20,6 +20,7 @@ from eie.machine import EIE_45NM
 from eie.networks.evaluation import Evaluation, LayerEvaluation
 from eie.writing.aside import check_writable, resolved, write_together
 from eie.writing.names import visible
+from eie.writing.words import joined
 
 FILES = ("layers.csv", "layers.json", "report.html")
 
@@ -374,7 +375,7 @@ def _notes(evaluation: Evaluation) -> dict[str, str]:
 
 
 def _some(names: list[str]) -> str:
-    return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"
+    return ", ".join(names) if len(names) <= 4 else joined([*names[:3], f"{len(names) - 3} more"])
 
 
 def si(value: float, unit: str) -> str:

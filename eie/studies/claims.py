@@ -15,9 +15,9 @@ from eie.explore.sweep import sweep
 from eie.machine import Machine
 from eie.studies import claims_file
 from eie.studies.claim import Claim, Evidence, Margin, Result, Verdict
-from eie.studies.paper.display import with_error
 from eie.studies.paper.fig08 import DEPTHS
 from eie.studies.paper.fig09 import WIDTHS
+from eie.writing.words import with_error
 
 
 def evaluate_all(claims: Iterable[Claim] | None = None) -> list[Result]:

@@ -17,6 +17,7 @@ from eie import published
 from eie._files import read_toml, resource
 from eie.studies import experiments
 from eie.studies.claim import Claim, Evidence, Tolerance, Verdict, finding
+from eie.writing.words import joined
 
 FILE = "published/claims.toml"
 FIELDS = {
@@ -129,7 +130,7 @@ def _need(entry: Mapping[str, Any], needed: Iterable[str], known: Iterable[str])
     missing, strange = set(needed) - set(entry), set(entry) - set(known)
     if missing or strange:
         said = [f"{what} {', '.join(sorted(names))}" for what, names in (("lacks", missing), ("has", strange)) if names]
-        raise ValueError(f"{' and '.join(said)}; fields are {', '.join(sorted(known))}")
+        raise ValueError(f"{joined(said)}; fields are {', '.join(sorted(known))}")
 
 
 def _source(reference: Mapping[str, Any]) -> dict[str, Any]:

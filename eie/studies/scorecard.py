@@ -16,12 +16,11 @@ from eie.studies.claims import computed, printed, totals
 from eie.studies.claims import shown as shown_value
 from eie.studies.claims import table as claims_table
 from eie.studies.paper.counted_energy import bottom_up, rounded
-from eie.studies.paper.display import printed as with_signs
-from eie.studies.paper.display import significant
 from eie.studies.paper.setup import usual
 from eie.studies.paper.versus_platforms import GEOMEAN, figure6, figure7
 from eie.studies.plots.carry import with_data
 from eie.technology import paper_value
+from eie.writing.words import joined, significant, unit
 
 if TYPE_CHECKING:
     from IPython.display import HTML
@@ -83,7 +82,7 @@ def _counted(results: Sequence[Result]) -> str:
         Verdict.NOT_TESTABLE: "{} cannot be tested here",
     }
     parts = [text.format(count[verdict.value]) for verdict, text in said.items() if count[verdict.value]]
-    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]])) if parts else "none"
+    return joined(parts) or "none"
 
 
 def headline(results: Sequence[Result]) -> str:
@@ -121,8 +120,8 @@ def chief(results: Sequence[Result]) -> str:
     for result in map(by_id.__getitem__, CHIEF):
         claim, verdict = result.claim, result.verdict
         shown = " | ".join((printed(claim), computed(result), f"{SIGNS[verdict]} {verdict.value}"))
-        unit = {"x": "times", "us": "µs", "mm2": "mm²"}.get(claim.unit, claim.unit)
-        rows.append(f"| {claim.statement}, {unit} | {shown} |")
+        named = "times" if claim.unit == "x" else unit(claim.unit)
+        rows.append(f"| {claim.statement}, {named} | {shown} |")
     return "\n".join(rows)
 
 
@@ -190,15 +189,10 @@ def _row(result: Result) -> str:
         f"<td>{claim.evidence.value}</td>",
         f'<td class="number">{printed(claim)}</td>',
         f'<td class="number">{shown_value(result).replace(" ± ", "&nbsp;±&nbsp;")}</td>',
-        f"<td>{escape(_unit(claim))}</td>",
+        f"<td>{escape(unit(claim.unit))}</td>",
         f"<td>{_tolerance(result)}</td>",
     )
     return f'<tr id="claim-{claim.id}" class="{CLASSES[verdict]}">{"".join(cells)}</tr>'
-
-
-def _unit(claim: Claim) -> str:
-    """The unit as it is printed; a message in words has none."""
-    return {"x": "×", "yes or no": ""}.get(claim.unit, str(with_signs(claim.unit)))
 
 
 def _what(claim: Claim) -> str:
@@ -215,5 +209,5 @@ def _tolerance(result: Result) -> str:
     claim, tolerance = result.claim, result.tolerance
     if tolerance is None:
         return "-"
-    unit = _unit(claim) if tolerance.value else ""
-    return f"{escape(f'{tolerance.words()} {unit}'.strip())}<small>{escape(tolerance.source)}</small>"
+    named = unit(claim.unit) if tolerance.value else ""
+    return f"{escape(f'{tolerance.words()} {named}'.strip())}<small>{escape(tolerance.source)}</small>"

@@ -1,1 +1,1 @@
-"""Files written aside and moved into place, and names made safe to print. Imports nothing of the library."""
+"""Files written aside, names made safe to print, and numbers in words. Imports nothing of the library."""

@@ -17,6 +17,7 @@ from eie.machine import Machine
 from eie.studies import experiments, plots
 from eie.studies.claim import Margin
 from eie.studies.paper.setup import usual
+from eie.writing.words import joined
 
 TITLES = {"lenet-300-100": "LeNet-300-100", "lenet-5": "LeNet-5"}
 """Networks as their paper calls them."""
@@ -256,7 +257,7 @@ class DeepCompression:
     def _evaluated(self) -> str:
         if not self.errors:
             return catalogue.how_to_get("mnist", anywhere=True)
-        found = " and ".join(f"{error:.2f} % ({TITLES[name]})" for name, error in self.errors.items())
+        found = joined(f"{error:.2f} % ({TITLES[name]})" for name, error in self.errors.items())
         return f"This page ran the compressed networks of the first seed on all test images; the error is {found}."
 
 

@@ -20,6 +20,7 @@ from eie.machine import EIE_45NM
 from eie.studies import plots
 from eie.studies.paper.disagreements_time import figure11
 from eie.technology import paper_value
+from eie.writing.words import unit
 
 VERDICTS = ("one side holds", "both hold", "neither holds", "it cannot be decided")
 """How a case can end."""
@@ -36,9 +37,6 @@ ENDS = dict(
     )
 )
 """Sentences that count the cases, by how a case ends."""
-
-UNITS = {"x": "×", "us": "µs"}
-"""Units as they are printed, by their spelling in the files of published numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +200,7 @@ def _statement(
     if what:
         return Statement(place.format_map(numbers), what.format_map(numbers))
     row = published.row(file, **(where or {"id": text}))
-    return Statement(
-        row["place"], f"{before.format_map(numbers)}{float(row[column]):,.10g} {UNITS.get(row['unit'], row['unit'])}"
-    )
+    return Statement(row["place"], f"{before.format_map(numbers)}{float(row[column]):,.10g} {unit(row['unit'])}")
 
 
 def _capital(text: str) -> str:

@@ -14,6 +14,7 @@ from eie.explore.sweep import sweep
 from eie.machine import EIE_45NM, Machine
 from eie.studies.paper.table4 import at_measured_densities
 from eie.technology import paper_value
+from eie.writing.words import joined
 
 
 def density_of_nt_we(seed: int) -> dict[str, Any]:
@@ -29,7 +30,7 @@ def multiplications_left(seed: int) -> dict[str, Any]:
     product = table["weight_density_pct"] * table["act_density_pct"] / 100
     unlike = table.index[(product - table["flop_pct"]).abs() > 0.5]
     low, high = (float(table.loc["NT-LSTM", column]) for column in ("weight_density_pct", "flop_pct"))
-    products = " and ".join(f"{product[name]:.2f} % for {name}" for name in unlike)
+    products = joined(f"{product[name]:.2f} % for {name}" for name in unlike)
     return {"products": products} | _by_density("NT-LSTM", [low, (low + high) / 2, high], seed)
 
 

@@ -17,6 +17,7 @@ from eie.studies.paper import table4 as exhibit4
 from eie.studies.paper.chip_claims import cycles_saved, queue_holds
 from eie.studies.paper.versus_platforms import GEOMEAN, figure6
 from eie.technology import paper_value
+from eie.writing.words import joined
 
 
 @cache
@@ -104,7 +105,7 @@ def queue_depth(seed: int) -> dict[str, Any]:
     )
     holds = queue_holds(int(paper_value("fifo-depth")))
     return {
-        "depths": f"{depths[0]}, {depths[1]} and {depths[2]}",
+        "depths": joined(depths),
         "as_slots": as_slots,
         "as_held": as_held,
         "holds": holds,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
-from math import floor, log10
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from eie.studies.plots.carry import with_data
+from eie.writing.words import neat, printed, significant, with_minus
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
@@ -21,12 +20,6 @@ NEAT = "neat"
 
 THREE = "three digits"
 """Format of numbers of any size: three digits that matter, and a comma between thousands."""
-
-UNITS = {"us": "µs", "uJ": "µJ", "mm2": "mm²", "um2": "µm²"}
-"""Units as they are printed, by their spelling in names of columns, which can be typed on any keyboard."""
-
-_UNIT = re.compile(rf"\b({'|'.join(UNITS)})\b")
-_TIMES = re.compile(r"(?<=\d) x (?=\d)")
 
 Head = str | tuple[str, str]
 
@@ -96,40 +89,6 @@ def _with_heads(
     return plain, dict(zip(plain.columns, formats.values(), strict=True))
 
 
-def printed(label: Any) -> Any:
-    """Return a label with units and signs as they are printed; anything else stays as it is."""
-    if not isinstance(label, str):
-        return label
-    return _TIMES.sub(" × ", _UNIT.sub(lambda found: UNITS[found[1]], label))
-
-
-def significant(value: float, digits: int = 3) -> str:
-    """Write a number to read: with a comma between thousands, and so many significant digits."""
-    return f"{float(f'{value:.{digits}g}'):,g}" if abs(value) < 1e6 else f"{float(f'{value:.{digits}g}'):,.0f}"
-
-
-def with_error(value: float, error: float, sign: str = "") -> str:
-    """Write a number and its error bar with two digits of the error, such as "204.4 ± 8.8"; no error bar if it is 0."""
-    if not error:
-        return f"{'+' if sign and value > 0 else ''}{significant(value)}"
-    decimals = max(0, 1 - floor(log10(error)))
-    if error >= 100:  # and two digits of the error, before the point too
-        step = 10 ** (floor(log10(error)) - 1)
-        value, error = step * round(value / step), step * round(error / step)
-    return f"{value:{sign},.{decimals}f} ± {error:,.{decimals}f}"
-
-
-def neat(value: float) -> str:
-    """Write a number of any size to read: whole numbers and large ones to the last, others with three digits."""
-    size = abs(value)
-    if value == round(value) or size >= 1000:
-        return f"{value:,.0f}"
-    if size < 0.1:
-        return f"{value:.2g}"
-    decimals = next(decimals for limit, decimals in ((100, 0), (10, 1), (1, 2), (0, 3)) if size >= limit)
-    return f"{value:,.{decimals}f}"
-
-
 _MANY = 8
 """Columns: a table with as many needs smaller print."""
 
@@ -157,9 +116,4 @@ def _shown(form: str, value: Any) -> str:
     if form in (NEAT, THREE):
         return neat(value) if form == NEAT else significant(value)
     text = form.format(value)
-    return form.format(0.0) if text.startswith("-") and not text.strip("-0.,") else text
-
-
-def joined(names: Sequence[str]) -> str:
-    """List names with commas, and "and" before the last."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    return form.format(0.0) if text.startswith("-") and not text.strip("-0.,") else with_minus(text)

@@ -14,6 +14,7 @@ from eie.machine import EIE_45NM, Machine
 from eie.studies import plots
 from eie.studies.hardware import measured
 from eie.technology import chip_facts, memories, paper_value
+from eie.writing.words import percent_apart
 
 BLOCKS: dict[str, str] = {
     "SpMat_0": "SpmatRead",
@@ -142,8 +143,8 @@ def synthesised_words() -> str:
     used = sum(area for module, area in theirs.items() if module != "filler cell")
     return (
         "The gates synthesised from [our hardware description](hardware.ipynb) and the memories of our memory model "
-        f"together take {mine:.3f} mm². That is {abs(100 * (mine / used - 1)):.0f} % "
-        f"{'less' if mine < used else 'more'} than the {used:.3f} mm² of Table II's modules without filler cells. The "
+        f"together take {mine:.3f} mm². That is {percent_apart(100 * (mine / used - 1))} than "
+        f"the {used:.3f} mm² of Table II's modules without filler cells. The "
         "square in the picture below is as large as Table II's PE; its white part is left for wires, the clock tree "
         "and filler cells, which our areas do not contain."
     )

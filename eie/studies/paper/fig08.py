@@ -16,6 +16,7 @@ from eie.machine import MAX_FIFO_DEPTH, Machine
 from eie.studies import plots
 from eie.studies.paper.series import Series, machine_warning, series
 from eie.studies.paper.setup import Setup, exhibit
+from eie.writing.words import joined
 
 DEPTHS = (2, 4, 8, 16, 32, 64, 128, 256)
 """Depths of the paper's figure that this machine can have."""
@@ -111,7 +112,7 @@ class Blocks:
             found = [_found(layer, row) for layer, row in table[helped].iterrows()]
             said = [
                 "With the best of the spreads tried, densities by block reduce the mean absolute difference from the "
-                f"figure {' and '.join(found)}."
+                f"figure {joined(found)}."
             ]
         said += [
             f"For {layer}, densities by block only increase the difference ({row.iloc[0]:.1f} points without them)."

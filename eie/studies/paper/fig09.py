@@ -13,10 +13,10 @@ from eie.chip import memory_clock_hz
 from eie.machine import EIE_45NM, MAX_SPMAT_WIDTH_BITS
 from eie.studies import plots
 from eie.studies.claim import Margin
-from eie.studies.paper.display import joined
 from eie.studies.paper.series import Series, machine_warning
 from eie.studies.paper.setup import Setup, exhibit, usual
 from eie.technology import chip_facts, paper_value, sram, sram_table
+from eie.writing.words import joined
 
 WIDTHS = (32, 64, 128, 256, 512)
 """Widths of the paper's figure, in bits."""
@@ -151,7 +151,7 @@ class Figure9:
             return ""
         total = panel.sum()
         return (
-            f"In the right panel of the paper's figure, added up over the layers, {' or '.join(widths)} bits take "
+            f"In the right panel of the paper's figure, added up over the layers, {joined(widths, ' or ')} bits take "
             f"the least energy, and {best} bits take {100 * (total[best] / total.min() - 1):.1f} % more."
         )
 
@@ -167,9 +167,8 @@ class Figure9:
             return f"In our memory model, reads of {which} widths can start in every clock cycle of {allowed:.2f} ns."
         best = self.table(default).sum()[quick].idxmin()
         return (
-            f"Reads of {' and '.join(map(str, slow))} bits are too slow for "
-            f"the paper's clock: in our memory model, "
-            f"the memory can start such a read only every {max(cycle.values()):.2f} ns, but a clock cycle is "
+            f"Reads of {joined(slow)} bits are too slow for the paper's clock: in our memory model, the memory can "
+            f"start such a read only every {max(cycle.values()):.2f} ns, but a clock cycle is "
             f"{allowed:.2f} ns. Of the widths that are fast enough, {best} bits take the least energy in this model."
         )
 

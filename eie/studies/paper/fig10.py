@@ -11,6 +11,7 @@ from eie import _check, published
 from eie.studies import experiments, plots
 from eie.studies.paper.setup import usual
 from eie.technology import chip_facts, operation_pj, paper_value, pe_breakdown
+from eie.writing.words import percent_apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +101,7 @@ class Figure10:
             f"of Table I; we read those of fewer bits off this figure, so the ratios check only whether figure, table "
             f"and text agree. By a power law through the energies of the narrowest and the widest integer (exponent "
             f"{self.exponent:.2f}), {bits} bits would take {expected:.2f} pJ; the figure shows "
-            f"{abs(used / expected - 1) * 100:.0f} % {'less' if used < expected else 'more'}. With {bits}-bit "
+            f"{percent_apart(100 * (used / expected - 1))}. With {bits}-bit "
             f"integers, one multiply-and-add per cycle at {self.clock_mhz:g} MHz draws {share['int', bits]:.0f} % of "
             f"the power of Table II's PE; with 32-bit integers, {share['int', 32]:.0f} %, and with 32-bit floating "
             f"point, {share['float', 32]:.0f} %.\n\n"

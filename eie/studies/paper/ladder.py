@@ -14,10 +14,10 @@ from eie.explore.benchmarks import Benchmark, nine_layers
 from eie.explore.sweep import geomean
 from eie.machine import Machine
 from eie.studies import claims_file, plots
-from eie.studies.paper.display import significant
 from eie.studies.paper.series import machine_warning
 from eie.studies.paper.setup import Setup, exhibit, usual
 from eie.technology import PICO, paper_value
+from eie.writing.words import significant
 
 STEPS = (
     "dense, DRAM",

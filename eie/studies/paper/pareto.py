@@ -17,6 +17,7 @@ from eie.machine import EIE_45NM, MAX_FIFO_DEPTH, MAX_PE
 from eie.studies import plots
 from eie.studies.paper.setup import Setup, exhibit
 from eie.technology import sram_widths
+from eie.writing.words import joined
 
 N_PES = (1, 2, 4, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 96, 112, 128, 144, 192, 256, 384, 512)
 FIFO_DEPTHS = (*range(2, 17), 20, 24, 32, 40, 48, 64, 96, 128, 256)
@@ -76,7 +77,7 @@ class Pareto:
         for what in OBJECTIVES if len(quick) else ():
             least.setdefault(quick[what].idxmin(), []).append(what)
         rows = self._compared(quick.loc[list(least)]).drop(columns="memories allow, MHz")
-        rows.insert(0, "least", [" and ".join(what) for what in least.values()])
+        rows.insert(0, "least", [joined(what) for what in least.values()])
         return rows
 
     def _compared(self, found: pd.DataFrame) -> pd.DataFrame:
@@ -132,8 +133,7 @@ class Pareto:
     def _most(self, designs: pd.DataFrame) -> str:
         """Say the most that one of the designs saves of each."""
         most = {what: -self._change(designs.loc[designs[what].idxmin()], what) for what in OBJECTIVES}
-        *first, last = [f"{percent:.1f} % of the {what}" for what, percent in most.items()]
-        return f"up to {', '.join(first)} or {last}"
+        return f"up to {joined([f'{percent:.1f} % of the {what}' for what, percent in most.items()], ' or ')}"
 
     def in_time(self) -> pd.DataFrame:
         """Return the designs of `better` whose memories can be read once per cycle at the paper's clock."""
@@ -150,7 +150,7 @@ class Pareto:
         energy = -self._change(slow.loc[slow["energy"].idxmin()], "energy")
         return (
             f" Of the designs that beat it, {len(slow):,} have memories that are too slow for the paper's clock: in "
-            f"our memory model, a memory can start reads of {' and '.join(map(str, widths))} bits only every "
+            f"our memory model, a memory can start reads of {joined(widths)} bits only every "
             f"{1e9 / _clocks(widths).min():.2f} ns, but a clock cycle is {1e9 / EIE_45NM.clock_hz:.2f} ns. If they ran "
             f"at the paper's clock, the best of them would save {energy:.1f} % of the energy."
         )

@@ -10,10 +10,10 @@ import pandas as pd
 from eie.machine import MAX_PE
 from eie.studies import plots
 from eie.studies.claim import Margin
-from eie.studies.paper.display import joined
 from eie.studies.paper.partition import simulate_grid
 from eie.studies.paper.series import machine_warning
 from eie.studies.paper.setup import Setup, exhibit, usual
+from eie.writing.words import joined
 
 ROWS, BLOCKS, COLUMNS = "rows to PEs", "2-D blocks", "columns to PEs"
 """The three ways to distribute a matrix."""

@@ -20,6 +20,7 @@ from eie.models import backbones
 from eie.studies import plots
 from eie.studies.paper.series import machine_warning
 from eie.studies.paper.setup import Setup, exhibit
+from eie.writing.words import joined, percent_apart
 
 MOST = {"Alex-6": 50, "VGG-6": 6}
 """Pictures of each set that are run for a layer, at most: VGG-16 takes over 20 times as long as AlexNet."""
@@ -133,7 +134,7 @@ class RealActivations:
         if self.runs.empty:
             return self.missing
         said = [self._density(str(layer), found) for layer, found in self.runs.groupby("layer", sort=False)["density"]]
-        return f"On real images, {' and '.join(said)} are not zero. Here, ± is the standard deviation over images."
+        return f"On real images, {joined(said)} are not zero. Here, ± is the standard deviation over images."
 
     def _density(self, layer: str, found: pd.Series) -> str:
         spread = f" ± {found.std():.1f}" if len(found) > 1 else ""
@@ -149,14 +150,14 @@ class RealActivations:
         found, printed = self.runs[self.runs["layer"] == layer], self.published.loc[layer]
         density, time = found["density"], found["real"]
         gap = density.mean() - printed["density"]
-        slower = 100 * (found["real"] / found["shuffled"]).sub(1).mean()
-        less, than = "below" if gap < 0 else "above", "slower" if slower > 0 else "faster"
+        order = percent_apart(100 * (found["real"] / found["shuffled"]).sub(1).mean(), 2, ("slower", "faster"))
+        less = "below" if gap < 0 else "above"
         return (
             f"**{layer}**: on average over {len(found)} images, **{density.mean():.1f} %** of the inputs are not zero, "
             f"{abs(gap):.1f} percentage points {less} the published {printed['density']:g} %. In "
             f"{found['dead'].mean():.0f} % of the channels, all inputs are zero. The layer takes {time.mean():.1f} µs "
             f"per image on average; an input drawn at the published density takes {printed['time']:.1f} µs. The order "
-            f"of real inputs, channel by channel, makes the layer {abs(slower):.2f} % {than} than a random order."
+            f"of real inputs, channel by channel, makes the layer {order} than a random order."
         )
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from eie import published
 from eie.machine import Machine
 from eie.studies import plots
+from eie.writing.words import joined, signed
 
 _NAMED = {
     "n_pe": ("{:g} PEs", 1.0),
@@ -118,7 +119,7 @@ class Series:
         both = self.both
         if both.empty:
             return f"The paper's {self.figure} has none of the points computed here, so there is nothing to compare."
-        bias = f"{both['difference'].mean():+.2f}".replace("-", "\N{MINUS SIGN}")
+        bias = signed(both["difference"].mean(), "+.2f")
         return (
             f"{self.other_machine}Over the {len(both)} points that we compare, the mean of computed minus published "
             f"{self.quantity} is {bias} {self.unit}; the mean absolute difference is "
@@ -164,8 +165,7 @@ def _ranked(sizes: pd.Series) -> str:
     named = [f"{name} ({size:.1f})" for name, size in sizes.items()]
     if len(named) <= 4:
         return f"By layer, the mean absolute difference is: {', '.join(named)}."
-    *first, last = named[:-4:-1]
-    ends = f"smallest for {named[0]} and largest for {', '.join(first)} and {last}"
+    ends = f"smallest for {named[0]} and largest for {joined(named[:-4:-1])}"
     return f"By layer, the mean absolute difference is {ends}."
 
 

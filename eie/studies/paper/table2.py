@@ -13,7 +13,6 @@ from eie.explore.benchmarks import Benchmark
 from eie.machine import Machine
 from eie.studies import plots
 from eie.studies.claim import Margin
-from eie.studies.paper.display import joined
 from eie.studies.paper.series import machine_warning
 from eie.studies.paper.setup import Setup, exhibit
 from eie.technology import (
@@ -25,6 +24,7 @@ from eie.technology import (
     sram_table,
     variant,
 )
+from eie.writing.words import joined, percent_apart, signed
 
 PARTS: dict[str, tuple[str, ...]] = {
     "memory, accesses": ("spmat read", "pointer read", "activation SRAM"),
@@ -198,7 +198,7 @@ class Table2:
         return (
             "CACTI 7, the memory model, has an error that we correct: for the gate leakage of its 45 nm "
             "low-operating-power transistors, it lists values of another table. With these values, the memories of a "
-            f"PE would draw {shipped:.2f} mW, {100 * (shipped / used - 1):.0f} % more than with the value that we use "
+            f"PE would draw {shipped:.2f} mW, {_beside(shipped, used)} than with the value that we use "
             "(the section on gate leakage gives the evidence)."
         )
 
@@ -268,7 +268,7 @@ class Table2:
         away = near.loc[default, "power, %"]
         return (
             f"**Counted event by event** on {self.layer}, with memories of the setting {default}, a PE draws "
-            f"{abs(away):.0f} % {'less' if away < 0 else 'more'} than in Table II. Its memories draw "
+            f"{percent_apart(away)} than in Table II. Its memories draw "
             f"**{mine['memory']:.2f} mW**, of which {near.loc[default, 'leakage, mW']:.2f} mW is leakage; Table II "
             f"gives {theirs['memory']:.2f} mW. The other components do not test the model, because their energies per "
             f"event are derived from Table II{wait if lower else ''}.\n\n{self._choice(default, closest, near)}"
@@ -278,8 +278,9 @@ class Table2:
         power, area, fits = near["power, %"], near["memory area, %"], self.fast_enough()
         period = f"{1e9 / self.machine.clock_hz:.2f} ns cycle"
         listed = f"Memories of {joined(fits)}" if fits else "No memories"
+        of_default = signed(power[default])
         apart = (
-            f"By power, {closest} is closer to Table II ({power[closest]:+.1f} %; {default}: {power[default]:+.1f} %)"
+            f"By power, {closest} is closer to Table II ({signed(power[closest])} %; {default}: {of_default} %)"
             if closest != default
             else f"We use {default}, which is the closest of all settings to Table II by power"
         )
@@ -289,7 +290,8 @@ class Table2:
         by_area = (
             f"also by area, {default} is the closest"
             if like == default
-            else f"by area, {like} is the closest ({area[like]:+.0f} %; {default}: {area[default]:+.0f} %)"
+            else f"by area, {like} is the closest ({signed(area[like], '+.0f')} %; {default}: "
+            f"{signed(area[default], '+.0f')} %)"
         )
         return f"{apart}; {by_area}. {listed} can be read once in every {period}."
 
@@ -366,8 +368,7 @@ def _gate_leakage(setting: str) -> float:
 
 def _beside(value: float, published_value: float) -> str:
     """Say by how many percent a value is above or below a published one."""
-    percent = 100 * (value / published_value - 1)
-    return f"{abs(percent):.0f} % {'more' if percent > 0 else 'less'}"
+    return percent_apart(100 * (value / published_value - 1))
 
 
 def _printed() -> pd.DataFrame:

@@ -15,6 +15,7 @@ from eie.interleaved import decode
 from eie.layer import CompressedLayer
 from eie.studies import plots
 from eie.studies.paper.setup import BAND, Setup, exhibit, usual
+from eie.writing.words import joined
 
 HEADS = {
     "inputs": ("size", "in"),
@@ -96,7 +97,7 @@ class Table3:
         off = (known["weights %, drawn"] - known["weights %, paper"]).abs().max() if len(known) else 0.0
         odd = known[(known["FLOP %, drawn"].round(2) - known["FLOP %, paper"]).abs() > 0.5]["layer"]
         said = (
-            f"Their shares of multiplications round to the published whole percent, except in {' and '.join(odd)}."
+            f"Their shares of multiplications round to the published whole percent, except in {joined(odd)}."
             if len(odd)
             else "Their shares of multiplications round to the published whole percent."
         )

@@ -19,9 +19,9 @@ from eie.interleaved import encode
 from eie.machine import Machine
 from eie.studies import plots
 from eie.studies.baselines import platforms
-from eie.studies.paper.display import joined
 from eie.studies.paper.series import BAND_IS, in_words, machine_warning, placed
 from eie.studies.paper.setup import Setup, exhibit, usual
+from eie.writing.words import joined
 
 CLOSE = 0.10
 """A layer's time is called close when it is within this fraction of the printed one."""

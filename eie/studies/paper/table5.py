@@ -11,10 +11,10 @@ from eie import chip, published
 from eie.explore.benchmarks import Benchmark
 from eie.machine import EIE_28NM, EIE_45NM, Machine
 from eie.studies import plots
-from eie.studies.paper.display import printed, significant
 from eie.studies.paper.projection import project
 from eie.studies.paper.setup import Setup, exhibit, usual
 from eie.technology import chip_facts, paper_value
+from eie.writing.words import percent_apart, printed, signed, significant, with_error
 
 QUANTITIES = {
     "clock": "clock, MHz",
@@ -110,12 +110,12 @@ class Table5:
         """Say how fast the two chips are, computed and printed."""
         frames = self.computed.loc["throughput"]
         off = 100 * (frames / self.printed.loc["throughput"] - 1)
-        error = f" ± {significant(self.error * frames[SMALL], 2)}" if self.error else ""
+        small = with_error(frames[SMALL], self.error * frames[SMALL])
         draws = " (± two standard deviations over random draws of the layer)" if self.error else ""
         return (
-            f"The chip of 64 processing elements (PEs) runs {self.layer} **{significant(frames[SMALL])}{error} times "
-            f"per second**{draws}, {_apart(off[SMALL])} than the table says. The projected chip of 256 PEs runs it "
-            f"{significant(frames[LARGE])} times per second, {_apart(off[LARGE])}."
+            f"The chip of 64 processing elements (PEs) runs {self.layer} **{small} times per second**{draws}, "
+            f"{percent_apart(off[SMALL], 1)} than the table says. The projected chip of 256 PEs runs it "
+            f"{significant(frames[LARGE])} times per second, {percent_apart(off[LARGE], 1)}."
         )
 
     def words(self) -> str:
@@ -136,14 +136,9 @@ class Table5:
             f"{other}*Derived* columns use the published time of 64 PEs, the published gain from 64 to 256 PEs, and "
             f"the chip model. They agree with the published columns within {rest.abs().max().max():.1f} %, except for "
             f"the clock of the chip of 256 PEs: the projection rule gives {self.derived.loc['clock', LARGE]:,.0f} MHz "
-            f"({clock:+.1f} %). Apart from the clock, {printed(QUANTITIES[largest])} differs most."
+            f"({signed(clock)} %). Apart from the clock, {printed(QUANTITIES[largest])} differs most."
             f"\n\n*Computed* columns use our simulated times. {self._gain()}"
         )
-
-
-def _apart(percent: float) -> str:
-    """Say by how many percent a number is above or below another."""
-    return f"{abs(percent):.1f} % {'more' if percent > 0 else 'less'}"
 
 
 @exhibit("seed", "draws")

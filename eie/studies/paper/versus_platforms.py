@@ -14,10 +14,10 @@ from eie.machine import Machine
 from eie.studies import claims_file, plots
 from eie.studies.baselines import platforms
 from eie.studies.claim import Estimate
-from eie.studies.paper.display import significant, with_error
 from eie.studies.paper.series import machine_warning
 from eie.studies.paper.setup import Setup, exhibit, usual
 from eie.technology import paper_value
+from eie.writing.words import percent_apart, signed, significant, with_error
 
 GEOMEAN = "Geo Mean"
 """The figures' own name for their last group of bars."""
@@ -185,7 +185,7 @@ class Versus:
         return (
             f"EIE's computed {self.quantity} is farthest from its label for **{name}**: it is "
             f"{significant(self.computed[name])}, and the label is {self.labels.loc[name, 'EIE']:,g} "
-            f"({100 * apart[name]:+.0f} %)."
+            f"({signed(100 * apart[name], '+.0f')} %)."
         )
 
 
@@ -355,7 +355,7 @@ def uncertainty(quantity: str, mean: float, band: float, error: float, rounding:
 
 
 def _above(ratio: float) -> str:
-    return f"{100 * abs(ratio - 1):.1f} % {'above' if ratio >= 1 else 'below'}"
+    return percent_apart(100 * (ratio - 1), 1, ("above", "below"))
 
 
 def _figure(name: str) -> Versus:

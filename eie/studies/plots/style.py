@@ -22,6 +22,7 @@ from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 from eie.studies.plots.carry import with_data
+from eie.writing.words import UNITS
 
 P = ParamSpec("P")
 
@@ -46,8 +47,8 @@ MARKERS = "osD^vPX*"
 WIDEST = 6.8
 """Width of a plot, inches: on a phone that is 390 pixels wide its letters are still 7 pixels high."""
 
-UNITS = re.compile(r"(?<=, )(us|uJ|mm2)$|(?<=/)mm2$")
-"""Units in plain letters, at the end of a label."""
+UNIT = re.compile(r"(?<=, )(us|uJ|mm2)$|(?<=/)mm2$")
+"""Unit in plain letters, at the end of a label."""
 
 _GROUPS = {"Alex": 0, "VGG": 1, "NT": 2}
 
@@ -109,7 +110,7 @@ def _print_units(fig: Figure) -> None:
 
 
 def _printed(label: str) -> str:
-    return UNITS.sub(lambda unit: {"us": "µs", "uJ": "µJ", "mm2": "mm²"}[unit[0]], label)
+    return UNIT.sub(lambda found: UNITS[found[0]], label)
 
 
 def _beside_legends(fig: Figure) -> tuple[float, float, float, float]:

@@ -13,6 +13,7 @@ from eie.datasets import dlmc
 from eie.explore.spread import fitted_spreads, measured_spread, typical_spread
 from eie.studies import experiments, plots
 from eie.studies.pruned import matrices, spread
+from eie.writing.words import joined, signed
 
 FAMILIES = {
     "magnitude": "magnitude",
@@ -131,7 +132,7 @@ class Pruned:
         error = 100 * (held_out["synthetic"] - held_out["load_balance"])
         return (
             f"The load balance of a synthetic layer minus that of a real pruned layer of equal density, shape "
-            f"and pruning method is **{error.mean():+.1f} ± {error.std():.1f} points** (mean and standard deviation "
+            f"and pruning method is **{signed(error.mean())} ± {error.std():.1f} points** (mean and standard deviation "
             f"over {len(error):,} matrices). For {100 * (error.abs() <= CLOSE).mean():.0f} % of the matrices, the "
             f"difference is at most {CLOSE:g} points."
         )
@@ -147,8 +148,8 @@ class Pruned:
             f"their load balance is {_range(100 * real['load_balance_stacked'])} % (10th to 90th percentile). The "
             f"synthetic layers of the answer above have the spread that is typical of the density, the shape and the "
             f"pruning method, fitted on other layers than the one compared. Uniform layers differ by "
-            f"{uniform['mean']:+.1f} points on average and {uniform['worst']:+.0f} at worst. Layers as uneven as the "
-            f"authors' Alex-8 differ by {error.loc['alex8', 'mean']:+.1f} points on average: only "
+            f"{signed(uniform['mean'])} points on average and {signed(uniform['worst'], '+.0f')} at worst. Layers as "
+            f"uneven as the authors' Alex-8 differ by {signed(error.loc['alex8', 'mean'])} points on average: only "
             f"{100 * as_even.mean():.0f} % of the matrices are as even as Alex-8 in both rows and columns."
         )
 
@@ -305,7 +306,7 @@ def _kinds_named(kinds: pd.Index) -> str:
     by_network: dict[str, list[str]] = {}
     for model, kind in kinds:
         by_network.setdefault(NETWORKS[model], []).append(f"*{kind}*")
-    return " and ".join(f"{network}'s {' and '.join(own)}" for network, own in by_network.items())
+    return joined(f"{network}'s {joined(own)}" for network, own in by_network.items())
 
 
 def _capital(words: str) -> str:

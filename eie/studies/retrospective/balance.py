@@ -23,6 +23,7 @@ from eie.studies.plots import retrospective
 from eie.studies.retrospective import patterns
 from eie.studies.retrospective._shared import draws
 from eie.studies.retrospective.evening import FREE, evened, label
+from eie.writing.words import joined, signed
 
 GROUPS = (1, 4, 16, 64)
 """Columns in each of which every PE keeps as many weights."""
@@ -41,7 +42,6 @@ SHOWN = {
     },
 }
 """Ways to prune, as this page names those of the committed table."""
-MINUS = "\N{MINUS SIGN}"
 
 Row = dict[str, float | str]
 """A row of a table."""
@@ -188,17 +188,16 @@ class Balance:
         wide = lost[lost["target"] == target].pivot_table("lost", "seed", "pattern", sort=False)
         more = wide.drop(columns=patterns.FINE).sub(wide[patterns.FINE], axis=0)
         costs = [
-            f"{COSTS[str(name)]} costs {each.mean():.2f} ± {each.std():.2f} points".replace("-", MINUS)
+            f"{COSTS[str(name)]} costs {signed(each.mean(), '.2f')} ± {each.std():.2f} points"
             for name, each in more.items()
         ]
-        listed = f"{', '.join(costs[:-1])}, and {costs[-1]}" if len(costs) > 1 else "".join(costs)
         return (
             f"**Cost in accuracy.** We compare LeNet-300-100 with {100 * target:g} % of its weights, pruned with and "
-            f"without balance for {EIE_45NM.n_pe} PEs. In accuracy, {listed} (mean ± standard deviation over "
-            f"{len(wide)} seeds). The cost seems to depend on the number of weights from which a PE can choose. With "
-            f"4 PEs, each PE holds about as many rows of the largest layer as each of {EIE_45NM.n_pe} PEs holds of "
-            f"Table III's large layers. With {EIE_45NM.n_pe} PEs, each holds fewer than five rows and keeps less than "
-            f"one weight per column."
+            f"without balance for {EIE_45NM.n_pe} PEs. In accuracy, {joined(costs, ', and ')} (mean ± standard "
+            f"deviation over {len(wide)} seeds). The cost seems to depend on the number of weights from which a PE can "
+            f"choose. With 4 PEs, each PE holds about as many rows of the largest layer as each of {EIE_45NM.n_pe} PEs "
+            f"holds of Table III's large layers. With {EIE_45NM.n_pe} PEs, each holds fewer than five rows and keeps "
+            f"less than one weight per column."
         )
 
 

@@ -26,6 +26,7 @@ from eie.studies.paper.setup import Setup, exhibit
 from eie.studies.plots import retrospective
 from eie.studies.retrospective._shared import draws
 from eie.technology import PICO, chip_facts, memories, paper_value, plausible_settings
+from eie.writing.words import joined
 
 COLUMNS_DRAWN = 512
 """Columns of a layer that are drawn and simulated; the others are taken to be like them."""
@@ -153,13 +154,13 @@ class Capacity:
         fits = table.index[table["chips"] == 1]
         lose = [name for name in usual.index if usual[name] < 1]
         named = (
-            f"With the energy model's own setting, SRAM takes more energy than DRAM for {', '.join(lose)}. "
+            f"With the energy model's own setting, SRAM takes more energy than DRAM for {joined(lose)}. "
             if lose
             else ""
         )
         return (
             f"{large} at {100 * _decoder_density():.0f} % density needs {row['chips']:.0f} chips of 64 PEs "
-            f"({row['mm2']:,.0f} mm²); {' and '.join(fits)} fit{'s' * (len(fits) == 1)} on one. "
+            f"({row['mm2']:,.0f} mm²); {joined(fits)} fit{'s' * (len(fits) == 1)} on one. "
             f"{named}Few chips of {large} are busy at a time: one token takes "
             f"{row[f'{COMPRESSED}, {SRAM}, mJ']:.0f} mJ, and {row['idle, %']:.0f} % of that is leakage of chips that "
             f"wait for their layer. Without compression, the model would need {row['dense, chips']:,.0f} chips."
@@ -199,8 +200,7 @@ def _with_all_transistors(ranges: pd.DataFrame) -> str:
 
 
 def _joined(listed: Mapping[Any, str], which: pd.Series) -> str:
-    names = [listed[name] for name in which.index[which]]
-    return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names) or "no model"
+    return joined(listed[name] for name in which.index[which]) or "no model"
 
 
 @exhibit("seed", draws=3)

@@ -34,6 +34,7 @@ from eie.studies.plots import panels
 from eie.studies.pruned import spread
 from eie.studies.retrospective import models
 from eie.values import calibrate, infer
+from eie.writing.words import joined, with_error
 
 Array = NDArray[np.float32]
 Operands = dict[str, tuple[InterleavedCSC, Array]]
@@ -229,7 +230,7 @@ class EmergingNetworks:
     def answer(self) -> str:
         """Say what sixteen bits cost two networks, and how much pruning they tolerate without retraining."""
         least = {network: 100 * lowest(self.curve, network) for network in NETWORKS}
-        bits = " and ".join(map(self._bits, NETWORKS))
+        bits = joined(map(self._bits, NETWORKS))
         return (
             f"Compared with float32 on the same pruned weights, EIE's 16-bit arithmetic {bits}; ± is twice the "
             f"standard error. Without retraining, the translator tolerates pruning down to "
@@ -244,11 +245,12 @@ class EmergingNetworks:
         apart, error = row["fixed"] - row["floating"], 2 * row["apart_sd"]
         if apart == error == 0:
             return f"leaves the quality of a {network} unchanged ({unit}, {row['inputs']:.0f} inputs)"
-        return f"changes the quality of a {network} by {apart:+.1f} ± {error:.1f} ({unit}, {row['inputs']:.0f} inputs)"
+        change = with_error(apart, error, "+")
+        return f"changes the quality of a {network} by {change} ({unit}, {row['inputs']:.0f} inputs)"
 
     def words(self) -> str:
         """Say what retraining gives, how sparse inputs are, and how the few inputs of this page came out."""
-        scores = ", and ".join(map(self._on_machine, self.quality))
+        scores = joined(map(self._on_machine, self.quality), ", and ")
         here = f"On the few inputs that this page runs itself, {scores}; the answer above rests on more inputs."
         return f"{_trained()}\n\n{self._inputs()} {here if self.quality else ''}".strip()
 

@@ -33,6 +33,7 @@ from eie.studies.paper.winograd import winograd
 from eie.studies.plots import points
 from eie.studies.pruned import spread
 from eie.studies.retrospective import models
+from eie.writing.words import joined
 
 SQUEEZENET, TABLE_3 = "SqueezeNet", "Table III"
 FULLY_CONNECTED = "fully connected (Table III)"
@@ -253,11 +254,11 @@ class Mapping:
         high = self.of_network(TRANSFORMER, "useful_stacked")
         shares, by_height = self._ranked()
         first, *others = (f"**{_spread(share)}**{{}} on {name}" for name, share in shares.items())
-        listed = [first.format(" of their cycles"), *(other.format("") for other in others)]
+        listed = [f"in {first.format(' of their cycles')}", *(f"in {other.format('')}" for other in others)]
         taller = "Taller matrices keep the PEs busier: the" if by_height else "The"
         return (
-            f"At similar density, EIE's PEs multiply a weight in {', in '.join(listed[:-1])} and in {listed[-1]} (mean "
-            f"± standard deviation over layers). {taller} Transformer's matrices reach **{_spread(high)}** when they "
+            f"At similar density, EIE's PEs multiply a weight {joined(listed)} (mean ± standard "
+            f"deviation over layers). {taller} Transformer's matrices reach **{_spread(high)}** when they "
             f"are stacked until they have as many rows as AlexNet's layers."
         )
 

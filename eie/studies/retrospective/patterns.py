@@ -23,9 +23,9 @@ from eie.machine import EIE_45NM
 from eie.studies import experiments
 from eie.studies.claim import Margin
 from eie.studies.experiments import Experiment, grid
-from eie.studies.paper.display import printed
 from eie.studies.plots import retrospective
 from eie.studies.retrospective._shared import Measured
+from eie.writing.words import printed
 
 DENSITIES = (0.5, 0.25, 0.125, 0.0625, 0.03125)
 SEEDS = (0, 1, 2)

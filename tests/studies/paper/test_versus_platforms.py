@@ -6,9 +6,9 @@ from eie.studies.claim import Result
 from eie.studies.claims import computed
 from eie.studies.paper import counted_energy, versus_platforms
 from eie.studies.paper.counted_energy import bottom_up, energy_saving_bottom_up
-from eie.studies.paper.display import significant
 from eie.studies.paper.setup import BAND, usual
 from eie.studies.paper.versus_platforms import GEOMEAN, compressed_gain, over_band
+from eie.writing.words import significant
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from eie.studies.plots.style import UNITS, WIDEST, Drawn, in_house_style, legend_above, plain_numbers
+from eie.studies.plots.style import UNIT, WIDEST, Drawn, in_house_style, legend_above, plain_numbers
 
 
 @in_house_style
@@ -58,7 +58,7 @@ def test_units_are_printed():
 
 @pytest.mark.parametrize("words", ["helps us all", "us", "thus, usual"])
 def test_words_are_no_units(words):
-    assert not re.search(UNITS, words)
+    assert not re.search(UNIT, words)
 
 
 def test_large_numbers_are_written_out():

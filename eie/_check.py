@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+MAX_SEED = 2**63 - 1
+"""Largest random seed: one that fits a signed integer of 64 bits."""
+
 
 def integer(name: str, value: Any, low: int, high: int) -> int:
     """Return `value` as an int of `low`..`high`, or raise a `ValueError` that names all four."""
@@ -19,6 +22,11 @@ def integer(name: str, value: Any, low: int, high: int) -> int:
     if isinstance(value, (bool, np.bool_)) or not low <= number <= high:
         raise ValueError(f"{name} must be an integer in {low}..{high}, got {value!r}")
     return number
+
+
+def seed(value: Any) -> int:
+    """Return a random seed as an int of 0..`MAX_SEED`, or raise a `ValueError`."""
+    return integer("seed", value, 0, MAX_SEED)
 
 
 def kind(name: str, value: Any, *kinds: type) -> None:

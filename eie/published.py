@@ -54,6 +54,17 @@ def value(name: str, column: str = "value", **where: Any) -> float:
     return float(row(name, **where)[column])
 
 
+def half_digit(value: float) -> float:
+    """Return half a unit of the last digit of a number as it is printed, such as 0.05 of 12.3 and 5 of 120.
+
+    Zeros at the end of a whole number only fill.
+    """
+    text = f"{value:.12g}"
+    if "." in text:
+        return 0.5 * 10.0 ** -len(text.partition(".")[2])
+    return 0.5 * 10.0 ** (len(text) - len(text.rstrip("0"))) if value else 0.5
+
+
 _replaced: dict[str, pd.DataFrame] = {}
 
 

@@ -427,3 +427,11 @@ def test_one_row_is_wanted():
         published.row("table4", platform="EIE")
     with pytest.raises(ValueError, match="no column 'colour'; it has platform, batch"):
         published.row("table4", colour="red")
+
+
+@pytest.mark.parametrize(
+    ("printed", "half"),
+    [(35.1, 0.05), (9, 0.5), (640, 5), (600, 50), (0.59, 0.005), (7516.2, 0.05), (0, 0.5), (1e9, 5e8)],
+)
+def test_half_of_the_last_digit(printed, half):
+    assert published.half_digit(printed) == pytest.approx(half)

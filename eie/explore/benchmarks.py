@@ -18,8 +18,6 @@ from eie.explore.spread import MEDIAN, Spread, typical_spread
 from eie.explore.synthetic import draw_activations, draw_layer
 from eie.layer import MAX_SIZE, CompressedLayer
 
-MAX_SEED = 2**63 - 1
-
 
 @dataclass(frozen=True, slots=True)
 class Benchmark(Shown):
@@ -82,7 +80,7 @@ class Benchmark(Shown):
         spread : Spread or float, optional
             Unevenness, or a percentile of `eie.typical_spread`, 10..90; the median, 50, if left out.
         """
-        _check.integer("seed", seed, 0, MAX_SEED)
+        _check.seed(seed)
         for_layer, for_activations = np.random.SeedSequence([seed, draw, crc32(self.name.encode())]).spawn(2)
         layer = draw_layer(self.n_out, self.n_in, self.weight_density, for_layer, spread)
         return layer, draw_activations(self.n_in, self.act_density, for_activations)

@@ -31,7 +31,7 @@ from tqdm import tqdm
 from eie import _check, chip
 from eie._version import __version__
 from eie.explore import parts
-from eie.explore.benchmarks import MAX_SEED, Benchmark
+from eie.explore.benchmarks import Benchmark
 from eie.explore.points import costs, points_of
 from eie.explore.spread import fitted_spreads
 from eie.explore.sweep import MACHINES_TOGETHER, MAX_DRAWS, Job, jobs
@@ -123,7 +123,7 @@ class DesignSpace:
         for name, (low, high) in (ranges | {"spmat_width_bits": (1, MAX_SPMAT_WIDTH_BITS)}).items():
             object.__setattr__(self, name, tuple(_check.integers(name, getattr(self, name), low, high)))
         _check.integer("draws", self.draws, 1, MAX_DRAWS)
-        _check.integer("seed", self.seed, 0, MAX_SEED)
+        _check.seed(self.seed)
 
     @property
     def designs(self) -> int:

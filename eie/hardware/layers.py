@@ -56,7 +56,7 @@ def draw(outputs: int, inputs: int, density: float, act_density: float, seed: in
         _check.integer(name, size, 1, MAX_SIDE)
     for name, share in (("density", density), ("act_density", act_density)):
         _check.fraction(name, share)
-    _check.integer("seed", seed, 0, 2**63 - 1)
+    _check.seed(seed)
     machine, rng = Machine(**fields), np.random.default_rng(seed)
     kept = rng.random((outputs, inputs)) < density
     codes = np.where(kept, rng.integers(1, machine.codebook_size, kept.shape), 0).astype(np.uint8)

@@ -170,7 +170,6 @@ def compress(
 
 def _drawn(layer: WeightLayer, density: float | None, weight_bits: int, seed: int) -> CompressedLayer:
     """Draw a layer as uneven as real pruned ones are on average."""
-    from eie.explore.benchmarks import MAX_SEED
     from eie.explore.synthetic import draw_layer
 
     if density is None:
@@ -178,7 +177,7 @@ def _drawn(layer: WeightLayer, density: float | None, weight_bits: int, seed: in
             f"{layer.name} has a size but no weights: give the density at which it is drawn (density; --prune-to on "
             "the command line)"
         )
-    seeds = np.random.SeedSequence([_check.integer("seed", seed, 0, MAX_SEED), crc32(layer.name.encode())])
+    seeds = np.random.SeedSequence([_check.seed(seed), crc32(layer.name.encode())])
     return draw_layer(layer.n_out, layer.n_in, density, seeds, bias=False, weight_bits=weight_bits)
 
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from eie import _check
 from eie.cycles import checked_activations
-from eie.explore.benchmarks import MAX_SEED
 from eie.formats.container import EncodedLayer
 
 BLOCK_NUMBERS = 2**24
@@ -39,7 +38,7 @@ class Inputs:
     def __init__(self, activations: Any, act_density: float | None, seed: int, signed: bool, own: str = "") -> None:
         self.given = activations if isinstance(activations, Mapping) else {"": np.asarray(activations)}
         self.act_density = None if act_density is None else _check.fraction("act_density", act_density)
-        self.seed = _check.integer("seed", seed, 0, MAX_SEED)
+        self.seed = _check.seed(seed)
         self.signed = signed
         self.own = own
         self._used: set[str] = set()

@@ -58,22 +58,11 @@ EVERY = 95
 """Percent of the samples of a figure that lie within its spread."""
 
 
-def half_digit(value: float) -> float:
-    """Return half a unit of the last digit of a number as it is printed, such as 0.05 of 12.3 and 5 of 120.
-
-    Zeros at the end of a whole number only fill.
-    """
-    text = f"{value:.12g}"
-    if "." in text:
-        return 0.5 * 10.0 ** -len(text.partition(".")[2])
-    return 0.5 * 10.0 ** (len(text) - len(text.rstrip("0"))) if value else 0.5
-
-
 def moved(name: str, rng: np.random.Generator) -> pd.DataFrame:
     """Move the inputs of a published table at random within half a unit of their last digit or reading error."""
     table = published.load(name)
     for column in INPUTS[name]:
-        digits = [min(half_digit(value), FINEST.get(name, np.inf)) for value in table[column]]
+        digits = [min(published.half_digit(value), FINEST.get(name, np.inf)) for value in table[column]]
         reading = table.get("reading_error", 0.0)
         reach = np.where(np.asarray(reading) > 0, reading, digits)
         if name == "text":

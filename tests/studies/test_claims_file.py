@@ -4,10 +4,10 @@ from importlib import import_module
 import pytest
 
 from eie._files import read_toml, resource
+from eie.published import half_digit
 from eie.studies import claims_file
 from eie.studies.claim import Verdict, findings
 from eie.studies.claims_file import ClaimsError, parse
-from eie.studies.rounding import half_digit
 
 PUBLISHED_FILES = {
     "id": "a",

@@ -5,14 +5,6 @@ from eie import published
 from eie.studies import claims_file, experiments, rounding
 
 
-@pytest.mark.parametrize(
-    ("printed", "half"),
-    [(35.1, 0.05), (9, 0.5), (640, 5), (600, 50), (0.59, 0.005), (7516.2, 0.05), (0, 0.5), (1e9, 5e8)],
-)
-def test_half_of_the_last_digit(printed, half):
-    assert rounding.half_digit(printed) == pytest.approx(half)
-
-
 def test_inputs_move_within_half_of_their_last_digit():
     rng = np.random.default_rng(0)
     before, after = published.load("table3"), rounding.moved("table3", rng)

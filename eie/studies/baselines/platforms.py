@@ -18,6 +18,7 @@ import pandas as pd
 from eie._files import resource
 from eie.datasets import catalogue
 from eie.formats import FormatError
+from eie.formats.weights import check_ordinary
 from eie.published import load
 
 SCHEMA = 1
@@ -108,6 +109,7 @@ def read(path: str | Path, *, is_readers_own: bool = True) -> Measurement:
     FormatError
         When it is too large, no JSON, of another schema, or a field is missing or out of range.
     """
+    check_ordinary(Path(path))
     try:
         result = check(_loaded(Path(path)))
         rows = pd.DataFrame(result["rows"], columns=[*ROW, *ALSO_ROW])  # texts that are not Unicode fail only here
@@ -151,8 +153,6 @@ def _tidy(name: str, column: str, unit: str, renamed: str) -> pd.DataFrame:
 
 
 def _loaded(path: Path) -> Any:
-    if path.exists() and not path.is_file():
-        raise ValueError("it is not an ordinary file")
     with path.open("rb") as file:
         content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:

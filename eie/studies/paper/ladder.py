@@ -17,7 +17,7 @@ from eie.studies import claims_file, plots
 from eie.studies.paper.series import machine_warning
 from eie.studies.paper.setup import Setup, exhibit, usual
 from eie.technology import PICO, paper_value
-from eie.writing.words import significant
+from eie.writing.words import with_error
 
 STEPS = (
     "dense, DRAM",
@@ -87,19 +87,22 @@ class Ladder:
         factors = self.factors()
         mean, abstract = factors.loc["geometric mean"], factors.loc["by the paper"]
         layers = factors.drop(index=["geometric mean", "by the paper"])
+        product = with_error(mean["all four"], self._error(list(layers.index)))
         return (
-            f"{self.other_machine}The abstract's four savings of energy multiply to "
-            f"**{significant(mean['all four'])}{self._error(list(layers.index))}** in the geometric mean over the "
-            f"layers; the abstract says {abstract['all four']:,.0f}. Reading a dense layer from DRAM takes "
-            f"**{mean['whole chip']:,.0f} times** the energy of the whole chip ({layers['whole chip'].min():,.0f} to "
-            f"{layers['whole chip'].max():,.0f} times, depending on the layer)."
+            f"{self.other_machine}The abstract's four savings of energy multiply to **{product}** in the geometric "
+            f"mean over the layers; the abstract says {abstract['all four']:,.0f}. Reading a dense layer from DRAM "
+            f"takes **{mean['whole chip']:,.0f} times** the energy of the whole chip "
+            f"({layers['whole chip'].min():,.0f} to {layers['whole chip'].max():,.0f} times, depending on the layer)."
         )
 
-    def _error(self, layers: list[str]) -> str:
-        """Say what the rounding of the printed energies and densities does to the product for the nine layers."""
+    def _error(self, layers: list[str]) -> float:
+        """Return what the rounding of the printed energies and densities does to the product; 0 if it is not known.
+
+        It is known for the nine layers on the paper's machine.
+        """
         if self.other_machine or layers != [benchmark.name for benchmark in nine_layers()]:
-            return ""
-        return f" ± {significant(claims_file.spreads()['saving-product-computed'], 2)}"
+            return 0.0
+        return claims_file.spreads()["saving-product-computed"]
 
     def words(self) -> str:
         """The product of the four savings, and what is left of it on the chip."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from eie import _check
 from eie.cycles import CycleReport, simulate
 from eie.datasets import catalogue
-from eie.explore.benchmarks import MAX_SEED, columns_together, select
+from eie.explore.benchmarks import columns_together, select
 from eie.interleaved import InterleavedCSC, encode
 from eie.machine import Machine
 from eie.models import backbones
@@ -178,7 +178,7 @@ def real_activations(setup: Setup, most: Mapping[str, int] | None = None) -> Rea
     FormatError
         When a file of the data is damaged.
     """
-    machine, seed = setup.machine(), _check.integer("seed", setup.seed, 0, MAX_SEED)
+    machine, seed = setup.machine(), _check.seed(setup.seed)
     wanted = _wanted(MOST if most is None else most)
     absent = [name for name in ("trunks", *backbones.SETS) if catalogue.find(name) is None]
     missing = catalogue.how_to_get(*absent, anywhere=True) if absent else ""

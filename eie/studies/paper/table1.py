@@ -12,6 +12,7 @@ from eie import _check, published
 from eie.studies import claims_file, plots
 from eie.studies.paper.setup import usual
 from eie.technology import alu_table, operation_pj, paper_value, sram_table
+from eie.writing.words import with_error
 
 _KINDS = {"add": "addition", "multiply": "multiplication"}
 
@@ -94,9 +95,10 @@ class Table1:
 
     def answer(self) -> str:
         """Say how much more DRAM takes than SRAM and arithmetic, and how exactly the rounded energies give this."""
-        wide, error = operation_pj("multiply", "int", 32), claims_file.spreads()["dram-over-sram"]
+        wide = operation_pj("multiply", "int", 32)
+        over_sram = with_error(self.dram_over_sram, claims_file.spreads()["dram-over-sram"])
         return (
-            f"By Table I, reading 32 bits from DRAM takes **{self.dram_over_sram:.0f} ± {error:.0f} times** the energy "
+            f"By Table I, reading 32 bits from DRAM takes **{over_sram} times** the energy "
             f"of reading them from a small SRAM, and **{self._pj('DRAM') / wide:.0f} times** that of multiplying two "
             "32-bit integers. The error comes from the rounding of the published energies."
         )

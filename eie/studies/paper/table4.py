@@ -21,7 +21,7 @@ from eie.studies import plots
 from eie.studies.baselines import platforms
 from eie.studies.paper.series import BAND_IS, in_words, machine_warning, placed
 from eie.studies.paper.setup import Setup, exhibit, usual
-from eie.writing.words import joined
+from eie.writing.words import joined, with_error
 
 CLOSE = 0.10
 """A layer's time is called close when it is within this fraction of the printed one."""
@@ -124,11 +124,11 @@ class Table4:
             slowest = self.rows["actual"].max()
             return f"The paper has none of these layers; the slowest of them takes {slowest:.2f} µs."
         error = 2 * float(np.sqrt(((self.known["sd"] / self.known["actual"]) ** 2).sum())) / len(self.known)
-        with_error = f"{self.geomean_ratio:.3f}" + (f" ± {error * self.geomean_ratio:.3f}" if error > 0 else "")
+        ratio = with_error(self.geomean_ratio, error * self.geomean_ratio)
         spread = ", ± two standard deviations over random draws" if error > 0 else ""
         far = f"; they differ more for {joined(self.far)}" if self.far else ""
         return (
-            f"{self.other_machine}The computed time of a layer is **{with_error} times** the published one (geometric "
+            f"{self.other_machine}The computed time of a layer is **{ratio} times** the published one (geometric "
             f"mean over {len(self.known)} layers{spread}). "
             f"For {len(self.close)} of {len(self.known)} layers the two differ by at most {100 * CLOSE:.0f} %{far}."
         )

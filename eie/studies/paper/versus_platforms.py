@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import hypot
+from math import hypot, sqrt
 
 import numpy as np
 import pandas as pd
@@ -123,6 +123,11 @@ class Versus:
         could = int(self.checkable.to_numpy().sum())
         return could - len(self.unlike()), could
 
+    @property
+    def whole_error(self) -> float:
+        """Error bar of the computed mean, as a fraction of it: the band, and the rounding or else the draws."""
+        return hypot(self.band, self.rounding or self.error)
+
     def plot(self) -> plots.Figure:
         """Bars, logarithmic: each platform with the pruned matrix, EIE as computed here, and the figure's labels."""
         names = {f"{name} Compressed": f"{name}, pruned matrix" for name in ("CPU", "GPU", "mGPU")}
@@ -139,15 +144,26 @@ class Versus:
             "energy efficiency": "takes **{} times less energy** than the paper's CPU if energy is taken as time × "
             "power",
         }[self.quantity]
-        both = mean * hypot(self.band, self.rounding or self.error)
         return (
-            f"{self.other_machine}EIE {what.format(with_error(mean, both))} (geometric mean over "
+            f"{self.other_machine}EIE {what.format(with_error(mean, mean * self.whole_error))} (geometric mean over "
             f"{len(self.computed) - 1} layers); the figure says {significant(label)}."
         )
 
     def error_words(self) -> str:
         """Say what the error of the computed mean is made of."""
-        return uncertainty(self.quantity, self.computed[GEOMEAN], self.band, self.error, self.rounding)
+        mean = self.computed[GEOMEAN]
+        of_spread = (
+            "Real pruned layers differ in how evenly their weights are spread: from the 10th to the 90th percentile, "
+            f"the mean {self.quantity} changes by up to ± {significant(self.band * mean, 2)}."
+        )
+        if not (self.rounding or self.error):
+            return of_spread
+        other = "The rounding of published numbers and new draws" if self.rounding else "New random draws"
+        return (
+            f"{of_spread} {other} of the layers change it by ± "
+            f"{significant((self.rounding or self.error) * mean, 2)}. The error bar, ± "
+            f"{significant(self.whole_error * mean, 2)}, adds these two parts in quadrature."
+        )
 
     def words(self) -> str:
         """Say whether the labels follow from the tables, how far the mean is from the paper's, and its error."""
@@ -216,15 +232,19 @@ def figure7(setup: Setup) -> Versus:
     """
     names = [benchmark.name for benchmark in setup.benchmarks]
     watts = watts_at_batch_1().reindex(names)
-    energy = times_of_table4().loc[names] * watts
+    times = times_of_table4().loc[names]
+    energy = times * watts
     machine = setup.machine()
     eie_watts = watts["EIE"] * chip.power(machine) / chip.power(Machine())
-    computed = energy["CPU Dense"] / (_computed_us(setup) * eie_watts)
+    eie_us = _computed_us(setup)
+    computed = energy["CPU Dense"] / (eie_us * eie_watts)
     derived = energy.rdiv(energy["CPU Dense"], axis=0)
     labels, other = labels_of("fig07", "energy_efficiency", names), machine_warning(machine)
     inferred = tuple(published.load("power").query("origin == 'implied'")["layer"].unique())
     means = _with_mean(derived), _with_mean(computed)
-    return Versus("Figure 7", "energy efficiency", labels, *means, inferred, None, other, _error(setup), _band(setup))
+    rounding = hypot(_rounding(times["CPU Dense"] / eie_us), _rounding_of(watts["CPU Dense"]))
+    parts = _error(setup), _band(setup), rounding if setup == Setup() else 0.0
+    return Versus("Figure 7", "energy efficiency", labels, *means, inferred, None, other, *parts)
 
 
 def against_measured(result: Versus) -> pd.DataFrame:
@@ -339,19 +359,10 @@ def _rounding(computed: pd.Series) -> float:
     return claims_file.spreads()["speedup-over-cpu"] / geomean(computed)
 
 
-def uncertainty(quantity: str, mean: float, band: float, error: float, rounding: float = 0.0) -> str:
-    """Say how far a mean moves with the spread of the layers' weights, and with rounded inputs or the draws alone."""
-    of_spread = (
-        "Real pruned layers differ in how evenly their weights are spread: from the 10th to the 90th percentile, the "
-        f"mean {quantity} changes by up to ± {significant(band * mean, 2)}."
-    )
-    if not (rounding or error):
-        return of_spread
-    other = "The rounding of published numbers and new draws" if rounding else "New random draws"
-    return (
-        f"{of_spread} {other} of the layers change it by ± {significant((rounding or error) * mean, 2)}. The error "
-        f"bar, ± {significant(hypot(band, rounding or error) * mean, 2)}, adds these two parts in quadrature."
-    )
+def _rounding_of(values: pd.Series) -> float:
+    """Return two standard deviations of what rounding printed values does to their geometric mean, as a fraction."""
+    relative = values.map(published.half_digit) / sqrt(3) / values  # of an error that is uniform within half a digit
+    return 2 * float(np.sqrt((relative**2).sum())) / len(values)
 
 
 def _above(ratio: float) -> str:

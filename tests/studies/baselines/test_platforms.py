@@ -239,7 +239,7 @@ def test_damaged_file(file, content, message):
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
 def test_no_ordinary_file(file, make):
     make(file)
-    assert refused(file) == "it is not an ordinary file"
+    assert refused(file) == "is not an ordinary file"
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])

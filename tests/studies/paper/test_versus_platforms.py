@@ -57,6 +57,13 @@ def test_figure_7_labels_of_the_cnn_layers_follow_exactly(efficiency):
     assert efficiency.derived.loc["NT-We", "GPU Dense"] != efficiency.derived.loc["NT-We", "GPU Dense"]
 
 
+def test_the_error_of_figure_7_holds_the_rounding_of_times_and_of_watts(speedup, efficiency):
+    assert efficiency.band == speedup.band
+    assert 1 < efficiency.rounding / speedup.rounding < 1.01
+    assert "The rounding of published numbers and new draws" in efficiency.words()
+    assert paper.figure7(["NT-We"], draws=2).rounding == 0  # it is known for all nine layers only
+
+
 def test_figure_7_mean(efficiency):
     label = efficiency.labels.loc[GEOMEAN, "EIE"]
     assert efficiency.derived.loc[GEOMEAN, "EIE"] == pytest.approx(label, rel=1e-4)

@@ -145,8 +145,8 @@ def multiply(
     """
     start, clipped = formats.output.quantize(_checked_bias(bias, mem.n_out))
     inputs = _with_one(mem, inputs, formats.activation)
-    raw, saturations = _expanded_sums(mem, inputs, formats, start), 0
-    if raw is None:
+    (raw, beyond), saturations = _expanded_sums(mem, inputs, formats, start), 0
+    if raw is None and not beyond:
         raw = _free_sums(mem, inputs, formats, start)
     if raw is None:
         raw, saturations, _ = _sums(mem, inputs, formats, start, (formats.output.low, formats.output.high))
@@ -250,10 +250,13 @@ def _sums(
 
 def _expanded_sums(
     mem: InterleavedCSC, inputs: NDArray[Any], formats: LayerFormats, start: NDArray[np.int64]
-) -> NDArray[np.int64] | None:
-    """Compute raw sums as `_sums` does, from bitmaps; None where they are not worth it, or a sum left its range."""
+) -> tuple[NDArray[np.int64] | None, bool]:
+    """Compute raw sums as `_sums` does, from bitmaps; None where they are not worth it, or a sum left its range.
+
+    Whether one is known to have done so comes second.
+    """
     if formats.output.bits != SUM_BITS or len(mem.codebook) != CODES:
-        return None
+        return None, False
     weights, _ = formats.weight.quantize(mem.codebook)
     return mem.expansion.sums(mem.by_column(), inputs, weights, formats.places, start, by_rows=len(inputs) >= _FEW)
 

@@ -105,7 +105,7 @@ def bitmaps_for_all(monkeypatch):
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.tuples(st.sampled_from([1, 63, 64, 65, 128, 129, 300]), st.integers(1, 70)),
+    st.tuples(st.sampled_from([1, 127, 128, 129, 255, 256, 300]), st.integers(1, 70)),
     st.sampled_from([0, 0.02, 0.3, 1]),
     st.booleans(),
     st.sampled_from([1, 3, 9]),
@@ -129,7 +129,7 @@ def test_bitmaps_give_the_same_sums(bitmaps_for_all, monkeypatch, size, density,
     assert found.saturations == expected.saturations
 
 
-@pytest.mark.skipif(not bitmap.can_expand(), reason="this processor has no AVX-512 VBMI2 and VNNI")
+@pytest.mark.skipif(not bitmap.can_expand(), reason="this processor has no AVX-512 VBMI2")
 def test_sums_that_are_clipped_are_left_to_the_other_kernels(bitmaps_for_all):
     """A sum that is clipped once and comes back has to be noticed, or it would not be counted."""
     codes = np.array([[1, 1, 1, 2], [2, 2, 0, 1]])
@@ -137,15 +137,16 @@ def test_sums_that_are_clipped_are_left_to_the_other_kernels(bitmaps_for_all):
     mem, integers = eie.encode(layer, eie.Machine()), FixedPoint(16, 0)
     inputs, start = np.array([[15000, 15000, 15000, 100]]), np.zeros(2, np.int64)
     formats = LayerFormats(FixedPoint(16, 14), integers, integers)
-    assert values._expanded_sums(mem, inputs, formats, start) is None
+    assert values._expanded_sums(mem, inputs, formats, start) == (None, True)
     raw, saturations = values.multiply(mem, inputs, formats)
     assert (raw.tolist(), saturations) == ([[2**15 - 101, -29900]], 1)
-    sums = values._expanded_sums(mem, inputs // 2, formats, start)
+    sums, clipped = values._expanded_sums(mem, inputs // 2, formats, start)
     assert sums is not None
+    assert not clipped
     assert sums.tolist() == [[22450, -14950]]
 
 
-@pytest.mark.skipif(not bitmap.can_expand(), reason="this processor has no AVX-512 VBMI2 and VNNI")
+@pytest.mark.skipif(not bitmap.can_expand(), reason="this processor has no AVX-512 VBMI2")
 def test_bitmaps_are_laid_out_where_they_are_worth_it():
     """A large layer gets them in time, and at once for a batch; a thin or a small one never; they stay small."""
     formats = LayerFormats(FixedPoint(16, 12), FixedPoint(16, 12), FixedPoint(16, 8))
@@ -157,7 +158,7 @@ def test_bitmaps_are_laid_out_where_they_are_worth_it():
             eie.infer(mem, inputs, formats=formats)
         maps = mem.expansion.maps
         if maps is not None:
-            assert maps.n_bytes < 5 * (mem.column_macs.sum() + bitmap.LINE) + maps.start.nbytes
+            assert maps.n_bytes < 3 * mem.column_macs.sum() + bitmap.LINE + maps.start.nbytes
         return maps is not None
 
     assert laid_out(1024, 1024, 0.1, 1, expansion.VECTORS)

@@ -9,18 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-WORD = 64
-"""Rows of a word of the bitmap."""
+WORD, WORD_BYTES = 64, 8
+"""Bits, and bytes, of a word of the bitmap."""
+ROWS = 2 * WORD
+"""Rows of a word: a bit is for two, whose codes share a byte."""
 AHEAD = 16
 """Columns from one that is expanded to one that the memory is asked for meanwhile."""
 SUM_BITS = 16
 """Bits of a saturating sum: those of the paper's accumulators (ISCA 2016, section IV)."""
 CODES = 16
 """Values of a code of four bits."""
-TOGETHER = 8
-"""Columns that are expanded in one turn."""
-NEEDED = frozenset(["avx512f", "avx512bw", "avx512vbmi", "avx512vbmi2", "avx512vnni", "popcnt"])
-"""LLVM's names of the instructions: 512-bit registers, bytes in them, look-ups, expansion, and dot products."""
+NEEDED = frozenset(["avx512f", "avx512bw", "avx512vbmi2", "popcnt"])
+"""LLVM's names of the instructions: 512-bit registers, words of 16 bits in them, and expansion."""
 SWITCH = "EIE_EXPAND"
 """Environment variable; 0 turns the instructions off."""
 LINE = 64
@@ -30,62 +30,72 @@ LINE = 64
 class Bitmaps(NamedTuple):
     """A layer in parts of rows, one part per thread. Made by `lay_out`.
 
-    `masks`, uint64 of shape `(parts, n_columns + 1, words)`, have bit `i % 64` of word `i // 64` where row i of the
-    part is kept. Words are even in number, and `nibbles`, uint8, hold the codes of two at a time: byte k has the first
-    word's k-th code in its low, and the second's in its high half, so that one shift by four brings either down.
-    `start`, int64 of shape `(parts, n_columns + 2)`, says where in them a column begins. The last column is empty: it
-    fills up the columns of a turn.
+    Attributes
+    ----------
+    data : uint8 array
+        Columns, one part's after the other's. A column has, for each 128 rows, a word of its bitmap, 8 bytes, and then
+        the word's codes. Bit b of word w is 1 where row `128 w + 2 b` of the part, or the row after it, is kept. One
+        byte for each 1 follows, with the first row's code in the low half and the second's in the high half; 0 is no
+        weight. The last column of a part is empty: it fills up columns that are expanded together.
+    start : int64 array of shape `(parts, n_columns + 2)`
+        Bytes of `data` at which the columns of a part begin, and at which the last one ends.
+    words : int
+        Words of a column's bitmap.
     """
 
-    masks: NDArray[np.uint64]
-    nibbles: NDArray[np.uint8]
+    data: NDArray[np.uint8]
     start: NDArray[np.int64]
+    words: int
 
     @property
-    def words(self) -> int:
-        """Words of a column in a part."""
-        return self.masks.shape[2]
+    def parts(self) -> int:
+        """How many parts there are."""
+        return len(self.start)
 
     @property
     def height(self) -> int:
-        """Rows of all parts, those of the last words beyond the layer's among them."""
-        return len(self.masks) * self.words * WORD
+        """Rows of a part, those beyond the layer's among them."""
+        return self.words * ROWS
 
-    def part(self, number: int) -> tuple[NDArray[np.uint64], NDArray[np.uint8], NDArray[np.int64]]:
-        """Return one part: its masks, the nibbles of all, and where its columns begin in them."""
-        return self.masks[number], self.nibbles, self.start[number]
+    def part(self, number: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], int]:
+        """Return one part: the data of all, where its columns begin, and the words of their bitmaps."""
+        return self.data, self.start[number], self.words
 
     @property
     def n_bytes(self) -> int:
         """Size of all of it."""
-        return self.masks.nbytes + self.nibbles.nbytes + self.start.nbytes
+        return self.data.nbytes + self.start.nbytes
 
     def copy(self) -> Bitmaps:
         """A copy elsewhere in memory."""
-        return Bitmaps(self.masks.copy(), self.nibbles.copy(), self.start.copy())
+        return Bitmaps(self.data.copy(), self.start.copy(), self.words)
 
 
 def words_of(n_out: int, parts: int = 1) -> int:
-    """Count the words of a column in one of so many parts: they are even in number."""
-    return 2 * -(-n_out // (2 * WORD * parts))
+    """Count the words of a column's bitmap in one of so many parts."""
+    return -(-n_out // (ROWS * parts))
 
 
 def can_expand() -> bool:
     """Tell whether this processor has the instructions, and the user has not turned them off."""
-    return os.environ.get(SWITCH, "1") != "0" and _has_instructions()
+    return can_run(NEEDED)
+
+
+def can_run(needed: frozenset[str]) -> bool:
+    """Tell whether this processor has these instructions, and the user has not turned them off."""
+    return os.environ.get(SWITCH, "1") != "0" and needed <= _instructions()
 
 
 @cache
-def _has_instructions() -> bool:
-    """Compare what numba compiles for with what this processor has: both must have all of it."""
+def _instructions() -> set[str]:
+    """Name what both numba compiles for and this processor has."""
     import numba
     from llvmlite import binding
 
     known: Any = numba  # whose types do not know every name
     if known.config.DISABLE_JIT:
-        return False
-    has = {name for name, there in binding.get_host_cpu_features().items() if there}
-    return has & compiled_features() >= NEEDED
+        return set()
+    return {name for name, there in binding.get_host_cpu_features().items() if there} & compiled_features()
 
 
 def compiled_features() -> set[str]:

@@ -10,23 +10,22 @@ from llvmlite import ir
 from numba import extending
 from numpy.typing import NDArray
 
-from eie._sums.bitmap import LINE, WORD, Bitmaps, words_of
+from eie._sums.bitmap import AHEAD, LINE, ROWS, WORD_BYTES, Bitmaps, words_of
 
 intrinsic: Any = extending.intrinsic
 """The decorator, without its types: they take a call of the intrinsic for one of the function that it decorates."""
 
-_ONE = np.uint64(1)
+_ONE, _TWO, _IN_WORD = np.uint64(1), np.uint64(2), np.uint64(ROWS - 1)
 
 
 def lay_out(indptr: NDArray[Any], rows: NDArray[Any], codes: NDArray[Any], n_out: int, parts: int = 1) -> Bitmaps:
     """Lay out a matrix that is given by columns, rows rising and codes of 1..15, for so many threads."""
     words = words_of(n_out, parts)
-    parts = -(-n_out // (WORD * words))
-    masks = np.zeros((parts, len(indptr), words), np.uint64)
-    start = np.empty((parts, len(indptr) + 1), np.int64)
-    nibbles = np.zeros(len(rows) + LINE, np.uint8)  # the last ones are read a register at a time
-    end = _fill(indptr, rows, codes, masks, nibbles, start)
-    return Bitmaps(masks, nibbles[: end + LINE].copy(), start)
+    start = np.empty((-(-n_out // (ROWS * words)), len(indptr) + 1), np.int64)
+    # Each entry has a byte at most. The last codes are read a register at a time.
+    data = np.zeros(start.size * words * WORD_BYTES + len(rows) + LINE, np.uint8)
+    _fill(indptr, rows, codes, words, data, start)
+    return Bitmaps(data[: start[-1, -1] + LINE].copy(), start, words)
 
 
 @intrinsic
@@ -34,6 +33,19 @@ def lowest(_, mask):  # type: ignore[no-untyped-def]
     """Find the place of the lowest one of a word that is not 0."""
     is_never_zero = ir.IntType(1)(1)
     return nb.uint64(nb.uint64), lambda _, builder, __, arguments: builder.cttz(arguments[0], is_never_zero)
+
+
+@intrinsic
+def word_at(_, data, at):  # type: ignore[no-untyped-def]
+    """Read 64 bits that begin at a byte, the lowest first."""
+
+    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        first = builder.gep(context.make_array(signature.args[0])(context, builder, arguments[0]).data, [arguments[1]])
+        word = builder.load(builder.bitcast(first, ir.IntType(64).as_pointer()))
+        word.align = 1
+        return word
+
+    return nb.uint64(data, nb.int64), codegen
 
 
 @intrinsic
@@ -58,45 +70,60 @@ def ask(builder: Any, place: Any) -> None:
 
 
 @nb.njit(cache=True, nogil=True)
-def active_columns(x, together):  # type: ignore[no-untyped-def]
-    """List the columns whose input is not 0, and the empty one until there is a multiple of `together`.
+def active_columns(x, start, together):  # type: ignore[no-untyped-def]
+    """Bring the inputs that are not 0 together, and where their columns begin.
 
-    Return the inputs, too, with the empty column's 0.
+    The empty column, whose input is 0, follows until there is a multiple of `together`, and then as often as the memory
+    is asked for columns in advance.
     """
-    inputs, active = np.zeros(len(x) + 1, x.dtype), np.empty(len(x) + together, np.int64)
+    inputs, at = np.zeros(len(x) + together, x.dtype), np.empty(len(x) + together + AHEAD, np.int64)
     n = 0
     for j in range(len(x)):
-        inputs[j] = x[j]
-        active[n] = j  # the next one is written over it unless this is not 0: a processor cannot foresee a branch here
+        # The next one is written over it unless this is not 0: a processor cannot foresee a branch here.
+        inputs[n], at[n] = x[j], start[j]
         n += x[j] != 0
-    while n % together:
-        active[n] = len(x)
-        n += 1
-    return inputs, active[:n]
+    padded = -(-n // together) * together
+    for i in range(n, padded + AHEAD):
+        at[i] = start[len(x)]
+    inputs[n:padded] = 0
+    return inputs[:padded], at
 
 
 @nb.njit(cache=True, nogil=True)
-def _fill(indptr, rows, codes, masks, nibbles, start):  # type: ignore[no-untyped-def]
-    """Write bitmaps and codes, and where each column's codes begin; return where the last one's end."""
-    at = 0
-    height = WORD * masks.shape[2]
-    for part in range(masks.shape[0]):
+def lines_of_a_word(start, words, together):  # type: ignore[no-untyped-def]
+    """Say how many cache lines to ask for with each word, so that all of as many columns are asked for in time."""
+    n_columns = len(start) - 2
+    lines = (start[n_columns] - start[0]) // (LINE * max(n_columns, 1)) + 2  # of a column, of which two may be in part
+    return -(-together * lines // words)
+
+
+@nb.njit(cache=True, nogil=True)
+def _fill(indptr, rows, codes, words, data, start):  # type: ignore[no-untyped-def]
+    """Write bitmaps and codes, and where the columns of each part begin."""
+    at, height = 0, words * ROWS
+    e = indptr[:-1].copy()
+    for part in range(start.shape[0]):
         for j in range(len(indptr) - 1):
             start[part, j] = at
-            pair, low, high = 0, 0, 0
-            for e in range(indptr[j], indptr[j + 1]):
-                row = rows[e] - part * height
-                if row < 0 or row >= height:
-                    continue
-                if row // (2 * WORD) != pair:
-                    at, pair, low, high = at + max(low, high), row // (2 * WORD), 0, 0
-                masks[part, j, row // WORD] |= _ONE << np.uint64(row % WORD)
-                if row // WORD % 2:
-                    nibbles[at + high] |= codes[e] << 4
-                    high += 1
-                else:
-                    nibbles[at + low] |= codes[e]
-                    low += 1
-            at += max(low, high)
-        start[part, len(indptr) - 1 :] = at
-    return at
+            for word in range(words):
+                end = part * height + (word + 1) * ROWS
+                at, e[j] = _fill_word(e[j], indptr[j + 1], end, rows, codes, data, at)
+        start[part, len(indptr) - 1] = at
+        at += words * WORD_BYTES
+        start[part, len(indptr)] = at
+
+
+@nb.njit(cache=True, nogil=True)
+def _fill_word(e, last, end, rows, codes, data, at):  # type: ignore[no-untyped-def]
+    """Write the word of the rows before `end` and its codes; return where the next one begins, and with which entry."""
+    code_at, mask, pair = np.uint64(at + WORD_BYTES - 1), np.uint64(0), np.uint64(ROWS)
+    while e < last and rows[e] < end:
+        row = np.uint64(rows[e])
+        own = (row & _IN_WORD) >> _ONE
+        code_at += np.uint64(own != pair)
+        data[code_at] |= np.uint64(codes[e]) << ((row & _ONE) << _TWO)
+        mask |= _ONE << own
+        e, pair = e + 1, own
+    for k in range(WORD_BYTES):
+        data[at + k] = mask >> np.uint64(8 * k)
+    return np.int64(code_at) + 1, e

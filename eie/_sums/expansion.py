@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from eie._blocks import map_blocks
 from eie._sums.bitmap import Bitmaps, aligned, can_expand, words_of
 
-ENTRIES, ENTRIES_OF_A_WORD = 1 << 15, 2
+ENTRIES, ENTRIES_OF_A_WORD = 1 << 15, 4
 """Kept weights of a layer, and of a word on average, from which on bitmaps are worth it.
 
-With so many, bitmaps take 5 bytes a weight at most, as many as rows and codes by columns take. A word is expanded in
-the time in which two entries are added by columns; small layers gain nothing.
+With so many, bitmaps take 3 bytes a weight at most; rows and codes by columns take 5. A word is expanded in the time in
+which four entries are added by columns; small layers gain nothing.
 """
-ENTRIES_BY_ROWS, SORTING = 12, 64
+ENTRIES_BY_ROWS, SORTING = 13, 64
 """Entries that are added by rows while a word is expanded, and vectors that are while the entries are sorted."""
 VECTORS = 16
-"""Vectors of a layer, from which on bitmaps are laid out for it: that takes as long as they save in 10 to 25."""
+"""Vectors of a layer, from which on bitmaps are laid out for it: that takes as long as they save in 8 to 40."""
 BLOCK = 64
 """Vectors that one thread takes at a time."""
 
@@ -51,7 +51,7 @@ class Expansion:
         start: NDArray[np.int64],
         *,
         by_rows: bool,
-    ) -> NDArray[np.int64] | None:
+    ) -> tuple[NDArray[np.int64] | None, bool]:
         """Multiply in the machine's 16-bit arithmetic, for codes of 4 bits.
 
         Parameters
@@ -71,24 +71,27 @@ class Expansion:
 
         Returns
         -------
-        int64 array of shape `(n_vectors, n_out)` or None
+        sums : int64 array of shape `(n_vectors, n_out)` or None
             None where bitmaps are not worth it, or where a product or a sum leaves 16 bits: the caller has to count.
+        clipped : bool
+            Whether a sum is known to leave 16 bits.
         """
         maps = self._maps(columns, inputs, len(start), by_rows)
         if maps is None:
-            return None
+            return None, False
         from eie._sums import add
 
         multiply: Any = add.add  # whose type knows no arguments
         shifts = max(-places, 0), max(places, 0)
 
-        def sums_of(block: NDArray[Any]) -> tuple[NDArray[np.int64], bool]:
+        def sums_of(block: NDArray[Any]) -> tuple[NDArray[np.int64], bool, bool]:
             sums, room = np.empty((len(block), len(start)), np.int64), aligned((maps.height,), np.int16)
-            fits, clipped = multiply(*maps.part(0), weights, block, *shifts, start, room, sums)
-            return sums, fits and not clipped
+            return sums, *multiply(*maps.part(0), weights, block, *shifts, start, room, sums)
 
         parts = map_blocks(sums_of, inputs.astype(np.int64, copy=False), BLOCK)
-        return np.concatenate([sums for sums, _ in parts]) if all(whole for _, whole in parts) else None
+        known = any(fits and clipped for _, fits, clipped in parts)
+        good = all(fits and not clipped for _, fits, clipped in parts)
+        return (np.concatenate([sums for sums, _, _ in parts]) if good else None), known
 
     def _maps(self, columns: Columns, inputs: NDArray[Any], n_out: int, by_rows: bool) -> Bitmaps | None:
         """Return the bitmaps if they make this multiplication faster, laid out if it is time for that."""

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 from llvmlite import binding, ir
 from numba.core import cgutils
 
-from eie._sums.bitmap import CODES, LINE, NEEDED, WORD, compiled_features
+from eie._sums.bitmap import LINE, NEEDED, WORD, WORD_BYTES, compiled_features
 from eie._sums.bits import ask
 
-LANE = 16
-"""Bytes that instructions which pair bytes up stay within."""
-
 I8, I16, I32, I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
-BYTES, WORDS, SUMS = ir.VectorType(I8, 64), ir.VectorType(I16, 32), ir.VectorType(I32, 16)
-LONGS = ir.VectorType(I64, CODES)
+BYTES, WORDS = ir.VectorType(I8, 64), ir.VectorType(I16, 32)
 
 # For `Code.spread`, also where a kernel calls another that numba finds in its cache: without it, LLVM ends the process.
 binding.initialize_native_asmparser()
@@ -37,8 +33,11 @@ class Code:
         When the processor that numba compiles for lacks an instruction: LLVM would end the process.
     """
 
+    needed: ClassVar[frozenset[str]] = NEEDED
+    """Instructions that the code is made of."""
+
     def __init__(self, context: Any, builder: Any, signature: Any, arguments: Sequence[Any]) -> None:
-        if missing := NEEDED - compiled_features():
+        if missing := self.needed - compiled_features():
             raise NotImplementedError(f"this processor has no {', '.join(sorted(missing))}")
         self.context, self.builder, self.signature, self.arguments = context, builder, signature, arguments
 
@@ -78,34 +77,16 @@ class Code:
     def repeated(self, vector: Any) -> Any:
         """Fill a register with copies of a shorter vector."""
         times = 8 * WORD // (vector.type.count * vector.type.element.width)
-        return self._picked(vector, vector, [*range(vector.type.count)] * times)
+        return self.picked(vector, vector, [*range(vector.type.count)] * times)
 
-    def paired(self, a: Any, b: Any) -> list[Any]:
-        """Put elements of two registers beside each other, lane by lane: those of the lanes' low halves, then high."""
-        n = a.type.count
-        half = n // (WORD // LANE) // 2  # elements of half a lane
-        firsts = [[lane * 2 * half + high * half for lane in range(WORD // LANE)] for high in (0, 1)]
-        return [
-            self._picked(a, b, [e + other for first in own for e in range(first, first + half) for other in (0, n)])
-            for own in firsts
-        ]
-
-    def _picked(self, a: Any, b: Any, places: list[int]) -> Any:
+    def picked(self, a: Any, b: Any, places: list[int]) -> Any:
+        """Make a vector of elements of two, those of the second counted on from the first's."""
         return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, len(places)), places))
-
-    def table(self, place: Any) -> Any:
-        """Read 16 bytes into every lane."""
-        return self.repeated(self.load(self.builder.bitcast(place, ir.VectorType(I8, CODES).as_pointer())))
 
     def filled(self, kind: Any, number: Any) -> Any:
         """Make a vector of copies of a number."""
         one = self.builder.insert_element(ir.Constant(kind, ir.Undefined), number, I32(0))
-        return self._picked(one, one, [0] * kind.count)
-
-    def looked_up_terms(self, terms: Any, words: Any, shift: int) -> Any:
-        """Look 32 codes up that begin at a bit of words, in `terms`: the bits above a code do not matter."""
-        moved = self.builder.lshr(words, ir.Constant(WORDS, [shift] * 32)) if shift else words
-        return self.call("llvm.x86.avx512.permvar.hi.512", WORDS, terms, moved)
+        return self.picked(one, one, [0] * kind.count)
 
     def any(self, numbers: Any) -> Any:
         """Tell whether a bit of a vector is not 0."""
@@ -118,38 +99,27 @@ class Code:
         return cgutils.alloca_once_value(self.builder, value)
 
     @contextmanager
-    def loop(self, end: Any, step: int) -> Iterator[Any]:
+    def loop(self, end: Any) -> Iterator[Any]:
         """Count from 0 to `end`."""
-        with cgutils.for_range_slice(self.builder, I64(0), end, I64(step)) as (index, _):
-            yield index
+        with cgutils.for_range(self.builder, end) as loop:
+            yield loop.index
 
-    def prefetch_columns(self, places: int, word: Any, columns: int) -> None:
-        """Ask for a line of the masks and one of the codes of columns that the next turn needs.
+    def columns(self, places: int, first: Any, count: int) -> list[Any]:
+        """Make variables of where columns begin: of so many numbers of an argument, from one on."""
+        return [self.variable(self.builder.load(self.pointer(places, self.plus(first, k), I64))) for k in range(count)]
 
-        All at once, they would have to wait. The argument `places` has where the masks of each column begin, where the
-        codes begin, and where they end.
+    def ask_ahead(self, places: int, first: Any, columns: int, word: Any, lines: Any) -> None:
+        """Ask for some cache lines of columns of a later turn: all at once, they would have to wait.
+
+        Of the argument `places`, where columns begin, these are the numbers from `first` on; `lines` are asked for with
+        each word.
         """
-        turn = self.builder.udiv(word, I64(2))
-        column, line = self.builder.urem(turn, I64(columns)), self.builder.udiv(turn, I64(columns))
-        mask, code, end = (
-            self.builder.load(self.pointer(places, self.plus(column, columns * k), I64)) for k in range(3)
-        )
-        last = self.builder.sub(end, I64(1))
-        code = self.builder.add(code, self.builder.mul(line, I64(LINE)))
-        code = self.builder.select(self.builder.icmp_signed("<", code, last), code, last)
-        ask(self.builder, self.pointer(0, self.builder.add(mask, self.builder.mul(line, I64(LINE // 8))), I8))
-        ask(self.builder, self.pointer(1, code, I8))
-
-    def looked_up(self, table: Any, codes: Any) -> Any:
-        """Look 64 codes up in a table of 16 bytes that is in every lane: what stands above a code does not matter."""
-        return self.call("llvm.x86.avx512.permvar.qi.512", BYTES, table, codes)
-
-    def codes(self, packed: Any, half: int) -> Any:
-        """Bring 64 codes from the low or from the high halves of bytes down; other bits stay above them."""
-        if not half:
-            return packed
-        moved = self.builder.lshr(self.builder.bitcast(packed, WORDS), ir.Constant(WORDS, [4] * 32))
-        return self.builder.bitcast(moved, BYTES)
+        done = self.builder.mul(word, lines)
+        with self.loop(lines) as number:
+            item = self.builder.add(done, number)
+            column, line = self.builder.urem(item, I64(columns)), self.builder.udiv(item, I64(columns))
+            begin = self.builder.load(self.pointer(places, self.builder.add(first, column), I64))
+            ask(self.builder, self.pointer(0, self.builder.add(begin, self.builder.mul(line, I64(LINE))), I8))
 
     def spread(self, packed: Any, mask: Any) -> Any:
         """Move the first bytes to where the mask has ones, and put 0 elsewhere.
@@ -160,23 +130,16 @@ class Code:
         kind = ir.FunctionType(BYTES, [BYTES, I64])
         return self.builder.asm(kind, "vpexpandb $0, $0 {$2} {z}", "=v,0,^Yk", [packed, mask], side_effect=False)
 
-    def masks(self, columns: Sequence[Any], word: Any) -> list[list[Any]]:
-        """Read two words of columns from the first argument: those of all columns of the one, then of the other."""
-        places = [self.builder.add(column, word) for column in columns]
-        return [[self.load(self.pointer(0, self.plus(place, half), I64)) for place in places] for half in (0, 1)]
+    def expanded(self, columns: Sequence[Any]) -> list[Any]:
+        """Expand one word of each of some columns: to a register with a byte for every two rows.
 
-    def after(self, nibbles: Sequence[Any], masks: Sequence[Sequence[Any]]) -> list[Any]:
-        """Find where the columns' codes of the next two words begin."""
-        counts = [[self.builder.ctpop(mask) for mask in half] for half in masks]
-        longer = [self.builder.icmp_unsigned(">", *pair) for pair in zip(*counts, strict=True)]
-        lengths = [self.builder.select(*each) for each in zip(longer, *counts, strict=True)]
-        return [self.builder.add(*each) for each in zip(nibbles, lengths, strict=True)]
-
-    def dotted(self, sums: Any, inputs: Any, weights: Any) -> Any:
-        """Add the products of four unsigned and four signed bytes to each sum."""
-        both = self.builder.bitcast(inputs, SUMS), self.builder.bitcast(weights, SUMS)
-        return self.call("llvm.x86.avx512.vpdpbusd.512", SUMS, sums, *both)
-
-    def four_inputs(self, place: Any) -> Any:
-        """Put four bytes into every 32 bits of a register."""
-        return self.repeated(self.load(self.builder.bitcast(place, ir.VectorType(I32, 1).as_pointer())))
+        `columns` are variables with the bytes of the first argument at which the words begin; they are moved on to the
+        next.
+        """
+        registers = []
+        for column in columns:
+            at = self.builder.load(column)
+            mask, codes = self.load(self.pointer(0, at, I64)), self.plus(at, WORD_BYTES)
+            registers.append(self.spread(self.load(self.pointer(0, codes, BYTES)), mask))
+            self.builder.store(self.builder.add(codes, self.builder.ctpop(mask)), column)
+        return registers

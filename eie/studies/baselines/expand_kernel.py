@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie._sums import add
-from eie._sums.bitmap import SUM_BITS, TOGETHER, WORD, Bitmaps, aligned, can_expand
-from eie._sums.bits import active_columns, lay_out
-from eie._sums.registers import LANE
+from eie._sums.bitmap import ROWS, SUM_BITS, Bitmaps, aligned, can_expand
+from eie._sums.bits import lay_out
 from eie.fixedpoint import LayerFormats
 from eie.layer import CompressedLayer
 from eie.studies.baselines import dot_kernel as dot
+from eie.studies.baselines import plain_expand as plain
 from eie.studies.baselines.kernels import TINY
 from eie.studies.baselines.packed import Packed, checked_threads, encoded
 
@@ -98,14 +98,14 @@ class ExpandLayer(Packed):
             raise ValueError(f"inputs must be 0 or more, as after a ReLU, got {low}")
         step = max(high, float(self.has_bias), TINY) / INPUT_LEVELS
         worth, batch = np.float32(self.scale * step), np.atleast_2d(given)
-        if len(batch) < FEW and can_expand() and len(self.bitmaps.masks) == 1:
+        if len(batch) < FEW and dot.can_dot() and self.bitmaps.parts == 1:
             return self._alone(batch, step, worth).reshape(*given.shape[:-1], self.n_out)
         levels = self._levels(batch, step)
-        if len(levels) >= FEW and can_expand():
+        if len(levels) >= FEW and dot.can_dot():
             sums = self._batch(self.table, levels)
         else:
             singles = [self._single(self.table, own) for own in levels]
-            sums = np.array(singles, np.int32).reshape(len(levels), self.bitmaps.height)
+            sums = np.array(singles, np.int32).reshape(len(levels), -1)
         products = sums[:, : self.n_out].astype(np.float32) * worth
         return products.reshape(*given.shape[:-1], self.n_out)
 
@@ -144,7 +144,7 @@ class ExpandLayer(Packed):
         maps, out = self.bitmaps, np.empty((len(batch), self.n_out), np.float32)
         for x, products in zip(batch, out, strict=True):
             rounded = np.float32(1 / step), round(1 / step) if self.has_bias else 0
-            dot.multiply_one(*maps.part(0), self.table, x, *rounded, worth, aligned((maps.height,), np.int32), products)
+            dot.multiply_one(*maps.part(0), self.table, x, *rounded, worth, products)
         return out
 
     def _levels(self, batch: NDArray[np.float32], step: float) -> NDArray[np.uint8]:
@@ -157,41 +157,35 @@ class ExpandLayer(Packed):
 
     def _single(self, table: NDArray[np.uint8], levels: NDArray[np.uint8]) -> NDArray[np.int32]:
         maps = self.bitmaps
-        levels, active = active_columns(levels[:-1], TOGETHER)
-        sums = aligned((len(maps.masks), maps.words * WORD), np.int32)
-        if not can_expand():
-            for part in range(len(sums)):
-                dot.multiply_plainly(*maps.part(part), table, levels, active, sums[part])
-            return sums.reshape(-1)
-        dot.multiply_on_threads(*maps, table, levels, active, sums)
-        return in_rows(sums)
+        sums = aligned((maps.parts, maps.height), np.int32)
+        if dot.can_dot():
+            dot.multiply_on_threads(*maps, table, levels[:-1], sums)
+            return dot.in_rows(sums)
+        for part in range(maps.parts):
+            plain.multiply(*maps.part(part), table, levels[:-1], sums[part])
+        return sums.reshape(-1)
 
     def _batch(self, table: NDArray[np.uint8], levels: NDArray[np.uint8]) -> NDArray[np.int32]:
         maps = self.bitmaps
-        _, active = active_columns(levels[:, :-1].max(axis=0), dot.TILE)
-        sums = aligned((len(maps.masks), len(levels), maps.words * WORD), np.int32)
-        tiles = aligned((len(maps.masks), 2 * dot.TILE * WORD), np.uint8)
+        active = np.flatnonzero(levels.any(axis=0))
+        active = np.append(active, np.full(-len(active) % dot.TILE, self._empty))
+        sums = aligned((maps.parts, len(levels), maps.height), np.int32)
+        tiles = aligned((maps.parts, dot.TILE * ROWS), np.uint8)
         x = np.ascontiguousarray(levels[:, active])
-        if len(sums) == 1:
+        if maps.parts == 1:
             dot.multiply_batch(*maps.part(0), table, x, active, tiles[0], sums[0])
         else:
             dot.multiply_batch_on_threads(*maps, table, x, active, tiles, sums)
-        return in_rows(sums.swapaxes(0, 1)).reshape(len(levels), -1)
+        return dot.in_rows(sums.swapaxes(0, 1)).reshape(len(levels), -1)
 
     def _saturated(self, weights: NDArray[np.int64], x: NDArray[np.int64], formats: LayerFormats) -> NDArray[np.int16]:
-        maps, height = self.bitmaps, self.bitmaps.words * WORD
-        out, room = np.empty((len(x), maps.height), np.int16), aligned((height,), np.int16)
+        maps, height = self.bitmaps, self.bitmaps.height
+        out, room = np.empty((len(x), maps.parts * height), np.int16), aligned((height,), np.int16)
         begin = np.zeros(height, np.int16)
-        kernel = add.add if can_expand() else add.add_plainly
+        kernel = add.add if can_expand() else plain.add
         shifts = max(-formats.places, 0), max(formats.places, 0)
-        for part in range(len(maps.masks)):
+        for part in range(maps.parts):
             rows = out[:, part * height : (part + 1) * height]
             if not kernel(*maps.part(part), weights, x, *shifts, begin, room, rows)[0]:
                 raise ValueError(f"a weight times an input must fit 16 bits in {formats.output}")
         return out[:, : self.n_out]
-
-
-def in_rows(sums: NDArray[Any]) -> NDArray[Any]:
-    """Bring 32-bit sums from the order of the lanes to that of rows; each word's sums fill four registers."""
-    words = sums.reshape(-1, 4, WORD // LANE, LANE // 4)
-    return np.ascontiguousarray(words.swapaxes(1, 2)).reshape(-1)

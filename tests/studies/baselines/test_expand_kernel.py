@@ -8,9 +8,10 @@ import pytest
 
 import eie
 from eie._sums import bitmap, registers
+from eie.studies.baselines.dot_kernel import ByteCode, can_dot
 from eie.studies.baselines.expand_kernel import FEW, ExpandLayer
 
-SIZES = st.tuples(st.sampled_from([1, 2, 63, 64, 65, 128, 129, 300, 4097]), st.integers(1, 20))
+SIZES = st.tuples(st.sampled_from([1, 2, 127, 128, 129, 255, 256, 300, 4097]), st.integers(1, 20))
 DENSITIES = st.sampled_from([0, 0.02, 0.3, 1])
 WAYS = pytest.mark.parametrize("switch", ["1", "0"])
 
@@ -122,15 +123,25 @@ def test_a_term_beyond_16_bits_is_refused(monkeypatch, switch):
                 packed.saturating([2**15 - 1], formats)
 
 
-def test_codes_of_two_words_share_a_byte():
-    codes = np.zeros((130, 1), int)
-    codes[[0, 3, 64], 0] = 5, 6, 7
-    codes[129, 0] = 8
+def test_codes_of_two_rows_share_a_byte():
+    codes = np.zeros((130, 2), int)
+    codes[[0, 3, 126, 127], 0] = 5, 6, 7, 8
+    codes[129, 1] = 9
     maps = ExpandLayer.pack(eie.CompressedLayer.from_codes(codes, np.arange(16))).bitmaps
-    assert maps.masks.tolist() == [[[0b1001, 1, 2, 0], [0, 0, 0, 0]]]
-    assert maps.nibbles[:3].tolist() == [0x75, 0x06, 0x08]
-    assert len(maps.nibbles) == 3 + 64
-    assert maps.start.tolist() == [[0, 3, 3]]
+    no_ones, pairs_0_1_63, pair_0 = [0] * 8, [3, *[0] * 6, 128], [1, *[0] * 7]
+    first, second, empty = [*pairs_0_1_63, 0x05, 0x60, 0x87, *no_ones], [*no_ones, *pair_0, 0x90], [*no_ones, *no_ones]
+    assert maps.data[: -bitmap.LINE].tolist() == [*first, *second, *empty]
+    assert maps.start.tolist() == [[0, 19, 36, 52]]
+    assert (maps.words, maps.parts, maps.height) == (2, 1, 256)
+
+
+def test_each_thread_has_rows_of_its_own():
+    codes = np.zeros((300, 1), int)
+    codes[[0, 299], 0] = 5, 6
+    maps = ExpandLayer.pack(eie.CompressedLayer.from_codes(codes, np.arange(16)), threads=2).bitmaps
+    assert (maps.words, maps.parts) == (2, 2)
+    assert maps.start.tolist() == [[0, 17, 33], [33, 50, 66]]
+    assert maps.data[33:42].tolist() == [0, 0, 32, 0, 0, 0, 0, 0, 0x60]  # rows 42 and 43 of the second part
 
 
 def test_wrong_inputs_and_formats():
@@ -144,20 +155,23 @@ def test_wrong_inputs_and_formats():
         packed.saturating(np.ones(10, int), wide)
 
 
-@pytest.mark.parametrize("missing", sorted(bitmap.NEEDED))
+@pytest.mark.parametrize("missing", sorted(ByteCode.needed))
 def test_nothing_is_emitted_that_the_processor_has_not(monkeypatch, missing):
-    monkeypatch.setattr(registers, "compiled_features", lambda: bitmap.NEEDED - {missing})
+    monkeypatch.setattr(registers, "compiled_features", lambda: ByteCode.needed - {missing})
     with pytest.raises(NotImplementedError, match=f"this processor has no {missing}"):
-        registers.Code(None, None, None, [])
-    monkeypatch.setattr(bitmap, "compiled_features", lambda: bitmap.NEEDED - {missing})
-    assert not bitmap._has_instructions.__wrapped__()
+        ByteCode(None, None, None, [])
+    monkeypatch.setattr(bitmap, "compiled_features", lambda: ByteCode.needed - {missing})
+    monkeypatch.setattr(bitmap, "_instructions", bitmap._instructions.__wrapped__)
+    assert not can_dot()
+    if missing in bitmap.NEEDED:
+        assert not bitmap.can_expand()
 
 
 def test_the_switch_turns_the_instructions_off(monkeypatch):
     monkeypatch.setenv(bitmap.SWITCH, "0")
     assert not bitmap.can_expand()
     monkeypatch.delenv(bitmap.SWITCH)
-    assert bitmap.can_expand() == bitmap._has_instructions()
+    assert bitmap.can_expand() == (bitmap._instructions() >= bitmap.NEEDED)
 
 
 RUN = """

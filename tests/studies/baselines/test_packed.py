@@ -15,7 +15,7 @@ LAYOUTS = pytest.mark.parametrize("layout", [CpuLayer, RowLayer, ExpandLayer])
 def test_a_copy_lies_elsewhere(layout):
     packed = layout.pack(eie.draw_layer(20, 20, 0.5, 0), 2)
     other = packed.copy()
-    own, copied = ((x.bitmaps.masks if layout is ExpandLayer else x.entries) for x in (packed, other))
+    own, copied = ((x.bitmaps.data if layout is ExpandLayer else x.entries) for x in (packed, other))
     assert not np.shares_memory(own, copied)
     assert (other.multiply(np.ones(20)) == packed.multiply(np.ones(20))).all()
 

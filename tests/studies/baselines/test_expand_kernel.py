@@ -8,10 +8,11 @@ import pytest
 
 import eie
 from eie._sums import bitmap, registers
+from eie.studies.baselines import expand_kernel
 from eie.studies.baselines.dot_kernel import ByteCode, can_dot
-from eie.studies.baselines.expand_kernel import FEW, ExpandLayer
+from eie.studies.baselines.expand_kernel import ExpandLayer
 
-SIZES = st.tuples(st.sampled_from([1, 2, 127, 128, 129, 255, 256, 300, 4097]), st.integers(1, 20))
+SIZES = st.tuples(st.sampled_from([1, 2, 127, 128, 129, 255, 256, 300, 4097]), st.sampled_from([1, 2, 7, 20, 300]))
 DENSITIES = st.sampled_from([0, 0.02, 0.3, 1])
 WAYS = pytest.mark.parametrize("switch", ["1", "0"])
 
@@ -58,15 +59,17 @@ def in_16_bits(layer, inputs, formats):
 
 
 @WAYS
+@pytest.mark.parametrize("times_by_one", [0, 3.5, 1000], ids=["one by one", "as usual", "together"])
 @pytest.mark.slow
 @hypothesis.given(
-    SIZES, st.integers(1, 4), st.sampled_from([1, FEW - 1, FEW, 19]), DENSITIES, st.booleans(), st.integers(0, 99)
+    SIZES, st.integers(1, 4), st.sampled_from([1, 3, 4, 19]), DENSITIES, st.booleans(), st.integers(0, 99)
 )
 @hypothesis.settings(
     max_examples=40, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
 )
-def test_8_bit_products_are_exact(monkeypatch, switch, size, threads, batch, density, bias, seed):
+def test_8_bit_products_are_exact(monkeypatch, switch, times_by_one, size, threads, batch, density, bias, seed):
     monkeypatch.setenv(bitmap.SWITCH, switch)
+    monkeypatch.setattr(expand_kernel, "TIMES_BY_ONE", times_by_one)
     layer = eie.draw_layer(*size, density, seed, bias=bias)
     inputs = drawn_inputs((batch, size[1]), seed)
     whole, worth = in_8_bits(layer, inputs)

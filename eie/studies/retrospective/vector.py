@@ -287,8 +287,8 @@ class Vector:
         return (
             "In EIE's format each row depends on the previous one, so entries wait for each other. An entry that holds "
             "its row does not wait, but still needs a separate addition in memory. A bitmap fills a vector: one "
-            f"instruction moves the codes of 128 rows into place. From {low:g} to {high:g} % of the weights at batch 1, "
-            f"the time of bitmaps grows by a factor of {self._growth('expand8', 1):.1f}, and that of rows in the "
+            f"instruction moves the codes of 128 rows into place. From {low:g} to {high:g} % of the weights, at batch "
+            f"1, the time of bitmaps grows by a factor of {self._growth('expand8', 1):.1f}, and that of rows in the "
             f"entries by a factor of {self._growth('row', 1):.1f}. In large batches, hardly any input is zero for the "
             "whole batch, so skipping columns saves little."
         )

@@ -63,6 +63,11 @@ class Surroundings:
     signal: int = 0
 
 
+ERRORS_CLOSED, ALL_CLOSED, ERRORS_FULL = '"$@" 2>&-', '"$@" <&- >&- 2>&-', '"$@" 2> /dev/full'
+HEAD, NOBODY_READS = 'set -o pipefail; "$@" | head -1', 'set -o pipefail; "$@" | true'
+UNHEARD = (ERRORS_CLOSED, ALL_CLOSED, ERRORS_FULL, HEAD, NOBODY_READS)
+"""Words of the shell under which a command may fail without a line: no error can be printed, or nobody reads on."""
+
 NOWHERE = "/nonexistent/folder"
 SURROUNDINGS = {
     "usual": Surroundings(),
@@ -70,13 +75,13 @@ SURROUNDINGS = {
     "C locale": Surroundings({"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}),
     "odd encoding": Surroundings({"PYTHONIOENCODING": "cp1252"}),
     "output closed": Surroundings(shell='"$@" >&-'),
-    "errors closed": Surroundings(shell='"$@" 2>&-'),
-    "all closed": Surroundings(shell='"$@" <&- >&- 2>&-'),
+    "errors closed": Surroundings(shell=ERRORS_CLOSED),
+    "all closed": Surroundings(shell=ALL_CLOSED),
     "input closed": Surroundings(shell='"$@" <&-'),
-    "head": Surroundings(shell='"$@" | head -1'),
-    "nobody reads": Surroundings(shell='"$@" | true'),
+    "head": Surroundings(shell=HEAD),
+    "nobody reads": Surroundings(shell=NOBODY_READS),
     "output full": Surroundings(shell='"$@" > /dev/full'),
-    "errors full": Surroundings(shell='"$@" 2> /dev/full'),
+    "errors full": Surroundings(shell=ERRORS_FULL),
     "no home": Surroundings({"HOME": None, "XDG_CACHE_HOME": None, "USER": None, "LOGNAME": None}),
     "home nowhere": Surroundings({"HOME": NOWHERE, "XDG_CACHE_HOME": None, "EIE_DATA": None}),
     "caches nowhere": Surroundings({"NUMBA_CACHE_DIR": NOWHERE, "XDG_CACHE_HOME": NOWHERE, "MPLCONFIGDIR": NOWHERE}),
@@ -111,9 +116,10 @@ def prepared(folder):
 
 def run(name, around, folder, usual_s=2.0):
     """Run a command in a folder; return its status, output and errors."""
-    own = {"TMPDIR": str(folder / "tmp"), "EIE_DATA": str(folder / "data"), "PYTHONDONTWRITEBYTECODE": "1"}
+    own = {name: str(folder / name.lower()) for name in ("TMPDIR", "EIE_DATA", "JUPYTER_RUNTIME_DIR")}
+    own["PYTHONDONTWRITEBYTECODE"] = "1"
     environment = {**os.environ, **own, **around.environment}
-    (folder / "tmp").mkdir(exist_ok=True)
+    (folder / "tmpdir").mkdir(exist_ok=True)
     arguments = [str(folder / one) if one == NETWORK else one for one in COMMANDS.get(name, name)]
     command = ["bash", "-c", around.shell, "eie", EIE[0], *around.python, *EIE[1:], *arguments]
     if around.signal:
@@ -159,7 +165,7 @@ def faults(name, around, status, out, err, folder):
     """What is wrong with how a command ended."""
     if around == SURROUNDINGS["not compiled"] and status == -signal.SIGKILL:
         return []
-    if around.signal and status in (1, -around.signal) and "eie" not in err:
+    if around.signal and "eie" not in err and (status == -around.signal or "import_site" in err):
         err, status = "", 0
     found = [word for word in CRASHES if word in err or word in out]
     if status not in (0, 1, 2):
@@ -169,10 +175,11 @@ def faults(name, around, status, out, err, folder):
         found.append("other lines than its own")
     if status and len(lines) > 1:
         found.append("more than one line")
-    if status and not lines and "closed" not in str(around.shell) and "2>" not in around.shell:
+    if status and not lines and around.shell not in UNHEARD:
         found.append("no line")
     hidden = [path for path in (folder / "here").rglob(".*") if not (path.parent / "plan.json").is_file()]  # to go on
-    left = [path.name for path in hidden] + [path.name for path in (folder / "tmp").iterdir()]
+    kernels = folder.glob("jupyter_runtime_dir/*")
+    left = [path.name for path in (*hidden, *kernels, *(folder / "tmpdir").iterdir())]
     if left:
         found.append(f"left {left}")
     return found

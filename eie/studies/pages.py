@@ -7,11 +7,10 @@ import re
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from eie._files import resource
-from eie.studies import page_html
+from eie.studies import kernel, page_html
 from eie.writing.aside import written_aside
 
 
@@ -102,8 +101,8 @@ def rerun(
     page, defaults = find(name), parameters(name)
     for key, value in changes.items():
         _check_change(key, value, defaults)
-    with written_aside(output) as aside, TemporaryDirectory() as folder:
-        executed = aside if ending == ".ipynb" else Path(folder) / page.name
+    with written_aside(output) as aside, kernel.ended(manager) as (ended_manager, folder):
+        executed = aside if ending == ".ipynb" else folder / page.name
         try:
             papermill.execute_notebook(
                 str(page),
@@ -112,7 +111,7 @@ def rerun(
                 progress_bar=progress,
                 kernel_name="python3",
                 shutdown_kernel="immediate",  # a kernel that is asked to stop may complain of the asking
-                **({"kernel_manager_class": manager} if manager else {}),
+                kernel_manager_class=ended_manager,
             )
         except papermill.exceptions.PapermillExecutionError as error:
             raise PageError(f"{page.stem}: {error.ename}: {error.evalue}") from error

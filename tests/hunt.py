@@ -127,6 +127,8 @@ def run(name, around, folder, usual_s=2.0):
 
     def before():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        if around.signal:
+            signal.signal(around.signal, signal.SIG_DFL)  # which a shell's `&` and nohup would have ignored
         if around.closed:
             commands._give_up_privileges()
         for kind, value in around.limits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import threading
 from collections.abc import Coroutine, Iterator
@@ -21,25 +22,34 @@ def ended(manager: type | None = None) -> Iterator[tuple[type, Path]]:
 
     Jupyter ends a kernel only once it has said that it is ready. An interrupt before that would leave its process, its
     connection file and tasks that nobody waits for. The kernel's settings and its temporary files are in the folder,
-    too, so that pages do not depend on the user's settings of IPython.
+    too, so that pages do not depend on the user's settings of IPython. What kernel and Jupyter print goes to no
+    terminal; the last line of it is in the error.
 
     Parameters
     ----------
     manager : class of asynchronous kernel managers, optional
         What starts a kernel, in place of Jupyter's own.
+
+    Raises
+    ------
+    ChildProcessError
+        When a kernel cannot start, or ends too early.
     """
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
     from jupyter_core.paths import jupyter_path
+    from zmq import ZMQBaseError
 
     folder = TemporaryDirectory()
     own = {"IPYTHONDIR": folder.name, "TMPDIR": folder.name}
+    log = Path(folder.name) / "kernel.log"
     made: list[Any] = []
     base: Any = manager or AsyncKernelManager
 
     class Manager(base):  # type: ignore[misc]
         def __init__(self, **options: Any) -> None:
             options["kernel_spec_manager"] = KernelSpecManager(kernel_dirs=jupyter_path("kernels"))  # not IPython's
+            options["log"] = _SILENT
             super().__init__(connection_file=str(Path(folder.name) / "kernel.json"), **options)
             self.clients: list[Any] = []
             self.is_launched = False
@@ -50,19 +60,44 @@ def ended(manager: type | None = None) -> Iterator[tuple[type, Path]]:
             return self.clients[-1]
 
         async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
-            with signals_later():  # a process that is not known yet could not be ended
+            with signals_later(), log.open("wb") as said:  # a process that is not known yet could not be ended
                 self.is_launched = True
-                await super()._async_launch_kernel(kernel_cmd, **options | {"env": options["env"] | own})
+                changed = {"env": options["env"] | own, "stdout": said, "stderr": said}
+                await super()._async_launch_kernel(kernel_cmd, **options | changed)
 
         async def shutdown_kernel(self, **options: Any) -> None:
             await _cancel(asyncio.all_tasks() - {asyncio.current_task()})  # a cell would complain of a dead kernel
             await super().shutdown_kernel(**options)
 
     try:
-        yield Manager, Path(folder.name)
+        with _unheard("papermill"):
+            yield Manager, Path(folder.name)
+    except (RuntimeError, ZMQBaseError) as error:
+        last = log.read_text(errors="replace").split("\n")[-2:-1] if log.exists() else []
+        raise ChildProcessError(": ".join(["the page's kernel failed", str(error), *last])) from error
     finally:
         with signals_later(), folder:
             _finish(_end(one) for one in made if one.is_launched)
+
+
+_SILENT = logging.Logger("eie.studies.kernel", level=logging.CRITICAL + 1)
+"""A logger that nobody hears."""
+
+
+@contextmanager
+def _unheard(name: str) -> Iterator[None]:
+    """Let a logger say nothing: what it would say is in the error, too."""
+    logger = logging.getLogger(name)
+    logger.addFilter(_nothing)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_nothing)
+
+
+def _nothing(_record: logging.LogRecord) -> bool:
+    """Let no record through."""
+    return False
 
 
 @contextmanager

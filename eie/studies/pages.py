@@ -91,6 +91,8 @@ def rerun(
     PageError
         When there is no such page or parameter, a value is of the wrong kind, a cell fails, or what writes HTML is not
         installed.
+    ChildProcessError
+        When the page's kernel cannot start, or ends too early, for example for lack of memory.
     """
     papermill = _package("papermill", "running pages")
     ending = Path(output).suffix

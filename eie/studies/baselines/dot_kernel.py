@@ -16,7 +16,9 @@ from eie._sums.bitmap import AHEAD, CODES, LINE, NEEDED, ROWS, WORD, can_run
 from eie._sums.bits import active_columns, intrinsic, lines_of_a_word, prefetch
 from eie._sums.registers import BYTES, I8, I32, I64, WORDS, Code
 
-TOGETHER = 8
+FOUR = 4
+"""Products that an instruction adds to a sum: one of each of so many columns."""
+TOGETHER = 2 * FOUR
 """Columns that are expanded in one turn."""
 TILE = 256
 """Columns whose weights are expanded once for all inputs of a batch: half a word of them fits a level-1 cache."""
@@ -26,7 +28,7 @@ SUMS = ir.VectorType(I32, WORD // 4)
 """A register of sums."""
 HALF = 4
 """Registers of a word's sums for the rows of even numbers; as many for the others follow."""
-_FOUR = nb.types.UniTuple(nb.uint64, 4)
+_FOUR = nb.types.UniTuple(nb.uint64, FOUR)
 _WHOLE_WORDS, _BELOW = ~np.uint64(ROWS - 1), np.uint64(WORD - 1)
 
 
@@ -94,16 +96,16 @@ def _dot_eight(_, data, table, sums, inputs, at, k, words, lines):  # type: igno
         code = ByteCode(*given)
         k, words, lines = code.arguments[5:]
         table = code.table(code.pointer(1, I64(0), I8))
-        inputs = [code.four_inputs(code.pointer(3, code.plus(k, g), I8)) for g in range(0, TOGETHER, 4)]
+        inputs = [code.four_inputs(code.pointer(3, code.plus(k, g), I8)) for g in range(0, TOGETHER, FOUR)]
         columns = code.columns(4, k, TOGETHER)
         with code.loop(words) as word:
             code.ask_ahead(4, code.plus(k, AHEAD), TOGETHER, word, lines)
             first = code.builder.mul(word, I64(ROWS))
             places = [code.pointer(2, code.plus(first, SUMS.count * k), SUMS) for k in range(2 * HALF)]
             sums = [code.load(place) for place in places]
-            for g in range(0, TOGETHER, 4):
-                weights = code.weights(table, code.expanded(columns[g : g + 4]))
-                sums = [code.dotted(t, inputs[g // 4], w) for t, w in zip(sums, weights, strict=True)]
+            for g in range(0, TOGETHER, FOUR):
+                weights = code.weights(table, code.expanded(columns[g : g + FOUR]))
+                sums = [code.dotted(t, inputs[g // FOUR], w) for t, w in zip(sums, weights, strict=True)]
             for total, place in zip(sums, places, strict=True):
                 code.store(total, place)
         return code.context.get_dummy_value()
@@ -141,11 +143,11 @@ def _tile_kernel(count: int) -> Any:
             inputs, sums = code.apart(input_at, inputs_apart, count), code.apart(sum_at, sums_apart, count)
             places = [code.pointer(2, code.plus(at, SUMS.count * k), SUMS) for at in sums for k in range(HALF)]
             totals = [code.variable(code.load(place)) for place in places]
-            with code.loop(code.builder.udiv(columns, I64(4))) as group:
+            with code.loop(code.builder.udiv(columns, I64(FOUR))) as group:
                 first = code.builder.add(tile_at, code.builder.mul(group, I64(HALF * WORD)))
                 weights = [code.load(code.pointer(0, code.plus(first, WORD * k), BYTES)) for k in range(HALF)]
                 for i, at in enumerate(inputs):
-                    x = code.builder.add(at, code.builder.mul(group, I64(4)))
+                    x = code.builder.add(at, code.builder.mul(group, I64(FOUR)))
                     own = totals[HALF * i : HALF * (i + 1)]
                     code.add_products(own, code.four_inputs(code.pointer(1, x, I8)), weights)
             for total, place in zip(totals, places, strict=True):
@@ -198,7 +200,8 @@ def multiply_batch(data, start, words, table, x, active, worth, out):  # type: i
 
     `active` lists columns, and `x`, of shape `(batch, active)`, has their inputs: a multiple of four.
     """
-    at, lines, tile = np.empty(TILE, np.uint64), lines_of_a_word(start, words, TILE), np.empty(TILE * ROWS, np.uint8)
+    at, lines = np.empty(TILE, np.uint64), lines_of_a_word(start, words, TILE)
+    tile = _aligned_zeros(TILE * ROWS // 4).view(np.uint8)
     sums = _aligned_zeros(len(x) * words * ROWS).reshape(len(x), -1)
     for k in range(0, len(active), TILE):
         columns = min(TILE, len(active) - k)
@@ -225,7 +228,7 @@ def multiply_batch_on_threads(data, start, words, table, x, active, worth, out):
 @nb.njit(cache=True, nogil=True)
 def _expand_tile(data, table, tile, at):  # type: ignore[no-untyped-def]
     """Write a word of columns to a tile, rows of even numbers and then the others; move `at` on to the next words."""
-    for i in range(0, len(at), 4):
+    for i in range(0, len(at), FOUR):
         columns = at[i], at[i + 1], at[i + 2], at[i + 3]
         at[i], at[i + 1], at[i + 2], at[i + 3] = _expand_four(data, table, tile, columns, np.uint64(WORD * i))
 
@@ -247,7 +250,7 @@ def _multiply_tile(tile, x, k, sums, word, columns):  # type: ignore[no-untyped-
 
 @nb.njit(cache=True, nogil=True)
 def _aligned_zeros(count):  # type: ignore[no-untyped-def]
-    """Make so many sums of 0, which begin at a cache line."""
+    """Make an array of so many sums of 0 that begins at a cache line."""
     room = np.zeros(count + LINE // 4, np.int32)
     first = -(room.ctypes.data // 4) % (LINE // 4)
     return room[first : first + count]

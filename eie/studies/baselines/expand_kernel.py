@@ -93,12 +93,12 @@ class ExpandLayer(Packed):
         Raises
         ------
         ValueError
-            When an input has another length, or is negative.
+            When an input has another length, is negative or is not finite.
         """
         given = self.checked(inputs).astype(np.float32, copy=False)
         low, high = (float(given.min()), float(given.max())) if given.size else (0.0, 0.0)
-        if low < 0:
-            raise ValueError(f"inputs must be 0 or more, as after a ReLU, got {low}")
+        if not 0 <= low <= high < np.inf:
+            raise ValueError(f"inputs must be finite and 0 or more, as after a ReLU, got {high if low >= 0 else low}")
         step = max(high, float(self.has_bias), TINY) / INPUT_LEVELS
         batch = np.atleast_2d(given)
         levels = np.empty((len(batch), self._empty + 1), np.uint8)
@@ -140,23 +140,25 @@ class ExpandLayer(Packed):
         """Multiply inputs of 8 bits, those of the empty column last, in the way that takes the least time."""
         if not dot.can_dot():
             return self._plain_products(levels[:, :-1], worth)
-        maps, out = self.bitmaps, np.empty((len(levels), self.n_out), np.float32)
-        of_one = len(levels) == 1
-        active = np.empty(0) if of_one else np.flatnonzero(levels.any(axis=0))
-        if of_one or np.count_nonzero(levels) * TIMES_BY_ONE < len(active) * (TIMES_TO_EXPAND + len(levels)):
+        out = np.empty((len(levels), self.n_out), np.float32)
+        active = np.flatnonzero(levels.any(axis=0)) if len(levels) > 1 else np.empty(0, np.int64)
+        one_by_one = TIMES_BY_ONE * np.count_nonzero(levels) if len(levels) > 1 else 0
+        if one_by_one <= len(active) * (TIMES_TO_EXPAND + len(levels)):
             for x, products in zip(levels, out, strict=True):
-                if maps.parts == 1:
-                    dot.multiply(*maps.part(0), self.table, x[:-1], worth, products)
-                else:
-                    dot.multiply_on_threads(*maps, self.table, x[:-1], worth, products)
-            return out
-        active = np.append(active, np.full(-len(active) % 4, self._empty))
-        x = np.ascontiguousarray(levels[:, active])
-        if maps.parts == 1:
-            dot.multiply_batch(*maps.part(0), self.table, x, active, worth, out)
+                self._on_threads(dot.multiply, dot.multiply_on_threads, x[:-1], worth, products)
         else:
-            dot.multiply_batch_on_threads(*maps, self.table, x, active, worth, out)
+            active = np.append(active, np.full(-len(active) % dot.FOUR, self._empty))
+            x = np.ascontiguousarray(levels[:, active])
+            self._on_threads(dot.multiply_batch, dot.multiply_batch_on_threads, x, active, worth, out)
         return out
+
+    def _on_threads(self, on_one: Any, on_several: Any, *arguments: Any) -> None:
+        """Call the kernel for one part, or the one for several, each on a thread of its own."""
+        maps = self.bitmaps
+        if maps.parts == 1:
+            on_one(*maps.part(0), self.table, *arguments)
+        else:
+            on_several(*maps, self.table, *arguments)
 
     def _plain_products(self, levels: NDArray[np.uint8], worth: np.float32) -> NDArray[np.float32]:
         """Multiply on any processor."""

@@ -150,8 +150,9 @@ def test_each_thread_has_rows_of_its_own():
 def test_wrong_inputs_and_formats():
     packed = ExpandLayer.pack(eie.draw_layer(20, 10, 0.5, 0))
     wide = eie.LayerFormats(eie.FixedPoint(16, 14), eie.FixedPoint(16, 14), eie.FixedPoint(18, 10))
-    with pytest.raises(ValueError, match=r"inputs must be 0 or more, as after a ReLU, got -2\.0"):
-        packed.multiply([-2, *[0] * 9])
+    for wrong, shown in ((-2, r"-2\.0"), (np.nan, "nan"), (np.inf, "inf")):
+        with pytest.raises(ValueError, match=f"inputs must be finite and 0 or more, as after a ReLU, got {shown}"):
+            packed.multiply([wrong, *[0] * 9])
     with pytest.raises(ValueError, match=r"got \(9,\)"):
         packed.saturating(np.ones(9, int), wide)
     with pytest.raises(ValueError, match="the accumulator must have 16 bits"):

@@ -206,21 +206,21 @@ def encode(layer: CompressedLayer, machine: Machine) -> InterleavedCSC:
     check_codebook(layer, machine)
     indptr, rows, codes = _with_bias_column(layer)
     pe_of, local_of = (part.astype(np.int32) for part in place(np.arange(layer.n_out), machine.n_pe))
-    last = np.empty(machine.n_pe, np.int32)
-    pointers = np.zeros((1, machine.n_pe), np.int32)
+    given = indptr, rows, codes, pe_of, local_of, machine.index_bits
+    last, ends = np.empty(machine.n_pe, np.int32), np.zeros(machine.n_pe, np.int64)
+    none = np.empty(0, np.uint8)
     if len(indptr) * machine.n_pe > _WIDE:  # many PEs hold little each
-        _count_entries(indptr, rows, pe_of, local_of, machine.index_bits, last, pointers)
-    pointers = np.zeros((len(indptr), machine.n_pe), _pointer_type(pointers[0], len(indptr)))
-    _count_entries(indptr, rows, pe_of, local_of, machine.index_bits, last, pointers)
-    n_entries = int(pointers.sum(dtype=np.int64))  # before they are summed in 32 bits
+        _distribute(*given, ends, last, np.empty(0, np.int32), none, none)
+    pointers = np.zeros((len(indptr), machine.n_pe), _pointer_type(ends, len(indptr)))
+    ends[:] = 0
+    _distribute(*given, ends, last, pointers.reshape(-1), none, none)
+    pe_start = np.concatenate([[0], np.cumsum(ends)])
+    n_entries = int(pe_start[-1])
     if n_entries > MAX_ENTRIES:
         raise ValueError(f"the encoded layer must have at most {MAX_ENTRIES} entries, got {n_entries}")
-    _accumulate(pointers)
-    pe_start = np.concatenate([[0], np.cumsum(pointers[-1], dtype=np.int64)])
     # Every entry starts as a padding zero (code 0, largest skip), so only real entries are written.
     out_codes, out_skips = np.zeros(n_entries, np.uint8), np.full(n_entries, machine.max_skip, np.uint8)
-    place_of = pe_start[:-1].copy()
-    _fill(indptr, rows, codes, pe_of, local_of, place_of, last, machine.index_bits, out_codes, out_skips)
+    _distribute(*given, pe_start[:-1].copy(), last, pointers.reshape(-1)[:0], out_codes, out_skips)
     mem = InterleavedCSC(
         layer.n_out,
         layer.n_in,
@@ -335,48 +335,30 @@ def _pointer_type(entries: NDArray[Any], size: int) -> Any:
 
 
 @Kernel
-def _count_entries(indptr, rows, pe_of, local_of, index_bits, last, counts):  # type: ignore[no-untyped-def]
-    """Count the entries of column j on PE p, padding included, at `[j + 1, p]`, or those of all columns in one row.
+def _distribute(indptr, rows, codes, pe_of, local_of, index_bits, ends, last, pointers, out_codes, out_skips):  # type: ignore[no-untyped-def]
+    """Send each entry to its PE, and fill in those of the last three that are not empty.
 
-    `last` is room for the row that each PE held last.
+    `ends` are each PE's entries so far, or where it writes next, and `last` is room for the row that each held last.
+    `pointers` are given flat. Codes and relative row indices are written over padding zeros. One kernel both counts and
+    writes: to compile two takes twice as long.
     """
+    n_pe, max_skip = len(last), (1 << index_bits) - 1
     for j in range(len(indptr) - 1):
-        place = j + 1 if counts.shape[0] > 1 else 0
-        for p in range(len(last)):
+        for p in range(n_pe):
             last[p] = -1
         for e in range(indptr[j], indptr[j + 1]):
             p, local = pe_of[rows[e]], local_of[rows[e]]
             # One index spans 2**index_bits rows, its own included; each full span of the gap costs a padding zero.
-            counts[place, p] += 1 + ((local - last[p] - 1) >> index_bits)
-            last[p] = local
-
-
-@Kernel
-def _accumulate(pointers):  # type: ignore[no-untyped-def]
-    """Sum the counts down the columns, in place (NumPy's cumsum along this axis is several times slower)."""
-    for j in range(1, pointers.shape[0]):
-        for p in range(pointers.shape[1]):
-            pointers[j, p] += pointers[j - 1, p]
-
-
-@Kernel
-def _fill(indptr, rows, codes, pe_of, local_of, place, last, index_bits, out_codes, out_skips):  # type: ignore[no-untyped-def]
-    """Write codes and relative row indices of all PEs, one PE after the other, over padding zeros.
-
-    `place` is where each PE writes next, and `last` room for the row that each held last.
-    """
-    max_skip = (1 << index_bits) - 1
-    for j in range(len(indptr) - 1):
-        for p in range(len(last)):
-            last[p] = -1
-        for e in range(indptr[j], indptr[j + 1]):
-            p, local = pe_of[rows[e]], local_of[rows[e]]
             gap = local - last[p] - 1
-            at = place[p] + (gap >> index_bits)  # the padding zeros before it are there already
-            out_codes[at] = codes[e]
-            out_skips[at] = gap & max_skip
-            place[p] = at + 1
+            at = ends[p] + (gap >> index_bits)
+            if len(out_codes):
+                out_codes[at] = codes[e]
+                out_skips[at] = gap & max_skip
+            ends[p] = at + 1
             last[p] = local
+        if len(pointers):
+            for p in range(n_pe):
+                pointers[(j + 1) * n_pe + p] = ends[p]
 
 
 @Kernel

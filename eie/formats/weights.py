@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from eie.formats.errors import FormatError, guarded_part
@@ -205,6 +204,8 @@ def block_diagonal(kernel: NDArray[Any], groups: int) -> Any:
 
     Columns are ordered by tap, then by channel of all groups. It is sparse: an output sees the channels of its group.
     """
+    import scipy.sparse as sp  # here: its import takes long, and few networks have groups
+
     n_out, channels = kernel.shape[:2]
     values = taps_then_channels(kernel).reshape(n_out, -1, channels)
     group = np.arange(n_out) // (n_out // groups)

@@ -69,8 +69,14 @@ def node_area(recipe: str = HEADLINE) -> float:
 
 def period(recipe: str = HEADLINE, block: str = "PE", column: str = "ns") -> float:
     """Return the longest path from register to register of a block, ns; those through memories' outputs come on top."""
+    return float(longest(recipe, block, column)[column])
+
+
+def longest(recipe: str, block: str, column: str = "ns") -> pd.Series:
+    """Return that path: gates and times, the module that it ends in, and the one that it `starts_in`."""
     rows = table("synthesis_paths").query("recipe == @recipe and block == @block and start == 'register'")
-    return float(rows[rows["end"] != "port"][column].max())
+    rows = rows[rows["end"] != "port"]
+    return rows.loc[rows[column].idxmax()]
 
 
 def power(recipe: str = HEADLINE) -> pd.DataFrame:
@@ -98,11 +104,11 @@ def sram_area() -> pd.Series:
     return pd.Series(areas).reindex(MODULES).fillna(0.0)
 
 
-def access_ns(setting: str) -> float:
-    """Return the access time of the sparse-matrix memory at a setting of the SRAM sweep, ns."""
+def matrix_sram(setting: str) -> pd.Series:
+    """Return the row of the SRAM sweep for the sparse-matrix memory at a setting: times in ns, leakage in mW."""
     sweep, size = sram_table(), chip_facts()["sram"]["spmat_bytes"]
     rows = sweep[(sweep["setting"] == setting) & (sweep["size"] == size)].set_index("width")
-    return float(rows.loc[EIE_45NM.spmat_width_bits, "access_ns"])
+    return rows.loc[EIE_45NM.spmat_width_bits]
 
 
 def areas(recipe: str = HEADLINE) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from eie.studies import plots
 from eie.studies.hardware import measured
 from eie.studies.hardware.measured import MODULES
 from eie.technology import paper_value, pe_breakdown
+from eie.writing.words import significant
 
 REASONS = {
     "Act_queue": "We hold the queue's 8 × 30 bits in flip-flops. These alone take more than the paper's area, so the "
@@ -35,15 +36,19 @@ TREE, PLAIN, PIPELINED = "LNZD node", "one PE with its control", "one PE with it
 ALONE = "one PE, between its registers: arithmetic unit"
 SCAN = "scan path, 64 PEs: three detection nodes more"
 CUT = "one PE with its control, scan pipelined: register file of ActRW"
+THROUGH = {"ArithmUnit": "the arithmetic unit", "SpmatRead": "the read of the matrix"}
+"""Modules in words, as the place that a path leads through."""
+LOW_POWER, FAST = "itrs-lop", "itrs-hp"
+"""Settings of the SRAM sweep that the chapter compares."""
 SRAM = {
-    "itrs-lop": "matrix SRAM, low operating power, and the gates behind it",
-    "itrs-hp": "matrix SRAM, high performance, and the gates behind it",
+    LOW_POWER: "matrix SRAM, low operating power, and the gates behind it",
+    FAST: "matrix SRAM, high performance, and the gates behind it",
 }
 """Rows of the table of paths: settings of the SRAM sweep by what the table calls them, and others."""
 CRITICAL = {
     SCAN: "the scan path across 64 PEs",
     CUT: "the read of a register file once the scan is pipelined",
-    SRAM["itrs-lop"]: "the read of the matrix SRAM in low-operating-power transistors",
+    SRAM[LOW_POWER]: "the read of the matrix SRAM in low-operating-power transistors",
 }
 """Rows of that table, in words, whose paths the answer counts if they are longer than the clock period."""
 COUNTED = ("no", "one", "two", "three")
@@ -170,42 +175,43 @@ class Hardware:
             "scan path, one PE: source register, control, queue, pointer SRAM": scan,
             SCAN: scan + float(tree["ns"].sum()),
             CUT: measured.period(self.recipe, PIPELINED),
-            **{name: measured.access_ns(setting) + float(memory.max()) for setting, name in SRAM.items()},
+            **{
+                name: float(measured.matrix_sram(setting)["access_ns"]) + float(memory.max())
+                for setting, name in SRAM.items()
+            },
         }
         found = pd.DataFrame({"ns": pd.Series(rows)})
         found["left of the period, ns"] = 1e3 / paper_value("clock") - found["ns"]
         return found
 
-    def clock_words(self) -> str:
-        """Say what limits the clock."""
-        found, limit = self.clock()["ns"], 1e3 / paper_value("clock")
-        low, high = (f"{measured.access_ns(setting):.2f} ns" for setting in SRAM)
+    def clock_words(self, limit: float | None = None) -> str:
+        """Say what limits the clock if its period is `limit` ns, that of the paper if left out."""
+        found, limit = self.clock()["ns"], limit or 1e3 / paper_value("clock")
+        longest = measured.longest(self.recipe, "PE")["module"]
         return (
-            f"The longest path between the registers of one PE leads through the arithmetic unit and takes "
-            f"{found[ALONE]:.2f} ns, {_against(found[ALONE], limit)} of {limit:.2f} ns. Three other paths matter:\n\n"
+            f"The longest path between the registers of one PE leads through {THROUGH.get(longest, longest)} and takes "
+            f"{found[ALONE]:.2f} ns, {_against(found[ALONE], limit)} of {limit:.2f} ns. Three other paths may limit "
+            f"the clock:\n\n"
             f"* **The scan path** leads across the chip: within one cycle, it finds the next non-zero activation of "
-            f"all PEs and sends it to all queues. With 64 PEs its gates alone take {found[SCAN]:.2f} ns, "
-            f"{_against(found[SCAN], limit)}, and its wires come on top. The scan therefore has to be pipelined, as "
-            f"`Geometry(pipelined=True)` does.\n"
+            f"all PEs and sends it to all queues. {_scan_words(found[SCAN], limit)}\n"
             f"* **The register file.** {self._cut_words(limit)}\n"
-            f"* **The matrix SRAM.** One access takes {low} in low-operating-power transistors, which the energy model "
-            f"uses because their power is closest to Table II's. The memory can start a read in every cycle, but its "
-            f"output does not reach the row register within {limit:.2f} ns. High-performance transistors take {high} "
-            f"but leak far more."
+            f"* **The matrix SRAM.** {_sram_words(found[SRAM[LOW_POWER]], limit)}"
         )
 
     def _cut_words(self, limit: float) -> str:
         """Say which path is the longest once the non-zero detection is pipelined, and whether that is enough."""
-        rows = measured.table("synthesis_paths").query("recipe == @self.recipe and block == @PIPELINED")
-        rows = rows[(rows["start"] == "register") & (rows["end"] != "port")]
-        longest = rows.loc[rows["ns"].idxmax()]
+        longest = measured.longest(self.recipe, PIPELINED)
+        start, end = longest["starts_in"], longest["module"]
         enough = "" if longest["ns"] <= limit else ", so in this flow a pipelined scan is not enough"
+        through = (
+            f"the read address of a register file in {start}, through the 64-input multiplexers of the file, to a "
+            f"register in {end}. A bit of the address drives up to several hundred gates, because this flow inserts no "
+            f"buffers after flip-flops; a layout tool would."
+        )
         return (
             f"Once the scan is pipelined, the longest path of a PE with its control takes {longest['ns']:.2f} ns, "
-            f"{_against(longest['ns'], limit)}{enough}. It leads from the read address of a register file in "
-            f"{longest['starts_in']}, through the 64-input multiplexers of the file, to a register in "
-            f"{longest['module']}. A bit of the address drives up to several hundred gates, because this flow "
-            f"inserts no buffers after flip-flops; a layout tool would."
+            f"{_against(longest['ns'], limit)}{enough}. It leads from "
+            f"{through if start == 'ActRW' else f'{start} to a register in {end}.'}"
         )
 
     def power(self) -> pd.DataFrame:
@@ -270,6 +276,28 @@ class Hardware:
 def _hundreds(value: float) -> str:
     """Write a number to the nearest hundred."""
     return f"{round(value, -2):,.0f}"
+
+
+def _scan_words(ns: float, limit: float) -> str:
+    """Say whether the scan path of 64 PEs has to be pipelined."""
+    must = "The scan therefore has to be pipelined" if ns > limit else "If they are long, the scan has to be pipelined"
+    return (
+        f"With 64 PEs its gates alone take {ns:.2f} ns, {_against(ns, limit)}, and its wires come on top. {must}, as "
+        f"`Geometry(pipelined=True)` does."
+    )
+
+
+def _sram_words(whole_ns: float, limit: float) -> str:
+    """Say whether the matrix SRAM can be read once per cycle, and whether what it reads arrives within one."""
+    low, high = (measured.matrix_sram(setting) for setting in (LOW_POWER, FAST))
+    starts, arrives = low["cycle_ns"] <= limit, whole_ns <= limit
+    return (
+        f"One access takes {low['access_ns']:.2f} ns in low-operating-power transistors, which [the energy model "
+        f"uses](table2_pe.ipynb). The memory {'can' if starts else 'cannot'} start a read in every cycle, "
+        f"{'and' if starts == arrives else 'but'} its output {'reaches' if arrives else 'does not reach'} the row "
+        f"register within {limit:.2f} ns. High-performance transistors take {high['access_ns']:.2f} ns and leak "
+        f"{significant(high['leakage_mW'] / low['leakage_mW'], 2)} times as much power."
+    )
 
 
 def _against(ns: float, limit: float) -> str:

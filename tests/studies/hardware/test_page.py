@@ -46,7 +46,19 @@ def test_the_words_on_the_clock_name_every_path_that_is_too_long(recipe):
     words, ns = result.clock_words(), result.clock()["ns"]
     assert f"its gates alone take {ns[page.SCAN]:.2f} ns, more than the clock period" in words
     assert f"takes {ns[page.CUT]:.2f} ns, more than the clock period, so in this flow a pipelined scan is not" in words
-    assert "its output does not reach the row register within 1.25 ns" in words
+    assert "can start a read in every cycle, but its output does not reach the row register within 1.25 ns" in words
+
+
+def test_the_words_on_the_clock_follow_the_numbers():
+    result = page.hardware()
+    ns = result.clock()["ns"]
+    assert "leads through the arithmetic unit and" in result.clock_words()
+    slow = result.clock_words(limit=4.0)
+    assert "more than" not in slow
+    assert f"gates alone take {ns[page.SCAN]:.2f} ns, less than the clock period, and its wires come on top. If" in slow
+    assert "ns, less than the clock period. It leads from the read address of a register file" in slow
+    assert "can start a read in every cycle, and its output reaches the row register within 4.00 ns" in slow
+    assert "cannot start a read in every cycle, and its output does not" in result.clock_words(limit=1.0)
 
 
 @pytest.mark.parametrize("recipe", measured.recipes())

@@ -23,6 +23,12 @@ def joined(names: Iterable[Any], last: str = " and ") -> str:
     return f"{', '.join(some)}{last}{end}" if some else end
 
 
+def from_to(low: float, high: float, form: str = "") -> str:
+    """Write a range, such as "10 to 30"; one number if both ends read alike."""
+    ends = dict.fromkeys(signed(end, form) for end in (low, high))
+    return " to ".join(ends)
+
+
 def percent_apart(percent: float, decimals: int = 0, words: tuple[str, str] = ("more", "less")) -> str:
     """Say by how many percent a value is above or below another, such as "12 % less"; `words` are for both cases."""
     return f"{abs(percent):.{decimals}f} % {words[0] if percent >= 0 else words[1]}"

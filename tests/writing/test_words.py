@@ -34,6 +34,12 @@ def test_lists_in_words():
     assert words.joined(pd.Index(["one"])) == "one"
 
 
+def test_ranges():
+    assert words.from_to(10.2, 29.8, ".0f") == "10 to 30"
+    assert words.from_to(10.2, 9.8, ".0f") == "10"
+    assert words.from_to(3, 3) == "3"
+
+
 def test_percents_apart():
     assert words.percent_apart(11.6) == "12 % more"
     assert words.percent_apart(-0.25, 2, ("slower", "faster")) == "0.25 % faster"

@@ -16,7 +16,7 @@ from eie.studies.claim import Margin
 from eie.studies.paper.series import Series, machine_warning
 from eie.studies.paper.setup import Setup, exhibit, usual
 from eie.technology import chip_facts, paper_value, sram, sram_table
-from eie.writing.words import joined
+from eie.writing.words import from_to, joined, significant
 
 WIDTHS = (32, 64, 128, 256, 512)
 """Widths of the paper's figure, in bits."""
@@ -133,25 +133,43 @@ class Figure9:
 
     def answer(self) -> str:
         """Say which width takes the least energy, by how many tables of read energies."""
-        best, sums = f"{paper_value('best-width'):.0f}", self.least()[ALL].reindex(self.energies.index)
-        others = sorted({int(width) for width in sums} - {int(best)})
-        instead = f"; with the other tables, reads of {' or '.join(map(str, others))} bits do" if others else ""
-        if others and others[-1] == self.energies.columns[-1]:
-            instead += " (the widest reads here)"
-        return (
-            f"{self.other_machine}With **{(sums == best).sum()} of {len(sums)}** tables of read energies, reads of "
-            f"{best} bits, the paper's choice, take the least energy for all layers together{instead}. "
-            f"{self._of_panel(int(best))}"
-        ).rstrip()
+        best, widths = int(paper_value("best-width")), [int(width) for width in self.energies.columns]
+        if len(widths) == 1:
+            return f"{self.other_machine}Only reads of {widths[0]} bits were computed, so there is nothing to compare."
+        sums = self.least()[ALL].reindex(self.energies.index).astype(int)
+        others, wins = self._others(sorted(set(sums) - {best})), int((sums == best).sum())
+        where = "all layers together" if len(self.layers) > 1 else self.layers[0]
+        if wins:
+            found = (
+                f"With **{wins} of {len(sums)}** tables of read energies, reads of {best} bits, the paper's choice, "
+                f"take the least energy for {where}"
+                + (f"; with the other tables, reads of {others} do." if others else ".")
+            )
+        else:
+            found = (
+                f"With each of the {len(sums)} tables of read energies, reads of {others} take the least energy for "
+                f"{where}; the paper's choice, {best} bits, "
+                + ("takes more." if best in widths else "is not among the widths computed here.")
+            )
+        return f"{self.other_machine}{found} {self._of_panel(best)}".rstrip()
+
+    def _others(self, widths: Sequence[int]) -> str:
+        """List widths, and name the widest that was computed; empty if there are none."""
+        if not widths:
+            return ""
+        widest = "" if len(widths) == 1 else f"{widths[-1]} bits are "
+        return f"{joined(widths, ' or ')} bits" + (
+            f" ({widest}the widest reads here)" if widths[-1] == self.energies.columns[-1] else ""
+        )
 
     def _of_panel(self, best: int) -> str:
         """Say at which width the published right panel takes the least energy, where the paper chooses another."""
         panel, least = self.panel(), self.least()[ALL]
         if PRINTED not in least or best not in panel or str(best) in (widths := least[PRINTED].split(", ")):
             return ""
-        total = panel.sum()
+        total, over = panel.sum(), ", added up over the layers" if len(panel) > 1 else ""
         return (
-            f"In the right panel of the paper's figure, added up over the layers, {joined(widths, ' or ')} bits take "
+            f"In the right panel of the paper's figure{over}, {joined(widths, ' or ')} bits take "
             f"the least energy, and {best} bits take {100 * (total[best] / total.min() - 1):.1f} % more."
         )
 
@@ -162,21 +180,23 @@ class Figure9:
         allowed = 1e9 / EIE_45NM.clock_hz
         slow = [width for width in widths if cycle[width] > allowed]
         quick = [width for width in widths if cycle[width] <= allowed]
-        if not slow or not quick:
-            which = "all of these" if quick else "none of these"
-            return f"In our memory model, reads of {which} widths can start in every clock cycle of {allowed:.2f} ns."
-        best = self.table(default).sum()[quick].idxmin()
-        return (
+        if not slow:
+            which = "all of these widths" if len(widths) > 1 else f"{widths[0]} bits"
+            return f"In our memory model, reads of {which} can start in every clock cycle of {allowed:.2f} ns."
+        said = (
             f"Reads of {joined(slow)} bits are too slow for the paper's clock: in our memory model, the memory can "
-            f"start such a read only every {max(cycle.values()):.2f} ns, but a clock cycle is "
-            f"{allowed:.2f} ns. Of the widths that are fast enough, {best} bits take the least energy in this model."
+            f"start such a read only every {max(cycle.values()):.2f} ns, but a clock cycle is {allowed:.2f} ns."
         )
+        if len(quick) < 2:
+            return said + (f" Of these widths, only {quick[0]} bits are fast enough." if quick else "")
+        best = self.table(default).sum()[quick].idxmin()
+        return f"{said} Of the widths that are fast enough, {best} bits take the least energy in this model."
 
     def words(self) -> str:
         """Say which width is best where, and that the panels imply different energies."""
         if not self.panel().size:
             return f"The paper's Figure 9 has none of these layers. {self._of_sum()}"
-        return f"{self.other_machine}{self._of_best()}\n\n{self._of_energies()}"
+        return self.other_machine + "\n\n".join(filter(None, [self._of_best(), self._of_energies()]))
 
     def steps(self) -> pd.DataFrame:
         """Compute what all layers save at each step in width: fewer reads, and energy with the left panel's bars."""
@@ -194,14 +214,27 @@ class Figure9:
     def why(self) -> str:
         """Say which steps to a wider read save energy, with the figure's own energies."""
         steps = self.steps()
-        saving = [] if steps.empty else list(steps.index[steps["energy of all reads, factor"] < 1])
+        if steps.empty:
+            return "Only one width was computed, so there is no step to a wider read."
+        saving = list(steps.index[steps["energy of all reads, factor"] < 1])
         only = f"only the step{'s' if len(saving) > 1 else ''} {joined(saving)} save{'' if len(saving) > 1 else 's'}"
         return (
             "A wider read pays off as long as it saves more in reads than it costs in energy per read. For all layers "
             "together, with the energies of the figure's left panel, "
-            f"{only if saving else 'no step to a wider read saves'} energy. In most layers, the number of reads falls "
-            f"by less than the width grows, because the entries of a column often end before the memory row "
-            f"does and the next column is not needed, as its input is zero.{self._of_sweep()}"
+            f"{only if saving else 'no step to a wider read saves'} energy. {self._of_reads()}{self._of_sweep()}"
+        )
+
+    def _of_reads(self) -> str:
+        """Say why the reads fall by less than the width grows; empty unless they do, by a tenth, in most layers."""
+        reads = self.reads()
+        first, last = reads.columns[0], reads.columns[-1]
+        less = reads[first] / reads[last] < 0.9 * last / first
+        if less.mean() <= 0.5:
+            return ""
+        return (
+            f"In {'most layers' if len(less) > 1 else 'this layer'}, the number of reads falls by less than the width "
+            "grows, because the entries of a column often end before the memory row does and the next column is not "
+            "needed, as its input is zero. "
         )
 
     def of_markers(self) -> str:
@@ -221,26 +254,52 @@ class Figure9:
         return self.energies.assign(**{"mean absolute difference from the right panel, %": away})
 
     def _of_energies(self) -> str:
-        bars, implied = self.energies.loc[BARS], self.energies.loc[BY_MARKERS]
-        first, last = self.energies.columns[0], self.energies.columns[-1]
         away = self.distances().iloc[:, -1]
         return (
-            f"**The two panels do not agree.** From {first} to {last} bits, the energy per read grows by a factor of "
-            f"{bars[last] / bars[first]:.0f} in the bars of the left panel, but only by a factor of "
-            f"{implied[last] / implied[first]:.0f} if we divide the energies of {MARKERS_LAYER} in the right panel by "
-            f"the reads of the left panel (the *implied* energies). So we can check the energies of the layers only "
-            f"for a given table of read energies. Computed reads times the implied energies differ from the right "
+            f"{self._of_panels()}Computed reads times the implied energies differ from the right "
             f"panel by {away[BY_MARKERS]:.1f} % on average; with the bars, the difference is {away[BARS]:.1f} %."
         )
 
-    def _of_best(self) -> str:
-        least, best = self.least(), f"{paper_value('best-width'):.0f}"
-        layers = least.drop(columns=ALL)
-        wins = (layers == best).sum(axis=1)
+    def _of_panels(self) -> str:
+        """Say by how much the energy per read grows with the width in either panel; empty for a single width."""
+        bars, implied = self.energies.loc[BARS], self.energies.loc[BY_MARKERS]
+        first, last = self.energies.columns[0], self.energies.columns[-1]
+        if first == last:
+            return (
+                f"The *implied* energy of a read is that of {MARKERS_LAYER} in the right panel divided by the reads of "
+                "the left panel. "
+            )
+        grows, grows_by_panel = bars[last] / bars[first], implied[last] / implied[first]
         return (
-            f"**Is {best} bits best?** For single layers, it seldom is: no table of read energies makes this width the "
-            f"best for more than {wins.max()} of the {len(layers.columns)} layers. {self._of_left()} The best width "
-            "depends on the memory as well as on the layers."
+            f"**The two panels do not agree.** From {first} to {last} bits, the energy per read grows by a factor of "
+            f"{significant(grows, 2)} in the bars of the left panel, but {'only ' if grows > grows_by_panel else ''}by "
+            f"a factor of {significant(grows_by_panel, 2)} if we divide the energies of {MARKERS_LAYER} in the right "
+            f"panel by the reads of the left panel (the *implied* energies). So we can check the energies of the "
+            f"layers only for a given table of read energies. "
+        )
+
+    def _of_best(self) -> str:
+        """Say for how many single layers the paper's width is the best; empty if it was not compared with another."""
+        best, widths = int(paper_value("best-width")), self.energies.columns
+        if best not in widths or len(widths) == 1:
+            return ""
+        layers = self.least().drop(columns=ALL)
+        wins, n = (layers == str(best)).sum(axis=1), len(layers.columns)
+        if n == 1:
+            found = f"For {layers.columns[0]}, it is by {wins.sum()} of the {len(wins)} tables of read energies."
+        elif wins.max() < n / 2:
+            found = (
+                "For single layers, it seldom is: no table of read energies makes this width the best for more than "
+                f"{wins.max()} of the {n} layers."
+            )
+        else:
+            found = (
+                f"Depending on the table of read energies, it is for {from_to(wins.min(), wins.max())} of the {n} "
+                f"layers."
+            )
+        return (
+            f"**Is {best} bits best?** {found} {self._of_left()} The best width depends on the memory as well as on "
+            f"the layers."
         )
 
     def _of_sweep(self) -> str:
@@ -248,13 +307,9 @@ class Figure9:
         default = chip_facts()["sram"]["setting"]
         first, last = self.energies.columns[0], self.energies.columns[-1]
         fewer, dearer = self.reads()[first] / self.reads()[last], self.energies[last] / self.energies[first]
-        if first == last:
-            return ""
-        falls = f"{fewer.min():.1f}"
-        if len(fewer) > 1:
-            falls += f" to {fewer.max():.1f}, depending on the layer"
+        falls = from_to(fewer.min(), fewer.max(), ".1f") + (", depending on the layer" if len(fewer) > 1 else "")
         return (
-            f" With *{default}*, a read of {last} bits takes {dearer[default]:.1f} times the energy of a read of "
+            f"With *{default}*, a read of {last} bits takes {dearer[default]:.1f} times the energy of a read of "
             f"{first} bits; over all tables, the ratio ranges from {dearer.min():.1f} to {dearer.max():.1f}. The "
             f"number of reads falls by a factor of {falls}."
         )

@@ -40,11 +40,13 @@ class Runs:
 
     def words(self) -> str:
         """Which length of runs fits."""
-        sizes = self.table()["mean absolute"]
+        table = self.table()
+        sizes = table["mean absolute"]
+        over = ", on average over the widths" if len(table.columns) > 2 else ""
         return (
             f"With runs of {sizes.idxmin()} inputs on average, the reads of {self.layer} differ from the markers by "
-            f"{sizes.min():.1f} %, on average over the widths; with inputs independent of each other (runs of "
-            f"{sizes.index[0]}), they differ by {sizes.iloc[0]:.1f} %."
+            f"{sizes.min():.1f} %{over}; with inputs independent of each other (runs of {sizes.index[0]}), they differ "
+            f"by {sizes.iloc[0]:.1f} %."
         )
 
 

@@ -13,7 +13,7 @@ from eie.studies.claim import Margin
 from eie.studies.paper.partition import simulate_grid
 from eie.studies.paper.series import machine_warning
 from eie.studies.paper.setup import Setup, exhibit, usual
-from eie.writing.words import joined
+from eie.writing.words import from_to, joined
 
 ROWS, BLOCKS, COLUMNS = "rows to PEs", "2-D blocks", "columns to PEs"
 """The three ways to distribute a matrix."""
@@ -61,9 +61,16 @@ class Partitioning:
     def answer(self) -> str:
         """Say on how many layers rows are best, and how much longer the other ways take."""
         table = self.table()
+        if len(table) == 1:
+            name, row = table.index[0], table.iloc[0]
+            return (
+                f"{self.other_machine}On {name}, distributing {ROWS} (processing elements), as EIE does, is "
+                f"**{'' if row.idxmin() == ROWS else 'not '}fastest**: 2-D blocks take {row[BLOCKS]:.2f} times as "
+                f"long, and distributing columns takes {row[COLUMNS]:.2f} times as long."
+            )
         wins = int((table.idxmin(axis=1) == ROWS).sum())
         blocks, columns = (
-            f"{table[grid].mean():.2f} times as long ({table[grid].min():.2f} to {table[grid].max():.2f}"
+            f"{table[grid].mean():.2f} times as long ({from_to(table[grid].min(), table[grid].max(), '.2f')}"
             for grid in (BLOCKS, COLUMNS)
         )
         return (
@@ -74,13 +81,15 @@ class Partitioning:
 
     def words(self) -> str:
         """Say on which layers another way is faster than distributing rows."""
-        faster = self.table()[lambda table: table.idxmin(axis=1) != ROWS]
+        table = self.table()
+        faster = table[table.idxmin(axis=1) != ROWS]
         said = [
             f"On {name}, rows are not fastest: 2-D blocks take {row[BLOCKS]:.2f} times as long, and columns "
             f"{row[COLUMNS]:.2f} times."
             for name, row in faster.iterrows()
         ]
-        return f"{self.other_machine}{' '.join(said) or 'Rows are fastest on every layer.'}"
+        fastest = "every layer" if len(table) > 1 else table.index[0]
+        return f"{self.other_machine}{' '.join(said) or f'Rows are fastest on {fastest}.'}"
 
     def why(self) -> str:
         """Say what makes blocks and columns slower than rows, and on which layers."""
@@ -100,11 +109,12 @@ class Partitioning:
     def _columns(self, worse: int) -> str:
         """Say why columns are balanced worse than rows, on so many layers."""
         adding = 100 * self._wide("reduce_cycles")[COLUMNS] / self._wide("cycles")[COLUMNS]
+        where = f"on {worse} of {len(adding)} layers" if len(adding) > 1 else f"on {adding.index[0]}"
+        said = f"Columns are {'' if worse or len(adding) > 1 else 'not '}balanced worse than rows {where}."
         return (
-            f"Columns are balanced worse than rows on {worse} of {len(adding)} layers. Three things make PEs wait: "
-            "columns of the grid get unequal shares of the entries, the first one also holds the bias of all outputs, "
-            f"and adding up the partial sums takes time, {adding.min():.0f} to {adding.max():.0f} % of all cycles if "
-            "columns are distributed."
+            f"{said} Three things make PEs wait: columns of the grid get unequal shares of the entries, the first one "
+            f"also holds the bias of all outputs, and adding up the partial sums takes time, "
+            f"{from_to(adding.min(), adding.max(), '.0f')} % of all cycles if columns are distributed."
         )
 
 

@@ -99,6 +99,30 @@ def test_widths_that_the_sweep_has_not():
         fig09.figure9(["NT-We"], widths=[])
 
 
+def test_one_width_is_compared_with_none():
+    figure = fig09.figure9(widths=[64], draws=1)
+    assert figure.answer() == "Only reads of 64 bits were computed, so there is nothing to compare."
+    assert figure.words().startswith("The *implied* energy of a read is that of Alex-6")
+    assert figure.why() == "Only one width was computed, so there is no step to a wider read."
+    assert figure.of_clock() == "In our memory model, reads of 64 bits can start in every clock cycle of 1.25 ns."
+    assert "over the widths" not in fig09_runs.in_runs(widths=[64]).words()
+
+
+def test_one_layer_is_named():
+    figure = fig09.figure9(["NT-We"], draws=1)
+    assert "take the least energy for NT-We; the paper's choice, 64 bits, takes more" in figure.answer()
+    assert "**Is 64 bits best?** For NT-We, it is by 0 of the 10 tables of read energies" in figure.words()
+    assert "falls by a factor of 15.9." in figure.why()
+
+
+def test_the_papers_width_need_not_be_among_the_widths():
+    figure = fig09.figure9(widths=[128, 256], draws=1)
+    assert "reads of 128 or 256 bits (256 bits are the widest reads here) take" in figure.answer()
+    assert figure.answer().endswith("64 bits, is not among the widths computed here.")
+    assert "Is 64 bits best" not in figure.words()
+    assert figure.of_clock().endswith("Of these widths, only 128 bits are fast enough.")
+
+
 def test_a_layer_of_ones_own():
     own = fig09.figure9([], widths=[32, 64], draws=1, own_layers={"mine": [256, 512, 0.1, 0.5]})
     assert own.table().index.tolist() == ["mine"]

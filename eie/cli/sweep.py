@@ -84,7 +84,7 @@ def _sweep_file(file: str, output: str, technology: str | None, given: dict[str,
 
 
 def _sweep_drawn(output: str, technology: str | None, given: dict[str, Any]) -> None:
-    from eie.explore import benchmarks, design_space
+    from eie.explore import benchmarks, cluster, design_space
     from eie.networks import file_sweep
 
     names = ("density", "input_shapes", "activations", "act_density", "signed")
@@ -97,7 +97,7 @@ def _sweep_drawn(output: str, technology: str | None, given: dict[str, Any]) -> 
         tuple(benchmarks.select(chosen, given["own_layers"])), **fields, seed=given["seed"]
     )
     if output.lower().endswith(".parquet"):
-        with design_space.dask(given["dask"]) if given["dask"] else nullcontext() as executor:
+        with cluster.dask(given["dask"]) if given["dask"] else nullcontext() as executor:
             new = design_space.run(space, output, executor)
     else:
         _refuse(given, ("dask",), "writes .parquet files only")

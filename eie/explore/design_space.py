@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import product
@@ -72,6 +71,9 @@ COLUMNS = {
     "note": "why energy and area are missing",
 }
 """Columns of the file, and what they are."""
+
+CALLS = 128
+"""Calls of workers, about, into which many jobs are divided: Dask takes several milliseconds for a call."""
 
 _TEXT = ("layer", "note")
 _REAL = tuple(name for name, words in COLUMNS.items() if name.endswith(("_j", "_mm2")) or "seconds" in name)
@@ -220,9 +222,9 @@ def points(job: Job) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def content(space: DesignSpace, number: int) -> bytes:
-    """Return the points of a job, packed. A job's number tells another machine what to do in a few bytes."""
-    return parts.packed(points(_jobs(space)[number]))
+def contents(space: DesignSpace, numbers: Sequence[int]) -> list[bytes]:
+    """Return the points of some jobs, each packed. Their numbers tell another machine what to do in a few bytes."""
+    return [parts.packed(points(_jobs(space)[number])) for number in numbers]
 
 
 @lru_cache(1)
@@ -258,37 +260,6 @@ def values(name: str, text: str, *, doubling: bool = True) -> tuple[int, ...]:
     if not found:
         raise ValueError(f"there is no power of two in {text}, the range of {name}")
     return tuple(dict.fromkeys(found))
-
-
-@contextmanager
-def dask(address: str) -> Iterator[Executor]:
-    """Return an executor for `run` that uses the Dask scheduler at `address`, such as `tcp://127.0.0.1:8786`.
-
-    Its workers must have this package.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        When dask is not installed.
-    OSError
-        When no scheduler answers, the scheduler is lost, or a job loses one worker after another.
-    """
-    try:
-        from distributed import Client, KilledWorker
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError("--dask needs Dask; to install it: pip install 'eie[dask]'") from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it logs of a lost scheduler are tracebacks
-    try:
-        client = Client(address, timeout=10)
-    except OSError as error:
-        raise OSError(f"no Dask scheduler answers at {address}; to start one: dask scheduler ({error})") from error
-    with client:
-        try:
-            yield client.get_executor(pure=False)
-        except KilledWorker as error:
-            raise OSError(f"workers died again and again ({error}); run the command again to continue") from error
-        except CancelledError as error:
-            raise OSError(f"the Dask scheduler at {address} was lost; run the command again to continue") from error
 
 
 def _range(part: str, doubling: bool) -> Iterable[int]:
@@ -354,13 +325,15 @@ def _results(
     """Yield what each job gives, as soon as it is there; the largest layers start first."""
     largest_first = sorted(missing, key=lambda part: -missing[part].benchmark.expected_entries)
     numbers = {part: number for number, part in enumerate(all_parts)}
+    together = max(1, len(missing) // CALLS)
+    groups = [largest_first[first : first + together] for first in range(0, len(missing), together)]
     with nullcontext(executor) if executor else ThreadPoolExecutor(os.cpu_count()) as pool:
-        running: dict[Future[bytes], Path] = {
-            pool.submit(content, space, numbers[part]): part for part in largest_first
+        running: dict[Future[list[bytes]], list[Path]] = {
+            pool.submit(contents, space, [numbers[part] for part in group]): group for group in groups
         }
         try:
             for future in as_completed(running):
-                yield running.pop(future), future.result()
+                yield from zip(running.pop(future), future.result(), strict=True)
         finally:
             for future in running:
                 future.cancel()

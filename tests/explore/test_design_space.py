@@ -14,7 +14,7 @@ import pytest
 import eie
 from eie import chip
 from eie.cli.main import main
-from eie.explore import design_space
+from eie.explore import cluster, design_space
 from eie.explore.benchmarks import Benchmark
 from eie.networks import file_sweep
 
@@ -126,6 +126,20 @@ def test_a_run_goes_on_where_it_stopped(tmp_path, monkeypatch, whole):
     assert len(computed) - before == len(SPACE.jobs()) - kept
     pd.testing.assert_frame_equal(pd.read_parquet(path), whole)
     assert names(tmp_path) == ["sweep.parquet"]
+
+
+@pytest.mark.parametrize("calls", [1, 7, 1000])
+def test_jobs_are_given_to_workers_several_at_a_time(tmp_path, monkeypatch, whole, calls):
+    monkeypatch.setattr(design_space, "CALLS", calls)
+    given = []
+    with ThreadPoolExecutor(2) as pool:
+        submit = pool.submit
+        monkeypatch.setattr(pool, "submit", lambda *call: given.append(call[-1]) or submit(*call))
+        design_space.run(SPACE, tmp_path / "sweep.parquet", pool)
+    together = max(1, len(SPACE.jobs()) // calls)
+    assert {len(numbers) for numbers in given[:-1]} == ({together} if len(given) > 1 else set())
+    assert sorted(number for numbers in given for number in numbers) == list(range(len(SPACE.jobs())))
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "sweep.parquet"), whole)
 
 
 def test_a_damaged_part_is_computed_again(tmp_path, whole):
@@ -315,10 +329,10 @@ def test_on_a_dask_cluster_that_loses_a_worker(tmp_path):
     here, there = tmp_path / "here.parquet", tmp_path / "there.parquet"
     design_space.run(LARGER, here)
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=60) as cluster,
-        design_space.dask(cluster.scheduler_address) as executor,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=60) as workers,
+        cluster.dask(workers.scheduler_address) as executor,
     ):
-        assert run_until(LARGER, there, executor, 2, lambda: os.kill(cluster.workers[0].pid, signal.SIGKILL))
+        assert run_until(LARGER, there, executor, 2, lambda: os.kill(workers.workers[0].pid, signal.SIGKILL))
     pd.testing.assert_frame_equal(pd.read_parquet(there), pd.read_parquet(here))
 
 
@@ -344,7 +358,7 @@ def test_a_scheduler_that_dies_is_an_error_in_words_and_the_same_sweep_goes_on(t
             pytest.raises(
                 OSError, match=f"the Dask scheduler at {address} was lost; run the command again to continue"
             ),
-            design_space.dask(address) as executor,
+            cluster.dask(address) as executor,
         ):
             run_until(LARGER, path, executor, 1, scheduler.kill)
     assert not path.exists()
@@ -363,8 +377,8 @@ def test_of_two_schedulers_on_one_file_one_is_refused(tmp_path):
     with (
         LocalCluster(**options) as one,
         LocalCluster(**options) as other,
-        design_space.dask(one.scheduler_address) as first,
-        design_space.dask(other.scheduler_address) as second,
+        cluster.dask(one.scheduler_address) as first,
+        cluster.dask(other.scheduler_address) as second,
     ):
 
         def refused():
@@ -379,8 +393,8 @@ def test_command_on_a_cluster(tmp_path, capsys):
     from distributed import LocalCluster
 
     path = str(tmp_path / "a.parquet")
-    with LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster:
-        assert main(["sweep", "--layers", "NT-We", "--dask", cluster.scheduler_address, "-o", path]) == 0
+    with LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as workers:
+        assert main(["sweep", "--layers", "NT-We", "--dask", workers.scheduler_address, "-o", path]) == 0
     assert capsys.readouterr().out == f"1 points, 1 designs: written to {path}\n"
 
 
@@ -388,11 +402,11 @@ def test_a_cluster_that_loses_every_worker_is_an_error_in_words():
     from distributed import KilledWorker, LocalCluster
 
     with (
-        LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster,
+        LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as workers,
         pytest.raises(OSError, match=r"workers died again and again .*; run the command again to continue"),
-        design_space.dask(cluster.scheduler_address),
+        cluster.dask(workers.scheduler_address),
     ):
-        raise KilledWorker("points-1", cluster.workers[0], 3)
+        raise KilledWorker("points-1", workers.workers[0], 3)
 
 
 def test_no_scheduler(monkeypatch):
@@ -401,7 +415,7 @@ def test_no_scheduler(monkeypatch):
 
     monkeypatch.setattr("distributed.Client", client)
     with pytest.raises(OSError, match="no Dask scheduler answers at tcp://x:1; to start one: dask scheduler"):
-        design_space.dask("tcp://x:1").__enter__()
+        cluster.dask("tcp://x:1").__enter__()
 
 
 @pytest.mark.parametrize(

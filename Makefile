@@ -22,10 +22,11 @@ book: data
 data: .venv/ready
 	@$(BIN)/eie data fetch mnist pictures trunks translator ddddocr > /dev/null || echo "Without them the book is built all the same: pages say what is missing."
 
-# What only a finished book can show: every page in Chromium, and a second build that is the same byte for byte.
+# What only a finished book can show: every page in Chromium, and a second build that is the same byte for byte, although
+# it uses nothing of an earlier one.
 check: book .venv/ready-for-tests
 	$(BIN)/python tools/check_browser.py build/html
-	$(BIN)/python tools/build_book.py --notebooks build/notebooks --out build/again/html --work build/again
+	$(BIN)/python tools/build_book.py --clean --notebooks build/notebooks --out build/again/html --work build/again
 	diff --recursive --brief build/html build/again/html
 	@echo "Two builds are the same"
 

@@ -1,14 +1,13 @@
 """Build the book from its prose and from notebooks that papermill has already run.
 
 The executed notebooks are not in git while Sphinx wants one source folder, so one is assembled under --work. Nothing
-in it is executed: a notebook is read as JSON, and its outputs are printed as they are. Every build is a clean one: it
-takes a few seconds, and Sphinx forgets the warnings of a page that it does not read again.
+in it is executed: a notebook is read as JSON, and its outputs are printed as they are. Where only texts of pages have
+changed since the last build, Sphinx reads only these pages (`book_kept.py`). It writes all pages in any case.
 """
 
 from __future__ import annotations
 
 import argparse
-import functools
 import importlib.metadata
 import json
 import os
@@ -20,7 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import book_kept
 import book_pages
+import book_speed
 import citation
 import explorer_bundle
 import layout
@@ -30,7 +31,6 @@ from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 from sphinx.util.console import nocolor
 from sphinx.util.docutils import docutils_namespace, patch_docutils
-from sphinx.util.osutil import relative_uri
 from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,7 +40,6 @@ BUILDERS = ("html", "singlehtml", "linkcheck")
 MOST_PROCESSES = 8  # each holds about 200 MB, and 54 pages give no more work than that
 RUN_METADATA = ("papermill", "execution")
 INJECTED = "injected-parameters"  # papermill's tag for the cell it adds, with a random id
-LOCAL_LINK = re.compile(r'href="(?![\w+.-]+:|#)([^"]*)"')
 ADDRESS = re.compile(r"(<[\w.]+[^<>\n]*) at 0x[0-9a-f]+>")  # as in "<Styler at 0x7fbb883fc8d0>"
 MATHJAX = ["input/tex", "output/chtml", "a11y/assistive-mml"]
 """What of MathJax a page loads; the single file that has everything weighs half as much again."""
@@ -177,24 +176,11 @@ def point_at_source(_app: Sphinx, page: str, _template: str, context: dict[str, 
     context["doc_path"] = "" if page.startswith(NOTEBOOKS) else "book"
 
 
-def render_toctree_once(builder: Any) -> None:
-    """Render the list of pages once: on another page only the links' beginnings and the marked entry differ."""
-    rendered = functools.cache(functools.partial(builder._get_local_toctree, builder.config.root_doc))
+def run_sphinx(work: Path, url: str, builder: str, pages: list[str] | None = None) -> Any:
+    """Turn work/source into work/html, and return Sphinx's environment; `pages` are those to read, None means all.
 
-    def of_page(page: str, **options: Any) -> str:
-        uri = builder.get_target_uri(page)
-        text = LOCAL_LINK.sub(lambda link: f'href="{relative_uri(uri, link[1]) or "#"}"', rendered(**options))
-        first, *lists = text.split("<ul>")
-        entry, marked = '"toctree-l1"><a class="reference', '"toctree-l1 current"><a class="current reference'
-        here = ' internal" href="#">'
-        lists = [f'<ul class="current">{part}' if here in part else f"<ul>{part}" for part in lists]
-        return "".join([first, *lists]).replace(entry + here, marked + here)
-
-    builder._get_local_toctree = of_page
-
-
-def run_sphinx(work: Path, url: str, builder: str) -> None:
-    """Turn work/source into work/html; a warning fails the build once all of them are printed."""
+    A warning fails the build once all of them are printed.
+    """
     source, html = work / "source", work / "html"
     config = sphinx_config(source, url, work / "static")
     if not sys.stderr.isatty():
@@ -210,16 +196,18 @@ def run_sphinx(work: Path, url: str, builder: str) -> None:
             status=None,
             warningiserror=True,
             keep_going=True,
-            parallel=min(os.cpu_count() or 1, MOST_PROCESSES),
+            parallel=min((os.cpu_count() or 1) + 1, MOST_PROCESSES),  # one of them only hands out pages to write
         )
         # jupyter-book loads it, does not use it here, and it does not say that it may run in several processes.
         app.extensions["sphinx_multitoc_numbering"].parallel_read_safe = True
         app.connect("html-page-context", point_at_source, priority=400)  # before the theme makes its buttons
+        book_kept.follow(app, pages)
         if builder == "html":
-            render_toctree_once(app.builder)
+            book_speed.render_toctree_once(app.builder)
         app.build()
     if app.statuscode:
         raise BookError("the book has warnings (above), and they are errors")
+    return app.env
 
 
 def lighten(html: Path) -> None:
@@ -242,30 +230,39 @@ def offer_notebooks(source: Path, html: Path) -> None:
 
 
 def publish(html: Path, out: Path) -> None:
-    """Put a finished build in place by renaming, so that a reader never meets half of one."""
+    """Move a finished build into place by renaming, so that a reader never meets half of one."""
     new, old = out.with_name(f"{out.name}.new"), out.with_name(f"{out.name}.old")
     for leftover in (new, old):
         shutil.rmtree(leftover, ignore_errors=True)
-    shutil.copytree(html, new, ignore=shutil.ignore_patterns(".buildinfo*", "*.map"))
+    for unread in (*html.rglob(".buildinfo*"), *html.rglob("*.map")):
+        unread.unlink()
+    shutil.move(html, new)  # copies it if the two are on different disks
     if out.exists():
         out.rename(old)
     new.rename(out)
     shutil.rmtree(old, ignore_errors=True)
 
 
-def build(executed: Path, out: Path, work: Path, builder: str = "html", root: Path = ROOT) -> None:
-    """Assemble the sources, build them aside and publish the result."""
+def build(
+    executed: Path, out: Path, work: Path, builder: str = "html", root: Path = ROOT, *, clean: bool = False
+) -> None:
+    """Assemble the sources, build them aside and publish the result; `clean` uses nothing of an earlier build."""
     url = repository_url(root / "pyproject.toml")
-    for folder in ("source", "static", "doctrees", "html", "jupyter_execute"):
+    if clean or builder != "html":
+        book_kept.forget(work)
+    for folder in ("assembled", "static", "html"):
         shutil.rmtree(work / folder, ignore_errors=True)
-    assemble(root, executed, work / "source", url)
+    assemble(root, executed, work / "assembled", url)
     copy_mathjax(work / "static")
     explorer_bundle.write(work / "static" / "explorer")
-    run_sphinx(work, url, builder)
+    now = book_kept.Kept(book_kept.around(root), book_kept.digests(work / "assembled"), {})
+    pages = book_kept.prepare(work, work / "assembled", now)
+    env = run_sphinx(work, url, builder, pages)
     lighten(work / "html")
     if builder == "html":
         offer_notebooks(work / "source", work / "html")
     publish(work / "html", out)
+    book_kept.remember(work, now, env)
 
 
 def main() -> int:
@@ -277,9 +274,11 @@ def main() -> int:
     parser.add_argument(
         "--builder", default="html", choices=BUILDERS, help="pages, one page for all, or a check of links"
     )
+    parser.add_argument("--clean", action="store_true", help="use nothing of an earlier build")
     arguments = parser.parse_args()
+    out, work = arguments.out.absolute(), arguments.work.absolute()
     try:
-        build(arguments.notebooks, arguments.out.absolute(), arguments.work.absolute(), arguments.builder)
+        build(arguments.notebooks, out, work, arguments.builder, clean=arguments.clean)
     except (BookError, SphinxError) as error:
         print(f"book: {error}", file=sys.stderr)
         return 1

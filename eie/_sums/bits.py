@@ -29,26 +29,6 @@ def lay_out(indptr: NDArray[Any], rows: NDArray[Any], codes: NDArray[Any], n_out
 
 
 @intrinsic
-def lowest(_, mask):  # type: ignore[no-untyped-def]
-    """Find the place of the lowest one of a word that is not 0."""
-    is_never_zero = ir.IntType(1)(1)
-    return nb.uint64(nb.uint64), lambda _, builder, __, arguments: builder.cttz(arguments[0], is_never_zero)
-
-
-@intrinsic
-def word_at(_, data, at):  # type: ignore[no-untyped-def]
-    """Read 64 bits that begin at a byte, the lowest first."""
-
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        first = builder.gep(context.make_array(signature.args[0])(context, builder, arguments[0]).data, [arguments[1]])
-        word = builder.load(builder.bitcast(first, ir.IntType(64).as_pointer()))
-        word.align = 1
-        return word
-
-    return nb.uint64(data, nb.int64), codegen
-
-
-@intrinsic
 def prefetch(_, array, index):  # type: ignore[no-untyped-def]
     """Ask the memory for the cache line of an array's element, without waiting for it."""
 

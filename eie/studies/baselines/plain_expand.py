@@ -4,12 +4,33 @@ from __future__ import annotations
 
 import numba as nb
 import numpy as np
+from llvmlite import ir
 
 from eie._sums.add import HIGH
 from eie._sums.bitmap import CODES, ROWS, SUM_BITS, WORD_BYTES
-from eie._sums.bits import lowest, word_at
+from eie._sums.bits import intrinsic
 
 _ONE = np.uint64(1)
+
+
+@intrinsic
+def lowest(_, mask):  # type: ignore[no-untyped-def]
+    """Find the place of the lowest one of a word that is not 0."""
+    is_never_zero = ir.IntType(1)(1)
+    return nb.uint64(nb.uint64), lambda _, builder, __, arguments: builder.cttz(arguments[0], is_never_zero)
+
+
+@intrinsic
+def word_at(_, data, at):  # type: ignore[no-untyped-def]
+    """Read 64 bits that begin at a byte, the lowest first."""
+
+    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        first = builder.gep(context.make_array(signature.args[0])(context, builder, arguments[0]).data, [arguments[1]])
+        word = builder.load(builder.bitcast(first, ir.IntType(64).as_pointer()))
+        word.align = 1
+        return word
+
+    return nb.uint64(data, nb.int64), codegen
 
 
 @nb.njit(cache=True, nogil=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ def modules_used(notebook: Mapping[str, Any], sources: Path) -> list[str]:
     return list(filter(None, called | named))
 
 
+@functools.cache
 def _exported(init: Path) -> dict[str, str]:
     """Return the module of each name that `eie.studies.paper` re-exports; a module is its own."""
     if not init.is_file():

@@ -1,5 +1,7 @@
 """Run the book's notebooks whose sources have changed: `python tools/run_pages.py --out FOLDER [--jobs N]`.
 
+A page whose prose alone has changed is not run again: its executed notebook gets the new prose.
+
 One interpreter imports what pages need and compiles the machine, once. It then forks a kernel for each page, so that
 pages share what was loaded and nothing else. `eie rerun PAGE` runs the same page in a kernel of its own.
 """
@@ -18,6 +20,8 @@ from collections.abc import Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
+
+import page_prose
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = "made_from.json"
@@ -47,6 +51,12 @@ def digest(paths: Iterable[Path]) -> str:
     return found.hexdigest()
 
 
+def page_digest(page: Path, sources: Iterable[Path]) -> str:
+    """Return a digest of what the outputs of a page are made from: its code, and what that depends on."""
+    code = page_prose.code(json.loads(page.read_text(encoding="utf-8")))
+    return hashlib.sha256(f"{code}\0{digest(sources)}".encode()).hexdigest()
+
+
 def package_sources(root: Path) -> list[Path]:
     """Return the package's files."""
     found = (root / "eie").rglob("*")
@@ -56,7 +66,7 @@ def package_sources(root: Path) -> list[Path]:
 def common_sources(root: Path, found: Path) -> list[Path]:
     """Return what any page may depend on besides code: numbers, versions, and what was found on this machine."""
     data = [path for path in (root / "data").rglob("*") if path.is_file()]
-    return [*data, root / "requirements.lock", Path(__file__), found]
+    return [*data, root / "requirements.lock", Path(__file__), Path(page_prose.__file__), found]
 
 
 def code_sources(notebook: Path, graph: Any, root: Path) -> list[Path]:
@@ -89,9 +99,16 @@ def stale(out: Path, found: Path, root: Path = ROOT) -> dict[str, str]:
     import grimp
 
     graph = grimp.build_graph("eie", cache_dir=None)
-    digests = {page.stem: digest([page, *common, *code_sources(page, graph, root)]) for page in pages}
+    digests = {page.stem: page_digest(page, [*common, *code_sources(page, graph, root)]) for page in pages}
     todo = {name: new for name, new in digests.items() if state.get(name) != new or name in missing}
     return {**dict(sorted(todo.items(), key=lambda page: (page[0] not in FIRST, page[0]))), WHOLE: whole}
+
+
+def refresh(out: Path, todo: Iterable[str], root: Path = ROOT) -> None:
+    """Bring the prose of the pages that need not run up to date."""
+    for page in sorted((root / "notebooks").glob("*.ipynb")):
+        if page.stem not in todo:
+            page_prose.refresh(out / page.name, page)
 
 
 def _state(out: Path) -> dict[str, str]:
@@ -236,6 +253,7 @@ def main() -> int:
     if not todo:
         return 0
     whole, failed = todo.pop(WHOLE), []
+    refresh(out, todo)
     if todo:
         print(f"{len(todo)} pages to run, {arguments.jobs} side by side", flush=True)
         preload()

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -46,6 +47,27 @@ def test_a_page_is_run_when_its_sources_have_changed_or_it_is_gone(run_pages, ou
     run_pages._write_state(out, state | {"table2_pe": "other", run_pages.WHOLE: "other"})
     (out / "table1_energy.ipynb").unlink()
     assert list(run_pages.stale(out, out / "found")) == ["table1_energy", "table2_pe", run_pages.WHOLE]
+
+
+def test_a_page_whose_prose_alone_has_changed_is_not_run(run_pages, tmp_path):
+    root, out = tmp_path / "root", tmp_path / "out"
+    out.mkdir()
+    shutil.copytree(run_pages.ROOT / "notebooks", root / "notebooks")
+    for name in ("eie", "data", "requirements.lock"):
+        (root / name).symlink_to(run_pages.ROOT / name)
+    (root / "found").touch()
+    todo = run_pages.stale(out, root / "found", root)
+    for name in todo.keys() - {run_pages.WHOLE}:
+        shutil.copyfile(root / "notebooks" / f"{name}.ipynb", out / f"{name}.ipynb")
+    run_pages._write_state(out, todo)
+    path = root / "notebooks" / "table1_energy.ipynb"
+    path.write_text(path.read_text().replace("# Table I", "# The energies of Table I"))
+    todo = run_pages.stale(out, root / "found", root)
+    assert list(todo) == [run_pages.WHOLE]
+    run_pages.refresh(out, todo, root)
+    assert "# The energies of Table I" in (out / "table1_energy.ipynb").read_text()
+    path.write_text(path.read_text().replace("import eie", "import eie  # the machine"))
+    assert list(run_pages.stale(out, root / "found", root)) == ["table1_energy", run_pages.WHOLE]
 
 
 def test_all_pages_are_run_when_other_data_is_found(run_pages, out):

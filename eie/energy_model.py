@@ -7,7 +7,9 @@ SRAM sweep, arithmetic from the ALU table, and registers and clock from Table II
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
+from math import fsum
+from operator import add
 
 from eie import _check, chip
 from eie._display import Shown
@@ -53,7 +55,7 @@ class EnergyReport(Shown):
     @property
     def total(self) -> float:
         """Energy of all components, J."""
-        return sum(self.components.values())
+        return reduce(add, self.components.values())  # Python 3.12's `sum` rounds floats in another way
 
     @property
     def watts(self) -> float:
@@ -125,7 +127,7 @@ def _memories(report: CycleReport, machine: Machine, setting: str) -> dict[str, 
     per_row = facts["sram"]["activation_width_bits"] // facts["arithmetic"]["bits"]
     activation = parts["activation"][0]
     moved_pj = activation.read_pj * report.n_in + activation.write_pj * report.n_out
-    leakage_mw = sum(memory.leakage_mw * count for memory, count in parts.values())
+    leakage_mw = fsum(memory.leakage_mw * count for memory, count in parts.values())
     return {
         "spmat read": PICO * parts["spmat"][0].read_pj * report.spmat_reads,
         "pointer read": PICO * parts["pointer"][0].read_pj * parts["pointer"][1] * report.ptr_reads,

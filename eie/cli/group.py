@@ -35,7 +35,6 @@ class Commands(options.Group):
     cls=Commands,
     help=str(eie.__doc__).splitlines()[0],
     epilog=EPILOG,
-    no_args_is_help=False,
     options_metavar=OPTIONS,
     subcommand_metavar=REST,
 )

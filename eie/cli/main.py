@@ -70,12 +70,23 @@ def _told(error: BaseException) -> int:
         return _fail(
             f"this needs the package {error.name}; install it with: pip install 'eie[{EXTRAS[error.name]}]'", 1
         )
+    if isinstance(error, FileNotFoundError) and error.filename is None and error.errno and not _is_somewhere():
+        return _fail("the current folder is gone; change to another one", 1)
     if isinstance(error, (OSError, ModuleNotFoundError)):
         return _fail(str(error), 1, has_lines=getattr(error, "has_lines", False))
     if isinstance(error, MemoryError):
         return _fail(f"there is not enough memory: {str(error) or 'this needs more than there is'}", 1)
     said = " ".join(str(error).split())[:200]
     return _fail(f"{type(error).__name__}: {said}; to see where: eie --debug COMMAND ..", 1)
+
+
+def _is_somewhere() -> bool:
+    """Tell whether the current folder still exists."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _was_stopped(error: BaseException | None) -> bool:

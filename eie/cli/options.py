@@ -59,6 +59,12 @@ class First(click.Option):
 class Group(Command, click.Group):
     """A group of commands whose help ends like theirs."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; without any, the error lists the commands, where click prints the whole help."""
+        if not args and not ctx.resilient_parsing:
+            raise click.UsageError(f"Missing command; there are {', '.join(self.list_commands(ctx))}.", ctx)
+        return super().parse_args(ctx, args)
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the options, then the commands."""
         super().format_options(ctx, formatter)
@@ -102,7 +108,13 @@ def shapes(
 
 def output(metavar: str, text: str, *, required: bool = False) -> Decorator:
     """Make the option for the file or folder to write."""
-    return click.option("-o", "--output", metavar=metavar, required=required, help=text)
+    return click.option("-o", "--output", metavar=metavar, required=required, callback=_named, help=text)
+
+
+def _named(_context: click.Context, _parameter: click.Parameter, given: str | None) -> str | None:
+    if given == "":
+        raise ValueError("--output must name a file or a folder, got an empty name")
+    return given
 
 
 def integer(*names: str, text: str, default: int | None = None) -> Decorator:
@@ -165,6 +177,8 @@ def _whole(name: str) -> Callable[[str], int]:
 
 
 _HERTZ = {"hz": 1.0, "khz": 1e3, "mhz": 1e6, "ghz": 1e9}
+_LEAST_WITHOUT_UNIT_HZ = 1e6
+"""Clock that no chip of today is below: a smaller number without a unit is rather one of MHz or GHz."""
 
 
 def hertz(text: str) -> float:
@@ -173,14 +187,17 @@ def hertz(text: str) -> float:
     Raises
     ------
     ValueError
-        When it is something else.
+        When it is something else, or has no unit and is so small that another one must be meant.
     """
     match = re.fullmatch(r"([-+.\de]+?) *([kmg]?hz)?", text.strip().lower())
     try:
         number, unit = match.groups() if match else ("", None)
-        return float(number) * _HERTZ[unit or "hz"]
+        found = float(number) * _HERTZ[unit or "hz"]
     except ValueError:
         raise ValueError(f"--clock must be a frequency, such as 800MHz or 1.2GHz, got {text!r}") from None
+    if unit is None and 0 < found < _LEAST_WITHOUT_UNIT_HZ:
+        raise ValueError(f"--clock must have a unit, such as {text}MHz or {text}Hz, got {text!r}")
+    return found
 
 
 def nanometres(text: str) -> float:

@@ -74,7 +74,14 @@ def images(output: str, **given: Any) -> None:
 
 
 @rtl.command(cls=options.Command, epilog="example: eie rtl check --layers 20")
-@click.option("--layers", "count", metavar="N", type=int, default=10, help="synthetic layers to run (default: 10)")
+@click.option(
+    "--layers",
+    "count",
+    metavar="N",
+    type=click.IntRange(0, 1000),
+    default=10,
+    help="synthetic layers to run (default: 10)",
+)
 def check(count: int) -> int:
     """Compare the RTL with the model and prove its properties."""
     from eie.hardware import layers, proofs

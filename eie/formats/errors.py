@@ -51,9 +51,39 @@ def guard(path: object) -> Iterator[None]:
     except _TOLD:
         raise
     except Exception as error:
+        if what := mistaken(Path(str(path))):
+            raise FormatError(f"{path}: {what}") from error
         if isinstance(error, ValueError) and str(path) in str(error):
             raise
         raise FormatError(f"{path}: cannot be read: {type(error).__name__}: {first_line(error)}") from error
+
+
+_LFS = b"version https://git-lfs.github.com/spec/"
+_WEB_PAGES = (b"<!doctype html", b"<html")
+_PICTURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8")
+_ZIP = b"PK\x03\x04"
+_ZIPPED = (".npz", ".pt", ".pth", ".bin", ".ckpt", ".tar", ".pkl")
+"""Endings of formats that are zip archives themselves, or can be."""
+
+
+def mistaken(path: Path) -> str:
+    """Say what a file that cannot be read is instead of a network, as downloads often are; nothing if that is open."""
+    if not path.is_file():
+        return ""
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+    except OSError:
+        return ""
+    if head.startswith(_LFS):
+        return "is a pointer of Git LFS, not the file; get the file itself with: git lfs pull"
+    if head.lstrip().lower().startswith(_WEB_PAGES):
+        return "is a web page, such as an error of a server; download the file itself"
+    if head.startswith(_PICTURES):
+        return "is a picture"
+    if head.startswith(_ZIP) and path.suffix.lower() not in _ZIPPED:
+        return "is a zip archive; unpack it, and give the file in it"
+    return "" if head else "is empty"
 
 
 def guarded(read: Callable[P, R]) -> Callable[P, R]:

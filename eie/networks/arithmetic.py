@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
+from math import fsum
 from operator import add
 from typing import Any
 
@@ -139,6 +140,6 @@ class MachineArithmetic:
         """Sum up the counters of all products so far."""
         report = reduce(add, (report for report, _ in self._runs))
         joules = reduce(add, (joules for _, joules in self._runs))
-        density = sum(layer.density for layer in self._op.layers) / len(self._op.layers)
+        density = fsum(layer.density for layer in self._op.layers) / len(self._op.layers)
         active = self._nonzero / (report.vectors * report.n_in)
         return LayerRun(name, self._op.kind, density, active, report, joules, self.saturations)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
-from math import ceil
+from math import ceil, fsum
 from typing import Any
 
 import numpy as np
@@ -62,11 +62,11 @@ def dense_layer(
         return None
     array, report = _one_product(n_out // groups, n_in // groups, machine)
     all_groups = _times(report, groups)
-    joules = sum(array.joules(all_groups, energy_of).values())
+    joules = fsum(array.joules(all_groups, energy_of).values())
     return Dense(all_groups.seconds * vectors, joules * vectors, n_out * n_in / groups / array.weights_held)
 
 
-def combined(layers: Iterable[Dense | None], how: Callable[[Iterable[float]], float] = sum) -> Dense | None:
+def combined(layers: Iterable[Dense | None], how: Callable[[Iterable[float]], float] = fsum) -> Dense | None:
     """Add up layers, one after the other, or with `min` take the least of branches; None unless all are known."""
     found = list(layers)
     known = [layer for layer in found if layer is not None]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
+from math import fsum
 from operator import add
 from pathlib import Path
 from typing import Any
@@ -271,7 +272,7 @@ def _of_network(
         parts = [part for part in encoded_parts if part.name.split("[")[0] == run.name]
         first = next(Inputs({}, run.activation_density, seed, signed=True).blocks(parts[0]))[0]
         fits = [memory_fit(part.mem, machine) for part in parts]
-        fit = MemoryFit(sum(fit.spmat for fit in fits), sum(fit.pointers for fit in fits), fits[0].activations)
+        fit = MemoryFit(fsum(fit.spmat for fit in fits), fsum(fit.pointers for fit in fits), fits[0].activations)
         explained, waited = explain(parts[0].mem, first, machine), timeline(parts[0].mem, first, machine)
         note = "first product drawn, as dense as its inputs are"
         dense = dense_layer(run.n_out, run.n_in, 1, run.vectors / len(samples), machine, _energy(own))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from functools import reduce
 from html import escape
+from math import fsum
 from operator import add
 from typing import Any
 
@@ -133,7 +134,7 @@ class Evaluation:
     @property
     def seconds(self) -> float:
         """Time of one inference, of all products of all layers."""
-        return sum(layer.seconds for layer in self._sure)
+        return fsum(layer.seconds for layer in self._sure)
 
     @property
     def energy(self) -> EnergyReport:
@@ -146,8 +147,8 @@ class Evaluation:
     def load_balance(self) -> float:
         """Fraction of all PEs' cycles spent on entries, 0..1, over all layers."""
         each = [(layer.run.report, layer.inferences) for layer in self._sure]
-        spent = sum(report.cycles / n for report, n in each)
-        return sum(report.theoretical_cycles / n for report, n in each) / spent
+        spent = fsum(report.cycles / n for report, n in each)
+        return fsum(report.theoretical_cycles / n for report, n in each) / spent
 
     @property
     def loading_joules(self) -> float:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import reduce
+from math import fsum
 from operator import add
 from pathlib import Path
 from typing import Any
@@ -173,7 +174,7 @@ def _total(rows: Sequence[Mapping[str, Any]], machine: Machine) -> dict[str, Any
     sums = {name: float(np.sum([row[name] for row in sure])) for name in _SUMMED}
     if sure[0]["conditional"]:  # of layers in branches alone, one is sure to run, and none is known to
         sums |= {name: float(np.min([row[name] for row in rows])) for name in _SUMMED if name != "cycles"}
-    busy = sum(row["load_balance"] * row["cycles"] for row in sure)
+    busy = fsum(row["load_balance"] * row["cycles"] for row in sure)
     return {
         "layer": TOTAL,
         **asdict(machine),
@@ -181,7 +182,7 @@ def _total(rows: Sequence[Mapping[str, Any]], machine: Machine) -> dict[str, Any
         "at_least": any(row["at_least"] for row in rows),
         **sums,
         "load_balance": busy / sums["cycles"],
-        "memory_fill": sum(row["memory_fill"] for row in rows),
+        "memory_fill": fsum(row["memory_fill"] for row in rows),
         "note": rows[0]["note"],
         "conditional": False,
     }

@@ -103,7 +103,9 @@ def read(
     known = [ending for ending in _READERS if path.name.lower().endswith(ending)]
     reader = _READERS[max(known, key=len)] if known else None
     if reader is None:
-        raise ValueError(f"{path}: the ending must be one of {', '.join(_READERS)}, got {path.suffix or 'none'!r}")
+        what = "is a folder; " if path.is_dir() else "" if path.exists() else "there is no such file; "
+        ending = f"got {path.suffix!r}" if path.suffix else "it has none"
+        raise ValueError(f"{path}: {what}the ending must be one of {', '.join(_READERS)}; {ending}")
     if key is not None and reader is not pytorch.read:
         raise ValueError(f"{path}: a key chooses a state dict of a PyTorch file, got {key!r} for another format")
     if input_shapes and reader is not onnx.read:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, fsum
 
 import numpy as np
 
@@ -65,4 +65,4 @@ def chips_needed(layers: Iterable[MemoryFit]) -> int:
     count.
     """
     filled = [layer.filled() for layer in layers]
-    return max(1, *(ceil(sum(layer[name] for layer in filled)) for name in ("spmat", "pointers")))
+    return max(1, *(ceil(fsum(layer[name] for layer in filled)) for name in ("spmat", "pointers")))

@@ -18,7 +18,7 @@ from eie.explore.explain import CAUSES, Explanation, Timeline
 from eie.formats.container import EncodedLayer
 from eie.machine import EIE_45NM
 from eie.networks.evaluation import Evaluation, LayerEvaluation
-from eie.writing.aside import check_writable, resolved, write_together
+from eie.writing.aside import MissingFolderError, check_writable, resolved, write_together
 from eie.writing.names import visible
 from eie.writing.words import joined
 
@@ -76,7 +76,7 @@ def check_folder(folder: str | Path) -> None:
     if path.exists() and not path.is_dir():
         raise ValueError(f"cannot write a report into {folder}: it is not a folder")
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot write a report into {folder}: there is no folder {path.parent}")
+        raise MissingFolderError(f"cannot write a report into {folder}: there is no folder {path.parent}")
     check_writable(folder, path if path.exists() else path.parent)
 
 

@@ -6,6 +6,7 @@ Nothing here is taken from `eie.energy`: each energy of an event is looked up ag
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import fsum
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -103,7 +104,7 @@ def _memory_events(report: CycleReport, machine: Machine) -> Iterator[Event]:
     parts = memories(machine, facts["sram"]["setting"])
     (spmat, _), (pointer, banks), (activation, _) = (parts[name] for name in ("spmat", "pointer", "activation"))
     per_row = facts["sram"]["activation_width_bits"] // facts["arithmetic"]["bits"]
-    leakage_mw = sum(memory.leakage_mw * count for memory, count in parts.values())
+    leakage_mw = fsum(memory.leakage_mw * count for memory, count in parts.values())
     yield "matrix memory", "read of a matrix row", report.spmat_reads, spmat.read_pj
     yield "pointer memory", "read of one pointer", banks * report.ptr_reads, pointer.read_pj
     yield "activation memory", "read of a row of inputs", report.n_in / per_row, activation.read_pj

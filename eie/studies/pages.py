@@ -23,7 +23,7 @@ def names() -> list[str]:
     return sorted(path.stem for path in resource("notebooks").glob("*.ipynb"))
 
 
-NAMED_BY_NUMBER = re.compile(r"(?P<kind>fig|table|sec)?[a-z]*[ ._]*0*(?P<number>\d+)", re.IGNORECASE)
+NAMED_BY_NUMBER = re.compile(r"(?:(?P<kind>fig|table|sec)(?:ures?|s|tions?)?)?[ ._]*0*(?P<number>\d+)", re.IGNORECASE)
 """What people call a page of the paper: `fig8`, `Figure 8`, `table 4`, `08`."""
 
 

@@ -14,6 +14,10 @@ from pathlib import Path
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 
 
+class MissingFolderError(FileNotFoundError, ValueError):
+    """Error for a file that is to be written into a folder which is not there: a wrong value, since none is made."""
+
+
 @contextmanager
 def written_aside(path: str | Path) -> Iterator[Path]:
     """Give a path to write to; move it to `path` if all went well, else remove it.
@@ -22,7 +26,7 @@ def written_aside(path: str | Path) -> Iterator[Path]:
 
     Raises
     ------
-    FileNotFoundError
+    MissingFolderError
         When the folder of `path` does not exist.
     OSError
         When nothing can be written there.
@@ -83,9 +87,13 @@ def write_together(folder: str | Path, texts: Iterable[tuple[str, str]]) -> None
     ------
     OSError
         When nothing can be written there.
+    ValueError
+        When a file is there, not a folder.
     """
     place = Path(folder)
     is_new = not place.exists()
+    if not is_new and not place.is_dir():
+        raise ValueError(f"cannot write into {folder}: it is not a folder")
     if is_new:
         check_writable(folder, next(parent for parent in resolved(folder).parents if parent.exists()))
     place.mkdir(parents=True, exist_ok=True)
@@ -104,7 +112,7 @@ def target_of(path: str | Path) -> Path:
     """Return the place of a file of that name, or raise the errors of `written_aside`; for use before long work."""
     target = resolved(path)  # a link stays, and what it leads to is replaced
     if not target.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: there is no folder {target.parent}")
+        raise MissingFolderError(f"cannot write {path}: there is no folder {target.parent}")
     if target.exists() and not target.is_file():
         raise ValueError(f"cannot write {path}: it is not an ordinary file")
     check_writable(path, target.parent)

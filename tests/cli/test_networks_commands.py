@@ -120,7 +120,7 @@ def test_errors_say_what_to_do_next(capsys, here, arguments, message):
 
 
 def test_missing_folder(capsys, here):
-    said = refused(capsys, "run", "net.onnx", "--act-density", "1", "-o", "no/report", status=1)
+    said = refused(capsys, "run", "net.onnx", "--act-density", "1", "-o", "no/report")
     assert "there is no folder" in said
 
 

@@ -34,7 +34,7 @@ def test_a_reader_of_ones_own(tmp_path, monkeypatch):
     importing.register(".Rows.GZ", lambda path: WeightFile(path, (layer_of(np.ones((2, 3), np.float32)),)))
     (layer,) = importing.read(tmp_path / "net.rows.gz").layers
     assert (layer.n_out, layer.n_in) == (2, 3)
-    with pytest.raises(ValueError, match=r"must be one of .*, \.rows\.gz, got '\.rows'"):
+    with pytest.raises(ValueError, match=r"must be one of .*, \.rows\.gz; got '\.rows'"):
         importing.read(tmp_path / "net.rows")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ def summary(runs: Rows, powers: Rows) -> str:
     """Say in a line what a recipe gave."""
     (run,) = runs
     gates = [row for row in powers if row["component"] != MEMORY]
-    logic = sum(row[f"{part}_mW"] for row in gates for part in ("internal", "switching", "leakage"))
+    logic = fsum(row[f"{part}_mW"] for row in gates for part in ("internal", "switching", "leakage"))
     return (
         f"{run['recipe']}: {run['wrong']} of {run['compared']:,} outputs in {run['cycles']:,} cycles are wrong, "
         f"{run['wrong_results']} of {run['results']} results; the logic draws {logic:.2f} mW"

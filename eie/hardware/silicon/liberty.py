@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import fsum
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,7 @@ class Energy:
 
     def mean(self, slew: float, load: float) -> float:
         """Return the mean energy of a rise and a fall, fJ."""
-        return sum(table.at(slew, load) for table in self.tables.values()) / 2
+        return fsum(table.at(slew, load) for table in self.tables.values()) / 2
 
 
 @dataclass(frozen=True, eq=False, slots=True)

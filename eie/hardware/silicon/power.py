@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import fsum
 
 from eie.hardware.silicon.functions import possible
 from eie.hardware.silicon.gates import Activity, GateSimulation
@@ -90,7 +91,7 @@ class _Sum:
         for k, node in enumerate(self.simulation.nodes):
             gate, net = node.gate, node.gate.nets[node.pin]
             energies = gate.cell.pins[node.pin].energies
-            joined = sum(self.change(gate, energy, net) for energy in energies) / max(1, len(energies))
+            joined = fsum(self.change(gate, energy, net) for energy in energies) / max(1, len(energies))
             total = joined * int(self.activity.toggles[net])
             for i, name in enumerate(node.inputs):
                 slew = self.timing.slew(gate.nets[name])
@@ -130,7 +131,7 @@ class _Sum:
             load = self.load(gate.nets[pin.name]) if pin.name in gate.nets else _NO_LOAD
             rises = bool(given) == (pin.function == gate.cell.state)
             tables = [energy.tables[RISE if rises else FALL].at(CLOCK_SLEW_NS, load) for energy in pin.energies]
-            total += sum(tables) / max(1, len(tables))
+            total += fsum(tables) / max(1, len(tables))
         return total
 
     def clock_gate(self, k: int, gate: Gate) -> None:
@@ -142,7 +143,7 @@ class _Sum:
         load = self.load(gate.nets[out.name])
         stopped = 2 * _mean(clock, CLOCK_SLEW_NS, {enable.name: 0, out.name: 0})
         passed = [energy for energy in out.energies if possible(energy.when, {enable.name: 1})]
-        through = 2 * sum(energy.mean(CLOCK_SLEW_NS, load) for energy in passed) / max(1, len(passed))
+        through = 2 * fsum(energy.mean(CLOCK_SLEW_NS, load) for energy in passed) / max(1, len(passed))
         toggles = int(self.activity.toggles[gate.nets[enable.name]])
         total = closed * stopped + opened * through
         total += toggles * _mean(enable, self.timing.slew(gate.nets[enable.name]), {})
@@ -181,7 +182,7 @@ def _add(parts: dict[tuple[str, str], float], gate: Gate, component: str, value:
 
 
 def _capacitance(pin: Pin) -> float:
-    return sum(pin.capacitance.values()) / 2
+    return fsum(pin.capacitance.values()) / 2
 
 
 def _possible(pin: Pin, known: Mapping[str, int]) -> list[Energy]:
@@ -191,10 +192,10 @@ def _possible(pin: Pin, known: Mapping[str, int]) -> list[Energy]:
 def _mean(pin: Pin, slew: float, known: Mapping[str, int]) -> float:
     """Return the mean energy of a change of an input that leaves the outputs as they are, fJ."""
     energies = _possible(pin, known)
-    return sum(energy.mean(slew, _NO_LOAD) for energy in energies) / max(1, len(energies))
+    return fsum(energy.mean(slew, _NO_LOAD) for energy in energies) / max(1, len(energies))
 
 
 def _of_edge(pin: Pin, slew: float, way: str, known: Mapping[str, int]) -> float:
     """Return the energy of a clock edge that leaves the outputs as they are, fJ."""
     energies = _possible(pin, known)
-    return sum(energy.tables[way].at(slew, _NO_LOAD) for energy in energies) / max(1, len(energies))
+    return fsum(energy.tables[way].at(slew, _NO_LOAD) for energy in energies) / max(1, len(energies))

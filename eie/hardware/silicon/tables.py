@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib import metadata
+from math import fsum
 from typing import Any
 
 from eie.hardware.geometry import Geometry
@@ -98,7 +99,7 @@ def synthesis(cells: Library, target_ns: float) -> Iterator[tuple[Rows, Rows]]:
 
 def summary(areas: Rows, paths: Rows) -> str:
     """Say in lines what a recipe gave: area of a PE's logic and of a leaf node, um2, and the longest path, ns."""
-    logic = sum(row["area_um2"] for row in areas if row["module"] in MODULES.values())
+    logic = fsum(row["area_um2"] for row in areas if row["module"] in MODULES.values())
     node = next(row["area_um2"] for row in areas if row["module"].startswith("LNZD"))
     return (
         f"{areas[0]['recipe']}: {logic:,.0f} um2 of logic in a PE, {node:,.0f} um2 per leaf of the detection tree, "
@@ -183,4 +184,4 @@ def _named(instance: str, block: str) -> str:
 
 
 def _area(gates: list[Gate]) -> float:
-    return round(sum(gate.cell.area for gate in gates), 3)
+    return round(fsum(gate.cell.area for gate in gates), 3)

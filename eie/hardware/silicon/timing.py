@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import fsum
 
 from eie.hardware.silicon.liberty import Arc
 from eie.hardware.silicon.netlist import HIGH, LOW, Gate, Netlist
@@ -79,7 +80,7 @@ class Timing:
 
     def slew(self, net: int) -> float:
         """Return the mean slew of a net's rise and fall, ns."""
-        return sum(self.slews.get((net, way), INPUT_SLEW_NS) for way in (RISE, FALL)) / 2
+        return fsum(self.slews.get((net, way), INPUT_SLEW_NS) for way in (RISE, FALL)) / 2
 
     def _starts(self, kind: str) -> list[Edge]:
         """Return the edges of input ports, or of the outputs of memories."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from math import fsum
 
 import pandas as pd
 
@@ -57,13 +58,13 @@ def components(recipe: str = HEADLINE) -> pd.Series:
 def paper_logic_area() -> float:
     """Return what Table II has for it, um2: clock network, registers and combinational logic."""
     parts = pe_breakdown("area", "component")
-    return sum(parts[name] for name in _LOGIC)
+    return fsum(parts[name] for name in _LOGIC)
 
 
 def node_area(recipe: str = HEADLINE) -> float:
     """Return the mean area of the 21 detection nodes, um2."""
     rows = table("synthesis").query("recipe == @recipe").set_index("module")["area_um2"]
-    areas = sum(count * rows[f"LNZD node, {bits} bits"] for bits, count in _LEVELS.items())
+    areas = fsum(count * rows[f"LNZD node, {bits} bits"] for bits, count in _LEVELS.items())
     return float(areas / sum(_LEVELS.values()))
 
 
@@ -94,7 +95,7 @@ def logic_power(recipe: str = HEADLINE) -> float:
 def paper_logic_power() -> float:
     """Return what Table II has for clock network, registers and combinational logic, mW."""
     parts = pe_breakdown("power", "component")
-    return sum(parts[name] for name in _LOGIC)
+    return fsum(parts[name] for name in _LOGIC)
 
 
 def sram_area() -> pd.Series:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from math import log2
+from math import fsum, log2
 
 import numpy as np
 import pandas as pd
@@ -50,8 +50,8 @@ def paper_chip(quantity: str) -> float:
         "power": lambda: chip.power(EIE_45NM),
         "power, W": lambda: chip.power(EIE_45NM) / 1e3,
         "area": lambda: chip.area(EIE_45NM),
-        "PE area": lambda: sum(chip.pe_area(EIE_45NM).values()),
-        "PE power": lambda: sum(chip.pe_power(EIE_45NM).values()),
+        "PE area": lambda: fsum(chip.pe_area(EIE_45NM).values()),
+        "PE power": lambda: fsum(chip.pe_power(EIE_45NM).values()),
         "memory power": lambda: EIE_45NM.n_pe * pe_breakdown("power", "component")["memory"] / 1e3,
         "lnzd nodes": lambda: float(chip.lnzd_nodes(EIE_45NM)),
         "peak": lambda: 2 * EIE_45NM.n_pe * EIE_45NM.clock_hz / 1e9,

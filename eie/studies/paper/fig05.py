@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,7 @@ def figure5(spmat_width_bits: int = 64, fifo_depth: int = 8) -> Figure5:
     machine = Machine(spmat_width_bits=spmat_width_bits, fifo_depth=fifo_depth)
     areas, modules = chip.pe_area(machine), list(BLOCKS.values())
     parts = {block: areas[module] / modules.count(module) for block, module in BLOCKS.items()}
-    side = float(np.sqrt(sum(parts.values())))
+    side = float(np.sqrt(fsum(parts.values())))
     cut = slice_and_dice(PLAN, parts, 0.0, 0.0, side, side)
     rows = [{"block": block, "module": BLOCKS[block], "area, mm2": parts[block], **cut[block]} for block in BLOCKS]
     return Figure5(machine, pd.DataFrame(rows))
@@ -129,9 +130,9 @@ def synthesised() -> Figure5:
     areas, modules = 1e-6 * measured.areas()["sum"], list(BLOCKS.values())
     names = [block for block, module in BLOCKS.items() if module in areas.index]
     parts = {block: float(areas[BLOCKS[block]]) / modules.count(BLOCKS[block]) for block in names}
-    whole = sum(chip.pe_area(EIE_45NM).values())
-    parts["filler cell"] = max(0.0, whole - sum(parts.values()))
-    side = float(np.sqrt(sum(parts.values())))
+    whole = fsum(chip.pe_area(EIE_45NM).values())
+    parts["filler cell"] = max(0.0, whole - fsum(parts.values()))
+    side = float(np.sqrt(fsum(parts.values())))
     cut = slice_and_dice(PLAN, parts, 0.0, 0.0, side, side)
     rows = [{"block": block, "module": BLOCKS[block], "area, mm2": parts[block], **cut[block]} for block in names]
     return Figure5(EIE_45NM, pd.DataFrame(rows), side**2)
@@ -140,7 +141,7 @@ def synthesised() -> Figure5:
 def synthesised_words() -> str:
     """Say how large the synthesised PE is beside Table II's."""
     mine, theirs = synthesised().area_mm2, chip.pe_area(EIE_45NM)
-    used = sum(area for module, area in theirs.items() if module != "filler cell")
+    used = fsum(area for module, area in theirs.items() if module != "filler cell")
     return (
         "The gates synthesised from [our hardware description](hardware.ipynb) and the memories of our memory model "
         f"together take {mine:.3f} mm². That is {percent_apart(100 * (mine / used - 1))} than "
@@ -185,4 +186,4 @@ def slice_and_dice(
 
 
 def _area(plan: str | Sequence[Any], areas: dict[str, float]) -> float:
-    return areas[plan] if isinstance(plan, str) else sum(_area(part, areas) for part in plan)
+    return areas[plan] if isinstance(plan, str) else fsum(_area(part, areas) for part in plan)

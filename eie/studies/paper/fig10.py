@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import fsum
 
 import numpy as np
 import pandas as pd
@@ -204,7 +205,7 @@ def figure10(clock_mhz: float | None = None) -> Figure10:
     rows["energy"] = _energies(rows, "multiply")
     rows["multiply and add"] = rows["energy"] + _energies(rows, "add")
     rows["power, mW"] = rows["multiply and add"] * clock_mhz * 1e-3
-    rows["share of a PE, %"] = 100 * rows["power, mW"] / sum(pe_breakdown("power", "component").values())
+    rows["share of a PE, %"] = 100 * rows["power, mW"] / fsum(pe_breakdown("power", "component").values())
     rows = rows.sort_values(["bits", "kind"], ascending=[False, True], ignore_index=True)
     return Figure10(rows, clock_mhz, experiments.read("precision"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,7 @@ class OneInference:
     def answer(self) -> str:
         """Say which digit the network reads, and what it took."""
         cycles = sum(layer.report.cycles for layer in self.run.layers)
-        joules = sum(layer.energy.total for layer in self.run.layers)
+        joules = fsum(layer.energy.total for layer in self.run.layers)
         verdict = "which is right" if self.digit == self.label else f"but the image shows a {self.label}"
         return (
             f"In an image of a handwritten digit, {self.name} reads a **{self.digit}**, {verdict}. On "

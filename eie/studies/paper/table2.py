@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import fsum
 
 import pandas as pd
 
@@ -136,7 +137,7 @@ class Table2:
         power, area = pe_breakdown("power", "component"), pe_breakdown("area", "component")
         return pd.DataFrame(
             {
-                "power, %": 100 * (self.models["total"] / sum(power.values()) - 1),
+                "power, %": 100 * (self.models["total"] / fsum(power.values()) - 1),
                 "memory power, %": 100 * (self.models["memory"] / power["memory"] - 1),
                 "leakage, mW": self.models["memory, leakage"],
                 "memory area, mm2": self.models["memory area"],
@@ -219,7 +220,7 @@ class Table2:
         """Say what a PE draws, counted and printed."""
         counted = float(self.models.loc[chip_facts()["sram"]["setting"], "total"])
         plausible = self.variants["total"].drop(AS_SHIPPED, errors="ignore")
-        printed = sum(pe_breakdown("power", "component").values())
+        printed = fsum(pe_breakdown("power", "component").values())
         return (
             f"{machine_warning(self.machine)}Counted event by event, a PE that runs {self.layer} draws "
             f"**{counted:.1f} mW** ({plausible.min():.1f} to {plausible.max():.1f} mW over plausible settings of its "
@@ -336,13 +337,13 @@ def settings_with(machine: Machine) -> list[str]:
 def per_pe_mw(report: EnergyReport, n_pe: int) -> dict[str, float]:
     """Mean power of one PE by the parts of `PARTS`, mW."""
     of_a_pe = 1e3 / report.seconds / n_pe
-    return {part: of_a_pe * sum(report.components[name] for name in names) for part, names in PARTS.items()}
+    return {part: of_a_pe * fsum(report.components[name] for name in names) for part, names in PARTS.items()}
 
 
 def _model(report: CycleReport, machine: Machine, setting: str) -> dict[str, float]:
     joules, held = energy(report, machine, setting), memories(machine, setting)
     parts = per_pe_mw(joules, machine.n_pe)
-    area = sum(memory.area_mm2 * count for memory, count in held.values())
+    area = fsum(memory.area_mm2 * count for memory, count in held.values())
     memory = parts["memory, accesses"] + parts["memory, leakage"]
     own = {
         f"{name} memory": 1e3 * joules.components[reads] / report.seconds / machine.n_pe
@@ -353,7 +354,7 @@ def _model(report: CycleReport, machine: Machine, setting: str) -> dict[str, flo
         **parts,
         **own,
         "memory": memory,
-        "total": sum(parts.values()),
+        "total": fsum(parts.values()),
         "layer, uJ": 1e6 * joules.total,
         "memory area": area,
         "cycle": held["spmat"][0].cycle_ns,
@@ -383,7 +384,7 @@ def _printed() -> pd.DataFrame:
 
 def sum_of(group: str, quantity: str) -> float:
     """Add up the components or the modules of a PE: power in mW, area in um2."""
-    return sum(pe_breakdown(quantity, group).values())
+    return fsum(pe_breakdown(quantity, group).values())
 
 
 def filler_holds_wider_arithmetic() -> Margin:

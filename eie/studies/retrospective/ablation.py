@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
+from math import fsum
 
 import numpy as np
 import pandas as pd
@@ -210,9 +211,9 @@ def _joules(runs: Runs, variant: tuple[bool, ...]) -> float:
     """Compute the energy of a pass with some savings; from DRAM, the bits fetched cost Table I's energy."""
     run = runs[variant[1:]]  # type: ignore[index]
     if variant[0]:
-        return sum(run.parts.values())
+        return fsum(run.parts.values())
     dram = PICO * float(published.row("table1", operation="32 bit DRAM", quantity="energy")["value"]) / 32
-    return sum((run.parts | {"spmat read": dram * run.weight_bits}).values())
+    return fsum((run.parts | {"spmat read": dram * run.weight_bits}).values())
 
 
 def _way(runs: Runs, way: str) -> Iterator[float]:
@@ -227,7 +228,7 @@ def _way(runs: Runs, way: str) -> Iterator[float]:
         if way in ("gate weights", "gate both"):
             kept = runs[True, shared, way == "gate both"].parts
             parts |= {name: kept[name] for name in OF_PRODUCT}
-        yield sum(parts.values())
+        yield fsum(parts.values())
 
 
 def _plain_bits() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -322,7 +323,7 @@ class _Pass:
             parts = replace(self.array, machine=machine).joules(report, partial(energy, setting=setting))
         else:
             parts = energy(report, machine, setting).components
-        return sum(parts.values()) - parts["leakage"], parts["leakage"]
+        return fsum(parts.values()) - parts["leakage"], parts["leakage"]
 
 
 def _inference(passes: list[_Pass], place: str, setting: str) -> dict[str, float]:
@@ -347,10 +348,10 @@ def _inference(passes: list[_Pass], place: str, setting: str) -> dict[str, float
 
 def _chips_of_all(passes: list[_Pass]) -> int:
     """Count chips for all copies of all layers: by entries, or by pointers if those take more."""
-    entries = sum(one.layer.copies * one.entries * one.entry_bits for one in passes) / _spmat_bits()
+    entries = fsum(one.layer.copies * one.entries * one.entry_bits for one in passes) / _spmat_bits()
     sizes = chip_facts()["sram"]
     held = sizes["pointer_banks"] * sizes["pointer_bytes"] * 8 / paper_value("pointer-bits")
-    pointers = sum(one.layer.copies * one.pointers * one.chips for one in passes) / held
+    pointers = fsum(one.layer.copies * one.pointers * one.chips for one in passes) / held
     return int(np.ceil(max(entries, pointers, 1.0)))
 
 
@@ -368,7 +369,7 @@ def _spmat_bits() -> float:
 @cache
 def _leakage_watts(setting: str) -> float:
     """Add up the leakage of the memories of one PE."""
-    return 1e-3 * sum(memory.leakage_mw * count for memory, count in memories(EIE_45NM, setting).values())
+    return 1e-3 * fsum(memory.leakage_mw * count for memory, count in memories(EIE_45NM, setting).values())
 
 
 @cache

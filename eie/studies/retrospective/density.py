@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import fsum
 
 import numpy as np
 import pandas as pd
@@ -160,7 +161,7 @@ def density(
 def _dense(array: DenseArray, n_out: int, x: NDArray[np.float32]) -> tuple[float, float]:
     """Compute seconds and joules of a dense array."""
     report = array.run(n_out, x)
-    return report.seconds, sum(array.joules(report).values())
+    return report.seconds, fsum(array.joules(report).values())
 
 
 def _crossing(densities: pd.Series, ratios: pd.Series) -> float:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -309,11 +310,11 @@ def _summary(runs: Sequence[LayerRun]) -> dict[str, Any]:
     return {
         "matrices": len(runs),
         "weights, %": 100 * float(np.mean([run.density for run in runs])),
-        "activations, %": 100 * sum(run.activation_density * run.vectors for run in runs) / products,
-        "us a product": 1e6 * sum(run.report.seconds for run in runs) / products,
-        "load balance, %": 100 * sum(run.report.theoretical_cycles for run in runs) / cycles,
+        "activations, %": 100 * fsum(run.activation_density * run.vectors for run in runs) / products,
+        "us a product": 1e6 * fsum(run.report.seconds for run in runs) / products,
+        "load balance, %": 100 * fsum(run.report.theoretical_cycles for run in runs) / cycles,
         "padding, %": 100 * sum(run.report.padding for run in runs) / sum(run.report.entries for run in runs),
-        "nJ a product": 1e9 * sum(run.energy.total for run in runs) / products,
+        "nJ a product": 1e9 * fsum(run.energy.total for run in runs) / products,
         "saturations": sum(run.saturations for run in runs),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from math import fsum
 
 import numpy as np
 import pandas as pd
@@ -197,7 +198,7 @@ def _point(blocked: Blocked, x: np.ndarray) -> dict[str, float]:
     used = energy(report, replace(EIE_45NM, n_pe=blocked.machine.n_pe))
     share = used.components[MULTIPLIER] / used.total
     pj = 1e12 * used.total / report.macs
-    return bits | {"bits": sum(bits.values()), "pJ": pj, "multiplier": share, "cycles": report.cycles}
+    return bits | {"bits": fsum(bits.values()), "pJ": pj, "multiplier": share, "cycles": report.cycles}
 
 
 @cache

@@ -17,7 +17,7 @@ from eie.studies import claims_file
 from eie.studies.claim import Claim, Evidence, Margin, Result, Verdict
 from eie.studies.paper.fig08 import DEPTHS
 from eie.studies.paper.fig09 import WIDTHS
-from eie.writing.words import with_error
+from eie.writing.words import decimals_of, signed, significant, with_error
 
 
 def evaluate_all(claims: Iterable[Claim] | None = None) -> list[Result]:
@@ -82,10 +82,22 @@ def computed(result: Result) -> str:
     value, error = result.value, result.error
     if value is None or isinstance(value, bool):
         return number(value)
-    sign = "+" if isinstance(result.computed, Margin) else ""
-    if not error or error < 5e-4 * abs(value):
-        return f"{value:{sign},.0f}" if abs(value) >= 1e3 else f"{value:{sign}.4g}"
-    return with_error(value, error, sign)
+    if error is None or error < 5e-4 * abs(value):
+        error = 0.0
+    if isinstance(result.computed, Margin):
+        return _margin(value, error)
+    if not error:
+        return f"{value:,.0f}" if abs(value) >= 1e3 else f"{value:.4g}"
+    return with_error(value, error)
+
+
+def _margin(value: float, error: float) -> str:
+    """Write a margin with two digits: more if its error begins behind them, fewer if the error ends before them."""
+    sign = "+" if value > 0 else ""
+    if not error:
+        return f"{sign}{significant(value, 2)}"
+    decimals = min(max(decimals_of(value, 2), decimals_of(error, 1)), decimals_of(error, 2))
+    return f"{signed(value, f'+,.{decimals}f')} ± {error:,.{decimals}f}"
 
 
 def shown(result: Result) -> str:

@@ -62,11 +62,16 @@ def significant(value: float, digits: int = 3) -> str:
     return with_minus(f"{rounded:,g}" if abs(value) < 1e6 else f"{rounded:,.0f}")
 
 
+def decimals_of(value: float, digits: int) -> int:
+    """Count the decimals that show so many significant digits of a number, 0 or more."""
+    return max(0, digits - 1 - floor(log10(abs(value)))) if value else 0
+
+
 def with_error(value: float, error: float, sign: str = "") -> str:
     """Write a number and its error bar with two digits of the error, such as "204.4 ± 8.8"; no error bar if it is 0."""
     if not error:
         return f"{'+' if sign and value > 0 else ''}{significant(value)}"
-    decimals = max(0, 1 - floor(log10(error)))
+    decimals = decimals_of(error, 2)
     if error >= 100:  # and two digits of the error, before the point too
         step = 10 ** (floor(log10(error)) - 1)
         value, error = step * round(value / step), step * round(error / step)

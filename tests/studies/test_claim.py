@@ -2,6 +2,7 @@ import pytest
 
 from eie.studies import claims
 from eie.studies.claim import Evidence, Margin, Result, Tolerance, Verdict, judge, worse
+from eie.writing.words import MINUS
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,23 @@ def test_a_message_is_undecided_within_its_error_bar(claim, margin, verdict):
     assert judge(claim(True), Margin(margin, 2.0)) == verdict
     assert judge(claim(True, spread=2.0), Margin(margin)) == verdict
     assert Result(claim(True, spread=1.2), Margin(margin, 1.6)).error == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(
+    ("margin", "error", "text"),
+    [
+        (61.98, 0.32, "+62.0 ± 0.3"),  # one digit of the error tells its size
+        (22.4, 8.8, "+22 ± 9"),
+        (3.53, 0.24, "+3.5 ± 0.2"),
+        (-0.2, 2.9, f"{MINUS}0.2 ± 2.9"),  # a margin below its error has two digits of that
+        (0.1, 0.0056, "+0.100 ± 0.006"),
+        (0.2704, 0.0, "+0.27"),
+        (1917.0, 0.0, "+1,900"),
+        (-11.0, 0.0, f"{MINUS}11"),
+    ],
+)
+def test_margins_have_two_digits(claim, margin, error, text):
+    assert claims.computed(Result(claim(True), Margin(margin, error))) == text
 
 
 def test_a_reading_error_of_each_point_is_no_tolerance_of_their_mean():
@@ -68,8 +86,8 @@ def test_decimals_of_the_published_number_follow_from_half_of_its_last_digit(pri
 
 def test_a_margin_is_shown_as_one_with_its_sign(claim):
     for margin, said in (
-        (Margin(0.2704), "margin +0.2704"),
-        (Margin(-1234.5), "margin -1,234"),
+        (Margin(0.2704), "margin +0.27"),
+        (Margin(-1234.5), f"margin {MINUS}1,200"),
         (Margin(2, 1), "margin +2.0"),
         (Margin(2, 1, unit="points"), "margin +2.0 ± 1.0 points"),
     ):

@@ -13,6 +13,7 @@ from eie.machine import MAX_PE
 from eie.studies import plots
 from eie.studies.paper.series import Series, machine_warning, series
 from eie.studies.paper.setup import Setup, exhibit
+from eie.writing.words import with_error
 
 PE_COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 """Numbers of PEs in the paper's figures."""
@@ -28,9 +29,10 @@ class Figure11(Series):
         """Say how much faster the layers become with the most PEs."""
         most = self.table().columns[-1]
         faster = self.table()[most].sort_values()
+        least = with_error(faster.iloc[0], self.error(faster.index[0], most))
         return (
             f"On {_pes(most)}, the median layer runs **{faster.median():.0f} times** as fast as on one PE; "
-            f"the layer {faster.index[0]} gains least, a factor of {faster.iloc[0]:.0f}. "
+            f"the layer {faster.index[0]} gains least, a factor of {least}. "
         )
 
     def words(self) -> str:
@@ -86,8 +88,9 @@ class Figure12(Series):
         """Say how much of the work is real with the fewest PEs, and with the most."""
         table = self.table()
         few, most = table.columns[0], table.columns[-1]
+        least = with_error(table[few].min(), self.error(table[few].idxmin(), few))
         return (
-            f"On {_pes(few)}, **{table[few].min():.0f} %** ({table[few].idxmin()}) to {table[few].max():.0f} % "
+            f"On {_pes(few)}, **{least} %** ({table[few].idxmin()}) to {table[few].max():.0f} % "
             f"({table[few].idxmax()}) of the entries processed are real work (weights) and the rest are padding zeros; "
             f"on {_pes(most)}, at least {table[most].min():.0f} % are real work. "
         )
@@ -134,9 +137,10 @@ class Figure13(Series):
         ends = (
             f"{table[most].min():.0f} % ({table[most].idxmin()}) to {table[most].max():.0f} % ({table[most].idxmax()})"
         )
+        mean = self.over_layers().loc[most]
         return (
             f"Averaged over the layers, the load balance falls from {table[few].mean():.0f} % on {_pes(few)} to "
-            f"**{table[most].mean():.0f} %** on {_pes(most)}, where it ranges from {ends}. "
+            f"**{with_error(mean['mean'], 2 * mean['sd'])} %** on {_pes(most)}, where it ranges from {ends}. "
         )
 
 
@@ -144,7 +148,7 @@ def _pes(number: int) -> str:
     return "one PE" if number == 1 else f"{number:,} PEs"
 
 
-@exhibit("layers", "fifo_depth", "seed", "own_layers", draws=1)
+@exhibit("layers", "fifo_depth", "seed", "draws", "own_layers")
 def figure11(setup: Setup, n_pes: Sequence[int] = PE_COUNTS) -> Figure11:
     """Compute Figure 11: speed-up over one PE.
 
@@ -161,7 +165,7 @@ def figure11(setup: Setup, n_pes: Sequence[int] = PE_COUNTS) -> Figure11:
     return Figure11("Figure 11", "speed-up", "n_pe", "PEs", "speed-up over one PE", "%", points, False, other)
 
 
-@exhibit("layers", "fifo_depth", "seed", "own_layers", draws=1)
+@exhibit("layers", "fifo_depth", "seed", "draws", "own_layers")
 def figure12(setup: Setup, n_pes: Sequence[int] = PE_COUNTS) -> Figure12:
     """Compute Figure 12: entries that are not padding zeros, of all entries processed, on `n_pes` as for `figure11`."""
     runs, *ends = _runs(setup, n_pes)
@@ -170,7 +174,7 @@ def figure12(setup: Setup, n_pes: Sequence[int] = PE_COUNTS) -> Figure12:
     return Figure12("Figure 12", "fraction of real work", "n_pe", "PEs", label, "points", points)
 
 
-@exhibit("layers", "fifo_depth", "seed", "own_layers", draws=1)
+@exhibit("layers", "fifo_depth", "seed", "draws", "own_layers")
 def figure13(setup: Setup, n_pes: Sequence[int] = PE_COUNTS) -> Figure13:
     """Compute Figure 13: load balance against the number of PEs, on `n_pes` as for `figure11`."""
     runs, *ends = _runs(setup, n_pes)

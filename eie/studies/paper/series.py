@@ -114,6 +114,11 @@ class Series:
         error = by_x["sd"].apply(lambda sd: float(np.sqrt((sd**2).sum())) / len(sd))
         return pd.DataFrame({"mean": by_x["computed"].mean(), "sd": error})
 
+    def error(self, layer: str, x: float) -> float:
+        """Return two standard deviations over draws of a computed value; 0 with one draw."""
+        sd = self.points.set_index(["layer", self.x])["sd"].loc[layer, x]
+        return 0.0 if np.isnan(sd) else 2 * float(sd)
+
     def words(self) -> str:
         """How far computed and published are apart, as Markdown."""
         both = self.both

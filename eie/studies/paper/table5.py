@@ -99,11 +99,10 @@ class Table5:
     def _gain(self) -> str:
         """Say why the two chips differ from the table by different amounts."""
         own, printed_gain = self._scaling(), paper_value("scaling-256-over-64")
-        scorecard = " The scorecard's value for this gain is that of Figure 11, which uses one draw."
         return (
             f"The two chips differ from the table by different amounts because our gain from 64 to 256 PEs at equal "
             f"clock is {'larger' if own > printed_gain else 'smaller'} than the paper's: a factor of {own:.2f}"
-            f"{self._averaged()}, against {printed_gain:g}.{scorecard if self.layer == PRINTED_LAYER else ''}"
+            f"{self._averaged()}, against {printed_gain:g}."
         )
 
     def answer(self) -> str:

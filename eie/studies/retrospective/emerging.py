@@ -242,12 +242,11 @@ class EmergingNetworks:
     def _bits(self, network: str) -> str:
         """Say what the machine's arithmetic does to the quality of a network in float32."""
         row = self.curve[(self.curve["network"] == network) & self.curve["fixed"].notna()].iloc[0]
-        unit = NETWORKS[network].split(" against")[0]
+        inputs = f"({NETWORKS[network].split(' against')[0]}, {row['inputs']:.0f} inputs)"
         apart, error = row["fixed"] - row["floating"], 2 * row["apart_sd"]
         if apart == error == 0:
-            return f"leaves the quality of a {network} unchanged ({unit}, {row['inputs']:.0f} inputs)"
-        change = with_error(apart, error, "+")
-        return f"changes the quality of a {network} by {change} ({unit}, {row['inputs']:.0f} inputs)"
+            return f"leaves the quality of a {network} unchanged {inputs}"
+        return f"changes the quality of a {network} by {with_error(apart, error, '+')} {inputs}"
 
     def words(self) -> str:
         """Say what retraining gives, how sparse inputs are, and how the few inputs of this page came out."""
@@ -285,10 +284,10 @@ def _trained() -> str:
     densities = rows.groupby("sparsity")["density"].median()
     return (
         f"With retraining, networks tolerate more pruning: a Transformer that was trained while it was pruned (see "
-        f"[real pruned layers](pruned_layers.ipynb)) reaches a BLEU score (similarity to "
-        f"reference translations, in percent) of {bleu.iloc[0]:.1f} with "
-        f"{100 * densities.iloc[0]:.0f} % of its weights, and still {bleu[0.9]:.1f} with {100 * densities[0.9]:.0f} %. "
-        f"The curves therefore do not show how far such networks can be pruned when they are retrained."
+        f"[real pruned layers](pruned_layers.ipynb)) reaches a BLEU score (similarity to reference translations, in "
+        f"percent) of {bleu.iloc[0]:.1f} with {100 * densities.iloc[0]:.0f} % of its weights, and still "
+        f"{bleu[0.9]:.1f} with {100 * densities[0.9]:.0f} %; the collection of these matrices has no score of the "
+        f"unpruned network. The curves therefore do not show how far such networks can be pruned when retrained."
     )
 
 

@@ -7,10 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eie._compile import Kernel
+from eie._compile import Kernel, pays
+from eie._uncompiled import memories
 
 NONEMPTY, AT_ROW, ROW_BEGINS = range(3)
 """Masks of a column: PEs that hold entries of it; of these, those where the first entry, or any, begins a Spmat row."""
+
+CELL_SECONDS = 3e-8
+"""Time that NumPy takes to make the tables of a column on a PE (on a Zen 5)."""
 
 
 class ColumnTables(NamedTuple):
@@ -35,6 +39,7 @@ class ColumnTables(NamedTuple):
 
 def column_tables(pointers: NDArray[Any], macs: NDArray[Any], entries_per_row: int) -> ColumnTables:
     """Make the tables from the pointers of all PEs and the entries of each column that are not padding zeros."""
+    pays(CELL_SECONDS * pointers.size)
     lengths = np.empty((len(macs), pointers.shape[1]), np.uint8)
     masks = np.zeros((len(macs), 3, -(-pointers.shape[1] // 64)), np.uint64)
     totals = np.stack([macs, np.zeros_like(macs), np.zeros_like(macs)], axis=1)
@@ -43,7 +48,7 @@ def column_tables(pointers: NDArray[Any], macs: NDArray[Any], entries_per_row: i
     return ColumnTables(lengths, masks, totals)
 
 
-@Kernel
+@Kernel.after(memories.tabulate)
 def _tabulate(pointers, entries_per_row, lengths, masks, totals):  # type: ignore[no-untyped-def]
     """Fill in the tables of columns; return the largest length."""
     longest = np.int64(1)

@@ -1,3 +1,4 @@
+import math
 import os
 import sys
 from functools import cache
@@ -13,10 +14,13 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
 from translators import random_tensors
 
+from eie import _compile
 from eie.datasets import catalogue
 
 # jsonschema, which notebooks are read with, loads it where it is, to check addresses: a second for each process.
 sys.modules.setdefault("rfc3987_syntax", None)
+
+_compile.pays(math.inf)  # tests are of kernels, however little there is to do; test_uncompiled.py compares
 
 TOOLS = Path(__file__).resolve().parent.parent / "tools"
 

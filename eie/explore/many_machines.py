@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check
-from eie._compile import Kernel, Part
-from eie.cycles import PIPELINE_CYCLES, CycleReport, checked_activations, dequeue, scan
-from eie.interleaved import MAX_ENTRIES, check_codebook, place
+from eie._compile import Kernel, Part, pays
+from eie.columns import CELL_SECONDS
+from eie.cycles import PIPELINE_CYCLES, CycleReport, checked_activations, dequeue, run_seconds, scan, simulate
+from eie.interleaved import ENTRY_SECONDS, MAX_ENTRIES, check_codebook, encode, place
 from eie.layer import CompressedLayer
 from eie.machine import Machine
 
@@ -97,6 +98,8 @@ def simulate_many(
         raise ValueError(f"machines must have the same (n_pe, weight_bits), got {sorted(layouts)}")
     n_pe = machines[0].n_pe
     check_codebook(layer, machines[0])
+    if not pays(len(machines) * numpy_seconds(layer.nnz, layer.n_in, n_pe), begin=False):
+        return _each(layer, activations, machines, signed)
     active, idle = scan(checked_activations(activations, layer.n_in, signed) != 0, n_pe, layer.bias_codes is not None)
     bias_rows = np.flatnonzero(layer.bias_codes) if layer.bias_codes is not None else np.empty(0, np.int64)
     macs = int(np.append(np.diff(layer.indptr), len(bias_rows))[active].sum())
@@ -112,6 +115,24 @@ def simulate_many(
         "n_pe": n_pe,
     }
     return Designs(tuple(machines), common, cycles, entries - macs, reads, fullest)
+
+
+def numpy_seconds(entries: float, n_in: int, n_pe: int) -> float:
+    """Return the time, s, that NumPy takes at most to encode and simulate a layer on one machine."""
+    return ENTRY_SECONDS * entries + CELL_SECONDS * n_in * n_pe + run_seconds(n_in, n_in, n_pe)
+
+
+def _each(layer: CompressedLayer, activations: Any, machines: Sequence[Machine], signed: bool) -> Designs:
+    """Run machines one by one: what is done once or twice does not need a kernel of its own."""
+    memories = [encode(layer, machine) for machine in machines]
+    reports = [
+        simulate(mem, activations, machine, signed=signed) for mem, machine in zip(memories, machines, strict=True)
+    ]
+    names = ("broadcasts", "macs", "ptr_reads", "n_in", "n_out", "n_pe")
+    counted = [[getattr(report, name) for report in reports] for name in ("cycles", "padding", "spmat_reads")]
+    fullest = [int(np.diff(mem.pe_start).max()) for mem in memories]
+    common = {name: getattr(reports[0], name) for name in names}
+    return Designs(tuple(machines), common, *(np.array(part, np.int64) for part in (*counted, fullest)))
 
 
 def _counted(

@@ -16,11 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check
+from eie._compile import pays
 from eie.cycles import CycleReport
 from eie.explore.benchmarks import Benchmark
-from eie.explore.many_machines import Designs, memory_layout, simulate_many
+from eie.explore.many_machines import Designs, memory_layout, numpy_seconds, simulate_many
 from eie.explore.points import points_of
 from eie.explore.spread import MEDIAN, Spread
+from eie.explore.synthetic import HIT_SECONDS
 from eie.layer import CompressedLayer
 from eie.machine import Machine
 
@@ -66,6 +68,12 @@ class Job:
         columns = self.benchmark.n_in * (1 + self.benchmark.act_density * (len(depths) + len(widths)))
         index_bits = {machine.index_bits for machine in self.machines}
         return self.benchmark.expected_entries + columns * self.machines[0].n_pe * len(index_bits)
+
+    @property
+    def numpy_seconds(self) -> float:
+        """Time, s, that NumPy takes at most when it does the work of kernels."""
+        entries, n_in, n_pe = self.benchmark.expected_entries, self.benchmark.n_in, self.machines[0].n_pe
+        return HIT_SECONDS * entries + len(self.machines) * numpy_seconds(entries, n_in, n_pe)
 
     def run(self) -> Designs:
         """Draw the layer, unless it is still there from another job, and simulate it on every machine."""
@@ -124,6 +132,7 @@ def sweep(
     spread = MEDIAN if spread is None else spread
     unknown = map(_unknown, jobs(benchmarks, machines, seed, draws, spread))
     largest_first = sorted((job for job in unknown if job.machines), key=lambda job: -job.benchmark.expected_entries)
+    pays(sum(job.numpy_seconds for job in largest_first), begin=False)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for job, found in zip(largest_first, pool.map(Job.run, largest_first), strict=True):
             _reports.update({(*job.source, m): report for m, report in zip(job.machines, found.reports, strict=True)})

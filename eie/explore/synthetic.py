@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from eie import _check
 from eie._bits import ones
-from eie._compile import Kernel, Part
+from eie._compile import Kernel, Part, pays
+from eie._uncompiled import drawing
 from eie.explore.spread import MAX_CV, Spread, resolved
 from eie.layer import MAX_SIZE, CompressedLayer
 
@@ -33,6 +34,9 @@ MAX_HITS = 8.0
 
 _HITS_AT_ONCE = 2**18
 """Hits whose random numbers are drawn in one go; they stay in the cache."""
+
+HIT_SECONDS, CELL_SECONDS, ROW_SECONDS = 2e-8, 5e-9, 5e-7
+"""Times that NumPy takes to draw a hit, to look at a cell for whether it is pruned, and to pair a row (on a Zen 5)."""
 
 _GROUPS = 64
 """Rates are averaged over so many groups where the mean over all cells is computed."""
@@ -248,6 +252,7 @@ def _fill(
     """Draw the rows that so many hits per column find, or with `holes` those that they do not, and codes for them."""
     n_in, n_out = len(hits), row_rates.shape[1]
     ends = np.cumsum(hits)
+    pays(HIT_SECONDS * int(ends[-1]) + CELL_SECONDS * n_in * n_out * holes + ROW_SECONDS * len(row_rates) * n_out)
     indptr = np.zeros(n_in + 1, np.int64)
     room = n_out * n_in if holes else ends[-1]
     rows, codes = np.empty(room + _WRITTEN_AHEAD, np.int32), np.empty(room, np.uint8)
@@ -292,7 +297,7 @@ _WRITTEN_AHEAD = 64
 """Room after the last row: rows of a word are written some at a time, and what is too much is written over."""
 
 
-@Kernel
+@Kernel.after(drawing.mix)
 def _mix(key, words):  # type: ignore[no-untyped-def]
     """Fill words with the random numbers of SplitMix64 (Steele, Lea and Flood, 2014); each is made by itself."""
     for i in range(len(words)):
@@ -312,7 +317,7 @@ def _alias(rates: NDArray[np.float64]) -> NDArray[np.uint64]:
     return table
 
 
-@Kernel
+@Kernel.after(drawing.pair)
 def _pair(share, waiting, n_small, table):  # type: ignore[no-untyped-def]
     """Give each row below its share the rest of one above it. Those below wait from the front, others from the back."""
     n_large = len(share) - n_small
@@ -327,7 +332,7 @@ def _pair(share, waiting, n_small, table):  # type: ignore[no-untyped-def]
             n_small += 1
 
 
-@Kernel
+@Kernel.after(drawing.fill_columns)
 def _fill_columns(first, hits, bits, alias, holes, marked, turned, indptr, rows):  # type: ignore[no-untyped-def]
     """Fill the rows of columns from `first` on. Few hits of a high column are sorted, others marked in words.
 
@@ -403,7 +408,7 @@ def _sorted_rows(bits, at, until, alias, rows, end):  # type: ignore[no-untyped-
     return kept
 
 
-@Kernel
+@Kernel.after(drawing.draw_codes)
 def _draw_codes(bits, top, codes):  # type: ignore[no-untyped-def]
     """Make a code of 1 to `top` from each 16 random bits."""
     for e in range(len(codes)):

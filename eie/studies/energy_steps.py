@@ -17,6 +17,7 @@ from eie.energy_model import EnergyReport, energy, energy_range, register_bit_pj
 from eie.machine import Machine
 from eie.studies import plots
 from eie.technology import chip_facts, memories, operation_pj, paper_value, pe_breakdown
+from eie.writing.words import percent_apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,6 +88,15 @@ class EnergySteps:
         return (
             f"The largest part of the energy is the {parts.index[0]} with {100 * parts.iloc[0] / self.total_nj:.0f} %; "
             f"the pass takes {1e6 * self.report.seconds:.2f} µs."
+        )
+
+    def against_time_times_power(self) -> str:
+        """Say what time times power gives, what the sum over events is beside it, and its mean power."""
+        product_nj = 1e9 * self.model.time_times_power
+        return (
+            f"time × power is {product_nj / 1e3:.2f} µJ. The sum over events is {self.total_nj / 1e3:.2f} µJ, "
+            f"{percent_apart(100 * (self.total_nj / product_nj - 1))}, which is a mean power of "
+            f"{1e3 * self.model.watts:,.0f} mW."
         )
 
 

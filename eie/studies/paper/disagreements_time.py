@@ -17,7 +17,7 @@ from eie.studies.paper import table4 as exhibit4
 from eie.studies.paper.chip_claims import cycles_saved, queue_holds
 from eie.studies.paper.versus_platforms import GEOMEAN, figure6
 from eie.technology import paper_value
-from eie.writing.words import joined
+from eie.writing.words import joined, signed
 
 
 @cache
@@ -64,7 +64,7 @@ def frame_rate(seed: int) -> dict[str, Any]:
     alexnet = rows[rows.index.str.startswith("Alex")]
     theirs, mine = (1e6 / alexnet[column].sum() for column in ("published actual", "actual"))
     said = paper_value("alexnet-frames")
-    difference = 100 * (said / theirs - 1)
+    difference = signed(100 * (said / theirs - 1))
     return {"theirs": theirs, "mine": mine, "difference": difference, "more_us": 1e6 / said - 1e6 / theirs}
 
 

@@ -29,6 +29,11 @@ def seed(value: Any) -> int:
     return integer("seed", value, 0, MAX_SEED)
 
 
+def generator(given: Any) -> np.random.Generator:
+    """Return the random numbers of a seed, an int or a `SeedSequence`, or raise a `ValueError`."""
+    return np.random.default_rng(given if isinstance(given, np.random.SeedSequence) else seed(given))
+
+
 def kind(name: str, value: Any, *kinds: type) -> None:
     """Raise a `ValueError` that names the parameter unless `value` is of one of these classes (two may be swapped)."""
     if not isinstance(value, kinds):

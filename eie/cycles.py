@@ -210,10 +210,16 @@ def checked_activations(activations: Any, n_in: int, signed: bool, *, several: b
 
     Its shape is `(n_in,)`; with `several`, `(n_vectors, n_in)` is allowed too.
     """
-    values = np.asarray(activations)
+    try:
+        values = np.asarray(activations)
+    except ValueError as error:
+        raise ValueError(
+            f"activations must be an array of numbers, got {type(activations).__name__}: {error}"
+        ) from None
     if values.ndim not in (1, 1 + several) or values.shape[-1] != n_in or not values.size:
         shapes = f"({n_in},) or (n_vectors, {n_in})" if several else f"({n_in},)"
-        raise ValueError(f"activations must have shape {shapes}, one per input, got {values.shape}")
+        got = values.shape if values.ndim else f"one {type(activations).__name__}"
+        raise ValueError(f"activations must have shape {shapes}, one per input, got {got}")
     if values.dtype.kind not in "iuf":
         raise ValueError(f"activations must be real numbers, got dtype {values.dtype}")
     low, high = float(values.min()), float(values.max())

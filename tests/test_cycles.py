@@ -187,6 +187,10 @@ def test_long_runs_do_not_overflow():
         ([1.0], r"shape \(2,\)( or \(n_vectors, 2\))?, one per input, got \(1,\)"),
         ([[[1.0, 2.0]]], r"shape \(2,\).*, one per input, got \(1, 1, 2\)"),
         (["a", "b"], r"real numbers, got dtype"),
+        ([[1.0, 2.0], [3.0]], r"activations must be an array of numbers, got list: .*inhomogeneous"),
+        (True, r"one per input, got one bool"),
+        (None, r"one per input, got one NoneType"),
+        (np.array(3.0), r"one per input, got one ndarray"),
         ([1j, 2j], r"real numbers, got dtype complex128"),
     ],
 )

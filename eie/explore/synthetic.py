@@ -77,7 +77,7 @@ def draw_layer(
     Raises
     ------
     ValueError
-        When a size, the density or the spread is out of range.
+        When a size, the density, the seed or the spread is out of range.
     """
     n_out = _check.integer("n_out", n_out, 1, MAX_DRAWN)
     n_in = _check.integer("n_in", n_in, 1, MAX_DRAWN)
@@ -86,7 +86,7 @@ def draw_layer(
         raise ValueError(f"a drawn layer must have at most {MAX_DRAWN} entries, got {density * n_out * n_in:.3g}")
     top = (1 << _check.integer("weight_bits", weight_bits, 1, 8)) - 1
     chosen = resolved(spread, density, n_out / n_in)
-    rng = np.random.default_rng(seed)
+    rng = _check.generator(seed)
     indptr, rows, codes = _draw(rng, n_out, n_in, density, chosen, top)
     bias_codes = None
     if bias:
@@ -117,11 +117,11 @@ def draw_activations(n_in: int, density: float, seed: int | np.random.SeedSequen
     Raises
     ------
     ValueError
-        When `n_in` or `density` is out of range.
+        When `n_in`, `density` or `seed` is out of range.
     """
     n_in = _check.integer("n_in", n_in, 1, MAX_SIZE)
     n_active = round(_check.fraction("density", density) * n_in)
-    rng = np.random.default_rng(seed)
+    rng = _check.generator(seed)
     active = rng.permutation(n_in)[:n_active]  # drawn first: less dense inputs of a seed lie within denser ones
     activations = np.zeros(n_in, np.float32)
     activations[active] = np.abs(rng.standard_normal(n_active)) + 2.0**-6

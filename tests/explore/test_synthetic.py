@@ -214,6 +214,9 @@ def test_a_density_that_a_float_cannot_tell_from_0_beside_1(density):
         ({"density": float("nan")}, r"density must be a fraction in 0..1, got nan"),
         ({"n_out": 10**6, "n_in": 10**6}, r"a drawn layer must have at most 268435456 entries, got 5e\+11"),
         ({"weight_bits": 0}, r"weight_bits must be an integer in 1..8, got 0"),
+        ({"seed": -1}, r"seed must be an integer in 0..9223372036854775807, got -1"),
+        ({"seed": 1.5}, r"seed must be an integer in 0..9223372036854775807, got 1.5"),
+        ({"seed": None}, r"seed must be an integer in 0..9223372036854775807, got None"),
     ],
 )
 def test_bad_layers(arguments, message):

@@ -1,13 +1,17 @@
 """A run of a page that is stopped between any two parts of its start leaves no process, file, task or message."""
 
 import asyncio
+import errno
 import logging
 import signal
+import sys
 import threading
+from pathlib import Path
 
 import jupyter_client
 import nbformat
 import pytest
+import zmq
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
@@ -167,3 +171,46 @@ def test_signals_are_left_alone_in_other_threads():
     thread.start()
     thread.join()
     assert done == [True]
+
+
+def check_failed(monkeypatch, caplog, capfd, page, folders, message):
+    with caplog.at_level(logging.WARNING), pytest.raises(ChildProcessError, match=message) as caught:
+        pages.rerun(page, {}, folders / "out" / "page.ipynb", progress=False)
+    assert "\n" not in str(caught.value)
+    assert {path.name for path in folders.rglob("*")} == {"temporary", "runtime", "out"}
+    assert caplog.records == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_kernel_that_dies_tells_its_last_words(monkeypatch, caplog, capfd, page, folders):
+    usual = LocalProvisioner.launch_kernel
+    dying = [sys.executable, "-c", "import sys; sys.exit('a line\\nlast words')"]
+    monkeypatch.setattr(LocalProvisioner, "launch_kernel", lambda self, _cmd, **given: usual(self, dying, **given))
+    check_failed(monkeypatch, caplog, capfd, page, folders, "kernel failed: Kernel died .*: last words")
+
+
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), zmq.ZMQError(errno.EMFILE)])
+def test_a_kernel_that_cannot_be_reached(monkeypatch, caplog, capfd, page, folders, started, error):
+    def fail(_client):
+        raise error
+
+    monkeypatch.setattr(AsyncKernelClient, "start_channels", fail)
+    check_failed(monkeypatch, caplog, capfd, page, folders, f"the page's kernel failed: {error}")
+    assert [process.returncode for process in started] == [-signal.SIGKILL]
+
+
+@pytest.mark.long
+def test_a_page_does_not_depend_on_the_user(tmp_path_factory, monkeypatch, capfd, page, folders):
+    """A home that cannot be written to gives no warning, and nothing is left of what a page writes aside."""
+    path = pages.find(page)
+    code = "import os, tempfile; os.write(2, b'noise'); print(tempfile.mkdtemp(), get_ipython().ipython_dir)"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]), path)
+    for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, "/dev/null")
+    out = folders / "out" / "page.ipynb"
+    pages.rerun(page, {}, out, progress=False)
+    made, settings = nbformat.read(out, 4).cells[0].outputs[-1].text.split()
+    assert Path(made).parent == Path(settings)
+    assert not Path(made).exists()
+    assert list((folders / "temporary").iterdir()) == []
+    assert capfd.readouterr() == ("", "")

@@ -16,7 +16,7 @@ from eie.machine import MAX_FIFO_DEPTH, Machine
 from eie.studies import plots
 from eie.studies.paper.series import Series, machine_warning, series
 from eie.studies.paper.setup import Setup, exhibit
-from eie.writing.words import joined
+from eie.writing.words import joined, with_error
 
 DEPTHS = (2, 4, 8, 16, 32, 64, 128, 256)
 """Depths of the paper's figure that this machine can have."""
@@ -32,11 +32,11 @@ class Figure8(Series):
             return ""
         before, after = (found.loc[depth] for depth in (found.index.min(), found.index.max()))
         here = found.loc[chosen]
-        error = 2 * float(np.hypot(here["sd"], before["sd"]))
+        gain = with_error(here["mean"] - before["mean"], 2 * float(np.hypot(here["sd"], before["sd"])))
         return (
             f"Activation queues of depth {chosen} (the paper's choice) instead of {found.index.min()} raise the load "
-            f"balance by **{here['mean'] - before['mean']:.1f} ± {error:.1f} points** on average; a depth of "
-            f"{found.index.max()} adds only {after['mean'] - here['mean']:.1f} points more. "
+            f"balance by **{gain} points** on average; a depth of {found.index.max()} adds only "
+            f"{after['mean'] - here['mean']:.1f} points more. "
         )
 
     def gains(self) -> pd.DataFrame:

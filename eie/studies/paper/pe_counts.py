@@ -129,18 +129,18 @@ class Figure13(Series):
         """Say how far the load balance falls from the fewest to the most PEs."""
         table = self.table()
         few, most = table.columns[0], table.columns[-1]
+        mean = self.over_layers().loc[most]
+        end = f"**{with_error(mean['mean'], 2 * mean['sd'])} %** on {_pes(most)}"
         if len(table) == 1:
             return (
-                f"The load balance of {table.index[0]} falls from {table[few].iloc[0]:.0f} % on {_pes(few)} to "
-                f"**{table[most].iloc[0]:.0f} %** on {_pes(most)}. "
+                f"The load balance of {table.index[0]} falls from {table[few].iloc[0]:.0f} % on {_pes(few)} to {end}. "
             )
         ends = (
             f"{table[most].min():.0f} % ({table[most].idxmin()}) to {table[most].max():.0f} % ({table[most].idxmax()})"
         )
-        mean = self.over_layers().loc[most]
         return (
-            f"Averaged over the layers, the load balance falls from {table[few].mean():.0f} % on {_pes(few)} to "
-            f"**{with_error(mean['mean'], 2 * mean['sd'])} %** on {_pes(most)}, where it ranges from {ends}. "
+            f"Averaged over the layers, the load balance falls from {table[few].mean():.0f} % on {_pes(few)} to {end}, "
+            f"where it ranges from {ends}. "
         )
 
 

@@ -129,8 +129,13 @@ class Series:
             f"{self.other_machine}Over the {len(both)} points that we compare, the mean of computed minus published "
             f"{self.quantity} is {bias} {self.unit}; the mean absolute difference is "
             f"**{self.mean_absolute_difference:.2f} {self.unit}**. {_ranked(self.by_layer())} "
-            f"{in_words(self.places(), 'published points, allowing for the reading error')} {BAND_IS}"
+            f"{in_words(self.places(), 'published points, allowing for the reading error')} {BAND_IS}{self._of_error()}"
         )
+
+    def _of_error(self) -> str:
+        """Say what the error bar of the answer is, after a space; empty if it has none."""
+        stated = "±" in self.finding()
+        return " In the answer, ± is two standard deviations over random draws of the layers." if stated else ""
 
     def places(self) -> pd.Series:
         """Tell for each point of `both` whether the published value is `inside`, `above` or `below` the band.

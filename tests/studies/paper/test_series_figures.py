@@ -96,6 +96,16 @@ def test_parameters_reach_the_machine():
     assert figure.points["sd"].dropna().gt(0).all()
 
 
+@pytest.mark.parametrize("make", [paper.figure11, paper.figure12, paper.figure13])
+def test_several_draws_give_an_error_bar(make):
+    several, one = (make(["NT-We"], n_pes=[1, 64], draws=draws) for draws in (3, 1))
+    spread = several.points.set_index("n_pe")["sd"]
+    assert several.error("NT-We", 64) == pytest.approx(2 * spread[64])
+    assert " ± " in several.answer()
+    assert "In the answer, ± is two standard deviations" in several.words()
+    assert "±" not in one.answer() + one.words()
+
+
 @pytest.mark.parametrize("make", [paper.figure8, paper.figure11, paper.figure12, paper.figure13])
 def test_a_layer_of_ones_own(make):
     figure = make([], own_layers={"mine": [128, 256, 0.2, 0.5]})

@@ -23,8 +23,8 @@ from sphinx.application import Sphinx
 STATE = "kept.json"
 """What the kept pages were made from; a folder without it holds nothing to go on from."""
 
-FOLDERS = ("source", "doctrees", "jupyter_execute")
-"""What Sphinx read, what it made of that, and the pictures in it."""
+FOLDERS = ("source", "doctrees", "jupyter_execute", "compiled")
+"""What Sphinx read, what it made of that, the pictures in it, and what `book_speed.py` keeps."""
 
 TEXTS = (".md", ".ipynb")
 """Endings of the files that may change without all pages being read again."""

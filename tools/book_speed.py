@@ -1,12 +1,17 @@
-"""Work that the packages behind the book do many times over, done once."""
+"""Work that the packages behind the book do many times over, done once, in a build or in several."""
 
 from __future__ import annotations
 
 import functools
+import hashlib
+import os
 import re
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import jinja2
 import pybtex.plugin
 from sphinx.search.en import SearchEnglish
 from sphinx.util.osutil import relative_uri
@@ -23,6 +28,7 @@ def once(owner: Any, name: str) -> None:
 
 
 once(SearchEnglish, "stem")  # pages share most of their words
+once(SearchEnglish, "word_filter")
 once(pybtex.plugin, "_load_entry_point")  # for each citation, it would ask all installed packages for styles
 
 
@@ -40,3 +46,30 @@ def render_toctree_once(builder: Any) -> None:
         return "".join([first, *lists]).replace(entry + here, marked + here)
 
     builder._get_local_toctree = of_page
+
+
+def keep(builder: Any, folder: Path) -> None:
+    """Let the next builds use templates that were compiled, and code that was coloured, in this one."""
+    for name in ("templates", "code"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    builder.templates.environment.bytecode_cache = jinja2.FileSystemBytecodeCache(str(folder / "templates"))
+    builder.highlighter.highlight_block = coloured(builder.highlighter.highlight_block, folder / "code")
+
+
+def coloured(highlight: Callable[..., str], folder: Path) -> Callable[..., str]:
+    """Return the function that colours a block of code, with results in files; its warnings are not repeated."""
+
+    def kept(
+        source: str, lang: str, opts: Any = None, force: bool = False, location: object = None, **more: object
+    ) -> str:
+        key = repr((source, lang, opts, force, sorted(more.items())))
+        path = folder / hashlib.sha256(key.encode()).hexdigest()
+        if path.exists():
+            return path.read_text(encoding="utf-8")
+        text = highlight(source, lang, opts, force, location, **more)
+        aside = path.with_suffix(f".{os.getpid()}")  # several processes may colour the same block
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(path)
+        return text
+
+    return kept

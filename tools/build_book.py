@@ -40,6 +40,7 @@ BUILDERS = ("html", "singlehtml", "linkcheck")
 MOST_PROCESSES = 8  # each holds about 200 MB, and 54 pages give no more work than that
 RUN_METADATA = ("papermill", "execution")
 INJECTED = "injected-parameters"  # papermill's tag for the cell it adds, with a random id
+LINES = (",\n", ": ")  # separators of JSON that break lines, as an indent would, and take a quarter of its time
 ADDRESS = re.compile(r"(<[\w.]+[^<>\n]*) at 0x[0-9a-f]+>")  # as in "<Styler at 0x7fbb883fc8d0>"
 MATHJAX = ["input/tex", "output/chtml", "a11y/assistive-mml"]
 """What of MathJax a page loads; the single file that has everything weighs half as much again."""
@@ -103,7 +104,7 @@ def normalised(notebook: dict[str, Any]) -> str:
             cell["id"] = INJECTED
         for key in RUN_METADATA:
             cell["metadata"].pop(key, None)
-    text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True)
+    text = json.dumps(notebook, ensure_ascii=False, sort_keys=True, separators=LINES)
     return ADDRESS.sub(r"\1>", text) + "\n"
 
 
@@ -141,7 +142,7 @@ def assemble(root: Path, executed: Path, source: Path, url: str) -> None:
     site = book_pages.Site(url, claims, root)
     for page, notebook in notebooks.items():
         book_pages.write_cells(notebook, source / "cells" / page)
-        text = json.dumps(book_pages.furnish(notebook, page, site, folder), indent=1, ensure_ascii=False)
+        text = json.dumps(book_pages.furnish(notebook, page, site, folder), ensure_ascii=False, separators=LINES)
         (folder / f"{page}.ipynb").write_text(text + "\n", encoding="utf-8")
 
 
@@ -204,6 +205,7 @@ def run_sphinx(work: Path, url: str, builder: str, pages: list[str] | None = Non
         book_kept.follow(app, pages)
         if builder == "html":
             book_speed.render_toctree_once(app.builder)
+            book_speed.keep(app.builder, work / "compiled")
         app.build()
     if app.statuscode:
         raise BookError("the book has warnings (above), and they are errors")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 # What a browser fetches by itself; a link that waits for a click (`a`, or `link rel="canonical"`) may go anywhere.
 FETCHED_RELS = {"stylesheet", "icon", "shortcut", "preload", "prefetch", "modulepreload", "preconnect", "manifest"}
 CSS_URL = re.compile(r"""url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)""")
+MANY = 20  # pages that take longer than starting processes for them
 FILE_NAME = re.compile(r"\S+\.(svg|png|jpe?g|gif|webp)", re.IGNORECASE)
 
 
@@ -71,13 +74,20 @@ def is_foreign(url: str) -> bool:
     return bool(urlsplit(url).netloc)
 
 
+@functools.cache
+def file_at(folder: Path, path: str) -> Path | None:
+    """Return the file that a path in a folder leads to, or None if there is none."""
+    target = (folder / path).resolve()
+    return target if target.is_file() else None
+
+
 def target_fault(url: str, source: Path, pages: dict[Path, Page]) -> str:
     """Say what is wrong with a URL that `source` holds; nothing if it leads away, or to something that exists."""
     parts = urlsplit(url)
     if parts.scheme or parts.netloc:
         return ""
-    target = (source.parent / unquote(parts.path)).resolve() if parts.path else source
-    if not target.is_file():
+    target = file_at(source.parent, unquote(parts.path)) if parts.path else source
+    if target is None:
         return f"leads nowhere: {url}"
     anchor = unquote(parts.fragment)
     return f"no such anchor: {url}" if anchor and target in pages and anchor not in pages[target].ids else ""
@@ -97,11 +107,18 @@ def read_page(path: Path) -> Page:
     return page
 
 
+def read_pages(paths: Sequence[Path]) -> list[Page]:
+    """Parse HTML files, side by side if there are many."""
+    if len(paths) < MANY:
+        return [read_page(path) for path in paths]
+    with ProcessPoolExecutor() as processes:
+        return list(processes.map(read_page, paths, chunksize=4))
+
+
 def book_faults(root: Path) -> Iterator[str]:
     """Yield every fault of a built book, each with the file it is in."""
-    pages = {
-        path: read_page(path) for path in sorted(root.rglob("*.html")) if "_static" not in path.relative_to(root).parts
-    }
+    paths = [path for path in sorted(root.rglob("*.html")) if "_static" not in path.relative_to(root).parts]
+    pages = dict(zip(paths, read_pages(paths), strict=True))
     for source, page in pages.items():
         yield from (f"{source.relative_to(root)}: {fault}" for fault in sorted(set(page_faults(source, page, pages))))
     for sheet in sorted(root.rglob("*.css")):

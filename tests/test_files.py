@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -81,6 +82,17 @@ def test_failing_move_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch
         write(target, "new")
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_an_error_names_the_file_that_was_asked_for(tmp_path):
+    path = tmp_path / "out.txt"
+    with (
+        pytest.raises(OSError, match=r"cannot write .*out\.txt: Too many open files") as caught,
+        written_aside(path) as aside,
+    ):
+        raise OSError(errno.EMFILE, "Too many open files", str(aside))
+    assert caught.value.errno == errno.EMFILE
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_failure_leaves_no_file_where_there_was_none(tmp_path):

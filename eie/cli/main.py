@@ -19,6 +19,9 @@ EXTRAS = {
 MAX_LETTERS = 2048
 """Letters of a message; what is longer, such as a name of 70,000 letters, is cut in its middle."""
 
+_NO_MEMORY = "failed to map segment"
+"""What the system's loader says of a library that does not fit into memory."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status. No error leaves it."""
@@ -76,6 +79,8 @@ def _told(error: BaseException) -> int:
         return _fail(str(error), 1, has_lines=getattr(error, "has_lines", False))
     if isinstance(error, MemoryError):
         return _fail(f"there is not enough memory: {str(error) or 'this needs more than there is'}", 1)
+    if isinstance(error, ImportError) and _NO_MEMORY in str(error):
+        return _fail(f"there is not enough memory to load a library: {error}", 1)
     said = " ".join(str(error).split())[:200]
     return _fail(f"{type(error).__name__}: {said}; to see where: eie --debug COMMAND ..", 1)
 

@@ -45,8 +45,8 @@ def written_aside(path: str | Path) -> Iterator[Path]:
         yield aside
         os.chmod(aside, 0o666 & ~_umask())
         os.replace(aside, target)
-    except OSError as error:  # a full disk, which names no file or the one aside
-        if error.errno not in _NO_ROOM:
+    except OSError as error:  # such as a full disk, which names no file or the one aside
+        if error.errno not in _NO_ROOM and error.filename != str(aside):
             raise
         raise OSError(error.errno, f"cannot write {path}: {os.strerror(error.errno)}") from error
     finally:

@@ -32,6 +32,7 @@ def raising(error):
         (TypeError("odd\nand more"), 1, "TypeError: odd and more; to see where: eie --debug COMMAND .."),
         (RecursionError(), 1, "RecursionError"),
         (MemoryError(), 1, "there is not enough memory"),
+        (ImportError("a.so: failed to map segment from shared object"), 1, "there is not enough memory to load a"),
         (ValueError("wrong \x1b[2J"), 2, "wrong \\x1b[2J"),
         (OSError("no"), 1, "no"),
     ],

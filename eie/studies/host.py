@@ -47,13 +47,21 @@ def provenance() -> dict[str, Any]:
 
 
 def commit() -> str:
-    """Return the checkout's commit, marked if files differ from it; "none" outside of a checkout."""
-    folder = str(Path(__file__).parent)
-    command = ["git", "-C", folder, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=-changed"]
+    """Return the checkout's commit, marked if files differ from it; "none" outside of a checkout.
+
+    Nothing is written into the checkout: `git describe` would write its index anew, and on a full disk leave a lock that
+    no later `git commit` gets past.
+    """
+    command = ["git", "--no-optional-locks", "-C", str(Path(__file__).parent), "status"]
+    command += ["--porcelain=v2", "--branch", "--untracked-files=no"]
     try:
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     except (OSError, subprocess.CalledProcessError):
         return "none"
+    oids = [line.split()[-1] for line in lines if line.startswith("# branch.oid ")]
+    if not oids or oids[0] == "(initial)":
+        return "none"
+    return oids[0] + "-changed" * any(not line.startswith("#") for line in lines)
 
 
 def require_torch() -> Any:

@@ -1,4 +1,7 @@
 import os
+import re
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -22,6 +25,36 @@ def test_provenance_of_this_machine(monkeypatch):
 def test_commit_of_no_checkout(monkeypatch, tmp_path):
     monkeypatch.setattr(host, "__file__", str(tmp_path / "host.py"))
     assert host.commit() == "none"
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A checkout with one file that is committed, and which `host` takes for its own."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    monkeypatch.setattr(host, "__file__", str(tmp_path / "host.py"))
+    (tmp_path / "file").write_text("old")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    for words in ("init -q", "add file", "-c user.name=a -c user.email=a@b commit -qm first"):
+        subprocess.run(["git", "-C", tmp_path, *words.split()], check=True)
+    return tmp_path
+
+
+def test_commit_of_a_checkout(checkout):
+    found = host.commit()
+    assert re.fullmatch("[0-9a-f]{40}", found)
+    (checkout / "another").touch()
+    assert host.commit() == found
+    (checkout / "file").write_text("new")
+    assert host.commit() == f"{found}-changed"
+
+
+def test_asking_for_the_commit_writes_nothing(checkout):
+    """On a full disk, git would leave a lock behind, which no later commit gets past."""
+    os.utime(checkout / "file", (1e9, 1e9))  # what the index says of it is out of date
+    before = (checkout / ".git" / "index").read_bytes()
+    host.commit()
+    assert (checkout / ".git" / "index").read_bytes() == before
 
 
 def test_caches_are_counted_once_each(tmp_path, monkeypatch):

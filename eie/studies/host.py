@@ -49,8 +49,8 @@ def provenance() -> dict[str, Any]:
 def commit() -> str:
     """Return the checkout's commit, marked if files differ from it; "none" outside of a checkout.
 
-    Nothing is written into the checkout: `git describe` would write its index anew, and on a full disk leave a lock that
-    no later `git commit` gets past.
+    Nothing is written into the checkout: `git describe` would write its index anew, and on a full disk leave a lock
+    that no later `git commit` gets past.
     """
     command = ["git", "--no-optional-locks", "-C", str(Path(__file__).parent), "status"]
     command += ["--porcelain=v2", "--branch", "--untracked-files=no"]

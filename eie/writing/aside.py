@@ -46,7 +46,7 @@ def written_aside(path: str | Path) -> Iterator[Path]:
         os.chmod(aside, 0o666 & ~_umask())
         os.replace(aside, target)
     except OSError as error:  # such as a full disk, which names no file or the one aside
-        if error.errno not in _NO_ROOM and error.filename != str(aside):
+        if error.errno is None or (error.errno not in _NO_ROOM and error.filename != str(aside)):
             raise
         raise OSError(error.errno, f"cannot write {path}: {os.strerror(error.errno)}") from error
     finally:

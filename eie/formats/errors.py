@@ -29,7 +29,7 @@ def report_damage(
     """
     try:
         yield
-    except FormatError:
+    except (FormatError, PermissionError):  # the second is no fault of the file's content
         raise
     except MemoryError as error:
         raise FormatError(f"{path}: {_needs(error)}") from error

@@ -10,7 +10,7 @@ import torch
 from safetensors.numpy import save_file
 
 from eie.formats import FormatError, pickle_bounds, pytorch
-from eie.formats.errors import guarded
+from eie.formats.errors import guarded, report_damage
 from eie.formats.weights import WeightFile, WeightLayer
 from eie.networks import encoding, importing
 
@@ -44,6 +44,11 @@ def test_errors_that_name_the_file_stay(tmp_path):
         with pytest.raises(type(error)) as caught:
             guarded(lambda _path, error=error: (_ for _ in ()).throw(error))(path)
         assert caught.value is error
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path):
+    with pytest.raises(PermissionError), report_damage(tmp_path / "a.npy", "is not a complete file"):
+        raise PermissionError(13, "Permission denied", "a.npy")
 
 
 def test_weights_that_cannot_be_read_later_name_the_file(tmp_path):

@@ -34,13 +34,12 @@ def fill_columns(
     hits: NDArray[np.int64],
     bits: NDArray[np.uint32],
     alias: NDArray[np.uint64],
-    holes: bool,
-    marked: Any,
-    turned: Any,
     indptr: NDArray[np.int64],
     rows: NDArray[np.int32],
+    marked: Any = None,
+    turned: NDArray[np.uint64] | None = None,
 ) -> None:
-    """Fill the rows of columns from `first` on; no marks are needed."""
+    """Fill the rows of columns from `first` on; with the first of the marks turned, those that are not hit."""
     n_out = len(alias)
     place = bits[: hits.sum()] * np.uint64(n_out)
     row = (place >> _HALF).astype(np.int64)
@@ -48,7 +47,7 @@ def fill_columns(
     row = np.where((place & _LOW_HALF) <= (entry >> _HALF), row, (entry & _LOW_HALF).astype(np.int64))
     starts = np.arange(len(hits) + 1) * n_out
     cells = np.repeat(starts[:-1], hits) + row
-    if holes:
+    if turned is not None and turned[0] & np.uint64(1):
         kept = np.ones(starts[-1], bool)
         kept[cells] = False
         cells = np.flatnonzero(kept)

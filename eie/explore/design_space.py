@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from eie import _check, chip
 from eie._version import __version__
@@ -341,6 +340,8 @@ def _results(
 
 def _bar(everything: Iterable[Job], missing: Iterable[Job], done: list[int]) -> Any:
     """Make a progress bar over the expected work, so that its time left is nearly right from the start."""
+    from tqdm import tqdm
+
     total, left = (sum(job.cost for job in some) for some in (everything, missing))
     return tqdm(
         total=total,

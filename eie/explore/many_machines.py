@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie import _check
-from eie._compile import Kernel, Part, pays
+from eie._compile import Kernel, pays
 from eie.columns import CELL_SECONDS
-from eie.cycles import PIPELINE_CYCLES, CycleReport, checked_activations, dequeue, run_seconds, scan, simulate
+from eie.cycles import PIPELINE_CYCLES, CycleReport, checked_activations, run_seconds, scan, simulate
 from eie.interleaved import ENTRY_SECONDS, MAX_ENTRIES, check_codebook, encode, place
 from eie.layer import CompressedLayer
 from eie.machine import Machine
@@ -149,7 +149,7 @@ def _counted(
     widths, of_width = np.unique(widths, axis=0, return_inverse=True)
     n_pe = machines[0].n_pe
     pe_of, local_of = place(np.arange(layer.n_out), n_pe)
-    rows = pe_of.astype(np.uint32), local_of.astype(np.int32)
+    rows = np.concatenate([pe_of, local_of]).astype(np.uint32)
     idle_of_column = np.full(layer.n_in + 1, NOT_SENT, np.int64)
     idle_of_column[active] = idle
     holds = np.minimum(depths, max(len(active), 1) + 1) - 1  # a queue that holds all broadcasts is as good as any
@@ -157,17 +157,20 @@ def _counted(
     # No column keeps a PE longer than all its entries, the padding zeros of all rows, and four cycles.
     longest = layer.nnz + len(bias_rows) + (layer.n_in + 1) * (4 + (largest + 1 >> int(bits[0])))
     lane = 16 if largest + 1 < 1 << 16 else 64
-    columns = layer.indptr, layer.rows, _check.readonly(bias_rows, np.int32)
+    inputs = layer.indptr, layer.rows, rows, idle_of_column[:-1]
+    ends = _check.readonly(np.array([0, len(bias_rows)]), np.int64)
+    bias = ends, _check.readonly(bias_rows, np.int32), rows, idle_of_column[-1:]  # the last column
     parts = []
     for some in np.split(np.arange(len(bits)), range(64 // lane, len(bits), 64 // lane)):
         of_some = widths[np.isin(widths[:, 0], some)] - (some[0], 0)
         time = np.dtype(np.int32 if longest < 2**31 else np.int64)
         free, end = np.zeros((len(some) * len(holds), n_pe), time), np.zeros((len(some), n_pe), time)
         reads, entries = np.zeros(len(of_some), np.int64), np.zeros(len(some), np.int64)
-        taken, held = np.full((len(free), holds.max()), -1), np.full((len(of_some), n_pe), -1, time)
-        gaps = _entries_of_gap(largest, bits[some], lane)
-        room = _room(len(some), len(holds), n_pe, time)
-        _pass(columns, rows, idle_of_column, gaps, lane, holds, of_some, free, taken, held, end, reads, entries, room)
+        held, queues = np.full((len(of_some), n_pe), -1, time), _queues(len(free), holds.max())
+        known = _entries_of_gap(largest, bits[some], lane), lane, holds, of_some.ravel()
+        state = end.ravel(), free.ravel(), held.ravel(), reads, entries, queues.ravel(), _room(n_pe, time)
+        for column in inputs, bias:
+            _pass(*column, *known, *state)
         cycles = free.max(axis=1).reshape(len(some), len(holds)).astype(np.int64) + PIPELINE_CYCLES
         parts.append((cycles, reads, entries, end))
     cycles, reads, entries, on_pe = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -178,11 +181,16 @@ def _counted(
     return cycles[of_bits, of_depth], reads[of_width], entries[of_bits], fullest[of_bits]
 
 
-def _room(n_bits: int, n_holds: int, n_pe: int, time: np.dtype[Any]) -> tuple[NDArray[Any], ...]:
-    """Make room for what `_pass` remembers of the column before: numba takes long to compile what makes arrays."""
-    found, last = np.empty(n_pe, np.uint64), np.empty(n_pe, np.int32)
-    lengths, start = np.empty((1, n_pe), np.int32), np.empty((n_bits, n_pe), time)
-    return found, last, lengths, start, np.full(n_bits * n_holds, -1), np.zeros(n_holds, np.int64)
+def _room(n_pe: int, time: np.dtype[Any]) -> tuple[NDArray[Any], ...]:
+    """Make room for what `_pass` works out of a column: numba takes long to compile what makes arrays."""
+    return np.empty(n_pe, np.uint64), np.empty(n_pe, np.int32), np.empty(n_pe, np.int32), np.empty(n_pe, time)
+
+
+def _queues(n: int, most: int) -> NDArray[np.int64]:
+    """Make `n` queues: the last broadcast, the slot of the next one, and when the last PE took that of each slot."""
+    queues = np.full((n, 2 + most), -1)
+    queues[:, 1] = 0
+    return queues
 
 
 def _entries_of_gap(largest: int, bits: NDArray[np.int64], lane: int) -> NDArray[np.uint64]:
@@ -199,85 +207,73 @@ def _entries_of_gap(largest: int, bits: NDArray[np.int64], lane: int) -> NDArray
 
 
 @Kernel
-def _pass(columns, rows, idle, entries_of_gap, lane, holds, widths, free, taken, held, end, reads, entries, room):  # type: ignore[no-untyped-def]
+def _pass(  # type: ignore[no-untyped-def]
+    indptr, row_of, rows, idle, entries_of_gap, lane, holds, widths, end, free, held, reads, entries, queues, room
+):
     """Run all columns on all queues, and count reads and entries processed.
 
-    `columns` are column pointers, rows, and the rows of the bias, which is the last column; `rows` the PE and the local
-    row of each row. `idle[j]` are the cycles that the scan wastes before column j, and `holds` the activations that a
-    queue of each kind holds. `widths` are pairs: which of the numbers of index bits, and the entries of a Spmat row.
-    The rest is filled in: `free` of shape `(bits x holds, n_pe)` with the cycle from which each PE is free, `taken`
-    with the latest broadcasts as in `eie.cycles`, `held` of shape `(widths, n_pe)` with the Spmat row read last, `end`
-    of shape `(bits, n_pe)` with the entries of each PE, `reads` per width and `entries` per number of index bits.
+    It is one function whose arrays are all flat, since numba takes long to compile calls and further dimensions.
+    `indptr` and `row_of` are column pointers and rows of the entries; `rows` the PE of each row, then the local row of
+    each. `idle[j]` are the cycles that the scan wastes before column j, and `holds` the activations that a queue of
+    each kind holds. `widths` are pairs: which of the numbers of index bits, and the entries of a Spmat row.
+    The rest is filled in: `end` of `(bits, n_pe)` with the entries of each PE, `free` of `(bits x holds, n_pe)` with
+    the cycle from which each PE is free, `held` of `(widths, n_pe)` with the Spmat row read last, `reads` per width,
+    `entries` per number of index bits, and `queues` as `_queues` makes them. `room` is for a column's entries and rows.
     """
-    indptr, row_of, bias_rows = columns
-    n_bits = end.shape[0]
-    n_holds = len(holds)
-    found, last, lengths, start, broadcast, slot = room
-    # `start` and `end` are a column's pointers; columns that are not sent move them, too.
+    found, last, lengths, start = room
+    n_pe, n_out = len(last), np.uint32(len(rows) // 2)
+    size = len(queues) // (len(entries) * len(holds))
+    mask = ~np.uint64(0) >> np.uint64(64 - lane)
+    to_time = free.dtype.type
     for j in range(len(idle)):
-        is_bias = j == len(indptr) - 1
-        column, first = bias_rows if is_bias else row_of, 0 if is_bias else indptr[j]
-        stop = len(bias_rows) if is_bias else indptr[j + 1]
-        _count(column, first, stop, rows, entries_of_gap, last, found)
-        for i in range(n_bits):
-            in_column = _move(found, i, lane, start, end, lengths)
+        for p in range(n_pe):
+            last[p] = -1
+            found[p] = 0
+        # Each PE's entries, padding counted, for all numbers of index bits at once.
+        for e in range(indptr[j], indptr[j + 1]):
+            row = np.uint32(row_of[e])  # numba asks of a signed index whether it counts from the end
+            p, local = rows[row], rows[row + n_out]
+            found[p] += entries_of_gap[np.uint32(local - last[p] - 1)]
+            last[p] = local
+        for i in range(len(entries)):
+            # `start` and `end` are the column's pointers; columns that are not sent move them, too.
+            shift, to, in_column = np.uint64(i * lane), i * n_pe, np.int64(0)
+            for p in range(n_pe):
+                n = np.int64((found[p] >> shift) & mask)
+                start[p] = end[to + p]
+                end[to + p] += n
+                lengths[p] = max(n, 1)  # finding out that a column is empty takes a cycle, too
+                in_column += n
             if idle[j] == NOT_SENT:
                 continue
             entries[i] += in_column
-            for d in range(n_holds):
-                q = i * n_holds + d
-                at, room = broadcast[q] + 1 + idle[j], taken[q, slot[d]] + 1
-                broadcast[q] = at if at > room else room
-                taken[q, slot[d]] = dequeue(lengths, 0, broadcast[q], free, q)
-            for w in range(len(widths)):
-                if widths[w, 0] == i:
-                    reads[w] += _read_rows(start, end, i, widths[w, 1], held, w)
-        for d in range(n_holds if idle[j] != NOT_SENT else 0):
-            slot[d] = slot[d] + 1 if slot[d] + 1 < holds[d] else 0
-
-
-@Part
-def _count(row_of, first, stop, rows, entries_of_gap, last, found):  # type: ignore[no-untyped-def]
-    """Count each PE's entries of one column, padding counted, for all numbers of index bits at once."""
-    pe_of, local_of = rows
-    for p in range(len(last)):
-        last[p] = -1
-        found[p] = 0
-    for e in range(first, stop):
-        row = np.uint32(row_of[e])  # numba asks of a signed index whether it counts from the end
-        p, local = pe_of[row], local_of[row]
-        found[p] += entries_of_gap[np.uint32(local - last[p] - 1)]
-        last[p] = local
-
-
-@Part
-def _move(found, i, lane, start, end, lengths):  # type: ignore[no-untyped-def]
-    """Move the pointers of index bits i past one column; write how long it keeps each PE, and return its entries."""
-    shift, mask = np.uint64(i * lane), ~np.uint64(0) >> np.uint64(64 - lane)
-    entries = np.int64(0)
-    for p in range(len(found)):
-        n = np.int64((found[p] >> shift) & mask)
-        start[i, p] = end[i, p]
-        end[i, p] += n
-        lengths[0, p] = n if n > 1 else 1  # finding out that a column is empty takes a cycle, too
-        entries += n
-    return entries
-
-
-@Part
-def _read_rows(start, end, i, entries_per_row, held, w):  # type: ignore[no-untyped-def]
-    """Count the Spmat rows of width w that every PE reads for its column and does not hold already."""
-    # The compiler turns this multiplication into vector instructions for many PEs at once, which it cannot do for an
-    # integer division. Half an entry keeps the product clear of whole numbers, so rounding cannot change the row.
-    rows_per_entry = 1.0 / entries_per_row
-    to_row = held.dtype.type
-    reads = 0
-    for p in range(start.shape[1]):
-        first = to_row((start[i, p] + 0.5) * rows_per_entry)
-        last = to_row((end[i, p] - 0.5) * rows_per_entry)
-        some = end[i, p] > start[i, p]
-        # The row that the last column ended in is still held: it is not read again. A factor of 0 or 1 stands in for
-        # a branch, which would keep the compiler from using vector instructions.
-        reads += (last - first + (first != held[w, p])) * some
-        held[w, p] = last if some else held[w, p]
-    return reads
+            for d in range(len(holds)):
+                q = i * len(holds) + d
+                at, own = q * size, q * n_pe
+                slot = at + 2 + queues[at + 1]
+                # As `_run` and `dequeue` of `eie.cycles` do.
+                broadcast = max(queues[at] + 1 + idle[j], queues[slot] + 1)
+                first = to_time(broadcast + 1)
+                latest = first
+                for p in range(n_pe):
+                    cycle = max(first, free[own + p])
+                    free[own + p] = to_time(cycle + to_time(lengths[p]))
+                    latest = max(latest, cycle)
+                queues[at], queues[slot] = broadcast, latest
+                slot = queues[at + 1] + 1
+                queues[at + 1] = slot * (slot < holds[d])
+            for w in range(len(reads)):
+                if widths[2 * w] == i:
+                    # The compiler turns this multiplication into vector instructions for many PEs at once, which it
+                    # cannot do for an integer division. Half an entry keeps the product clear of whole numbers, so
+                    # rounding cannot change the row.
+                    rows_per_entry, own, read = 1.0 / widths[2 * w + 1], w * n_pe, np.int64(0)
+                    for p in range(n_pe):
+                        low = to_time((start[p] + 0.5) * rows_per_entry)
+                        high = to_time((end[to + p] - 0.5) * rows_per_entry)
+                        some = end[to + p] > start[p]
+                        # The row that the last column ended in is still held: it is not read again. A factor of 0 or
+                        # 1 stands in for a branch, which would keep the compiler from using vector instructions.
+                        read += (high - low + (low != held[own + p])) * some
+                        held[own + p] = high if some else held[own + p]
+                    reads[w] += read

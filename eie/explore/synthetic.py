@@ -269,7 +269,11 @@ def _fill(
         n = int(ends[last - 1] - before)
         keys = rng.integers(2**64, size=2, dtype=np.uint64)
         bits = _random_bits(keys[0], n, 32)
-        _fill_columns(first, hits[first:last], bits, alias, holes, marked, turned, indptr, rows)
+        given = first, hits[first:last], bits, alias, indptr, rows
+        if n * 32 < len(marked) * (last - first) and not holes:
+            _sort_columns(*given)
+        else:
+            _mark_columns(*given, marked, turned)
         part = codes[indptr[first] : indptr[last]]
         _draw_codes(_random_bits(keys[1], len(part), 16), top, part)
         first = last
@@ -293,6 +297,10 @@ def _random_bits(key: np.uint64, n: int, width: int) -> NDArray[Any]:
 _ONE, _WORD, _IN_WORD = np.uint64(1), np.uint64(6), np.uint64(63)
 _HALF, _LOW_HALF = np.uint64(32), np.uint64(0xFFFFFFFF)
 
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+_FIRST_FACTOR, _SECOND_FACTOR = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_TWENTY_SEVEN, _THIRTY, _THIRTY_ONE = np.uint64(27), np.uint64(30), np.uint64(31)
+
 _WRITTEN_AHEAD = 64
 """Room after the last row: rows of a word are written some at a time, and what is too much is written over."""
 
@@ -301,10 +309,10 @@ _WRITTEN_AHEAD = 64
 def _mix(key, words):  # type: ignore[no-untyped-def]
     """Fill words with the random numbers of SplitMix64 (Steele, Lea and Flood, 2014); each is made by itself."""
     for i in range(len(words)):
-        word = key + np.uint64(i + 1) * np.uint64(0x9E3779B97F4A7C15)
-        word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        words[i] = word ^ (word >> np.uint64(31))
+        key += _STEP
+        word = (key ^ (key >> _THIRTY)) * _FIRST_FACTOR
+        word = (word ^ (word >> _TWENTY_SEVEN)) * _SECOND_FACTOR
+        words[i] = word ^ (word >> _THIRTY_ONE)
 
 
 def _alias(rates: NDArray[np.float64]) -> NDArray[np.uint64]:
@@ -333,23 +341,59 @@ def _pair(share, waiting, n_small, table):  # type: ignore[no-untyped-def]
 
 
 @Kernel.after(drawing.fill_columns)
-def _fill_columns(first, hits, bits, alias, holes, marked, turned, indptr, rows):  # type: ignore[no-untyped-def]
-    """Fill the rows of columns from `first` on. Few hits of a high column are sorted, others marked in words.
+def _mark_columns(first, hits, bits, alias, indptr, rows, marked, turned):  # type: ignore[no-untyped-def]
+    """Fill the rows of columns from `first` on: mark those that are hit in words, then write them and wipe the marks.
 
-    The marks that `turned` has are wanted the other way round: with `holes` it has all rows, else none.
+    The marks that `turned` has are wanted the other way round: it has all rows, or none.
     """
     at, end = np.uint64(0), np.uint64(indptr[first])
     for j in range(len(hits)):
         until = at + np.uint64(hits[j])
-        if hits[j] * 32 < len(marked) and not holes:
-            end = _sorted_rows(bits, at, until, alias, rows, end)
-        else:
-            for e in range(at, until):
-                row = _row_hit(bits[e], alias)
-                marked[row >> _WORD] |= _ONE << (row & _IN_WORD)
-            end = _marked_rows(marked, turned, rows, end)
+        for e in range(at, until):
+            row = _row_hit(bits[e], alias)
+            marked[row >> _WORD] |= _ONE << (row & _IN_WORD)
+        for w in range(np.uint64(len(marked))):
+            word = marked[w] ^ turned[w]
+            marked[w] = 0
+            after = end + ones(word)
+            # Four rows of a word are written before it is asked whether there are more: processors guess that well.
+            while True:
+                for _ in range(4):
+                    below = word - _ONE
+                    rows[end] = (w << _WORD) + ones(~word & below)
+                    word &= below
+                    end += _ONE
+                if word == 0:
+                    break
+            end = after
         at = until
         indptr[first + j + 1] = end
+
+
+@Kernel.after(drawing.fill_columns)
+def _sort_columns(first, hits, bits, alias, indptr, rows):  # type: ignore[no-untyped-def]
+    """Fill the rows of high columns with few hits from `first` on: sort those that are hit, and keep each once."""
+    at, kept = np.uint64(0), np.uint64(indptr[first])
+    for j in range(len(hits)):
+        end, n = kept, np.uint64(hits[j])
+        for e in range(n):
+            rows[end + e] = _row_hit(bits[at + e], alias)
+        gap = n >> _ONE
+        while gap > 0:  # Shell's sort: numba's own takes a second to compile
+            for e in range(gap, n):
+                row, place = rows[end + e], np.uint64(e)
+                while place >= gap and rows[end + place - gap] > row:
+                    rows[end + place] = rows[end + place - gap]
+                    place -= gap
+                rows[end + place] = row
+            gap >>= _ONE
+        for e in range(n):
+            row = rows[end + e]
+            if e == 0 or row != rows[kept - _ONE]:
+                rows[kept] = row
+                kept += _ONE
+        at += n
+        indptr[first + j + 1] = kept
 
 
 @Part
@@ -360,52 +404,6 @@ def _row_hit(bits, alias):  # type: ignore[no-untyped-def]
     entry = alias[row]
     below = (place & _LOW_HALF) <= (entry >> _HALF)
     return row if below else entry & _LOW_HALF
-
-
-@Part
-def _marked_rows(marked, turned, rows, end):  # type: ignore[no-untyped-def]
-    """Write the marked rows and wipe the marks.
-
-    Four rows of a word are written before it is asked whether there are more: processors guess that answer well.
-    """
-    for w in range(np.uint64(len(marked))):
-        word = marked[w] ^ turned[w]
-        marked[w] = 0
-        after = end + ones(word)
-        while True:
-            for _ in range(4):
-                below = word - _ONE
-                rows[end] = (w << _WORD) + ones(~word & below)
-                word &= below
-                end += _ONE
-            if word == 0:
-                break
-        end = after
-    return end
-
-
-@Part
-def _sorted_rows(bits, at, until, alias, rows, end):  # type: ignore[no-untyped-def]
-    """Write the rows that are hit in rising order, each once."""
-    n = until - at
-    for e in range(n):
-        rows[end + e] = _row_hit(bits[at + e], alias)
-    gap = n >> _ONE
-    while gap > 0:  # Shell's sort: numba's own takes a second to compile
-        for e in range(gap, n):
-            row, place = rows[end + e], e
-            while place >= gap and rows[end + place - gap] > row:
-                rows[end + place] = rows[end + place - gap]
-                place -= gap
-            rows[end + place] = row
-        gap >>= _ONE
-    kept = end
-    for e in range(n):
-        row = rows[end + e]
-        if e == 0 or row != rows[kept - _ONE]:
-            rows[kept] = row
-            kept += _ONE
-    return kept
 
 
 @Kernel.after(drawing.draw_codes)

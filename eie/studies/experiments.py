@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tqdm import tqdm
 
 from eie._files import data_path
 from eie.formats import FormatError
@@ -161,6 +160,8 @@ def run(name: str, output: str | Path | None = None, slices: Slices | None = Non
 
 def write(experiment: Experiment, target: Path, command: str, slices: Slices) -> Path:
     """Make the parts of an experiment that are not made yet, and write the table; as `run`."""
+    from tqdm import tqdm
+
     target_of(target)  # a wrong one is reported before long work
     parts, settings = _chosen(experiment, slices)
     facts = {**experiment.facts(), "commit": host.commit()}

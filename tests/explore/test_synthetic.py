@@ -71,7 +71,7 @@ def test_columns_hold_the_rows_that_are_hit(n_out, holes):
     bits = rng.integers(0, 2**32, hits.sum(), dtype=np.uint32)
     indptr, rows = np.zeros(7, np.int64), np.empty(6 * n_out + 500, np.int32)
     turned = synthetic._turned(n_out, holes)
-    synthetic._fill_columns(0, hits, bits, table, holes, np.zeros_like(turned), turned, indptr, rows)
+    synthetic._mark_columns(0, hits, bits, table, indptr, rows, np.zeros_like(turned), turned)
     for j, part in enumerate(np.split(bits, np.cumsum(hits)[:-1])):
         place = [divmod(int(word) * n_out, 2**32) for word in part]
         found = {row if at <= int(table[row]) >> 32 else int(table[row]) & 0xFFFFFFFF for row, at in place}
@@ -84,10 +84,12 @@ def test_high_columns_are_drawn_alike_whether_marked_or_sorted():
     hits, table = np.full(20, 7), synthetic._alias(rng.random(n_out) ** 2000)  # a few rows are hit again and again
     bits = rng.integers(0, 2**32, hits.sum(), dtype=np.uint32)
     found = []
-    for words in (n_out // 64, 2**16):  # with more words than needed, the columns count as nearly empty
+    for fill, marks in (
+        (synthetic._mark_columns, np.zeros((2, n_out // 64), np.uint64)),
+        (synthetic._sort_columns, ()),
+    ):
         indptr, rows = np.zeros(21, np.int64), np.empty(300, np.int32)
-        marked, turned = np.zeros((2, words), np.uint64)
-        synthetic._fill_columns(0, hits, bits, table, False, marked, turned, indptr, rows)
+        fill(0, hits, bits, table, indptr, rows, *marks)
         found.append((indptr.tolist(), rows[: indptr[-1]].tolist()))
     assert found[0] == found[1]
     assert len(found[0][1]) < hits.sum()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -80,7 +81,7 @@ class Table4:
     rows: pd.DataFrame
     other_machine: str = ""
 
-    @property
+    @cached_property
     def known(self) -> pd.DataFrame:
         """The layers that the paper has too."""
         return self.rows.dropna(subset=["published actual"])
@@ -90,7 +91,7 @@ class Table4:
         """Geometric mean over the paper's layers of computed / published actual time."""
         return geomean(self.known["ratio"])
 
-    @property
+    @cached_property
     def close(self) -> list[str]:
         """Layers whose actual time is within `CLOSE` of the printed one."""
         return list(self.known.loc[(self.known["ratio"] - 1).abs() <= CLOSE, "layer"])

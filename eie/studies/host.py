@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module, metadata
@@ -71,11 +73,21 @@ def require_torch() -> Any:
     ------
     ModuleNotFoundError
         When it is not installed; the message says how to install it.
+    ValueError
+        When OMP_NUM_THREADS is no number of threads, of which PyTorch's own library would only complain.
     """
+    if "torch" not in sys.modules:
+        _check_threads()
     try:
         return import_module("torch")
     except ModuleNotFoundError:
         raise ModuleNotFoundError("timing needs PyTorch; to install it: pip install 'eie[networks]'") from None
+
+
+def _check_threads() -> None:
+    threads = os.environ.get("OMP_NUM_THREADS", "1")
+    if not re.fullmatch(r"\s*0*[1-9]\d*\s*(,\s*0*[1-9]\d*\s*)*", threads):
+        raise ValueError(f"the environment variable OMP_NUM_THREADS must be a number of 1 or more, got {threads!r}")
 
 
 def torch_facts() -> dict[str, str]:

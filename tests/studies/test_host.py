@@ -2,6 +2,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -20,6 +21,20 @@ def test_provenance_of_this_machine(monkeypatch):
     assert (found["threads"], found["gpu"] is None) == (torch.get_num_threads(), not torch.cuda.is_available())
     assert found["cores"] >= 1
     assert found["last_level_cache_bytes"] == 2**15
+
+
+@pytest.mark.parametrize("threads", ["x", "0", "", "-1", "2,"])
+def test_a_number_of_threads_that_is_none_is_named(monkeypatch, threads):
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    with pytest.raises(ValueError, match=f"OMP_NUM_THREADS must be a number of 1 or more, got '{threads}'"):
+        host.require_torch()
+
+
+@pytest.mark.parametrize("threads", ["4", " 08 ", "4,2"])
+def test_numbers_of_threads(monkeypatch, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    host._check_threads()
 
 
 def test_commit_of_no_checkout(monkeypatch, tmp_path):

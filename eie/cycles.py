@@ -13,6 +13,7 @@ that PE p holds for it,
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from math import isfinite
 from typing import Any
 
@@ -24,6 +25,7 @@ from eie._bits import ones
 from eie._blocks import map_blocks
 from eie._compile import Kernel, Part, pays
 from eie._display import Shown
+from eie._uncompiled import timing
 from eie.columns import AT_ROW, NONEMPTY, ROW_BEGINS
 from eie.interleaved import InterleavedCSC, encode
 from eie.layer import CompressedLayer
@@ -165,12 +167,12 @@ def simulate(
     values = checked_activations(activations, mem.n_in, signed, several=True)
     nonzero = np.atleast_2d(values) != 0
     tables = mem.tables(machine.entries_per_row)
-    pays(run_seconds(nonzero.size, int(np.count_nonzero(nonzero)), mem.n_pe))
+    pays(timing.run_seconds(nonzero.size, int(np.count_nonzero(nonzero)), mem.n_pe))
     holds = min(machine.fifo_depth - 1, mem.n_columns)  # a ring buffer is full when one slot is left
 
     def run(block: NDArray[np.bool_]) -> tuple[int, ...]:
         sent = np.empty(mem.n_in + 1, np.int64), np.empty(mem.n_in + 1, np.int64)
-        queues = np.empty(holds, tables.time_type), np.empty((1, mem.n_pe), tables.time_type)
+        queues = np.empty(holds, tables.time_type), np.empty(mem.n_pe, tables.time_type)
         counted: tuple[int, ...] = _run(*tables, block, mem.has_bias, *sent, *queues)
         return counted
 
@@ -280,73 +282,22 @@ def _scan(nonzero, n_pe, has_bias, active, idle):  # type: ignore[no-untyped-def
     return found
 
 
-def run_seconds(inputs: int, broadcasts: int, n_pe: int) -> float:
-    """Return the time, s, that NumPy takes (on a Zen 5) for so many inputs and non-zeros, over all vectors."""
-    return 1.5e-6 * inputs + (5e-6 + 2e-9 * n_pe) * broadcasts
-
-
-def _run_in_numpy(
-    lengths: NDArray[Any],
-    masks: NDArray[np.uint64],
-    totals: NDArray[np.int64],
-    nonzero: NDArray[np.bool_],
-    has_bias: bool,
-    active: Any,
-    idle: Any,
-    taken: NDArray[Any],
-    free: NDArray[Any],
-) -> tuple[int, ...]:
-    """Add up what `_run` does, vector by vector, with all PEs at once."""
-    n_pe, holds = free.shape[1], len(taken)
-    cycles, broadcasts, held, counted = 0, 0, 0, np.zeros(3, np.int64)
-    for vector in nonzero:
-        columns, waits = scan(vector, n_pe, has_bias)
-        broadcast, free_from, ends = -1, np.zeros(n_pe, np.int64), [-1] * holds
-        for k, (j, wait) in enumerate(zip(columns.tolist(), waits.tolist(), strict=True)):
-            broadcast = max(broadcast + 1 + wait, ends[k % holds] + 1)
-            np.maximum(free_from, broadcast + 1, out=free_from)
-            ends[k % holds] = int(free_from.max())
-            free_from += lengths[j]
-        cycles += int(free_from.max()) + PIPELINE_CYCLES if len(columns) else -(-len(vector) // n_pe)
-        broadcasts += len(columns)
-        counted += totals[columns].sum(axis=0)
-        held += _rows_held_in_numpy(masks, columns)
-    macs, entries, reads = counted.tolist()
-    return cycles, broadcasts, macs, entries, reads - held
-
-
-def _rows_held_in_numpy(masks: NDArray[np.uint64], columns: NDArray[np.int64]) -> int:
-    """Count what `_rows_held` does, with a bit per PE in one number of any size."""
-    sent = np.zeros(len(masks), bool)
-    sent[columns] = True
-    count = held = 0
-    bits = masks.astype("<u8").reshape(len(masks), 3, -1)
-    for j, is_sent in enumerate(sent.tolist()):
-        some, at_row, begins = (int.from_bytes(part.tobytes(), "little") for part in bits[j])
-        if is_sent:
-            count += (some & held & ~at_row).bit_count()
-            held |= some
-        else:
-            held &= ~begins
-    return count
-
-
-@Kernel.after(_run_in_numpy)
+@Kernel.after(partial(timing.run, scan, PIPELINE_CYCLES))
 def _run(lengths, masks, totals, nonzero, has_bias, active, idle, taken, free):  # type: ignore[no-untyped-def]
     """Add up cycles, broadcasts, macs, entries and reads of Spmat rows over all vectors and all PEs.
 
     The first three are of `ColumnTables`. The last four are room, in which each vector starts anew: what `_scan` finds,
-    the cycle in which the last PE took each of the latest broadcasts, as many as a queue holds, and, of shape
-    `(1, n_pe)`, the cycle from which each PE can take its next activation.
+    the cycle in which the last PE took each of the latest broadcasts, as many as a queue holds, and the cycle from
+    which each PE can take its next activation.
     """
     cycles, broadcasts, macs, entries, reads = np.int64(0), 0, 0, 0, 0
-    n_pe = free.shape[1]
+    n_pe = len(free)
     for v in range(len(nonzero)):
         n_sent = _scan(nonzero[v], n_pe, has_bias, active, idle)
         for i in range(len(taken)):
             taken[i] = -1
         for p in range(n_pe):
-            free[0, p] = 0
+            free[p] = 0
         broadcast, slot = -1, 0
         for k in range(n_sent):
             j = active[k]
@@ -354,7 +305,7 @@ def _run(lengths, masks, totals, nonzero, has_bias, active, idle, taken, free): 
             # it as a queue holds; older ones never matter again.
             found, room = broadcast + 1 + idle[k], taken[slot] + 1
             broadcast = found if found > room else room
-            taken[slot] = dequeue(lengths, j, broadcast, free, 0)
+            taken[slot] = _dequeue(lengths, j, broadcast, free)
             slot = slot + 1 if slot + 1 < len(taken) else 0
             macs += totals[j, 0]
             entries += totals[j, 1]
@@ -363,24 +314,24 @@ def _run(lengths, masks, totals, nonzero, has_bias, active, idle, taken, free): 
         broadcasts += n_sent
         last = np.int64(0)
         for p in range(n_pe):
-            last = last if last > free[0, p] else free[0, p]
+            last = last if last > free[p] else free[p]
         # When every address was looked at and nothing found to send, no PE was ever busy.
         cycles += last + PIPELINE_CYCLES if n_sent else (nonzero.shape[1] + n_pe - 1) // n_pe
     return cycles, broadcasts, macs, entries, reads
 
 
 @Part
-def dequeue(lengths, j, broadcast, free, q):  # type: ignore[no-untyped-def]
+def _dequeue(lengths, j, broadcast, free):  # type: ignore[no-untyped-def]
     """Let every PE take column j from its queue when it is free; return the cycle in which the last PE does.
 
-    PE p is busy with column j for `lengths[j, p]` cycles, and its queue of kind q is free from `free[q, p]` on.
+    PE p is busy with column j for `lengths[j, p]` cycles, and is free from cycle `free[p]` on.
     """
     to_time = free.dtype.type
     start = to_time(broadcast + 1)  # a broadcast is in the queue one cycle after it was sent
     last = start
-    for p in range(free.shape[1]):
-        cycle = start if start > free[q, p] else free[q, p]
-        free[q, p] = to_time(cycle + to_time(lengths[j, p]))
+    for p in range(len(free)):
+        cycle = start if start > free[p] else free[p]
+        free[p] = to_time(cycle + to_time(lengths[j, p]))
         last = last if last > cycle else cycle
     return last
 

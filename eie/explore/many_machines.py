@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from eie import _check
 from eie._compile import Kernel, pays
+from eie._uncompiled.timing import run_seconds
 from eie.columns import CELL_SECONDS
-from eie.cycles import PIPELINE_CYCLES, CycleReport, checked_activations, run_seconds, scan, simulate
+from eie.cycles import PIPELINE_CYCLES, CycleReport, checked_activations, scan, simulate
 from eie.interleaved import ENTRY_SECONDS, MAX_ENTRIES, check_codebook, encode, place
 from eie.layer import CompressedLayer
 from eie.machine import Machine
@@ -251,7 +252,7 @@ def _pass(  # type: ignore[no-untyped-def]
                 q = i * len(holds) + d
                 at, own = q * size, q * n_pe
                 slot = at + 2 + queues[at + 1]
-                # As `_run` and `dequeue` of `eie.cycles` do.
+                # As `_run` and `_dequeue` of `eie.cycles` do.
                 broadcast = max(queues[at] + 1 + idle[j], queues[slot] + 1)
                 first = to_time(broadcast + 1)
                 latest = first

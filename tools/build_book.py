@@ -8,6 +8,7 @@ changed since the last build, Sphinx reads only these pages (`book_kept.py`). It
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib.metadata
 import json
 import os
@@ -37,6 +38,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = "notebooks/"
 SCORECARD = "scorecard"  # the page that carries the verdicts on all claims
 BUILDERS = ("html", "singlehtml", "linkcheck")
+SELDOM = 200_000  # new objects before Python looks for unused ones: trees of pages are many small objects, all in use
 MOST_PROCESSES = 8  # each holds about 200 MB, and 54 pages give no more work than that
 RUN_METADATA = ("papermill", "execution")
 INJECTED = "injected-parameters"  # papermill's tag for the cell it adds, with a random id
@@ -288,4 +290,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    gc.set_threshold(SELDOM)
     sys.exit(main())

@@ -346,11 +346,15 @@ def _mark_columns(first, hits, bits, alias, indptr, rows, marked, turned):  # ty
 
     The marks that `turned` has are wanted the other way round: it has all rows, or none.
     """
-    at, end = np.uint64(0), np.uint64(indptr[first])
+    at, end, n_out = np.uint64(0), np.uint64(indptr[first]), np.uint64(len(alias))
     for j in range(len(hits)):
         until = at + np.uint64(hits[j])
         for e in range(at, until):
-            row = _row_hit(bits[e], alias)
+            place = bits[e] * n_out  # from here as in `_row_hit`: numba takes long to put it in
+            row = place >> _HALF
+            entry = alias[row]
+            if (place & _LOW_HALF) > (entry >> _HALF):
+                row = entry & _LOW_HALF
             marked[row >> _WORD] |= _ONE << (row & _IN_WORD)
         for w in range(np.uint64(len(marked))):
             word = marked[w] ^ turned[w]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from eie.formats.errors import FormatError, guarded, report_damage
 from eie.formats.weights import check_ordinary
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MAX_PIXELS = 2**25
 """A picture may have this many; reading one takes at most 16 bytes of memory for each."""
@@ -46,6 +49,8 @@ def read(path: str | Path, resize: int | tuple[int, int] | None = None, crop: in
     ValueError
         When the square is larger than the picture.
     """
+    from PIL import Image
+
     picture = _opened(path)
     if resize is not None:
         picture = picture.resize(_size(picture, resize), Image.Resampling.BILINEAR)
@@ -58,6 +63,8 @@ def read(path: str | Path, resize: int | tuple[int, int] | None = None, crop: in
 
 
 def _opened(path: str | Path) -> Image.Image:
+    from PIL import Image
+
     check_ordinary(Path(path))
     if (size := Path(path).stat().st_size) > MAX_BYTES:
         raise FormatError(f"{path}: must have at most {MAX_BYTES} bytes, has {size}")

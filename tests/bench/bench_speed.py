@@ -5,8 +5,10 @@ be.
 """
 
 import json
+import logging
 import os
 import subprocess
+from dataclasses import replace
 from itertools import cycle, pairwise
 from pathlib import Path
 
@@ -14,12 +16,13 @@ import explorer_page
 import numpy as np
 import onnx_models
 import pytest
-from clocks import PRINT_PEAK, cpu
+from clocks import PRINT_PEAK, cpu, wall
+from distributed import LocalCluster
 
 import eie
 from eie._sums.bitmap import can_expand
 from eie.datasets import catalogue
-from eie.explore import design_space, sweep
+from eie.explore import cluster, design_space, sweep
 from eie.explore.benchmarks import Benchmark, nine_layers, select
 from eie.formats import authors
 from eie.models import zoo
@@ -288,9 +291,9 @@ def wide_space(layers, depths):
     return design_space.DesignSpace(layers, POWERS, tuple(range(2, 2 + depths)), (32, 64, 128, 256, 512), (3, 4, 5, 6))
 
 
-def swept(space, path):
+def swept(space, path, executor=None):
     path.unlink(missing_ok=True)
-    design_space.run(space, path)
+    design_space.run(space, path, executor)
 
 
 def test_ten_thousand_designs_over_nine_layers(record, python, tmp_path):
@@ -329,6 +332,19 @@ def test_a_million_designs(record, python, tmp_path):
     record("a million designs of Alex-8, memory", "1 GB", peaks[0] / 1e6, 1)
 
 
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two workers need two cores")
+def test_two_dask_workers(record, tmp_path):
+    """Half a million points, and more, of all nine layers; workers that have loaded their kernels."""
+    space = replace(wide_space(nine_layers(), 50), draws=6)
+    seconds = {1: [], 2: []}
+    for workers in (1, 2, 1, 2, 1, 2):
+        options = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": logging.CRITICAL}
+        with LocalCluster(n_workers=workers, **options) as local, cluster.dask(local.scheduler_address) as executor:
+            list(executor.map(design_space.contents, [space] * workers, [[0]] * workers))
+            seconds[workers].append(wall(lambda: swept(space, tmp_path / "a.parquet", executor)))
+    record("a sweep of 540,000 points on two Dask workers", "on one", min(seconds[2]) / min(seconds[1]), 1 / 1.6)
+
+
 @pytest.mark.parametrize("wide", [64, 1024, 16_384])
 def test_cost_grows_with_pes(record, wide):
     """From one number of PEs to one four times as large, the cost of a PE never more than doubles."""
@@ -337,7 +353,7 @@ def test_cost_grows_with_pes(record, wide):
     for n_pe in (wide, 4 * wide):
         mem, machine = eie.encode(layer, eie.Machine(n_pe=n_pe)), eie.Machine(n_pe=n_pe)
         eie.simulate(mem, activations, machine)
-        spent.append(min(cpu(lambda: [eie.simulate(mem, activations, machine) for _ in range(20)]) for _ in range(5)))  # noqa: B023
+        spent.append(min(cpu(lambda: [eie.simulate(mem, activations, machine) for _ in range(20)]) for _ in range(5)))
     points = [("PEs", wide, spent[0] / 20), ("PEs", 4 * wide, spent[1] / 20)]
     record(f"simulate on {4 * wide} PEs, each", f"simulate on {wide}, each", spent[1] / spent[0] / 4, 2.5, points)
 
@@ -444,7 +460,7 @@ def test_cost_of_a_network_grows_with_its_entries(record, tmp_path):
     for depth in (3, 12, 48):
         (tmp_path / "config.json").write_text(json.dumps(sizes | {"num_hidden_layers": depth}))
         found = []
-        seconds = cpu(lambda: found.append(eie.evaluate(tmp_path / "config.json", density=0.1, act_density=0.4)))  # noqa: B023
+        seconds = cpu(lambda: found.append(eie.evaluate(tmp_path / "config.json", density=0.1, act_density=0.4)))
         entries = sum(layer.run.density * layer.run.n_out * layer.run.n_in for layer in found[0].layers)
         points.append(("network", entries, seconds))
     each = [seconds / entries for _, entries, seconds in points]

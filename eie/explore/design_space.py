@@ -19,7 +19,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_complete
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from itertools import product
+from itertools import groupby, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,8 +71,8 @@ COLUMNS = {
 }
 """Columns of the file, and what they are."""
 
-CALLS = 128
-"""Calls of workers, about, into which many jobs are divided: Dask takes several milliseconds for a call."""
+CALLS = 32
+"""Calls of workers, at least, if there are as many jobs. Dask takes several milliseconds for a call."""
 
 _TEXT = ("layer", "note")
 _REAL = tuple(name for name, words in COLUMNS.items() if name.endswith(("_j", "_mm2")) or "seconds" in name)
@@ -324,11 +324,10 @@ def _results(
     """Yield what each job gives, as soon as it is there; the largest layers start first."""
     largest_first = sorted(missing, key=lambda part: -missing[part].benchmark.expected_entries)
     numbers = {part: number for number, part in enumerate(all_parts)}
-    together = max(1, len(missing) // CALLS)
-    groups = [largest_first[first : first + together] for first in range(0, len(missing), together)]
     with nullcontext(executor) if executor else ThreadPoolExecutor(os.cpu_count()) as pool:
         running: dict[Future[list[bytes]], list[Path]] = {
-            pool.submit(contents, space, [numbers[part] for part in group]): group for group in groups
+            pool.submit(contents, space, [numbers[part] for part in call]): call
+            for call in _calls(largest_first, missing)
         }
         try:
             for future in as_completed(running):
@@ -336,6 +335,15 @@ def _results(
         finally:
             for future in running:
                 future.cancel()
+
+
+def _calls(ordered: Sequence[Path], jobs: Mapping[Path, Job]) -> Iterator[list[Path]]:
+    """Divide jobs among calls: all jobs of a drawn layer, so that it is drawn once, unless that makes too few."""
+    layers = [list(own) for _, own in groupby(ordered, key=lambda part: jobs[part].source)]
+    most = max(1, len(ordered) // CALLS) if len(layers) < CALLS else len(ordered)
+    for own in layers:
+        for first in range(0, len(own), most):
+            yield own[first : first + most]
 
 
 def _bar(everything: Iterable[Job], missing: Iterable[Job], done: list[int]) -> Any:
@@ -357,11 +365,18 @@ def _put_together(paths: list[Path], space: DesignSpace, whole: Path) -> None:
 
     schema = _schema().with_metadata({_PLAN: space.plan().encode()})
     digest = hashlib.sha256()
-    with whole.open("wb") as file, _parquet().ParquetWriter(file, schema, write_page_checksum=True) as writer:
+    with (
+        whole.open("wb") as file,
+        _parquet().ParquetWriter(file, schema, write_page_checksum=True) as writer,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        written = pool.submit(bool)
         for some in parts.read_some(paths, space.plan()):
             table = pa.concat_tables(some).replace_schema_metadata(schema.metadata)
+            written.result()
+            written = pool.submit(writer.write_table, table)  # while it is hashed, and the next one read
             digest.update(_hashes(table))
-            writer.write_table(table)
+        written.result()
         writer.add_key_value_metadata({_DIGEST: digest.hexdigest()})
 
 

@@ -334,7 +334,10 @@ def test_a_million_designs(record, python, tmp_path):
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two workers need two cores")
 def test_two_dask_workers(record, tmp_path):
-    """Half a million points, and more, of all nine layers; workers that have loaded their kernels."""
+    """More than half a million points, on workers that have loaded their kernels; 1 / 1.6 on two cores without load.
+
+    There, this process, which collects the points, needs a part of the second worker's core.
+    """
     space = replace(wide_space(nine_layers(), 50), draws=6)
     seconds = {1: [], 2: []}
     for workers in (1, 2, 1, 2, 1, 2):
@@ -342,7 +345,7 @@ def test_two_dask_workers(record, tmp_path):
         with LocalCluster(n_workers=workers, **options) as local, cluster.dask(local.scheduler_address) as executor:
             list(executor.map(design_space.contents, [space] * workers, [[0]] * workers))
             seconds[workers].append(wall(lambda: swept(space, tmp_path / "a.parquet", executor)))
-    record("a sweep of 540,000 points on two Dask workers", "on one", min(seconds[2]) / min(seconds[1]), 1 / 1.6)
+    record("a sweep of 540,000 points on two Dask workers", "on one", min(seconds[2]) / min(seconds[1]), 1 / 1.4)
 
 
 @pytest.mark.parametrize("wide", [64, 1024, 16_384])
@@ -353,7 +356,7 @@ def test_cost_grows_with_pes(record, wide):
     for n_pe in (wide, 4 * wide):
         mem, machine = eie.encode(layer, eie.Machine(n_pe=n_pe)), eie.Machine(n_pe=n_pe)
         eie.simulate(mem, activations, machine)
-        spent.append(min(cpu(lambda: [eie.simulate(mem, activations, machine) for _ in range(20)]) for _ in range(5)))
+        spent.append(min(cpu(lambda: [eie.simulate(mem, activations, machine) for _ in range(20)]) for _ in range(5)))  # noqa: B023
     points = [("PEs", wide, spent[0] / 20), ("PEs", 4 * wide, spent[1] / 20)]
     record(f"simulate on {4 * wide} PEs, each", f"simulate on {wide}, each", spent[1] / spent[0] / 4, 2.5, points)
 
@@ -460,7 +463,7 @@ def test_cost_of_a_network_grows_with_its_entries(record, tmp_path):
     for depth in (3, 12, 48):
         (tmp_path / "config.json").write_text(json.dumps(sizes | {"num_hidden_layers": depth}))
         found = []
-        seconds = cpu(lambda: found.append(eie.evaluate(tmp_path / "config.json", density=0.1, act_density=0.4)))
+        seconds = cpu(lambda: found.append(eie.evaluate(tmp_path / "config.json", density=0.1, act_density=0.4)))  # noqa: B023
         entries = sum(layer.run.density * layer.run.n_out * layer.run.n_in for layer in found[0].layers)
         points.append(("network", entries, seconds))
     each = [seconds / entries for _, entries, seconds in points]

@@ -128,17 +128,18 @@ def test_a_run_goes_on_where_it_stopped(tmp_path, monkeypatch, whole):
     assert names(tmp_path) == ["sweep.parquet"]
 
 
-@pytest.mark.parametrize("calls", [1, 7, 1000])
-def test_jobs_are_given_to_workers_several_at_a_time(tmp_path, monkeypatch, whole, calls):
+@pytest.mark.parametrize(("calls", "most"), [(1, 9), (4, 9), (12, 3), (1000, 1)])
+def test_jobs_of_a_layer_are_given_to_workers_together(tmp_path, monkeypatch, whole, calls, most):
+    """Two layers are drawn twice, and each has nine jobs: together, unless that makes fewer calls than asked for."""
     monkeypatch.setattr(design_space, "CALLS", calls)
     given = []
     with ThreadPoolExecutor(2) as pool:
         submit = pool.submit
         monkeypatch.setattr(pool, "submit", lambda *call: given.append(call[-1]) or submit(*call))
         design_space.run(SPACE, tmp_path / "sweep.parquet", pool)
-    together = max(1, len(SPACE.jobs()) // calls)
-    assert {len(numbers) for numbers in given[:-1]} == ({together} if len(given) > 1 else set())
-    assert sorted(number for numbers in given for number in numbers) == list(range(len(SPACE.jobs())))
+    assert sorted(number for numbers in given for number in numbers) == list(range(36))
+    assert all(len({number // 9 for number in numbers}) == 1 for numbers in given)
+    assert max(map(len, given)) == most
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "sweep.parquet"), whole)
 
 

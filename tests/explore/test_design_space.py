@@ -128,17 +128,17 @@ def test_a_run_goes_on_where_it_stopped(tmp_path, monkeypatch, whole):
     assert names(tmp_path) == ["sweep.parquet"]
 
 
-@pytest.mark.parametrize(("calls", "most"), [(1, 9), (4, 9), (12, 3), (1000, 1)])
+@pytest.mark.parametrize(("calls", "most"), [(1, 3), (4, 3), (6, 2), (1000, 1)])
 def test_jobs_of_a_layer_are_given_to_workers_together(tmp_path, monkeypatch, whole, calls, most):
-    """Two layers are drawn twice, and each has nine jobs: together, unless that makes fewer calls than asked for."""
+    """Two layers are drawn twice, and each has three jobs: together, unless that makes fewer calls than asked for."""
     monkeypatch.setattr(design_space, "CALLS", calls)
     given = []
     with ThreadPoolExecutor(2) as pool:
         submit = pool.submit
         monkeypatch.setattr(pool, "submit", lambda *call: given.append(call[-1]) or submit(*call))
         design_space.run(SPACE, tmp_path / "sweep.parquet", pool)
-    assert sorted(number for numbers in given for number in numbers) == list(range(36))
-    assert all(len({number // 9 for number in numbers}) == 1 for numbers in given)
+    assert sorted(number for numbers in given for number in numbers) == list(range(12))
+    assert all(len({number // 3 for number in numbers}) == 1 for numbers in given)
     assert max(map(len, given)) == most
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "sweep.parquet"), whole)
 

@@ -61,6 +61,8 @@ def guard(path: object) -> Iterator[None]:
 _LFS = b"version https://git-lfs.github.com/spec/"
 _WEB_PAGES = (b"<!doctype html", b"<html")
 _PICTURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8")
+_PICTURED = (".png", ".jpg", ".jpeg")
+"""Endings of pictures, which a reader of pictures has its own words for."""
 _ZIP = b"PK\x03\x04"
 _ZIPPED = (".npz", ".pt", ".pth", ".bin", ".ckpt", ".tar", ".pkl")
 """Endings of formats that are zip archives themselves, or can be."""
@@ -79,7 +81,7 @@ def mistaken(path: Path) -> str:
         return "is a pointer of Git LFS, not the file; get the file itself with: git lfs pull"
     if head.lstrip().lower().startswith(_WEB_PAGES):
         return "is a web page, such as an error of a server; download the file itself"
-    if head.startswith(_PICTURES):
+    if head.startswith(_PICTURES) and path.suffix.lower() not in _PICTURED:
         return "is a picture"
     if head.startswith(_ZIP) and path.suffix.lower() not in _ZIPPED:
         return "is a zip archive; unpack it, and give the file in it"

@@ -55,6 +55,8 @@ def guard(path: object) -> Iterator[None]:
             raise FormatError(f"{path}: {what}") from error
         if isinstance(error, ValueError) and str(path) in str(error):
             raise
+        if _is_empty(Path(str(path))):
+            raise FormatError(f"{path}: is empty") from error
         raise FormatError(f"{path}: cannot be read: {type(error).__name__}: {first_line(error)}") from error
 
 
@@ -85,7 +87,12 @@ def mistaken(path: Path) -> str:
         return "is a picture"
     if head.startswith(_ZIP) and path.suffix.lower() not in _ZIPPED:
         return "is a zip archive; unpack it, and give the file in it"
-    return "" if head else "is empty"
+    return ""
+
+
+def _is_empty(path: Path) -> bool:
+    """Tell whether it is a file without a byte."""
+    return path.is_file() and not path.stat().st_size
 
 
 def guarded(read: Callable[P, R]) -> Callable[P, R]:

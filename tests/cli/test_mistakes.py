@@ -14,8 +14,8 @@ DOWNLOADS = {
     "pointer.safetensors": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
     "pointer.eie": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
     "picture.onnx": (b"\x89PNG\r\n\x1a\n" + bytes(99), "is a picture"),
-    "empty.gguf": (b"", "is empty"),
-    "empty.npz": (b"", "is empty"),
+    "empty.gguf": (b"", "has 0"),
+    "empty.npz": (b"", "has 0"),
 }
 
 

@@ -67,7 +67,7 @@ def damaged(change):
         ("no library", "it has no group 'library'"),
         ("units", "units are not supported: '1h'"),
         ("no cell", "no cell in the library"),
-        ("empty", "is empty"),
+        ("empty", "no group 'library'"),
     ],
 )
 def test_what_is_no_library_is_refused(tmp_path, change, words):

@@ -356,7 +356,7 @@ def test_cost_grows_with_pes(record, wide):
     for n_pe in (wide, 4 * wide):
         mem, machine = eie.encode(layer, eie.Machine(n_pe=n_pe)), eie.Machine(n_pe=n_pe)
         eie.simulate(mem, activations, machine)
-        spent.append(min(cpu(lambda: [eie.simulate(mem, activations, machine) for _ in range(20)]) for _ in range(5)))  # noqa: B023
+        spent.append(min(cpu(lambda: [eie.simulate(mem, activations, machine) for _ in range(20)]) for _ in range(15)))  # noqa: B023
     points = [("PEs", wide, spent[0] / 20), ("PEs", 4 * wide, spent[1] / 20)]
     record(f"simulate on {4 * wide} PEs, each", f"simulate on {wide}, each", spent[1] / spent[0] / 4, 2.5, points)
 
@@ -400,9 +400,9 @@ def test_first_simulation_ever(record, python, tmp_path, work, limit):
     """With an empty cache, and so much work that kernels are compiled, or so little that they are not."""
     seconds = [
         cpu(lambda at=at: python("-c", f"import eie; {FIRST[work]}", NUMBA_CACHE_DIR=str(at)))
-        for at in (tmp_path / "a", tmp_path / "b")
+        for at in (tmp_path / name for name in "abcd")
     ]
-    numba = min(cpu(lambda: python(*IMPORT_NUMBA)) for _ in range(3))
+    numba = min(cpu(lambda: python(*IMPORT_NUMBA)) for _ in range(5))
     record(f"first simulation ever, {work}, CPU", "import numba", min(seconds) / numba, limit)
 
 

@@ -1,4 +1,4 @@
-"""What a process computes before its kernels are loaded is what kernels compute, to the last digit."""
+"""Before a process has loaded its kernels, NumPy computes the same numbers as they do, to the last digit."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What Sphinx has read stays from one build to the next, which then reads only pages whose texts have changed.
+"""Keep the pages that Sphinx has read from one build to the next, which then reads only pages whose texts have changed.
 
 A build assembles its sources anew and compares them with those of the build before. It reads single pages only if that
 build had no warning, and if nothing but texts of pages differs: no file was added, removed or renamed, and neither the
@@ -21,10 +21,10 @@ from typing import Any
 from sphinx.application import Sphinx
 
 STATE = "kept.json"
-"""What the kept pages were made from; a folder without it holds nothing to go on from."""
+"""File with the digests of the kept pages' sources; without it, a build reads all pages."""
 
 FOLDERS = ("source", "doctrees", "jupyter_execute", "compiled")
-"""What Sphinx read, what it made of that, the pictures in it, and what `book_speed.py` keeps."""
+"""Folders of sources, of pages as Sphinx has read them, of their pictures, and of the caches of `book_speed.py`."""
 
 TEXTS = (".md", ".ipynb")
 """Endings of the files that may change without all pages being read again."""
@@ -35,7 +35,7 @@ AROUND = ("eie", "data", "tools", "pyproject.toml", "requirements.lock")
 
 @dataclass(frozen=True)
 class Kept:
-    """What a build was made from.
+    """The sources of a build, and everything else that it depends on.
 
     Attributes
     ----------

@@ -49,7 +49,7 @@ class Bitmaps(NamedTuple):
 
     @property
     def parts(self) -> int:
-        """How many parts there are."""
+        """Number of parts."""
         return len(self.start)
 
     @property

@@ -20,7 +20,7 @@ MAX_LETTERS = 2048
 """Letters of a message; what is longer, such as a name of 70,000 letters, is cut in its middle."""
 
 _NO_MEMORY = "failed to map segment"
-"""What the system's loader says of a library that does not fit into memory."""
+"""Message of the system's loader about a library that does not fit into memory."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

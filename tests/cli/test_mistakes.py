@@ -1,4 +1,4 @@
-"""What newcomers get wrong is answered in one line that names the value and what would do, with status 2."""
+"""Newcomers' mistakes: each gets one line, which names the value and the valid ones, and status 2."""
 
 import zipfile
 

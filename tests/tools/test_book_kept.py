@@ -40,7 +40,7 @@ def book_kept(tool):
 
 @pytest.fixture
 def before(book_kept):
-    """What an earlier build was made from: two pages, one of which includes a text."""
+    """The sources of an earlier build: two pages, one of which includes a text."""
     sources = {"a.md": "1", "b.ipynb": "2", "part.md": "3", "unread.md": "4", "picture.svg": "5"}
     readers = {"a.md": ["a"], "b.ipynb": ["b"], "part.md": ["a", "b"], "picture.svg": ["a"]}
     return book_kept.Kept("library and tools", sources, readers)

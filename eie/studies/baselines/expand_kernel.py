@@ -23,9 +23,10 @@ from eie.studies.baselines.kernels import TINY
 from eie.studies.baselines.packed import Packed, checked_threads, encoded
 
 TIMES_BY_ONE, TIMES_TO_EXPAND = 3.5, 5.8
-"""How long a column takes that is multiplied with one input alone, and that is expanded for a batch.
+"""Costs of a column: to multiply it with one input alone, and to expand it for a batch.
 
-Both are measured on a Zen 5, in times that an expanded column takes with each input. One by one, zeros are skipped.
+The unit is the time that an expanded column takes for each input of a batch. Both were measured on a Zen 5. Only one by
+one, the columns of zero inputs are skipped.
 """
 WEIGHT_LEVELS, INPUT_LEVELS = 127, 255
 """Largest weight and largest input in 8 bits."""

@@ -36,6 +36,7 @@ from eie.studies import host
 from eie.studies.baselines import devices, kernels, measure
 from eie.studies.baselines.csc_kernel import own_csc
 from eie.studies.baselines.devices import Device
+from eie.studies.baselines.dot_kernel import can_dot
 from eie.studies.baselines.eie_kernel import CpuLayer
 from eie.studies.baselines.expand_kernel import ExpandLayer
 from eie.studies.baselines.kernels import SEED, Kernel, Make, Work
@@ -217,7 +218,7 @@ def _own_layouts(layer: CompressedLayer, threads: int) -> dict[str, tuple[Make, 
     return {
         "eie": (_own(CpuLayer.pack(layer, threads), "EIE's format", threads),),
         "row": (_own(RowLayer.pack(layer, threads), "rows in the entries", threads),),
-        "expand8": (_own(by_bitmap, f"bitmaps{_loops()}, int8", threads),),
+        "expand8": (_own(by_bitmap, f"bitmaps{_loops(can_dot())}, int8", threads),),
         "expand16": (_in_16_bits(layer, by_bitmap, threads),),
     }
 
@@ -245,13 +246,14 @@ def _in_16_bits(layer: CompressedLayer, packed: ExpandLayer, threads: int) -> Ma
         def call(w: ExpandLayer) -> NDArray[np.float32]:
             return w.saturating(np.floor(inputs * one + np.float32(0.5)).astype(np.int64), formats) * step
 
-        return Kernel(_library(f"bitmaps{_loops()}, 16 bits saturating", 1), packed.n_bytes, packed.copy, call)
+        name = _library(f"bitmaps{_loops(can_expand())}, 16 bits saturating", 1)
+        return Kernel(name, packed.n_bytes, packed.copy, call)
 
     return expand_in_16_bits
 
 
-def _loops() -> str:
-    return "" if can_expand() else " in plain loops"
+def _loops(has_instructions: bool) -> str:
+    return "" if has_instructions else " in plain loops"
 
 
 def _library(what: str, threads: int) -> str:

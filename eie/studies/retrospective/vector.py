@@ -18,6 +18,7 @@ from eie.studies.plots import retrospective
 from eie.studies.retrospective import lanes
 from eie.studies.retrospective._shared import draws
 from eie.studies.retrospective.kernel_names import ARITHMETIC, NAMES, OURS, in_prose
+from eie.writing.words import joined
 
 LANES = (4, 8, 16, 32, 64)
 LAYOUTS = ("eie", "row", "expand16", "expand8", "csc-own", "sparse", "int8", "onnx-int8", "onnx-int4", "dense")
@@ -239,8 +240,8 @@ class Vector:
         if not won:
             return f"No other kernel wins: at {usual}, none beats {ours}."
         if lost:
-            first = "In batches, other kernels win." if lost == [1] else f"At batch {_joined(won)}, other kernels win."
-            first += f" At {usual}, no other kernel beats {ours} at batch {_joined(lost)}."
+            first = "In batches, other kernels win." if lost == [1] else f"At batch {joined(won)}, other kernels win."
+            first += f" At {usual}, no other kernel beats {ours} at batch {joined(lost)}."
         else:
             first = f"Other kernels win. At {usual}, some beat {ours}."
         return " ".join([first, *(f"At batch {batch}, {_faster(ahead[batch])}." for batch in won)])
@@ -342,13 +343,7 @@ def _faster(kernels: Mapping[str, float]) -> str:
     low, high = (f"{each(kernels.values()):.1f}" for each in (min, max))
     times = f"{low if low == high else f'{low} to {high}'} times as fast as these layouts"
     kernel = "this kernel is" if len(kernels) == 1 else "the following kernels are"
-    return f"{kernel} {times}: {_joined([*kernels])}"
-
-
-def _joined(names: Sequence[Any]) -> str:
-    """List names or numbers in words."""
-    *some, last = map(str, names)
-    return f"{', '.join(some)} and {last}" if some else last
+    return f"{kernel} {times}: {joined([*kernels])}"
 
 
 def _by_batch(values: pd.Series) -> Iterator[tuple[int, pd.Series]]:
